@@ -1,0 +1,72 @@
+# Two commands matter: make app, make test. Each sets up what it needs; the second time it starts at once.
+
+PYTHON ?= python3
+PORT ?= 8501
+HOST ?= localhost
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help app test check fluidsynth chromium
+.DELETE_ON_ERROR:
+# The parts share one virtual environment, so they are never set up side by side.
+.NOTPARALLEL:
+
+help:  ## say what there is
+	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=...)"
+	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
+	@echo "make check   set up, then run the linter and the type checker"
+
+app: .venv/.app fluidsynth  ## serve the app
+	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
+
+test: .venv/.dev fluidsynth chromium  ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.dev  ## lint and check types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+# ---------------------------------------------------------------- Python packages; each stamp says "done"
+
+.venv/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed and $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make app PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call apt_get,python3-venv); }
+	@$(PYTHON) -m venv .venv || { echo "the virtual environment cannot be made; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/.app: .venv/.made requirements.txt
+	@echo "Installing the Python packages; the first time takes a few minutes"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.dev: .venv/.made requirements.txt requirements-dev.txt
+	@echo "Installing the Python packages and the test tools; the first time takes a few minutes"
+	@$(PIP) -r requirements-dev.txt
+	@touch .venv/.app $@
+
+# ---------------------------------------------------------------- system parts (packages.txt): tried once, never fatal
+
+fluidsynth: .venv/.made
+	@command -v fluidsynth >/dev/null || { $(call apt_get,fluidsynth); }
+	@command -v fluidsynth >/dev/null || echo "fluidsynth is missing, so sound comes from a basic built-in synth. To get it: sudo apt-get install fluidsynth (macOS: brew install fluid-synth)"
+
+chromium: .venv/.made
+	@$(find_chromium) || { $(call apt_get,chromium); }
+	@$(find_chromium) || echo "Chromium is missing, so the browser tests cannot run. To get it: sudo apt-get install chromium"
+
+find_chromium = command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
+
+# As root or where sudo asks for no password; otherwise nothing happens. What apt-get said is in .venv/apt-PACKAGE.log.
+define apt_get
+as=; [ "$$(id -u)" = 0 ] || as="sudo -n"; log=.venv/apt-$(1).log; mkdir -p .venv; \
+if [ ! -e $$log ] && command -v apt-get >/dev/null && $$as true 2>/dev/null; then \
+  echo "Installing $(1) with apt-get"; \
+  { $$as apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=20 update; \
+    $$as env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $(1); \
+  } >$$log 2>&1 </dev/null || true; \
+fi
+endef
