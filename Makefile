@@ -4,7 +4,8 @@ PYTHON ?= python3
 PORT ?= 8501
 HOST ?= localhost
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# Silent but for errors, except for a person, who sees how the download goes.
+PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help app test check fluidsynth chromium

@@ -1,0 +1,138 @@
+"""What this machine has, what it lacks, and how to get it."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from seqtutor_core.files import home
+
+PACKAGES = "run make app, or pip install -r requirements.txt"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ENOUGH_FREE_BYTES = 500_000_000  # some dozens of runs with their checkpoints
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing the program can make use of."""
+
+    name: str
+    present: bool
+    detail: str
+    """What was found, or what its absence means for the user."""
+    remedy: str
+    """How to get it; empty when it is there."""
+
+
+def diagnose() -> list[Part]:
+    """Every part, in the order of a user's interest; never raises, imports nothing heavy but torch."""
+    return [_device(), _synthesiser(), _corpus(), _priors(), _run_folder(), _browser()]
+
+
+def browser() -> str | None:
+    """The path of a Chromium that the browser tests can drive."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def _device() -> Part:
+    name = "compute device"
+    if not _installed("torch"):
+        return Part(name, False, "PyTorch is not installed: nothing can be sampled or tuned", PACKAGES)
+    import torch
+
+    build = f"torch {torch.__version__}"
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_properties(0)
+        return Part(name, True, f"CUDA: {device.name}, {device.total_memory / 2**30:.0f} GiB, {build}", "")
+    return Part(name, True, f"CPU, {torch.get_num_threads()} threads, {build}; no CUDA device", "")
+
+
+def _synthesiser() -> Part:
+    name, without = "synthesiser", "sound comes from a basic built-in synth"
+    if not _installed("pretty_midi"):
+        return Part(name, False, "the package pretty_midi is not installed: no sound, no MIDI files", PACKAGES)
+    if not _installed("midi2audio"):
+        return Part(name, False, f"the package midi2audio is not installed: {without}", PACKAGES)
+    soundfont = _package_folder("pretty_midi") / "TimGM6mb.sf2"
+    if not soundfont.is_file():
+        return Part(
+            name,
+            False,
+            f"pretty_midi's soundfont {soundfont.name} is missing: {without}",
+            "pip install --force-reinstall pretty_midi",
+        )
+    if not (program := shutil.which("fluidsynth")):
+        remedy = "sudo apt-get install fluidsynth (macOS: brew install fluid-synth)"
+        return Part(name, False, f"the program fluidsynth is not on the PATH: {without}", remedy)
+    return Part(name, True, f"{program} with soundfont {soundfont.name}", "")
+
+
+def _corpus() -> Part:
+    name = "corpus"
+    if not _installed("music21"):
+        detail = "the package music21 is not installed: no corpus to train a melody prior on, no MusicXML files"
+        return Part(name, False, detail, PACKAGES)
+    tunes = _package_folder("music21") / "corpus" / "essenFolksong"
+    if not any(tunes.glob("*.abc")):
+        detail = "this music21 came without its tunes: no corpus to train a melody prior on"
+        return Part(name, False, detail, "pip install --force-reinstall music21")
+    return Part(name, True, f"folk tunes of music21 {metadata.version('music21')}", "")
+
+
+def _priors() -> Part:
+    name, remedy = "priors", "git checkout -- assets/priors, or python -m seqtutor_core prior train melody"
+    if not (_installed("torch") and _installed("safetensors")):
+        return Part(name, False, "the packages torch and safetensors are needed to read a prior", PACKAGES)
+    from seqtutor_core import prior
+    from seqtutor_core.errors import PriorError
+
+    sound, damage = [], []
+    for found in prior.available():
+        try:
+            prior.load(found)
+            sound.append(found)
+        except PriorError as error:
+            damage.append(str(error))
+    if damage or not sound:
+        detail = "; ".join(damage) or "none in assets/priors: nothing can be sampled or tuned"
+        return Part(name, False, detail, remedy)
+    return Part(name, True, ", ".join(sound), "")
+
+
+def _run_folder() -> Part:
+    name, folder = "run folder", home()
+    remedy = "set SEQTUTOR_HOME to a folder that can be written"
+    try:
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        tempfile.TemporaryFile(dir=nearest).close()
+        free = shutil.disk_usage(nearest).free
+    except OSError as error:
+        return Part(name, False, f"{folder} cannot be written ({error.strerror}): no run can start", remedy)
+    detail = f"{folder}, {free / 1e9:.1f} GB free"
+    if free < ENOUGH_FREE_BYTES:
+        return Part(name, False, f"{detail}: too little for runs", f"make room, or {remedy}")
+    return Part(name, True, detail, "")
+
+
+def _browser() -> Part:
+    name, without = "browser tests", "the app does not need it, its browser tests do"
+    if not _installed("playwright"):
+        remedy = "run make test, or pip install -r requirements-dev.txt"
+        return Part(name, False, f"the package playwright is not installed: {without}", remedy)
+    if not (path := browser()):
+        return Part(name, False, f"Chromium is not on the PATH: {without}", "sudo apt-get install chromium")
+    return Part(name, True, path, "")
+
+
+def _installed(package: str) -> bool:
+    try:
+        return util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _package_folder(package: str) -> Path:
+    """Where a package lies, without importing it."""
+    spec = util.find_spec(package)
+    return Path(spec.origin).parent if spec and spec.origin else Path()
