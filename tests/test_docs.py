@@ -1,0 +1,105 @@
+"""What README and docs claim: links lead somewhere, the map names real files, quoted commands parse."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"python3? -m seqtutor_core\b([^`|>\n]*)")
+MAP_HEADING = "## Map of the code"
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors a reader's browser makes of the headings: lower case, no signs, dashes for spaces."""
+    headings = re.findall(r"(?m)^#+ (.+)$", document.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in LINK.findall(document.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), f"{name(document)} links to {link}, which does not exist"
+        if anchor:
+            assert anchor in anchors(target), f"{name(document)} links to {link}; no heading there has that name"
+
+
+# ---------------------------------------------------------------- the map
+
+
+def mapped(text: str) -> Iterator[str]:
+    """Paths of an indented listing: two spaces a level, names, then at least two spaces and a remark."""
+    folders: list[str] = []
+    for line in text.splitlines():
+        names, _, _ = line.strip().partition("  ")
+        depth = (len(line) - len(line.lstrip())) // 2
+        del folders[depth:]
+        for entry in names.split():
+            yield "/".join([*folders, entry.rstrip("/")])
+        if names.endswith("/"):
+            folders.append(names.rstrip("/"))
+
+
+def readme_map() -> set[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert MAP_HEADING in text
+    return set(mapped(text.split(MAP_HEADING)[1].split("```")[1].partition("\n")[2]))
+
+
+def test_a_map_is_read_by_its_indentation() -> None:
+    listing = "a.py  first\nb/\n  c.py d.py  two\n  e/  sub\n    f.py\ng.md"
+    assert list(mapped(listing)) == ["a.py", "b", "b/c.py", "b/d.py", "b/e", "b/e/f.py", "g.md"]
+
+
+def test_map_names_what_exists() -> None:
+    missing = sorted(p for p in readme_map() if not (ROOT / p).exists())
+    assert not missing, f"README's map names {missing}"
+
+
+def test_map_leaves_no_part_out() -> None:
+    """Every page, and every module or package at the top of the core."""
+    parts = [*ROOT.glob("*.py"), *(ROOT / "pages").glob("*.py"), *(ROOT / "seqtutor_core").glob("*.py")]
+    parts += [p.parent for p in (ROOT / "seqtutor_core").glob("*/__init__.py")]
+    unnamed = {name(p) for p in parts if p.name != "__init__.py"} - readme_map()
+    assert not unnamed, f"README's map lacks {sorted(unnamed)}"
+
+
+# ---------------------------------------------------------------- the commands
+
+
+def commands() -> list[tuple[str, str]]:
+    return [
+        (name(document), arguments.strip())
+        for document in DOCUMENTS
+        for arguments in COMMAND.findall(document.read_text(encoding="utf-8"))
+        if arguments.strip()
+    ]
+
+
+@pytest.mark.parametrize(("document", "arguments"), commands())
+def test_quoted_commands_parse(document: str, arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from seqtutor_core.__main__ import build_parser
+
+    try:
+        build_parser().parse_args(shlex.split(arguments, comments=True))
+    except SystemExit as stopped:
+        assert stopped.code == 0, f"{document} quotes `{arguments}`: {capsys.readouterr().err}"
+
+
+def test_quoted_make_targets_exist() -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    for document in DOCUMENTS:
+        quoted = set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", document.read_text(encoding="utf-8")))
+        assert quoted <= targets, f"{name(document)} quotes make targets that do not exist: {quoted - targets}"
