@@ -1,0 +1,159 @@
+"""Melodies: 38 tokens, one a sixteenth, under the rewards of music theory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.domains import RewardTerm
+from seqtutor_core.domains.melody import style, theory
+from seqtutor_core.domains.melody.metrics import metrics
+from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY
+from seqtutor_core.errors import SettingError
+
+PAPER_TERMS = (
+    "key",
+    "tonic",
+    "repetition",
+    "autocorrelation",
+    "motif",
+    "repeated_motif",
+    "interval",
+    "leap",
+    "extremes",
+)
+
+
+def _term(name: str, label: str, group: str, text: str, unit: str, largest: float = 5.0) -> RewardTerm:
+    return RewardTerm(name, label, group, text, 1.0 if name in PAPER_TERMS else 0.0, largest, unit)
+
+
+TERMS = (
+    _term("key", "Stay in key", "Harmony", "Each note outside the key costs 1.", "notes outside the key"),
+    _term("tonic", "Home note", "Harmony", "Begin and end on the tonic, then let it ring.", "points (3 each)"),
+    _term("interval", "Pleasant intervals", "Harmony", "Consonant steps earn, sevenths and wide jumps cost.", "points"),
+    _term(
+        "leap", "Resolve leaps", "Contour", "After a leap, coming back earns 5; leaping on costs 5.", "points (5 each)"
+    ),
+    _term("extremes", "One peak, one low", "Contour", "The highest and the lowest note occur once.", "points (3 each)"),
+    _term("contour", "Steps, not skips", "Contour", "Moving by step earns 1, skipping costs 1.", "steps minus skips"),
+    _term(
+        "pitch_range", "Singable range", "Contour", "Notes outside the range cost 1 a semitone.", "semitones outside"
+    ),
+    _term("repetition", "No droning", "Repetition and structure", "A note repeated too often costs 100.", "points"),
+    _term("autocorrelation", "Unpredictable", "Repetition and structure", "Patterns that echo at once cost.", "points"),
+    _term("motif", "Motifs", "Repetition and structure", "Three or more different notes in half a bar earn.", "points"),
+    _term("repeated_motif", "Motifs return", "Repetition and structure", "A motif that comes again earns.", "points"),
+    _term("rhythm", "Natural note lengths", "Rhythm", "Note lengths like those of the folk tunes.", "distance", 100),
+    _term("density", "Note density", "Rhythm", "Close to the chosen number of notes a beat.", "notes off target"),
+    _term("on_beat", "On the beat", "Rhythm", "The share of notes that begin on a beat.", "share", 100),
+    _term("phrase_rests", "Breathe", "Rhythm", "A rest at the end of each phrase earns 1.", "rests", 20),
+)
+
+
+@dataclass(frozen=True)
+class MelodySettings:
+    """What a melody is; SettingError for a value out of range. The defaults are the paper's where it has one."""
+
+    length: int = 32
+    """Tokens in a melody, 16 to 256."""
+    mode: str = "major"
+    """major or minor; the prior writes in C major and A minor, which share their notes."""
+    key: int = 0
+    """Pitch class that the tonic sounds at (C = 0); only what is heard is moved, the tokens stay in C or A minor."""
+    tempo: float = 120.0
+    """Beats a minute."""
+    steps_per_beat: int = 4
+    """The time grid: 4 makes a token a sixteenth, 2 an eighth, 3 a triplet."""
+    bar: int = 16
+    """Steps in a bar: 16 for 4/4, 12 for 3/4."""
+    notes_per_beat: float = 1.5
+    """Target of the density term."""
+    lowest: int = 55
+    highest: int = 79
+    """Limits of the range term, MIDI pitches."""
+    phrase: int = 32
+    """Steps in a phrase, for rests at its end."""
+
+    def __post_init__(self) -> None:
+        rules = {
+            "length must be a whole number from 16 to 256": 16 <= self.length <= 256,
+            "mode must be major or minor": self.mode in theory.SCALES,
+            "key must be a pitch class from 0 (C) to 11 (B)": 0 <= self.key <= 11,
+            "tempo must be from 20 to 400 beats a minute": 20 <= self.tempo <= 400,
+            "steps_per_beat must be 2, 3 or 4": self.steps_per_beat in (2, 3, 4),
+            "bar must be 12 or 16 steps": self.bar in (12, 16),
+            "notes_per_beat must be from 0 to 4": 0 <= self.notes_per_beat <= 4,
+            f"lowest and highest must be pitches from {LOWEST} to {HIGHEST}, in this order": LOWEST
+            <= self.lowest
+            <= self.highest
+            <= HIGHEST,
+            "phrase must be from 4 to 256 steps": 4 <= self.phrase <= 256,
+        }
+        for rule, kept in rules.items():
+            if not kept:
+                raise SettingError(f"{rule}; got {self}")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "MelodySettings":
+        """Settings from a mapping; SettingError for an unknown name."""
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise SettingError(f"no melody setting named {', '.join(sorted(unknown))}")
+        return cls(**values)
+
+    @property
+    def frame(self) -> theory.Key:
+        """The key of the tokens."""
+        return theory.Key(0 if self.mode == "major" else 9, self.mode)
+
+    @property
+    def transpose(self) -> int:
+        """Semitones from the tokens to what is heard, -6 to 5."""
+        return (self.key - self.frame.tonic + 6) % 12 - 6
+
+
+class Melody:
+    """The melody domain (protocol: seqtutor_core.domains.Domain)."""
+
+    name = "melody"
+    vocabulary = VOCABULARY
+    terms = TERMS
+    end = None
+
+    def __init__(self, settings: MelodySettings | None = None) -> None:
+        self.settings = settings or MelodySettings()
+        self.length = self.settings.length
+        self.period = self.settings.bar
+
+    def score(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Unweighted terms (B, T, 15), float64, in the order of `terms`; T up to `length`."""
+        s = self.settings
+        values = {
+            "key": theory.key(tokens, s.frame),
+            "tonic": theory.tonic(tokens, s.length, s.frame),
+            "interval": theory.interval(tokens, s.frame),
+            "leap": theory.leap(tokens),
+            "extremes": theory.extremes(tokens, s.length),
+            "contour": style.contour(tokens),
+            "pitch_range": style.pitch_range(tokens, s.lowest, s.highest),
+            "repetition": theory.repetition(tokens),
+            "autocorrelation": theory.autocorrelation(tokens),
+            "motif": theory.motif(tokens),
+            "repeated_motif": theory.repeated_motif(tokens),
+            "rhythm": style.rhythm(tokens),
+            "density": style.density(tokens, s.notes_per_beat, s.steps_per_beat),
+            "on_beat": style.on_beat(tokens, s.steps_per_beat),
+            "phrase_rests": style.phrase_rests(tokens, s.length, s.phrase),
+        }
+        return torch.stack([values[t.name] for t in self.terms], -1)
+
+    def metrics(self, tokens: Tensor, lengths: Tensor | None = None) -> dict[str, float | None]:
+        """Table 1 of the paper and a few more figures, of tokens (M, N)."""
+        return metrics(tokens, self.settings.frame, self.settings.steps_per_beat)
+
+    def random_primer(self, batch: int, generator: torch.Generator) -> Tensor:
+        """One random note for each melody, (B, 1); it does not count."""
+        return torch.randint(FIRST_NOTE, len(VOCABULARY), (batch, 1), generator=generator, device=generator.device)

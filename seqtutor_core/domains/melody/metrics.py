@@ -1,0 +1,59 @@
+"""The paper's Table 1 and a few more figures, over M melodies of N tokens."""
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.domains.melody import theory
+from seqtutor_core.domains.melody.style import sounding
+from seqtutor_core.domains.melody.tokens import NO_EVENT
+
+TABLE_1 = {
+    "excessively_repeated": "notes excessively repeated",
+    "autocorrelation_1": "autocorrelation, lag 1",
+    "autocorrelation_2": "autocorrelation, lag 2",
+    "autocorrelation_3": "autocorrelation, lag 3",
+    "not_in_key": "notes not in key",
+    "starts_with_tonic": "starting with tonic",
+    "leaps_resolved": "leaps resolved",
+    "unique_max": "unique highest",
+    "unique_min": "unique lowest",
+    "in_motif": "notes in motif",
+    "in_repeated_motif": "notes in repeated motif",
+}
+MORE = {
+    "distinct": "distinct melodies",
+    "holds": "holds",
+    "silence": "silence",
+    "notes_per_beat": "notes a beat",
+    "on_beat": "notes on the beat",
+}
+
+
+def metrics(tokens: Tensor, scale: theory.Key, steps_per_beat: int) -> dict[str, float | None]:
+    """Every figure of TABLE_1 and MORE for tokens (M, N); shares are fractions of 1, None where not defined."""
+    note = theory.is_note(tokens)
+    leap = theory.leap(tokens)
+    resolved, doubled = float((leap > 0).sum()), float((leap < 0).sum())
+    lags = [theory.correlation(tokens, lag)[0][:, -1].nanmean().item() for lag in (1, 2, 3)]
+    motif = theory.motif_notes(tokens) > 0
+    on_beat = note & (theory.steps_of(tokens) % steps_per_beat == 0)
+    return {
+        "excessively_repeated": _mean(theory.excessive(tokens)),
+        **{f"autocorrelation_{lag}": None if r != r else r for lag, r in zip((1, 2, 3), lags, strict=True)},
+        "not_in_key": _mean(theory.key(tokens, scale) < 0),
+        "starts_with_tonic": _mean(tokens[:, 0] == scale.token),
+        "leaps_resolved": resolved / (resolved + doubled) if resolved + doubled else None,
+        "unique_max": _mean(theory.unique_maximum(tokens)),
+        "unique_min": _mean(theory.unique_minimum(tokens)),
+        "in_motif": _mean(motif),
+        "in_repeated_motif": _mean(theory.repeated_motif(tokens) > 0),
+        "distinct": len(torch.unique(tokens, dim=0)) / len(tokens),
+        "holds": _mean(tokens == NO_EVENT),
+        "silence": _mean(~sounding(tokens)),
+        "notes_per_beat": _mean(note) * steps_per_beat,
+        "on_beat": (on_beat.sum() / note.sum()).item() if note.any() else None,
+    }
+
+
+def _mean(mask: Tensor) -> float:
+    return mask.double().mean().item()

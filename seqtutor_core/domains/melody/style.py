@@ -1,0 +1,111 @@
+"""Reward terms beyond the paper's: what its tuned melodies were missed for, rests and held notes first of all.
+
+Several are about a whole melody (a share, a distance). They are paid out as they change: the value at a step is
+the figure of the melody so far minus the figure before the step, so the steps add up to the figure itself and
+the term stays causal.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from seqtutor_core.domains.melody.theory import is_note, last_step_where, previous_note, shifted, steps_of
+from seqtutor_core.domains.melody.tokens import NO_EVENT, OFFSET
+
+LONGEST_NOTE = 16  # sixteenths; longer notes are counted with these
+NOTE_LENGTHS = Path(__file__).with_name("note_lengths.json")
+
+
+def paid_as_it_changes(figure: Tensor) -> Tensor:
+    """Differences of a running figure (B, T) that starts at 0; they sum to its last value."""
+    return torch.diff(figure, dim=1, prepend=torch.zeros_like(figure[:, :1]))
+
+
+def density(tokens: Tensor, notes_per_beat: float, steps_per_beat: int) -> Tensor:
+    """Minus the number of notes that the melody has too many or too few for a target density."""
+    wanted = notes_per_beat * (steps_of(tokens) + 1) / steps_per_beat
+    return paid_as_it_changes(-(is_note(tokens).cumsum(1) - wanted).abs().double())
+
+
+def on_beat(tokens: Tensor, steps_per_beat: int) -> Tensor:
+    """The share of notes that begin on a beat; 0 without notes."""
+    note = is_note(tokens)
+    beat = steps_of(tokens) % steps_per_beat == 0
+    return paid_as_it_changes((note & beat).cumsum(1) / note.cumsum(1).clamp(min=1).double())
+
+
+def phrase_rests(tokens: Tensor, length: int, phrase: int) -> Tensor:
+    """+1 at the last step of each phrase if it is silent after a note."""
+    step = steps_of(tokens)
+    ends = ((step + 1) % phrase == 0) | (step == length - 1)
+    silent = ~sounding(tokens) & is_note(tokens).cummax(1).values
+    return (ends & silent).double()
+
+
+def pitch_range(tokens: Tensor, lowest: int, highest: int) -> Tensor:
+    """-1 for each semitone that a note lies below `lowest` or above `highest` (MIDI)."""
+    pitch = tokens + OFFSET
+    outside = (lowest - pitch).clamp(min=0) + (pitch - highest).clamp(min=0)
+    return -torch.where(is_note(tokens), outside, 0).double()
+
+
+def contour(tokens: Tensor) -> Tensor:
+    """+1 for a step (1 or 2 semitones) from the last note, -1 for a skip (3 or more), 0 for the same note."""
+    previous = previous_note(tokens)
+    distance = (tokens - previous).abs()
+    moves = is_note(tokens) & (previous > 0) & (distance > 0)
+    return torch.where(moves, torch.where(distance <= 2, 1.0, -1.0), 0.0).double()
+
+
+def rhythm(tokens: Tensor) -> Tensor:
+    """Minus the distance between the melody's note lengths and the corpus's: 0 alike, -1 nothing in common.
+
+    Total variation over lengths 1 to 16 and more, weighted by the time notes take up. The sounding note counts
+    with its length so far.
+    """
+    length = running_length(tokens)  # (B, T)
+    grown = one_hot(length.clamp(max=LONGEST_NOTE), LONGEST_NOTE + 1)[..., 1:].double()  # (B, T, 16)
+    # time taken by notes of each length: a note that grows from l - 1 to l moves its l - 1 steps on and adds one
+    bins = torch.arange(1, LONGEST_NOTE + 1, device=tokens.device)
+    here = length.clamp(max=LONGEST_NOTE).unsqueeze(-1)
+    left = ((bins == here - 1) & (length.unsqueeze(-1) <= LONGEST_NOTE)) * (here - 1)
+    entered = grown * torch.where(length <= LONGEST_NOTE, length, 1).unsqueeze(-1)
+    time = (entered - left).cumsum(1)  # (B, T, 16)
+    share = time / time.sum(-1, keepdim=True).clamp(min=1)
+    wanted = torch.tensor(corpus_lengths(), dtype=torch.float64, device=tokens.device)
+    distance = (share - wanted).abs().sum(-1) / 2
+    started = is_note(tokens).cummax(1).values
+    return paid_as_it_changes(-torch.where(started, distance, 0.0))
+
+
+def sounding(tokens: Tensor) -> Tensor:
+    """Whether a note sounds at each step, (B, T)."""
+    last_event = last_step_where(tokens != NO_EVENT)
+    return (last_event >= 0) & is_note(tokens.gather(1, last_event.clamp(min=0)))
+
+
+def running_length(tokens: Tensor) -> Tensor:
+    """How long the sounding note has lasted, this step included, in steps; 0 in silence."""
+    since = steps_of(tokens) - last_step_where(tokens != NO_EVENT) + 1
+    return torch.where(sounding(tokens), since, 0)
+
+
+@cache
+def corpus_lengths() -> tuple[float, ...]:
+    """The share of sounding time in notes of 1 to 16 and more sixteenths, from the corpus's binary metres."""
+    return tuple(json.loads(NOTE_LENGTHS.read_text())["share_of_time"])
+
+
+def share_of_time(tokens: Tensor) -> Tensor:
+    """The share of sounding time in notes of each length over a set of sequences (B, T); (16,)."""
+    length = running_length(tokens)
+    onset_next = shifted(length.flip(1), 0).flip(1)  # the length one step later
+    final = torch.where((length > 0) & (onset_next != length + 1), length, 0)
+    ended = final[final > 0]
+    time = torch.zeros(LONGEST_NOTE, dtype=torch.float64)
+    time.index_add_(0, ended.clamp(max=LONGEST_NOTE).cpu() - 1, ended.double().cpu())
+    return time / time.sum().clamp(min=1)

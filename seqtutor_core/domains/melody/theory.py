@@ -1,0 +1,277 @@
+"""The paper's nine music-theory rewards, as batched tensor code (definitions: docs/method.md).
+
+Every term maps tokens (B, T) to its unweighted value at each step (B, T), and looks at no later step.
+N is the length of a whole composition; T may be shorter while one is being written.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqtutor_core.domains.melody.tokens import FIRST_NOTE, NO_EVENT, NOTE_OFF, OFFSET, TONIC, VOCABULARY
+from seqtutor_core.errors import SettingError
+
+SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
+WINDOW = 8  # tokens in which a motif lies
+THRESHOLD = 0.15  # autocorrelation above which it costs
+
+
+@dataclass(frozen=True)
+class Key:
+    """A tonic (pitch class, C = 0) and a mode; SettingError for an unknown one. The paper's is C major."""
+
+    tonic: int = 0
+    mode: str = "major"
+
+    def __post_init__(self) -> None:
+        if self.mode not in SCALES or not 0 <= self.tonic < 12:
+            raise SettingError(f"{self}: the tonic is a pitch class from 0 to 11, the mode major or minor")
+
+    @property
+    def token(self) -> int:
+        """The tonic nearest to middle C."""
+        return TONIC + (self.tonic + 5) % 12 - 5
+
+    def members(self) -> list[bool]:
+        """Whether each token belongs to the key; note-off and hold always do."""
+        scale = {(self.tonic + step) % 12 for step in SCALES[self.mode]}
+        return [t < FIRST_NOTE or (t + OFFSET) % 12 in scale for t in range(len(VOCABULARY))]
+
+    @property
+    def triad(self) -> tuple[int, int, int]:
+        """Pitch classes of tonic, third and fifth."""
+        scale = SCALES[self.mode]
+        first, third, fifth = ((self.tonic + scale[i]) % 12 for i in (0, 2, 4))
+        return first, third, fifth
+
+
+C_MAJOR = Key()
+
+
+def is_note(tokens: Tensor) -> Tensor:
+    return tokens >= FIRST_NOTE
+
+
+def steps_of(tokens: Tensor) -> Tensor:
+    """0 to T - 1, on the tokens' device."""
+    return torch.arange(tokens.shape[1], device=tokens.device)
+
+
+def shifted(values: Tensor, fill: int) -> Tensor:
+    """Each step sees the value of the step before it."""
+    return torch.cat([torch.full_like(values[:, :1], fill), values[:, :-1]], 1)
+
+
+def last_step_where(mask: Tensor) -> Tensor:
+    """At each step the last step up to and with it where mask holds, -1 if none; (B, T)."""
+    return torch.where(mask, steps_of(mask), -1).cummax(1).values
+
+
+def taken_at(values: Tensor, steps: Tensor, fill: int) -> Tensor:
+    """values at the given steps (B, T); fill where the step is negative."""
+    return torch.where(steps >= 0, values.gather(1, steps.clamp(min=0)), fill)
+
+
+def previous_note(tokens: Tensor) -> Tensor:
+    """The last note token before each step, 0 where there is none yet."""
+    return taken_at(tokens, shifted(last_step_where(is_note(tokens)), -1), 0)
+
+
+# ---------------------------------------------------------------- harmony
+
+
+def key(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
+    """-1 for a note outside the key."""
+    members = torch.tensor(scale.members(), device=tokens.device)
+    return -(~members[tokens]).double()
+
+
+def tonic(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> Tensor:
+    """+3 for the tonic at the start and four steps before the end, for a hold or silence after it."""
+    step = steps_of(tokens)
+    bookend = ((step == 0) | (step == length - 4)) & (tokens == scale.token)
+    held = (step == length - 3) & (tokens == NO_EVENT)
+    quiet = (step > length - 3) & (tokens < FIRST_NOTE)
+    return 3.0 * (bookend.double() + held.double() + quiet.double())
+
+
+def interval(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
+    """The worth of the step from the last note to this one; 0 while there is no last note."""
+    previous = previous_note(tokens)
+    return _interval_table(scale).to(tokens.device)[previous, tokens]
+
+
+def _interval_table(scale: Key) -> Tensor:
+    """(V, V): previous note (rows; below 2: none) against token."""
+    first, third, fifth = scale.triad
+    by_distance = {4: 0.45, 2: 0.4, 5: 0.35, 9: 0.25, 7: 0.1, 11: -1.5}
+    size = len(VOCABULARY)
+    table = torch.zeros(size, size, dtype=torch.float64)
+    for previous in range(FIRST_NOTE, size):
+        place = (previous + OFFSET) % 12
+        stable = place in (first, fifth)
+        table[previous, NO_EVENT] = 1.5 if stable else 0.375
+        table[previous, NOTE_OFF] = 0.75 if stable else 0.25
+        for token in range(FIRST_NOTE, size):
+            distance = abs(token - previous)
+            if distance == 7 and stable:
+                worth = 0.5
+            elif distance == 4 and place in (first, third):
+                worth = 0.75
+            else:
+                worth = -5.0 if distance > 12 else by_distance.get(distance, 0.0)
+            table[previous, token] = worth
+    return table
+
+
+# ---------------------------------------------------------------- contour
+
+
+def leap(tokens: Tensor) -> Tensor:
+    """+5 for coming back after a leap (7 semitones or more), -5 for leaping on in the same direction."""
+    previous, note = previous_note(tokens), is_note(tokens)
+    batch = tokens.new_zeros(len(tokens))
+    direction, origin, since = batch, batch, batch  # 0: no leap open; the note it left; steps since the last leap
+    values = []
+    for t in range(tokens.shape[1]):
+        a, before, played = tokens[:, t], previous[:, t], note[:, t]
+        heading = (a - before).sign()
+        leaps = played & (before > 0) & ((a - before).abs() >= 7)
+        opens = leaps & (direction == 0)
+        again = leaps & (direction == heading)
+        back = leaps & ~opens & ~again
+        returned = ((direction > 0) & (a <= origin)) | ((direction < 0) & (a >= origin))
+        settles = played & ~leaps & returned
+        values.append(5.0 * ((back & (since > 6)) | settles).double() - 5.0 * again.double())
+        origin = torch.where(opens, before, origin)
+        direction = torch.where(opens, heading, torch.where(back | settles, 0, direction))
+        since = torch.where(leaps, 0, since + (t > 0))
+    return torch.stack(values, 1)
+
+
+def extremes(tokens: Tensor, length: int) -> Tensor:
+    """+3 each when the highest token and the lowest note of the whole composition occur once; at its last step."""
+    value = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
+    if tokens.shape[1] == length:
+        value[:, -1] = 3.0 * (unique_maximum(tokens).double() + unique_minimum(tokens).double())
+    return value
+
+
+def unique_maximum(tokens: Tensor) -> Tensor:
+    """Whether the largest token occurs once, (B,)."""
+    return (tokens == tokens.amax(1, keepdim=True)).sum(1) == 1
+
+
+def unique_minimum(tokens: Tensor) -> Tensor:
+    """Whether the smallest note occurs once, (B,); not so without notes."""
+    notes = torch.where(is_note(tokens), tokens, len(VOCABULARY))
+    lowest = notes.amin(1, keepdim=True)
+    return ((notes == lowest) & is_note(tokens)).sum(1) == 1
+
+
+# ---------------------------------------------------------------- repetition and structure
+
+
+def repetition(tokens: Tensor) -> Tensor:
+    """-100 where a token comes again too often since the last different note."""
+    return -100.0 * excessive(tokens).double()
+
+
+def excessive(tokens: Tensor) -> Tensor:
+    """Whether the repetition rule fires at each step, (B, T).
+
+    Walking back from a step: tokens equal to its own count, other silences and holds make the stretch `mixed`,
+    any other note ends the walk.
+    """
+    note, step = is_note(tokens), steps_of(tokens)
+    last = shifted(last_step_where(note), -1)  # last note before each step
+    differs = note & (tokens != previous_note(tokens))
+    before_run = torch.where(differs, shifted(last_step_where(note), -1), -1).cummax(1).values
+    wall_same = shifted(before_run, -1)  # the last note that differs from the last note
+    same = tokens == previous_note(tokens)
+    wall = torch.where(note & same, wall_same, last)  # where the walk ends, -1: at the start
+
+    def between(mask: Tensor) -> Tensor:  # how often mask holds after the wall and before the step
+        total = torch.cat([mask.new_zeros(len(mask), 1, dtype=torch.long), mask.long().cumsum(1)], 1)
+        return total[:, :-1] - total.gather(1, wall + 1)
+
+    off, hold = between(tokens == NOTE_OFF), between(tokens == NO_EVENT)
+    count = torch.where(tokens == NOTE_OFF, off, torch.where(tokens == NO_EVENT, hold, step - wall - 1 - off - hold))
+    others = torch.where(tokens == NOTE_OFF, hold, torch.where(tokens == NO_EVENT, off, off + hold))
+    return ((tokens == NOTE_OFF) & (count > 1)) | ((count > 4) & (others == 0)) | ((count > 6) & (others > 0))
+
+
+def autocorrelation(tokens: Tensor) -> Tensor:
+    """-3 |r| for each lag 1, 2, 3 at which the melody so far is autocorrelated above the threshold."""
+    total = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
+    for lag in (1, 2, 3):
+        r, above = correlation(tokens, lag)
+        total += torch.where(above, r.abs(), 0.0)
+    return -3.0 * total
+
+
+def correlation(tokens: Tensor, lag: int) -> tuple[Tensor, Tensor]:
+    """Autocorrelation r (B, T) of every prefix, NaN where not defined, and whether |r| > 0.15.
+
+    Tokens are whole numbers, so r = top / bottom with whole numbers on both sides, from running sums. An exact
+    tie of the test is decided as numpy's float64 arithmetic decides it, which is the published definition.
+    """
+    n = steps_of(tokens) + 1
+    sums, squares = tokens.cumsum(1), (tokens * tokens).cumsum(1)
+    products = torch.zeros_like(tokens)
+    products[:, lag:] = (tokens[:, lag:] * tokens[:, :-lag]).cumsum(1)
+    early, late = torch.zeros_like(sums), torch.zeros_like(sums)  # sums without the last, the first `lag` tokens
+    early[:, lag:] = sums[:, :-lag]
+    late[:, lag:] = sums[:, lag:] - sums[:, lag - 1 : lag]
+    top = n * n * products - n * sums * (early + late) + (n - lag) * sums * sums
+    bottom = n * (n * squares - sums * sums)
+    defined = (n > lag) & (bottom > 0)
+    r = torch.where(defined, top.double() / bottom.double(), torch.nan)
+    above = defined & (20 * top.abs() > 3 * bottom)
+    tie = defined & (20 * top.abs() == 3 * bottom)
+    for b, t in tie.nonzero().tolist():
+        x = tokens[b, : t + 1].cpu().numpy()
+        m = x - np.mean(x)
+        above[b, t] = bool(abs((m[lag:] * m[: t + 1 - lag]).sum() / (t + 1) / np.var(x)) > THRESHOLD)
+    return r, above
+
+
+def motif(tokens: Tensor) -> Tensor:
+    """3 + 0.3 (u - 3) where the last 8 tokens hold u >= 3 distinct notes."""
+    distinct = motif_notes(tokens)
+    return torch.where(distinct > 0, 3.0 + 0.3 * (distinct.double() - 3), 0.0)
+
+
+def motif_notes(tokens: Tensor) -> Tensor:
+    """u, the distinct notes of the window ending at each step where it is a motif, else 0; (B, T)."""
+    note = is_note(tokens)
+    last_seen = tokens.new_full((len(tokens), len(VOCABULARY)), -WINDOW)
+    counts = []
+    for t in range(tokens.shape[1]):
+        last_seen = last_seen.scatter(1, tokens[:, t : t + 1], t)
+        counts.append((last_seen[:, FIRST_NOTE:] > t - WINDOW).sum(1))
+    distinct = torch.stack(counts, 1)
+    whole = steps_of(note) >= WINDOW - 1
+    return torch.where(whole & (distinct >= 3), distinct, 0)
+
+
+def repeated_motif(tokens: Tensor) -> Tensor:
+    """4 + (u - 3) where the motif's window has occurred before, without overlap."""
+    distinct = motif_notes(tokens)
+    again = _occurred(tokens) & (distinct > 0)
+    return torch.where(again, 4.0 + (distinct.double() - 3), 0.0)
+
+
+def _occurred(tokens: Tensor) -> Tensor:
+    """Whether the 8 tokens ending at each step occur within the tokens before them, (B, T)."""
+    length = tokens.shape[1]
+    if length < 2 * WINDOW:
+        return torch.zeros_like(tokens, dtype=torch.bool)
+    base = len(VOCABULARY)  # 38 ** 8 fits in 63 bits: the code of a window is exact
+    code = sum(tokens[:, i : length - WINDOW + 1 + i] * base**i for i in range(WINDOW))  # (B, T - 7)
+    same = code.unsqueeze(2) == code.unsqueeze(1)  # type: ignore[union-attr]  # sum() of tensors
+    apart = torch.ones_like(same[0]).tril(-WINDOW)
+    again = (same & apart).any(2)
+    return torch.cat([again.new_zeros(len(tokens), WINDOW - 1), again], 1)

@@ -1,0 +1,45 @@
+"""Every error this package raises on purpose.
+
+SeqTutorError                 catch this one to catch them all
+├── SettingError              a setting breaks its rule
+├── TokenError                a token, or its position, is not allowed
+├── InputError                a file or text given by the user cannot be used
+├── PriorError                a prior is missing, damaged or does not fit
+├── RunError                  a run folder is missing, damaged or in the wrong state
+│   └── RunBusyError          another run holds the device
+└── MissingPartError          an optional program or package is not installed
+
+Each message names the value, the rule it broke and the way out.
+"""
+
+
+class SeqTutorError(Exception):
+    """Base of all errors raised on purpose by this package."""
+
+
+class SettingError(SeqTutorError, ValueError):
+    """A setting breaks its rule."""
+
+
+class TokenError(SeqTutorError, ValueError):
+    """A token, or its position, is not allowed."""
+
+
+class InputError(SeqTutorError, ValueError):
+    """A file or text given by the user cannot be used."""
+
+
+class PriorError(SeqTutorError):
+    """A prior is missing, damaged or does not fit."""
+
+
+class RunError(SeqTutorError):
+    """A run folder is missing, damaged or in the wrong state."""
+
+
+class RunBusyError(RunError):
+    """Another run holds the device."""
+
+
+class MissingPartError(SeqTutorError):
+    """An optional program or package is not installed."""

@@ -1,0 +1,36 @@
+"""G-learning (Fox et al. 2016; Jaques et al. 2017, eq. 9).
+
+    G(s, a) = r(s, a)/c + gamma logsumexp_a' [log p(a'|s') + G(s', a')]        pi = p exp(G), normalised
+
+Identity: Psi = log p + G. Values with a head: G = V + log pi - log p with log pi = log-softmax(log p + logits),
+so the network learns a correction to the prior.
+"""
+
+from torch import Tensor, nn
+
+from seqtutor_core.learners.targets import Values
+from seqtutor_core.network import Output, RecurrentNetwork
+from seqtutor_core.replay import Batch
+
+
+class G:
+    """See the module's equation."""
+
+    name = "g"
+
+    def start(self, network: RecurrentNetwork, published: bool) -> None:
+        """Zero the output layer, so that pi starts as p; as published it keeps the prior's and starts as p squared."""
+        if not published:
+            nn.init.zeros_(network.policy.weight)
+            nn.init.zeros_(network.policy.bias)
+
+    def log_policy(self, output: Output, log_prior: Tensor) -> Tensor:
+        return (log_prior + output.logits).log_softmax(-1)
+
+    def values(self, output: Output, log_prior: Tensor, raw: bool) -> Values:
+        headed = output.value.unsqueeze(-1) + self.log_policy(output, log_prior) - log_prior
+        g = output.logits if raw else headed
+        return Values(g, (log_prior + g).logsumexp(-1))
+
+    def gain(self, batch: Batch) -> Tensor:
+        return batch.reward

@@ -1,0 +1,152 @@
+"""The recurrent network that is prior, policy and values alike.
+
+Shapes: B batch, T time, P primer, V vocabulary, H hidden units, F one-hot inputs.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqtutor_core.errors import SettingError
+
+LONGEST_PERIOD = 24
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The shape of a network; SettingError for a value out of range."""
+
+    vocabulary: int
+    """V, the number of tokens."""
+    hidden: int = 192
+    """H, units of each LSTM layer."""
+    layers: int = 1
+    dropout: float = 0.0
+    """Share of units dropped before the output layer while training."""
+    clock: bool = False
+    """Also see the step within a period (a bar) and the tokens one and two periods ago."""
+    hold: int | None = None
+    """A token that means "as before"; the last other token is then an input as well."""
+
+    def __post_init__(self) -> None:
+        if self.vocabulary < 2 or self.hidden < 1 or self.layers < 1 or not 0 <= self.dropout < 1:
+            raise SettingError(f"{self}: a network needs 2 tokens, 1 unit, 1 layer, and a dropout from 0 to below 1")
+
+
+class Output(NamedTuple):
+    """What the network says about each step, before a learner gives it meaning."""
+
+    logits: Tensor  # (B, T, V), or (B, V) for one step
+    value: Tensor  # (B, T), or (B,) for one step
+
+
+class RecurrentNetwork(nn.Module):
+    """An LSTM over one-hot inputs with a policy head (V outputs) and a value head (1 output, zero at first)."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        tokens = settings.vocabulary + 1  # one more for "before the start"
+        self.start_token = settings.vocabulary
+        sizes = [tokens]
+        if settings.hold is not None:
+            sizes += [tokens]
+        if settings.clock:
+            sizes += [tokens, tokens, LONGEST_PERIOD + 1, LONGEST_PERIOD + 1]
+        self.inputs = sum(sizes)  # F
+        offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
+        self.register_buffer("offsets", offsets, persistent=False)
+        self.lstm = nn.LSTM(self.inputs, settings.hidden, settings.layers, batch_first=True)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.policy = nn.Linear(settings.hidden, settings.vocabulary)
+        self.value = nn.Linear(settings.hidden, 1)
+        nn.init.zeros_(self.value.weight)
+        nn.init.zeros_(self.value.bias)
+
+    @property
+    def device(self) -> torch.device:
+        return self.policy.weight.device
+
+    # ------------------------------------------------------------ inputs
+
+    def features(self, tokens: Tensor, period: int, first: int, last: int, origin: int = 0) -> Tensor:
+        """Which inputs are 1 at the steps `first` to `last` - 1 of tokens (B, T): ids (B, last - first, n).
+
+        The input at step t looks at the tokens before t only. `origin` is the step at which the first bar starts.
+        """
+
+        def ago(lag: int) -> Tensor:  # (B, last - first)
+            before = max(0, min(lag - first, last - first))
+            padding = tokens.new_full((len(tokens), before), self.start_token)
+            return torch.cat([padding, tokens[:, max(first - lag, 0) : max(last - lag, 0)]], 1)
+
+        columns = [ago(1)]
+        if self.settings.hold is not None:
+            columns.append(self._sounding(tokens, first, last))
+        if self.settings.clock:
+            step = torch.arange(first - origin, last - origin, device=tokens.device)
+            known = 0 < period <= LONGEST_PERIOD
+            inside = step % period if known else torch.full_like(step, LONGEST_PERIOD)
+            columns += [ago(period), ago(2 * period)] if known else [ago(last), ago(last)]
+            columns += [inside.expand(len(tokens), -1), torch.full_like(columns[0], period if known else 0)]
+        return torch.stack(columns, 2) + self.offsets
+
+    def _sounding(self, tokens: Tensor, first: int, last: int) -> Tensor:
+        """The last token before each step that is not a hold, (B, last - first)."""
+        seen = tokens[:, : max(last - 1, 0)]
+        steps = torch.arange(1, seen.shape[1] + 1, device=tokens.device)
+        latest = torch.where(seen != self.settings.hold, steps, 0).cummax(1).values  # 0: none yet
+        latest = torch.cat([latest.new_zeros(len(tokens), 1), latest], 1)[:, first:last]
+        padded = torch.cat([tokens.new_full((len(tokens), 1), self.start_token), seen], 1)
+        return padded.gather(1, latest)
+
+    # ------------------------------------------------------------ whole sequences
+
+    def forward(self, tokens: Tensor, period: int = 0, primer: Tensor | None = None) -> Output:
+        """Outputs (B, T, V) and (B, T) at every step of tokens (B, T), each from the tokens before it.
+
+        primer (B, P) comes before the sequence; its outputs are left out.
+        """
+        start = 0 if primer is None else primer.shape[1]
+        whole = tokens if primer is None else torch.cat([primer, tokens], 1)
+        ids = self.features(whole, period, 0, whole.shape[1], origin=start)
+        one_hot = torch.zeros(*ids.shape[:2], self.inputs, device=ids.device).scatter_(2, ids, 1.0)
+        hidden, _ = self.lstm(one_hot)  # (B, P + T, H)
+        hidden = self.dropout(hidden[:, start:])
+        return Output(self.policy(hidden), self.value(hidden).squeeze(-1))
+
+
+class Stepper:
+    """The same network one token at a time, for a batch: keeps the state. No gradient, no dropout."""
+
+    def __init__(self, network: RecurrentNetwork, batch: int) -> None:
+        self.network = network
+        weights = [layer[:4] for layer in network.lstm.all_weights]
+        # one-hot times matrix is a sum of rows: contiguous once here, not at every step
+        self.entering = [w_in.detach().t().contiguous() for w_in, _, _, _ in weights]
+        self.hidden = [w_hidden.detach().t().contiguous() for _, w_hidden, _, _ in weights]
+        self.bias = [(b_in + b_hidden).detach() for _, _, b_in, b_hidden in weights]
+        zero = torch.zeros(batch, network.settings.hidden, device=network.device)
+        self.state = [(zero, zero) for _ in weights]  # for each layer h and c, (B, H) each
+
+    @torch.no_grad()
+    def step(self, features: Tensor) -> Output:
+        """Outputs (B, V) and (B,) from features (B, 1, n)."""
+        below = torch.empty(0)
+        for layer, (h, c) in enumerate(self.state):
+            if layer == 0:
+                entering = nn.functional.embedding_bag(features[:, 0], self.entering[0], mode="sum")
+            else:
+                entering = below @ self.entering[layer]
+            gates = torch.addmm(entering.add_(self.bias[layer]), h, self.hidden[layer])  # (B, 4 H)
+            enter, forget, candidate, leave = gates.chunk(4, 1)
+            c = torch.addcmul(forget.sigmoid() * c, enter.sigmoid(), candidate.tanh())
+            below = leave.sigmoid() * c.tanh()
+            self.state[layer] = (below, c)
+        return Output(self.network.policy(below), self.network.value(below).squeeze(-1))
+
+    def pick(self, rows: Tensor) -> None:
+        """Keep the given batch rows, e.g. after resampling particles."""
+        self.state = [(h[rows], c[rows]) for h, c in self.state]

@@ -1,0 +1,246 @@
+"""Maximum-likelihood training of the prior p(a|s), and its file: weights as safetensors, facts as card.json."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from seqtutor_core.errors import PriorError, SettingError
+from seqtutor_core.files import replace_text
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets" / "priors"
+PADDING = -100  # ignored by the loss
+
+Sequences = Sequence[tuple[Sequence[int], int]]  # tokens and their period (sixteenths in a bar; 0: none)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A trained network, frozen, and its card."""
+
+    name: str
+    network: RecurrentNetwork
+    card: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """How a prior is trained; SettingError for a value out of range."""
+
+    network: NetworkSettings
+    epochs: int = 30
+    batch: int = 64
+    """Pieces in a batch."""
+    window: int = 192
+    """Tokens in a piece; longer sequences are cut, at a new place each epoch."""
+    learning_rate: float = 3e-3
+    """At the start; it falls to zero along a half cosine."""
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    average: float = 0.998
+    """Decay of the moving average of the weights, which is what is kept."""
+    patience: int = 5
+    """Epochs without a better held-out loss before training stops."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch, self.window, self.patience) < 1 or self.learning_rate <= 0:
+            raise SettingError(f"{self}: epochs, batch, window, patience and learning rate must be positive")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the corpus gave; losses in nats per token."""
+
+    epoch: int
+    training_nats: float
+    held_out_nats: float
+    held_out_accuracy: float
+    best: bool
+    """Whether the held-out loss is the lowest so far."""
+
+
+# ---------------------------------------------------------------- training
+
+
+def train(settings: PriorSettings, training: Sequences, held_out: Sequences, folder: Path) -> Iterator[Epoch]:
+    """Train, an epoch at a time, checkpointing in `folder`; called again it resumes. Same seed, same weights.
+
+    `folder/best.safetensors` holds the weights with the lowest held-out loss.
+    """
+    torch.manual_seed(settings.seed)  # dropout and initial weights have no generator argument
+    network = RecurrentNetwork(settings.network)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    history: list[Epoch] = _restore(folder, settings, network, average, optimiser)
+
+    for epoch in range(len(history), settings.epochs):
+        best = min((e.held_out_nats for e in history), default=math.inf)
+        if sum(1 for e in history[::-1] if e.held_out_nats > best) >= settings.patience and not history[-1].best:
+            return
+        torch.manual_seed(settings.seed + epoch)
+        generator = torch.Generator().manual_seed(settings.seed + epoch)
+        batches = list(_batches(training, settings, generator))
+        loss = _pass(network, average, optimiser, batches, settings, epoch)
+        nats, accuracy = evaluate(average.module, held_out)
+        history.append(Epoch(epoch, loss, nats, accuracy, nats < best))
+        _checkpoint(folder, settings, network, average, optimiser, history)
+        yield history[-1]
+
+
+def _pass(network, average, optimiser, batches, settings, epoch) -> float:  # type: ignore[no-untyped-def]
+    """One pass of gradient steps; the mean loss in nats per token."""
+    network.train()
+    total = count = 0.0
+    for i, (tokens, period) in enumerate(batches):
+        progress = (epoch + i / len(batches)) / settings.epochs
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+        logits = network(tokens.clamp(min=0), period).logits  # (B, T, V)
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=PADDING)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        optimiser.step()
+        average.update_parameters(network)
+        known = int((tokens != PADDING).sum())
+        total, count = total + loss.item() * known, count + known
+    return total / count
+
+
+def _batches(sequences: Sequences, settings: PriorSettings, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
+    """Shuffled (tokens (B, T), period) pairs; each piece begins at a bar line, pieces of like length together."""
+    pieces: dict[int, list[Sequence[int]]] = {}
+    for tokens, period in sequences:
+        bars = max(1, min(len(tokens), settings.window) // max(period, 1))
+        cut = int(torch.randint(bars, (), generator=generator)) * period
+        starts = [0, *range(cut, len(tokens), settings.window)] if cut else range(0, len(tokens), settings.window)
+        ends = [*starts[1:], len(tokens)]
+        pieces.setdefault(period, []).extend(tokens[a:b] for a, b in zip(starts, ends, strict=True) if b - a > 1)
+    batches = []
+    for period, group in pieces.items():
+        shuffled = [group[i] for i in torch.randperm(len(group), generator=generator)]
+        shuffled.sort(key=lambda p: -(len(p) // 16))
+        batches += [(period, shuffled[i : i + settings.batch]) for i in range(0, len(shuffled), settings.batch)]
+    for i in torch.randperm(len(batches), generator=generator):
+        period, batch = batches[i]
+        yield _padded(batch), period
+
+
+def _padded(batch: Sequence[Sequence[int]]) -> Tensor:
+    tensors = [torch.tensor(piece) for piece in batch]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=PADDING)
+
+
+@torch.no_grad()
+def evaluate(network: RecurrentNetwork, sequences: Sequences) -> tuple[float, float]:
+    """Nats per token and accuracy over whole sequences, each from its own start."""
+    network.eval()
+    nats = right = count = 0.0
+    by_shape = sorted(sequences, key=lambda s: (s[1], len(s[0])))
+    for period in sorted({p for _, p in by_shape}):
+        group = [tokens for tokens, p in by_shape if p == period]
+        for i in range(0, len(group), 64):
+            tokens = _padded(group[i : i + 64])
+            logits = network(tokens.clamp(min=0), period).logits
+            known = tokens != PADDING
+            nats += nn.functional.cross_entropy(logits[known], tokens[known], reduction="sum").item()
+            right += (logits.argmax(-1) == tokens)[known].sum().item()
+            count += known.sum().item()
+    return nats / count, right / count
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def _checkpoint(folder, settings, network, average, optimiser, history) -> None:  # type: ignore[no-untyped-def]
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in average.module.state_dict().items()}
+    for i, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{k}": v for k, v in state.items()}
+    tensors["averaged"] = average.n_averaged
+    if history[-1].best:
+        _save_tensors(average.module.state_dict(), folder / "best.safetensors")
+    _save_tensors(tensors, folder / f"epoch-{history[-1].epoch}.safetensors")
+    facts = {"settings": asdict(settings), "history": [asdict(e) for e in history]}
+    replace_text(folder / "training.json", json.dumps(facts, indent=2))
+    for old in folder.glob("epoch-*.safetensors"):
+        if old.stem != f"epoch-{history[-1].epoch}":
+            old.unlink()
+
+
+def _restore(folder, settings, network, average, optimiser) -> list[Epoch]:  # type: ignore[no-untyped-def]
+    facts_file = folder / "training.json"
+    if not facts_file.exists():
+        return []
+    facts = json.loads(facts_file.read_text())
+    if facts["settings"] != asdict(settings):
+        raise PriorError(f"{folder} holds a training with other settings; delete it or name another folder")
+    history = [Epoch(**e) for e in facts["history"]]
+    tensors = load_file(folder / f"epoch-{history[-1].epoch}.safetensors")
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    network.load_state_dict(part("network."))
+    average.module.load_state_dict(part("average."))
+    average.n_averaged = tensors["averaged"]
+    optimiser_state = optimiser.state_dict()
+    optimiser_state["state"] = {
+        i: part(f"optimiser.{i}.") for i in range(len(list(network.parameters()))) if part(f"optimiser.{i}.")
+    }
+    optimiser.load_state_dict(optimiser_state)
+    return history
+
+
+def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, temporary)
+    temporary.replace(path)
+
+
+# ---------------------------------------------------------------- files
+
+
+def save(prior: Prior, root: Path = ASSETS) -> Path:
+    """Write root/NAME/weights.safetensors and root/NAME/card.json; return the folder."""
+    folder = root / prior.name
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_tensors(prior.network.state_dict(), folder / "weights.safetensors")
+    card = {"name": prior.name, "network": asdict(prior.network.settings), **prior.card}
+    replace_text(folder / "card.json", json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    return folder
+
+
+def load(name: str, root: Path = ASSETS) -> Prior:
+    """A prior by name, frozen and in evaluation mode; PriorError when it is missing or damaged."""
+    folder = root / name
+    try:
+        card = json.loads((folder / "card.json").read_text())
+        network = RecurrentNetwork(NetworkSettings(**card["network"]))
+        network.load_state_dict(load_file(folder / "weights.safetensors"))
+    except FileNotFoundError as error:
+        raise PriorError(
+            f"no prior named {name!r}: {error.filename or folder} is missing; available: {', '.join(available(root))}"
+        ) from None
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise PriorError(
+            f"the prior {name!r} in {folder} is damaged ({error}); restore the folder or train it again"
+        ) from None
+    return Prior(name, network.eval().requires_grad_(False), card)
+
+
+def available(root: Path = ASSETS) -> list[str]:
+    """Names of the priors in a folder."""
+    return sorted(p.parent.name for p in root.glob("*/card.json"))

@@ -1,0 +1,71 @@
+"""Memory of whole sequences with their reward terms kept apart, so that a moved slider re-weights all of it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a learner learns from."""
+
+    tokens: Tensor  # (B, T)
+    primer: Tensor  # (B, P)
+    mask: Tensor  # (B, T), 1.0 inside the sequence
+    log_prior: Tensor  # (B, T, V)
+    reward: Tensor  # (B, T), weighted sum of terms divided by c
+
+
+class Replay:
+    """A ring of the last `capacity` sequences; tensors grow at the first `add`."""
+
+    FIELDS = ("tokens", "lengths", "terms", "log_prior", "primer")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.added = 0
+        self.store: dict[str, Tensor] = {}
+
+    def __len__(self) -> int:
+        return min(self.added, self.capacity)
+
+    def add(self, rollout: Rollout, terms: Tensor) -> None:
+        """Store a rollout with its terms (B, T, K); the oldest sequences give way."""
+        values = {
+            "tokens": rollout.tokens,
+            "lengths": rollout.lengths,
+            "terms": terms,
+            "log_prior": rollout.log_prior,
+            "primer": rollout.primer,
+        }
+        if not self.store:
+            self.store = {k: v.new_zeros(self.capacity, *v.shape[1:]) for k, v in values.items()}
+        rows = torch.arange(self.added, self.added + len(terms), device=terms.device) % self.capacity
+        for name, value in values.items():
+            self.store[name][rows] = value
+        self.added += len(terms)
+
+    def sample(self, size: int, newest: int, weights: Tensor, c: float, generator: torch.Generator) -> Batch:
+        """The `newest` latest sequences and size - newest drawn from all, rewarded with weights (K,) / c."""
+        latest = torch.arange(self.added - newest, self.added, device=weights.device)
+        drawn = torch.randint(len(self), (size - newest,), generator=generator, device=weights.device)
+        rows = torch.cat([latest % self.capacity, drawn])
+        tokens, lengths, terms, log_prior, primer = (self.store[name][rows] for name in self.FIELDS)
+        mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
+        return Batch(tokens, primer, mask.float(), log_prior, (terms @ weights) / c * mask)
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors for a checkpoint: the filled part only."""
+        filled = {name: value[: len(self)].clone() for name, value in self.store.items()}
+        return {**filled, "added": torch.tensor(self.added)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over a state."""
+        self.added = int(state["added"])
+        for name in self.FIELDS:
+            value = state[name]
+            self.store[name] = value.new_zeros(self.capacity, *value.shape[1:])
+            self.store[name][: len(value)] = value

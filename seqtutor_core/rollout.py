@@ -1,0 +1,87 @@
+"""Sampling whole sequences from a policy, step by step, with prior and policy log-probabilities on the way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.domains import Domain
+from seqtutor_core.network import Output, RecurrentNetwork, Stepper
+
+LogPolicy = Callable[[Output, Tensor], Tensor]
+"""From the policy network's output and log p (..., V) to log pi (..., V)."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """B sampled sequences; steps from `lengths` on are padding."""
+
+    tokens: Tensor  # (B, T)
+    lengths: Tensor  # (B,)
+    log_prior: Tensor  # (B, T, V)
+    log_policy: Tensor  # (B, T, V)
+    primer: Tensor  # (B, P), before the sequence, not part of it
+
+    @property
+    def mask(self) -> Tensor:
+        """Whether a step belongs to its sequence, (B, T)."""
+        return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths.unsqueeze(1)
+
+
+def taken(values: Tensor, tokens: Tensor) -> Tensor:
+    """values (B, T, V) of the tokens that were taken (B, T)."""
+    return values.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
+
+
+@torch.no_grad()
+def sample(
+    domain: Domain,
+    prior: RecurrentNetwork,
+    batch: int,
+    generator: torch.Generator,
+    policy: RecurrentNetwork | None = None,
+    log_policy: LogPolicy | None = None,
+    primer: Tensor | None = None,
+    epsilon: float | None = None,
+) -> Rollout:
+    """Sample `batch` sequences from the policy, or from the prior when none is given.
+
+    primer (B, P) is seen but not counted. With epsilon the action is the likeliest one, or with that chance a
+    random one; without it the action is sampled. The generator lives on the networks' device.
+    """
+    device, size = prior.device, len(domain.vocabulary)
+    primer = primer if primer is not None else torch.zeros(batch, 0, dtype=torch.long, device=device)
+    start = primer.shape[1]
+    whole = torch.zeros(batch, start + domain.length, dtype=torch.long, device=device)
+    whole[:, :start] = primer
+    steppers = [Stepper(network, batch) for network in (prior, policy) if network is not None]
+    log_prior = torch.empty(batch, domain.length, size, device=device)
+    log_pi = log_prior if policy is None else torch.empty_like(log_prior)
+    lengths = torch.full((batch,), domain.length, device=device)
+
+    for t in range(start + domain.length):
+        features = prior.features(whole, domain.period, t, t + 1, origin=start)
+        outputs = [stepper.step(features) for stepper in steppers]
+        if t < start:
+            continue
+        step = t - start
+        log_prior[:, step] = outputs[0].logits.log_softmax(-1)
+        if policy is not None and log_policy is not None:
+            log_pi[:, step] = log_policy(outputs[1], log_prior[:, step])
+        whole[:, t] = _act(log_pi[:, step], generator, epsilon)
+        if domain.end is not None:
+            ended = (whole[:, t] == domain.end) & (lengths == domain.length)
+            lengths = torch.where(ended, step + 1, lengths)
+            if bool((lengths <= step + 1).all()):
+                break
+    return Rollout(whole[:, start:], lengths, log_prior, log_pi, primer)
+
+
+def _act(log_pi: Tensor, generator: torch.Generator, epsilon: float | None) -> Tensor:
+    """One action for each row of log pi (B, V)."""
+    if epsilon is None:  # argmax of p / Exponential(1) is a sample of p, and faster than multinomial
+        return (log_pi.exp() / torch.empty_like(log_pi).exponential_(generator=generator)).argmax(-1)
+    random = torch.randint(log_pi.shape[1], (len(log_pi),), generator=generator, device=log_pi.device)
+    explore = torch.rand(len(log_pi), generator=generator, device=log_pi.device) < epsilon
+    return torch.where(explore, random, log_pi.argmax(-1))

@@ -1,0 +1,383 @@
+"""The tuning loop: sample, score, learn. A generator of Progress; knows no page, no file, no process."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.errors import SettingError
+from seqtutor_core.evaluation import distinct, divergence
+from seqtutor_core.learners import LEARNERS, loss
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.replay import Replay
+from seqtutor_core.rollout import Rollout, sample
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """How a learner learns; the field defaults are the `default` preset."""
+
+    gamma: float = 1.0
+    """Discount. Only 1 has the KL optimum as its fixed point."""
+    trace: float = 0.9
+    """How much of the sampled future a target uses: 0 one step, 1 all of it."""
+    target_rate: float = 1.0
+    """Share of the way the target network moves to the online one at each update; 1: they are the same."""
+    raw: bool = False
+    """Use raw outputs as values, as published, instead of a value head plus log-probabilities."""
+    published_start: bool = False
+    """G only: begin as the prior squared, as published."""
+    learning_rate: float = 2e-3
+    batch: int = 256
+    """Sequences sampled at a time."""
+    minibatch: int = 256
+    """Sequences in an update, half of them the newest."""
+    updates: int = 1
+    """Updates after each rollout."""
+    replay_steps: int = 131_072
+    """Tokens the replay memory holds."""
+    random_primer: bool = False
+    """Begin each sequence after one random note that does not count, as published."""
+    argmax: bool = False
+    """Act by the likeliest action with falling exploration instead of sampling."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+
+
+PAPER = LearnerSettings(
+    gamma=0.5,
+    trace=0.0,
+    target_rate=0.01,
+    raw=True,
+    published_start=True,
+    learning_rate=1e-3,
+    batch=32,
+    minibatch=32,
+    replay_steps=100_000,
+    random_primer=True,
+    clip=5.0,
+)
+PRESETS: dict[str, LearnerSettings] = {"default": LearnerSettings(), "paper": PAPER}
+LARGEST_BUDGET = 24 * 3600.0  # seconds
+
+
+@dataclass(frozen=True)
+class TuningConfig:
+    """One tuning job; SettingError for a value that breaks its rule."""
+
+    domain: str
+    prior: str
+    learner: str = "psi"
+    preset: str = "default"
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each reward term by name; a term not named has weight 0."""
+    kl_coefficient: float = 4.0
+    """c: larger stays nearer the prior."""
+    seconds: float = 60.0
+    """Budget of learning time; pauses do not count."""
+    updates: int | None = None
+    """Budget in updates instead, which makes a run repeatable to the bit."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The domain's own settings."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """LearnerSettings fields that differ from the preset."""
+    primer: tuple[int, ...] = ()
+    """Tokens that every sequence continues."""
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_kl_coefficient(self.kl_coefficient)
+        check_weights(self.weights)
+        if self.learner not in LEARNERS:
+            raise SettingError(f"no learner named {self.learner!r}; choose one of {', '.join(LEARNERS)}")
+        if self.preset not in PRESETS:
+            raise SettingError(f"no preset named {self.preset!r}; choose one of {', '.join(PRESETS)}")
+        if not 0 < self.seconds <= LARGEST_BUDGET:
+            raise SettingError(f"a budget of {self.seconds} seconds is not possible; choose more than 0, up to a day")
+        if self.updates is not None and self.updates < 1:
+            raise SettingError(f"a budget of {self.updates} updates is not possible; choose at least 1")
+        unknown = set(self.overrides) - set(LearnerSettings.__dataclass_fields__)
+        if unknown:
+            raise SettingError(f"no learner setting named {', '.join(sorted(unknown))}")
+
+    @property
+    def learner_settings(self) -> LearnerSettings:
+        return replace(PRESETS[self.preset], **self.overrides)
+
+
+def check_kl_coefficient(c: float) -> None:
+    """SettingError unless c is a positive, finite number."""
+    if not (isinstance(c, int | float) and math.isfinite(c) and 0.01 <= c <= 1000):
+        raise SettingError(f"a KL coefficient of {c} is not possible; choose a number from 0.01 to 1000 (4 is usual)")
+
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """SettingError unless every weight is a finite number of at most 10,000 either way."""
+    for name, weight in weights.items():
+        if not (isinstance(weight, int | float) and math.isfinite(weight) and abs(weight) <= 10_000):
+            raise SettingError(f"a weight of {weight} for {name} is not possible; choose a number up to 10000")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody did to a living run; None: left as it was."""
+
+    weights: Mapping[str, float] | None = None
+    kl_coefficient: float | None = None
+    learning_rate: float | None = None
+    pause: bool | None = None
+    stop: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kl_coefficient is not None:
+            check_kl_coefficient(self.kl_coefficient)
+        check_weights(self.weights or {})
+        if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
+            raise SettingError(f"a learning rate of {self.learning_rate} is not possible; choose one from 0 to 1")
+
+
+Controls = Callable[[], Sequence[Change]]
+"""Polled between updates; returns what is new since the last call."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a tuning job stands after an update. Sums are per sequence, means over the last rollout."""
+
+    update: int
+    environment_steps: int
+    seconds: float
+    """Learning time, pauses left out."""
+    steps_per_second: float
+    terms: dict[str, float]
+    """Each unweighted reward term, summed over a sequence."""
+    reward: float
+    """Weighted sum of the terms, before division by c."""
+    kl: float
+    """KL(pi || p) in nats per sequence, exact over the vocabulary at each step."""
+    kl_per_token: float
+    entropy: float
+    """Of the policy, nats per token."""
+    j: float
+    """The objective in nats: reward / c - kl."""
+    distinct: float
+    """Share of distinct sequences among the last 1,024."""
+    loss: float
+    weights: dict[str, float]
+    kl_coefficient: float
+    learning_rate: float
+    paused: bool
+    message: str
+    """Something the user should know (batch halved, say), else empty."""
+    tokens: Tensor
+    """The rollout, (B, T)."""
+
+
+class Tuner:
+    """A tuning job that can be stepped, saved and restored."""
+
+    def __init__(self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork) -> None:
+        self.config, self.domain, self.rule = config, domain, config.learner_settings
+        self.learner = LEARNERS[config.learner]
+        self.device = resolve_device(config.device)
+        self.prior = deepcopy(prior).to(self.device).eval().requires_grad_(False)
+        self.policy = deepcopy(prior).to(self.device).eval().requires_grad_(True)
+        self.learner.start(self.policy, self.rule.published_start)
+        self.target = deepcopy(self.policy).requires_grad_(False) if self.rule.target_rate < 1 else None
+        self.optimiser = torch.optim.Adam(self.policy.parameters(), self.rule.learning_rate)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.replay = Replay(max(self.rule.replay_steps // domain.length, self.rule.batch))
+        self.weights = torch.tensor(weight_vector(domain.terms, config.weights), device=self.device)
+        self.c = config.kl_coefficient
+        self.learning_rate = self.rule.learning_rate
+        self.batch = self.rule.batch
+        self.update = self.environment_steps = 0
+        self.seconds = 0.0
+        self.recent: Tensor | None = None
+        self.message = ""
+
+    # ------------------------------------------------------------ one iteration
+
+    def iterate(self) -> Progress:
+        """One rollout and its updates. Out of memory halves the batch and says so."""
+        began = time.perf_counter()
+        self.message = ""
+        try:
+            rollout, terms, error = self._iterate()
+        except (torch.OutOfMemoryError, RuntimeError) as problem:
+            if not _out_of_memory(problem) or self.batch < 2:
+                raise
+            self.batch //= 2
+            self.message = f"out of memory: the batch is now {self.batch} sequences"
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            rollout, terms, error = self._iterate()
+        self.update += self.rule.updates
+        self.environment_steps += int(rollout.lengths.sum())
+        took = time.perf_counter() - began
+        self.seconds += took
+        return self._progress(rollout, terms, error, took)
+
+    def _iterate(self) -> tuple[Rollout, Tensor, float]:
+        rollout = sample(
+            self.domain,
+            self.prior,
+            self.batch,
+            self.generator,
+            self.policy,
+            self.learner.log_policy,
+            self._primer(),
+            self._epsilon(),
+        )
+        terms = self.domain.score(rollout.tokens, rollout.lengths).float()
+        self.replay.add(rollout, terms)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
+        error = 0.0
+        for _ in range(self.rule.updates):
+            error = self._learn()
+        return rollout, terms, error
+
+    def _learn(self) -> float:
+        size = min(self.rule.minibatch, 2 * self.batch)
+        batch = self.replay.sample(size, min(size // 2, self.batch), self.weights, self.c, self.generator)
+        online = self.policy(batch.tokens, self.domain.period, batch.primer)
+        after = online
+        if self.target is not None:
+            with torch.no_grad():
+                after = self.target(batch.tokens, self.domain.period, batch.primer)
+        error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
+        self.optimiser.zero_grad()
+        error.backward()
+        nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
+        self.optimiser.step()
+        if self.target is not None:
+            with torch.no_grad():
+                for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
+                    mine.lerp_(theirs, self.rule.target_rate)
+        return error.item()
+
+    def _primer(self) -> Tensor | None:
+        if self.config.primer:
+            return torch.tensor(self.config.primer, device=self.device).expand(self.batch, -1)
+        return self.domain.random_primer(self.batch, self.generator) if self.rule.random_primer else None
+
+    def _epsilon(self) -> float | None:
+        """Falls from 1 to 0.1 over the first half of the budget."""
+        return max(0.1, 1 - 1.8 * self.progress) if self.rule.argmax else None
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget used, 0 to 1."""
+        done = self.update / self.config.updates if self.config.updates else self.seconds / self.config.seconds
+        return min(done, 1.0)
+
+    # ------------------------------------------------------------ reporting, steering
+
+    def _progress(self, rollout: Rollout, terms: Tensor, error: float, took: float) -> Progress:
+        kl, entropy = (each.sum().item() for each in divergence(rollout))
+        steps, count = int(rollout.lengths.sum()), len(rollout.tokens)
+        sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)  # (B, K)
+        reward = (sums @ self.weights).mean().item()
+        self.recent = rollout.tokens if self.recent is None else torch.cat([self.recent, rollout.tokens])[-1024:]
+        names = [t.name for t in self.domain.terms]
+        return Progress(
+            update=self.update,
+            environment_steps=self.environment_steps,
+            seconds=self.seconds,
+            steps_per_second=steps / took,
+            terms=dict(zip(names, sums.mean(0).tolist(), strict=True)),
+            reward=reward,
+            kl=kl / count,
+            kl_per_token=kl / steps,
+            entropy=entropy / steps,
+            j=reward / self.c - kl / count,
+            distinct=distinct(self.recent),
+            loss=error,
+            weights=dict(zip(names, self.weights.tolist(), strict=True)),
+            kl_coefficient=self.c,
+            learning_rate=self.learning_rate,
+            paused=False,
+            message=self.message,
+            tokens=rollout.tokens,
+        )
+
+    def apply(self, change: Change) -> None:
+        """Steer: new weights, c or learning rate hold from the next rollout on, for all of the replay as well."""
+        if change.weights is not None:
+            self.weights = torch.tensor(weight_vector(self.domain.terms, change.weights), device=self.device)
+        if change.kl_coefficient is not None:
+            self.c = change.kl_coefficient
+        if change.learning_rate is not None:
+            self.learning_rate = change.learning_rate
+
+    # ------------------------------------------------------------ checkpoints
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything needed to go on as if never stopped: tensors, and plain values."""
+        tensors = {f"policy.{k}": v for k, v in self.policy.state_dict().items()}
+        if self.target is not None:
+            tensors |= {f"target.{k}": v for k, v in self.target.state_dict().items()}
+        for i, slot in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
+        tensors |= {f"replay.{k}": v for k, v in self.replay.state().items()}
+        tensors |= {"generator": self.generator.get_state(), "weights": self.weights}
+        if self.recent is not None:
+            tensors["recent"] = self.recent
+        plain = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds")
+        return tensors, {name: getattr(self, name) for name in plain}
+
+    def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+        """Take over a state."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.policy.load_state_dict(part("policy."))
+        if self.target is not None:
+            self.target.load_state_dict(part("target."))
+        slots = {i: part(f"optimiser.{i}.") for i in range(len(list(self.policy.parameters())))}
+        whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
+        self.optimiser.load_state_dict(whole)
+        self.replay.restore({k: v.to(self.device) for k, v in part("replay.").items()})
+        self.generator.set_state(tensors["generator"].cpu())
+        self.weights = tensors["weights"].to(self.device)
+        self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
+        for name, value in plain.items():
+            setattr(self, name, value)
+
+
+def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
+    """Iterate until the budget is used or a control says stop. While paused it yields the last Progress again."""
+    paused, last = False, None
+    while tuner.progress < 1:
+        for change in controls():
+            tuner.apply(change)
+            paused = paused if change.pause is None else change.pause
+            if change.stop:
+                return
+        if paused and last is not None:
+            yield replace(last, paused=True, message="")
+            continue
+        last = tuner.iterate()
+        yield last
+
+
+def resolve_device(name: str) -> torch.device:
+    """auto: CUDA when there is one, else the CPU; SettingError for a device this machine has not."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise SettingError(f"no device named {name!r}; choose auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SettingError("this machine has no CUDA device that torch can use; choose cpu or auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _out_of_memory(problem: BaseException) -> bool:
+    return isinstance(problem, torch.OutOfMemoryError) or "not enough memory" in str(problem)
