@@ -19,6 +19,7 @@ help:  ## say what there is
 	@echo "make check   set up, then run the linter and the type checker"
 
 app: .venv/.app fluidsynth  ## serve the app
+	@mkdir -p static
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
 
 test: .venv/.dev fluidsynth chromium  ## run the tests
