@@ -45,6 +45,8 @@ class Output(NamedTuple):
 class RecurrentNetwork(nn.Module):
     """An LSTM over one-hot inputs with a policy head (V outputs) and a value head (1 output, zero at first)."""
 
+    offsets: Tensor  # (n,), where each one-hot input begins among the F
+
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         self.settings = settings
@@ -97,7 +99,7 @@ class RecurrentNetwork(nn.Module):
         """The last token before each step that is not a hold, (B, last - first)."""
         seen = tokens[:, : max(last - 1, 0)]
         steps = torch.arange(1, seen.shape[1] + 1, device=tokens.device)
-        latest = torch.where(seen != self.settings.hold, steps, 0).cummax(1).values  # 0: none yet
+        latest = (steps * (seen != self.settings.hold)).cummax(1).values  # 0: none yet
         latest = torch.cat([latest.new_zeros(len(tokens), 1), latest], 1)[:, first:last]
         padded = torch.cat([tokens.new_full((len(tokens), 1), self.start_token), seen], 1)
         return padded.gather(1, latest)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -92,7 +92,7 @@ def train(settings: PriorSettings, training: Sequences, held_out: Sequences, fol
         generator = torch.Generator().manual_seed(settings.seed + epoch)
         batches = list(_batches(training, settings, generator))
         loss = _pass(network, average, optimiser, batches, settings, epoch)
-        nats, accuracy = evaluate(average.module, held_out)
+        nats, accuracy = evaluate(cast(RecurrentNetwork, average.module), held_out)
         history.append(Epoch(epoch, loss, nats, accuracy, nats < best))
         _checkpoint(folder, settings, network, average, optimiser, history)
         yield history[-1]

@@ -120,8 +120,8 @@ class Melody:
 
     name = "melody"
     vocabulary = VOCABULARY
-    terms = TERMS
-    end = None
+    terms: tuple[RewardTerm, ...] = TERMS
+    end: int | None = None
 
     def __init__(self, settings: MelodySettings | None = None) -> None:
         self.settings = settings or MelodySettings()

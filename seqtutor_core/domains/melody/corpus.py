@@ -14,10 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, NO_EVENT, Note, encode
+from seqtutor_core.domains.melody.style import LONGEST_NOTE
+from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, NO_EVENT, Note, decode, encode
 from seqtutor_core.errors import InputError, MissingPartError
+from seqtutor_core.files import replace_text
 
 COLLECTIONS = ("essenFolksong", "oneills1850", "airdsAirs", "ryansMammoth")
 STEPS_PER_QUARTER = 4
@@ -131,7 +134,7 @@ def build(folder: Path, progress: Callable[[int, int], None], workers: int | Non
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
         jobs = [(f, pool.submit(_parse_file, f)) for f in waiting]
         for done, (file, job) in enumerate(jobs, start=len(files) - len(waiting) + 1):
-            _replace(_part(parts, file), json.dumps(job.result()))
+            replace_text(_part(parts, file), json.dumps(job.result()))
             progress(done, len(files))
 
     tunes: list[Tune] = []
@@ -143,9 +146,9 @@ def build(folder: Path, progress: Callable[[int, int], None], workers: int | Non
     corpus = split(tunes)
     for name in ("training", "held_out"):
         lines = (json.dumps(asdict(t)) for t in getattr(corpus, name))
-        _replace(folder / f"{name}.jsonl", "\n".join(lines) + "\n")
+        replace_text(folder / f"{name}.jsonl", "\n".join(lines) + "\n")
     statistics = _statistics(corpus, refused)
-    _replace(folder / "statistics.json", json.dumps(statistics, indent=2) + "\n")
+    replace_text(folder / "statistics.json", json.dumps(statistics, indent=2) + "\n")
     return statistics
 
 
@@ -196,7 +199,7 @@ def _marks(tune: Tune) -> Iterator[object]:
     if len(title) > 3:
         yield tune.collection, title
     onsets = [s for s, t in enumerate(tune.tokens) if t >= FIRST_NOTE]
-    pairs = [(tune.tokens[b] - tune.tokens[a], b - a) for a, b in zip(onsets, onsets[1:], strict=False)]
+    pairs = [(tune.tokens[b] - tune.tokens[a], b - a) for a, b in pairwise(onsets)]
     for i in range(len(pairs) - SHINGLE + 1):
         yield tuple(pairs[i : i + SHINGLE])
 
@@ -226,12 +229,6 @@ def _part(parts: Path, file: Path) -> Path:
     return parts / f"{file.parent.name}-{file.stem}.json"
 
 
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
-
-
 def _statistics(corpus: Corpus, refused: Counter[str]) -> dict[str, object]:
     tunes = corpus.training + corpus.held_out
     counts = Counter(token for t in tunes for token in t.tokens)
@@ -245,9 +242,20 @@ def _statistics(corpus: Corpus, refused: Counter[str]) -> dict[str, object]:
         },
         "hold_share": round(counts[NO_EVENT] / total, 4),
         "rest_share": round(counts[0] / total, 4),
+        "share_of_time": _share_of_time(corpus.training),
         "bars": {str(bar): n for bar, n in Counter(t.bar for t in tunes).most_common()},
         "refused": dict(refused.most_common()),
     }
+
+
+def _share_of_time(tunes: tuple[Tune, ...]) -> list[float]:
+    """The share of sounding time in notes of 1 to LONGEST_NOTE and more sixteenths, in binary metres."""
+    time = Counter[int]()
+    for tune in tunes:
+        if period(tune.bar) == 16:
+            for note in decode(tune.tokens):
+                time[min(note.length, LONGEST_NOTE)] += note.length
+    return [round(time[length] / time.total(), 5) for length in range(1, LONGEST_NOTE + 1)]
 
 
 def period(bar: int) -> int:

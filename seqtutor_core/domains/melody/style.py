@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from seqtutor_core.domains.melody.theory import is_note, last_step_where, previous_note, shifted, steps_of
+from seqtutor_core.domains.melody.theory import is_note, last_step_where, previous_note, steps_of
 from seqtutor_core.domains.melody.tokens import NO_EVENT, OFFSET
 
 LONGEST_NOTE = 16  # sixteenths; longer notes are counted with these
-NOTE_LENGTHS = Path(__file__).with_name("note_lengths.json")
+STATISTICS = Path(__file__).with_name("corpus_statistics.json")  # written by `prior corpus melody --ship`
 
 
 def paid_as_it_changes(figure: Tensor) -> Tensor:
@@ -97,15 +97,4 @@ def running_length(tokens: Tensor) -> Tensor:
 @cache
 def corpus_lengths() -> tuple[float, ...]:
     """The share of sounding time in notes of 1 to 16 and more sixteenths, from the corpus's binary metres."""
-    return tuple(json.loads(NOTE_LENGTHS.read_text())["share_of_time"])
-
-
-def share_of_time(tokens: Tensor) -> Tensor:
-    """The share of sounding time in notes of each length over a set of sequences (B, T); (16,)."""
-    length = running_length(tokens)
-    onset_next = shifted(length.flip(1), 0).flip(1)  # the length one step later
-    final = torch.where((length > 0) & (onset_next != length + 1), length, 0)
-    ended = final[final > 0]
-    time = torch.zeros(LONGEST_NOTE, dtype=torch.float64)
-    time.index_add_(0, ended.clamp(max=LONGEST_NOTE).cpu() - 1, ended.double().cpu())
-    return time / time.sum().clamp(min=1)
+    return tuple(json.loads(STATISTICS.read_text())["share_of_time"])

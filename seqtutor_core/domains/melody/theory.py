@@ -270,8 +270,9 @@ def _occurred(tokens: Tensor) -> Tensor:
     if length < 2 * WINDOW:
         return torch.zeros_like(tokens, dtype=torch.bool)
     base = len(VOCABULARY)  # 38 ** 8 fits in 63 bits: the code of a window is exact
-    code = sum(tokens[:, i : length - WINDOW + 1 + i] * base**i for i in range(WINDOW))  # (B, T - 7)
-    same = code.unsqueeze(2) == code.unsqueeze(1)  # type: ignore[union-attr]  # sum() of tensors
+    places = torch.tensor([base**i for i in range(WINDOW)], device=tokens.device)
+    code = (tokens.unfold(1, WINDOW, 1) * places).sum(-1)  # (B, T - 7)
+    same = code.unsqueeze(2) == code.unsqueeze(1)
     apart = torch.ones_like(same[0]).tril(-WINDOW)
     again = (same & apart).any(2)
     return torch.cat([again.new_zeros(len(tokens), WINDOW - 1), again], 1)
