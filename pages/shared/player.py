@@ -1,0 +1,80 @@
+"""The piano roll that plays, and the keyboard to pick notes on: two components drawn in the browser.
+
+Their sources stand in assets/components. Several JavaScript files become one module, in the order listed here.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from seqtutor_core.domains.melody.audio import Sound
+from seqtutor_core.domains.melody.primer import Picked
+from seqtutor_core.domains.melody.roll import Roll
+from seqtutor_core.errors import SettingError
+
+SOURCES = Path(__file__).resolve().parents[2] / "assets" / "components"
+
+
+def _source(*names: str) -> str:
+    return "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in names)
+
+
+_roll = st.components.v2.component(
+    "sequence_tutor_piano_roll",
+    html=_source("piano_roll.html"),
+    css=_source("common.css", "piano_roll.css", "roll_account.css"),
+    js=_source("roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
+)
+_keyboard = st.components.v2.component(
+    "sequence_tutor_keyboard",
+    html=_source("keyboard.html"),
+    css=_source("common.css", "keyboard.css"),
+    js=_source("keyboard.js"),
+)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One melody as it is shown and heard."""
+
+    roll: Roll
+    sound: Sound
+    title: str
+
+
+def piano_roll(roll: Roll, sound: Sound, *, key: str, title: str) -> None:
+    """One melody: its roll, its account and its sound."""
+    piano_rolls([Take(roll, sound, title)], key=key)
+
+
+def piano_rolls(takes: Sequence[Take], *, key: str) -> None:
+    """One melody, or two that take turns as A and B: the same place in the music, one playing at a time.
+
+    Shown again under the same key with the same takes, a player goes on playing. Raises SettingError for another
+    number of takes.
+    """
+    if len(takes) not in (1, 2):
+        raise SettingError(f"{len(takes)} takes do not fit one player; give it one or two")
+    data = [
+        {
+            "title": take.title,
+            "roll": take.roll.as_dict(),
+            "wav": base64.b64encode(take.sound.wav).decode("ascii"),
+            "synthesiser": take.sound.synthesiser,
+        }
+        for take in takes
+    ]
+    _roll(key=key, data={"takes": data})
+
+
+def keyboard(key: str, *, on_change: Callable[[], Any] = lambda: None) -> list[Picked]:
+    """Keys from C3 to B5; the notes and rests picked so far. `on_change` runs after each change."""
+    before = st.session_state.get(key) or {}
+    state = _keyboard(
+        key=key, data={"notes": before.get("notes", [])}, default={"notes": []}, on_notes_change=on_change
+    )
+    return [Picked(None if pitch is None else int(pitch), int(length)) for pitch, length in state.notes or []]
