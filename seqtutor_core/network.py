@@ -1,6 +1,7 @@
 """The recurrent network that is prior, policy and values alike.
 
-Shapes: B batch, T time, P primer, V vocabulary, H hidden units, F one-hot inputs.
+Shapes: B batch, T time, P primer, V vocabulary, H hidden units, F one-hot inputs, n of them 1 at a time,
+E embedding.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class NetworkSettings:
     hidden: int = 192
     """H, units of each LSTM layer."""
     layers: int = 1
+    embedding: int = 64
+    """E, the size of the learnt sum of inputs that enters the first layer."""
     dropout: float = 0.0
     """Share of units dropped before the output layer while training."""
     clock: bool = False
@@ -31,8 +34,10 @@ class NetworkSettings:
     """A token that means "as before"; the last other token is then an input as well."""
 
     def __post_init__(self) -> None:
-        if self.vocabulary < 2 or self.hidden < 1 or self.layers < 1 or not 0 <= self.dropout < 1:
-            raise SettingError(f"{self}: a network needs 2 tokens, 1 unit, 1 layer, and a dropout from 0 to below 1")
+        if self.vocabulary < 2 or min(self.hidden, self.layers, self.embedding) < 1 or not 0 <= self.dropout < 1:
+            raise SettingError(
+                f"{self}: a network needs 2 tokens, 1 unit, layer and embedding, and a dropout from 0 to below 1"
+            )
 
 
 class Output(NamedTuple):
@@ -57,10 +62,10 @@ class RecurrentNetwork(nn.Module):
             sizes += [tokens]
         if settings.clock:
             sizes += [tokens, tokens, LONGEST_PERIOD + 1, LONGEST_PERIOD + 1]
-        self.inputs = sum(sizes)  # F
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets, persistent=False)
-        self.lstm = nn.LSTM(self.inputs, settings.hidden, settings.layers, batch_first=True)
+        self.embedding = nn.EmbeddingBag(sum(sizes), settings.embedding, mode="sum")  # (F, E)
+        self.lstm = nn.LSTM(settings.embedding, settings.hidden, settings.layers, batch_first=True)
         self.dropout = nn.Dropout(settings.dropout)
         self.policy = nn.Linear(settings.hidden, settings.vocabulary)
         self.value = nn.Linear(settings.hidden, 1)
@@ -114,8 +119,8 @@ class RecurrentNetwork(nn.Module):
         start = 0 if primer is None else primer.shape[1]
         whole = tokens if primer is None else torch.cat([primer, tokens], 1)
         ids = self.features(whole, period, 0, whole.shape[1], origin=start)
-        one_hot = torch.zeros(*ids.shape[:2], self.inputs, device=ids.device).scatter_(2, ids, 1.0)
-        hidden, _ = self.lstm(one_hot)  # (B, P + T, H)
+        entering = self.embedding(ids.flatten(0, 1)).unflatten(0, ids.shape[:2])  # (B, P + T, E)
+        hidden, _ = self.lstm(entering)  # (B, P + T, H)
         hidden = self.dropout(hidden[:, start:])
         return Output(self.policy(hidden), self.value(hidden).squeeze(-1))
 
@@ -126,9 +131,9 @@ class Stepper:
     def __init__(self, network: RecurrentNetwork, batch: int) -> None:
         self.network = network
         weights = [layer[:4] for layer in network.lstm.all_weights]
-        # one-hot times matrix is a sum of rows: contiguous once here, not at every step
-        self.entering = [w_in.detach().t().contiguous() for w_in, _, _, _ in weights]
-        self.hidden = [w_hidden.detach().t().contiguous() for _, w_hidden, _, _ in weights]
+        self.entering = [w_in.detach().t() for w_in, _, _, _ in weights]
+        self.table = network.embedding.weight.detach() @ self.entering[0]  # (F, 4 H): both products at once
+        self.hidden = [w_hidden.detach().t() for _, w_hidden, _, _ in weights]
         self.bias = [(b_in + b_hidden).detach() for _, _, b_in, b_hidden in weights]
         zero = torch.zeros(batch, network.settings.hidden, device=network.device)
         self.state = [(zero, zero) for _ in weights]  # for each layer h and c, (B, H) each
@@ -139,7 +144,7 @@ class Stepper:
         below = torch.empty(0)
         for layer, (h, c) in enumerate(self.state):
             if layer == 0:
-                entering = nn.functional.embedding_bag(features[:, 0], self.entering[0], mode="sum")
+                entering = nn.functional.embedding_bag(features[:, 0], self.table, mode="sum")
             else:
                 entering = below @ self.entering[layer]
             gates = torch.addmm(entering.add_(self.bias[layer]), h, self.hidden[layer])  # (B, 4 H)

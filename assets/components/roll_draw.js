@@ -152,13 +152,13 @@ function drawPrimer(pen, roll, plan, theme, ink) {
 function drawTime(pen, roll, plan, theme, ink) {
   pen.font = `11px ${theme.font}`;
   pen.textAlign = "left";
-  for (let step = 0; step <= roll.steps; step += 4) {
-    const bar = step % 16 === 0;
+  for (let step = 0; step <= roll.steps; step += roll.beat) {
+    const bar = step % roll.bar === 0;
     pen.fillStyle = ink(bar ? 0.42 : 0.13);
     pen.fillRect(plan.x(step) - 0.5, bar ? 3 : TOP, 1, plan.height);
     if (bar && step < roll.steps) {
       pen.fillStyle = ink(0.8);
-      pen.fillText(String(step / 16 + 1), plan.x(step) + 8, TOP / 2 + 1);
+      pen.fillText(String(step / roll.bar + 1), plan.x(step) + 8, TOP / 2 + 1);
     }
   }
   pen.fillStyle = ink(0.3);

@@ -28,7 +28,7 @@ class Take {
     }
     this.title = data.title;
     this.synthesiser = data.synthesiser;
-    this.stepSeconds = 15 / data.roll.bpm;
+    this.stepSeconds = 60 / data.roll.bpm / data.roll.beat;
     this.element.querySelector(".title").textContent = data.title;
     this.element.querySelector(".total").textContent = `${signed(data.roll.total)} in all`;
   }

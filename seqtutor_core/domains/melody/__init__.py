@@ -82,9 +82,9 @@ class MelodySettings:
             "length must be a whole number from 16 to 256": 16 <= self.length <= 256,
             "mode must be major or minor": self.mode in theory.SCALES,
             "key must be a pitch class from 0 (C) to 11 (B)": 0 <= self.key <= 11,
-            "tempo must be from 20 to 400 beats a minute": 20 <= self.tempo <= 400,
+            "tempo must be from 20 to 320 beats a minute": 20 <= self.tempo <= 320,
             "steps_per_beat must be 2, 3 or 4": self.steps_per_beat in (2, 3, 4),
-            "bar must be 12 or 16 steps": self.bar in (12, 16),
+            "bar must be 12 or 16 steps, in whole beats": self.bar in (12, 16) and self.bar % self.steps_per_beat == 0,
             "notes_per_beat must be from 0 to 4": 0 <= self.notes_per_beat <= 4,
             f"lowest and highest must be pitches from {LOWEST} to {HIGHEST}, in this order": LOWEST
             <= self.lowest
@@ -132,17 +132,9 @@ class Melody:
         """Unweighted terms (B, T, 15), float64, in the order of `terms`; T up to `length`."""
         s = self.settings
         values = {
-            "key": theory.key(tokens, s.frame),
-            "tonic": theory.tonic(tokens, s.length, s.frame),
-            "interval": theory.interval(tokens, s.frame),
-            "leap": theory.leap(tokens),
-            "extremes": theory.extremes(tokens, s.length),
+            **theory.paper_terms(tokens, s.length, s.frame),
             "contour": style.contour(tokens),
             "pitch_range": style.pitch_range(tokens, s.lowest, s.highest),
-            "repetition": theory.repetition(tokens),
-            "autocorrelation": theory.autocorrelation(tokens),
-            "motif": theory.motif(tokens),
-            "repeated_motif": theory.repeated_motif(tokens),
             "rhythm": style.rhythm(tokens),
             "density": style.density(tokens, s.notes_per_beat, s.steps_per_beat),
             "on_beat": style.on_beat(tokens, s.steps_per_beat),

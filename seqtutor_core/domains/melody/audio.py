@@ -13,7 +13,7 @@ import tempfile
 import wave
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,6 +53,12 @@ class Piece:
     """A name out of PITCH_NAMES; MusicXML shows its key signature."""
     mode: str = "major"
     """major or minor."""
+    transpose: int = 0
+    """Semitones from the tokens to what sounds."""
+    steps_per_beat: int = 4
+    """The time grid: 4 makes a token a sixteenth, 2 an eighth, 3 a triplet."""
+    bar: int = 16
+    """Steps in a bar."""
 
     def __post_init__(self) -> None:
         VOCABULARY.check(self.all_tokens)
@@ -71,9 +77,14 @@ class Piece:
         return (*self.primer, *self.tokens)
 
     @property
+    def notes(self) -> list[Note]:
+        """What sounds; start and length in steps."""
+        return [replace(note, pitch=note.pitch + self.transpose) for note in decode(self.all_tokens)]
+
+    @property
     def step_seconds(self) -> float:
-        """Seconds of one sixteenth."""
-        return 15.0 / self.bpm
+        """Seconds of one step, a sixteenth by default."""
+        return 60.0 / self.bpm / self.steps_per_beat
 
     @property
     def seconds(self) -> float:
@@ -121,7 +132,7 @@ def midi(piece: Piece) -> bytes:
     """The piece as a MIDI file with one piano track."""
     score = pretty_midi.PrettyMIDI(initial_tempo=piece.bpm)
     piano = pretty_midi.Instrument(program=0, name=piece.title.encode("latin-1", "replace").decode("latin-1"))
-    for note in decode(piece.all_tokens):
+    for note in piece.notes:
         start, end = note.start * piece.step_seconds, note.end * piece.step_seconds
         piano.notes.append(pretty_midi.Note(velocity=100, pitch=note.pitch, start=start, end=end))
     score.instruments.append(piano)
@@ -135,7 +146,7 @@ def midi(piece: Piece) -> bytes:
 
 def sound(piece: Piece) -> Sound:
     """The piece through fluidsynth, or through the basic synth when fluidsynth is missing or fails."""
-    if not decode(piece.all_tokens):
+    if not piece.notes:
         silence = np.zeros(round(piece.seconds * SAMPLE_RATE))
         return Sound(_wav_bytes(silence), NO_NOTES, piece.seconds)
     if synthesiser_available().available:
@@ -207,7 +218,7 @@ def _wav_bytes(samples: Samples) -> bytes:
 
 
 def musicxml(piece: Piece) -> bytes:
-    """The piece as a MusicXML score in 4/4. Raises MissingPartError without the music21 package."""
+    """The piece as a MusicXML score. Raises MissingPartError without the music21 package."""
     try:
         # Imported here: it takes over a second, which only this export should wait for.
         from music21 import metadata, meter, note, stream, tempo
@@ -216,12 +227,12 @@ def musicxml(piece: Piece) -> bytes:
         raise MissingPartError("MusicXML needs the music21 package: pip install -r requirements.txt") from None
     signature = _key_signature(piece)
     part = stream.Part(id="melody")
-    part.append([tempo.MetronomeMark(number=piece.bpm), signature, meter.TimeSignature("4/4")])
-    for pitch, length in _notes_and_rests(decode(piece.all_tokens), len(piece.all_tokens)):
+    part.append([tempo.MetronomeMark(number=piece.bpm), signature, meter.TimeSignature(_time_signature(piece))])
+    for pitch, length in _notes_and_rests(piece.notes, len(piece.all_tokens)):
         if pitch is None:
-            part.append(note.Rest(quarterLength=length / 4))
+            part.append(note.Rest(quarterLength=length / piece.steps_per_beat))
             continue
-        heard = note.Note(pitch, quarterLength=length / 4)
+        heard = note.Note(pitch, quarterLength=length / piece.steps_per_beat)
         accidental = heard.pitch.accidental
         if accidental is not None and accidental.alter * signature.sharps < 0:
             heard.pitch = heard.pitch.getEnharmonic()
@@ -230,6 +241,12 @@ def musicxml(piece: Piece) -> bytes:
     score.metadata = metadata.Metadata(title=piece.title, composer="Sequence Tutor Studio")
     exported: bytes = GeneralObjectExporter(score).parse()
     return exported
+
+
+def _time_signature(piece: Piece) -> str:
+    """Quarter notes in a bar; a bar of eight is written as two of four."""
+    beats = piece.bar // piece.steps_per_beat
+    return f"{4 if beats == 8 else beats}/4"
 
 
 def _key_signature(piece: Piece):  # type: ignore[no-untyped-def]  # a music21 Key

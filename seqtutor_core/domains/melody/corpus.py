@@ -208,7 +208,7 @@ def _files() -> list[Path]:
     try:
         import music21
     except ImportError:
-        raise MissingPartError("the corpus needs the music21 package: pip install -r requirements-dev.txt") from None
+        raise MissingPartError("the corpus needs the music21 package: pip install -r requirements.txt") from None
     root = Path(music21.__file__).parent / "corpus"
     return [f for c in COLLECTIONS for f in sorted((root / c).glob("*.abc"))]
 

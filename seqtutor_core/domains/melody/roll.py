@@ -46,6 +46,10 @@ class Roll:
     primer_steps: int
     """So many of the first steps were given by the user; nobody was paid for them."""
     bpm: float
+    beat: int
+    """Steps in a beat."""
+    bar: int
+    """Steps in a bar."""
     paid: dict[str, float]
     """Term label -> weighted sum over all steps."""
     total: float
@@ -62,6 +66,9 @@ def make_roll(
     *,
     primer: Sequence[int] = (),
     bpm: float = 120.0,
+    beat: int = 4,
+    bar: int = 16,
+    transpose: int = 0,
 ) -> Roll:
     """The roll of T tokens, their unweighted term values (T, K) and the K terms' (label, weight).
 
@@ -81,12 +88,13 @@ def make_roll(
             rests.append(_rest(end, note.start - end, account(end, note.start - end)))
         paid = account(note.start, note.length)
         total = math.fsum(paid.values())
-        notes.append(RollNote(note.pitch, pitch_name(note.pitch), note.start, note.length, paid, total))
+        pitch = note.pitch + transpose
+        notes.append(RollNote(pitch, pitch_name(pitch), note.start, note.length, paid, total))
         end = note.end
     if len(pay) > end:
         rests.append(_rest(end, len(pay) - end, account(end, len(pay) - end)))
     whole = account(0, len(pay))
-    return Roll(tuple(notes), tuple(rests), len(pay), len(primer), bpm, whole, math.fsum(whole.values()))
+    return Roll(tuple(notes), tuple(rests), len(pay), len(primer), bpm, beat, bar, whole, math.fsum(whole.values()))
 
 
 def _rest(start: int, length: int, paid: dict[str, float]) -> RollRest:

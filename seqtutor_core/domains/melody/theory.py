@@ -50,6 +50,21 @@ class Key:
 C_MAJOR = Key()
 
 
+def paper_terms(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> dict[str, Tensor]:
+    """The nine terms by name, (B, T) float64 each; `length` is N, T may be shorter."""
+    return {
+        "key": key(tokens, scale),
+        "tonic": tonic(tokens, length, scale),
+        "repetition": repetition(tokens),
+        "autocorrelation": autocorrelation(tokens),
+        "motif": motif(tokens),
+        "repeated_motif": repeated_motif(tokens),
+        "interval": interval(tokens, scale),
+        "leap": leap(tokens),
+        "extremes": extremes(tokens, length),
+    }
+
+
 def is_note(tokens: Tensor) -> Tensor:
     return tokens >= FIRST_NOTE
 

@@ -1,0 +1,42 @@
+"""What every page shares: its set-up, the one list of pages, and the way errors are shown."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from seqtutor_core.errors import SeqTutorError
+
+PAGES = (
+    ("app.py", "Home", ":material/home:"),
+    ("pages/melody.py", "Melody", ":material/music_note:"),
+    ("pages/method.py", "Method", ":material/menu_book:"),
+)
+
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-top: 2.2rem; max-width: 90rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.25rem; }
+</style>
+"""
+
+
+def open_page(title: str, lead: str) -> None:
+    """Set a page up: browser title, navigation, heading and one sentence on what it is for."""
+    st.set_page_config(f"{title} · Sequence Tutor Studio", ":material/tune:", layout="wide")
+    st.html(STYLE)
+    with st.sidebar:
+        st.markdown("**Sequence Tutor Studio**")
+        for path, label, icon in PAGES:
+            st.page_link(path, label=label, icon=icon)
+    st.title(title)
+    st.markdown(lead)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show an error of ours as a message instead of a traceback; nothing else is lost."""
+    try:
+        yield
+    except SeqTutorError as error:
+        st.error(str(error), icon=":material/error:")

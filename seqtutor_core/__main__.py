@@ -1,0 +1,101 @@
+"""The command line: python -m seqtutor_core COMMAND. Every command takes --json."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from seqtutor_core import commands
+from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.learners import LEARNERS
+from seqtutor_core.tuning import PRESETS
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    parser = argparse.ArgumentParser(prog="python -m seqtutor_core", description=__doc__)
+    commands_ = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run, text: str, parent=commands_) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+        sub = parent.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--json", action="store_true", help="print JSON for machines")
+        return sub
+
+    tune = command("tune", commands.tune, "fine-tune a prior towards weighted rewards")
+    tune.add_argument("domain")
+    _tuning_options(tune)
+
+    for name, run, text in (
+        ("sample", commands.sample, "print sequences, one a line"),
+        ("evaluate", commands.evaluate, "print the metrics of sampled sequences"),
+    ):
+        sub = command(name, run, text)
+        sub.add_argument("what", help="a run, or prior:NAME")
+        sub.add_argument("-n", type=int, default=10 if name == "sample" else 10_000)
+        sub.add_argument("--seed", type=int, default=0)
+
+    score = command("score", commands.score, "print every reward term of given sequences")
+    score.add_argument("domain")
+    score.add_argument("file", help="one JSON list of tokens a line; - reads standard input")
+
+    prior = parser_group(commands_, "prior", "the priors and their corpora")
+    command("info", commands.prior_info, "the cards of the priors", prior)
+    build = command("corpus", commands.prior_corpus, "build the training corpus; resumes", prior)
+    build.add_argument("domain")
+    build.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
+    train = command("train", commands.prior_train, "train a prior; resumes", prior)
+    train.add_argument("name", help="the recipe: melody or melody-paper")
+    train.add_argument("--out", help="folder that receives the prior (default: assets/priors)")
+
+    runs = parser_group(commands_, "runs", "tuning runs kept on this machine")
+    command("list", commands.runs_list, "all runs, newest first", runs)
+    for name, run, text in (
+        ("show", commands.runs_show, "one run"),
+        ("resume", commands.runs_resume, "go on with a run that was stopped or killed"),
+        ("stop", commands.runs_stop, "stop a run; it keeps what it learned"),
+        ("delete", commands.runs_delete, "delete a run and its files"),
+    ):
+        command(name, run, text, runs).add_argument("id")
+
+    bench = command("bench", commands.bench, "environment steps a second, learning included")
+    bench.add_argument("domain")
+    _tuning_options(bench)
+    bench.set_defaults(seconds=10.0)
+    command("doctor", commands.doctor, "what this machine has, what is missing, and the remedy")
+    return parser
+
+
+def parser_group(parent, name: str, text: str):  # type: ignore[no-untyped-def]  # argparse hides this type
+    """A command that only holds others."""
+    return parent.add_parser(name, help=text, description=text).add_subparsers(dest="action", required=True)
+
+
+def _tuning_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--learner", choices=sorted(LEARNERS), default="psi")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
+    parser.add_argument("--prior", help="a prior's name (default: the domain's)")
+    parser.add_argument("--kl", type=float, default=4.0, help="the KL coefficient c; larger stays nearer the prior")
+    parser.add_argument("--seconds", type=float, default=60.0, help="budget of learning time")
+    parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
+    parser.add_argument("--weight", action="append", default=[], metavar="NAME=VALUE", help="weight of a reward term")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
+    parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it went well, 1 with a message when not."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except SeqTutorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader had enough: `... | head`
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""From a sampled melody to what a person meets: a piece that sounds, a roll with its account."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from seqtutor_core.domains import weight_vector
+from seqtutor_core.domains.melody import Melody
+from seqtutor_core.domains.melody.audio import Piece
+from seqtutor_core.domains.melody.roll import Roll, make_roll
+from seqtutor_core.domains.melody.tokens import PITCH_NAMES
+
+
+def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: str) -> Piece:
+    """The melody in the key, tempo and metre of its settings."""
+    s = melody.settings
+    return Piece(
+        tuple(tokens),
+        tuple(primer),
+        bpm=s.tempo,
+        title=title,
+        tonic=PITCH_NAMES[s.key],
+        mode=s.mode,
+        transpose=s.transpose,
+        steps_per_beat=s.steps_per_beat,
+        bar=s.bar,
+    )
+
+
+def roll(melody: Melody, tokens: Sequence[int], primer: Sequence[int], weights: Mapping[str, float]) -> Roll:
+    """The melody with what each weighted term paid, terms of weight 0 left out."""
+    s = melody.settings
+    values = melody.score(torch.tensor([list(tokens)]))[0]  # (T, K)
+    vector = weight_vector(melody.terms, weights)
+    chosen = [k for k, weight in enumerate(vector) if weight]
+    return make_roll(
+        tokens,
+        values[:, chosen].tolist(),
+        [(melody.terms[k].label, vector[k]) for k in chosen],
+        primer=primer,
+        bpm=s.tempo,
+        beat=s.steps_per_beat,
+        bar=s.bar,
+        transpose=s.transpose,
+    )
