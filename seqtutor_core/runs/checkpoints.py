@@ -1,0 +1,115 @@
+"""Checkpoints: tensors and plain values in one safetensors file, written whole or not at all. No pickle.
+
+The two newest are kept, of a finished run the newest; a damaged one is passed over for the one before.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from seqtutor_core.errors import RunError
+from seqtutor_core.files import replace_bytes
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a worker needs to go on."""
+
+    tensors: dict[str, Tensor]
+    plain: dict[str, Any]
+    damaged: tuple[str, ...] = ()
+    """Names of newer checkpoints that could not be read."""
+
+
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any], update: int) -> None:
+    """Write folder/update-N.safetensors, then drop all but the two newest; OSError leaves the older ones alone."""
+    folder.mkdir(exist_ok=True)
+    _write(folder / f"update-{update:09d}.safetensors", tensors, plain)
+    thin(folder, KEPT)
+
+
+def thin(folder: Path, kept: int) -> None:
+    """Drop all but the newest checkpoints."""
+    for old in _newest_first(folder)[kept:]:
+        old.unlink()
+
+
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint that is whole; None when there is none at all."""
+    damaged: list[str] = []
+    for path in _newest_first(folder):
+        try:
+            return Checkpoint(*_read(path), tuple(damaged))
+        except RunError:
+            damaged.append(path.name)
+    return Checkpoint({}, {}, tuple(damaged)) if damaged else None
+
+
+def drop_damaged(folder: Path, checkpoint: Checkpoint) -> None:
+    """Remove what could not be read, so that it never counts among the two that are kept."""
+    for name in checkpoint.damaged:
+        (folder / name).unlink(missing_ok=True)
+
+
+def save_policy(path: Path, policy: RecurrentNetwork, update: int) -> None:
+    """A policy alone, with the shape of its network."""
+    _write(path, policy.state_dict(), {"network": asdict(policy.settings), "update": update})
+
+
+def read_policy(path: Path) -> RecurrentNetwork:
+    """A policy on the CPU, frozen and in evaluation mode; RunError when it is missing or damaged."""
+    tensors, plain = _read(path)
+    try:
+        network = RecurrentNetwork(NetworkSettings(**plain["network"]))
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RunError(f"the tuned policy {path} is damaged ({error}); resume the run to write it again") from None
+    return network.eval().requires_grad_(False)
+
+
+# ---------------------------------------------------------------- files
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("update-*.safetensors"), reverse=True)
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+    ours = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    facts = {"plain": json.dumps(dict(plain)), "crc32": str(_crc32(ours))}
+    # bytes first: the library's own writer is not atomic and hides a full disk's OSError
+    replace_bytes(path, save(ours, metadata=facts))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, "pt") as file:
+            facts = file.metadata() or {}
+            # cloned: in the file tensors are not aligned as torch aligns them, which can change a sum's last bit
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  it is no mapping
+        plain, crc32 = json.loads(facts["plain"]), facts["crc32"]
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing; the run has not got that far") from None
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise RunError(f"{path} is damaged ({error})") from None
+    if crc32 != str(_crc32(tensors)):
+        raise RunError(f"{path} is damaged (its checksum is wrong)")
+    return tensors, plain
+
+
+def _crc32(tensors: Mapping[str, Tensor]) -> int:
+    """Over all tensors by name: a flipped bit leaves a safetensors file readable, and wrong."""
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].numpy().tobytes(), zlib.crc32(name.encode(), value))
+    return value

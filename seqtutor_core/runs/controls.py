@@ -1,0 +1,81 @@
+"""controls.jsonl: what pages and the command line ask of a living run, one JSON object a line."""
+
+import json
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from seqtutor_core.domains import RewardTerm, weight_vector
+from seqtutor_core.errors import SettingError
+from seqtutor_core.runs.lines import append, read
+from seqtutor_core.tuning import Change
+
+RESUMED = "resumed"  # a line with this key: older requests to pause or stop are settled
+
+
+def append_change(path: Path, change: Change) -> None:
+    """Ask for a change; OSError when it cannot be written."""
+    wanted = {f.name: getattr(change, f.name) for f in fields(change)}
+    if change.weights is not None:
+        wanted["weights"] = dict(change.weights)
+    append(path, {"time": time.time(), **{name: value for name, value in wanted.items() if value is not None}})
+
+
+def append_resumed(path: Path) -> None:
+    """Say that the run goes on, whatever was asked before."""
+    append(path, {"time": time.time(), RESUMED: True})
+
+
+class Inbox:
+    """The reader's side, with its place in the file: each line is heard once, a half-written last one later."""
+
+    def __init__(self, path: Path, terms: tuple[RewardTerm, ...], offset: int = 0) -> None:
+        self.path, self.terms, self.offset = path, terms, offset
+        self.wrong: list[str] = []
+        """Why lines were skipped; the reader empties it."""
+        self.kept: list[Change] = []
+        """Changes put back for the next read."""
+
+    def read(self) -> list[Change]:
+        """The changes asked for since the last call."""
+        changes, self.kept = self.kept, []
+        lines, self.offset = read(self.path, self.offset)
+        for line in lines:
+            try:
+                fact = _parse(line)
+                if RESUMED in fact:
+                    changes = [replace(c, pause=None, stop=False) for c in changes]
+                    continue
+                change = _change(fact)
+                weight_vector(self.terms, change.weights or {})
+                changes.append(change)
+            except SettingError as error:
+                self.wrong.append(f"a request was skipped: {error}")
+        return changes
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    shown = line[:80].decode(errors="replace")
+    try:
+        fact = json.loads(line)
+    except ValueError:
+        raise SettingError(f"{shown!r} is not JSON") from None
+    if not isinstance(fact, dict):
+        raise SettingError(f"{shown!r} is not a JSON object")
+    return {name: value for name, value in fact.items() if name != "time" and value is not None}
+
+
+def _change(fact: dict[str, Any]) -> Change:
+    """A Change from a parsed line; SettingError for anything that is not one."""
+    unknown = set(fact) - {f.name for f in fields(Change)}
+    if unknown:
+        raise SettingError(f"nothing named {', '.join(sorted(unknown))} can be changed")
+    for name in ("pause", "stop"):
+        if not isinstance(fact.get(name, False), bool):
+            raise SettingError(f"{name} is true or false, not {fact[name]!r}")
+    if not isinstance(fact.get("weights", {}), dict):
+        raise SettingError(f"weights are numbers by name, not {fact['weights']!r}")
+    if isinstance(fact.get("learning_rate", 0.0), bool | str | list | dict):
+        raise SettingError(f"a learning rate is a number, not {fact['learning_rate']!r}")
+    return Change(**fact)

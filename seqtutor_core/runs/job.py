@@ -1,0 +1,191 @@
+"""What a worker does: wait for the device, learn from the last checkpoint on, record, sum up."""
+
+import contextlib
+import errno
+import os
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from seqtutor_core import prior as priors
+from seqtutor_core.domains import domain
+from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
+from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
+from seqtutor_core.runs.recorder import Recorder
+from seqtutor_core.runs.store import Run, Status
+from seqtutor_core.tuning import Change, Tuner, resolve_device, tune
+
+MEASURED = 2000  # sequences that the summary is over
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+Stopping = Callable[[], bool]
+"""Whether the system asked this process to end."""
+
+
+def work(run: Run, stopping: Stopping = lambda: False) -> int:
+    """Do a run to its end, record how it ended whatever happens, and return the exit code.
+
+    The caller holds the run's lock.
+    """
+    try:
+        _work(run, stopping)
+        return 0
+    except SeqTutorError as error:
+        _end(run, state="failed", error=str(error))
+    except Exception as error:  # noqa: BLE001  whatever it was, whoever watches the run must hear of it
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            _end(run, state="stopped", message=_disk_full(run))
+        else:
+            _end(run, state="failed", error=f"{type(error).__name__}: {error}")
+            with contextlib.suppress(OSError), open(run.folder / "worker.log", "a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+    return 1
+
+
+def _work(run: Run, stopping: Stopping) -> None:
+    status = replace(run.status, state="waiting", message="starting", error="", pid=os.getpid())
+    run.write_status(status)
+    run.fill_reserve()
+    config = run.config
+    world = domain(config.domain, config.settings)
+    prior = load_prior(config.prior)
+    status = replace(status, device=resolve_device(config.device).type)
+    checkpoint = load_checkpoint(run.folder / "checkpoints")
+    offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0
+    inbox = Inbox(run.folder / "controls.jsonl", world.terms, offset)
+
+    slot = _wait_for_slot(run, status, inbox, stopping)
+    if slot is None:
+        run.write_status(replace(status, state="stopped", message="stopped while waiting", ended=time.time()))
+        return
+    with slot:
+        tuner = Tuner(config, world, prior.network)
+        status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
+        _learn(Recorder(run, tuner, inbox, status), stopping)
+
+
+def load_prior(name: str) -> priors.Prior:
+    """A shipped prior by name, or one of the user's own by its folder's absolute path."""
+    path = Path(name)
+    return priors.load(path.name, path.parent) if path.is_absolute() else priors.load(name)
+
+
+def _wait_for_slot(run: Run, status: Status, inbox: Inbox, stopping: Stopping) -> FileLock | None:
+    """The device's lock, held, when it is this run's turn; None when the run is stopped before."""
+    lock, said = slot_lock(status.device), ""
+    while True:
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            sign_slot(status.device, run.id)
+            return lock
+        inbox.kept = inbox.read()
+        if stopping() or any(change.stop for change in inbox.kept):
+            return None
+        message = f"waiting for run {slot_signature(status.device) or 'of another program'} on {status.device}"
+        if message != said:
+            run.write_status(replace(status, message=message))
+            said = message
+        time.sleep(0.1)
+
+
+def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
+    """Go on from a checkpoint; returns what the user should know about it."""
+    if checkpoint is None:
+        return ""
+    drop_damaged(run.folder / "checkpoints", checkpoint)
+    if not checkpoint.tensors:
+        return "no checkpoint could be read; the run began again"
+    plain = {name: value for name, value in checkpoint.plain.items() if name != "controls_offset"}
+    try:
+        tuner.restore(checkpoint.tensors, plain)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise RunError(
+            f"the checkpoint of run {run.id} does not fit its prior and settings ({error}); "
+            "put them back as they were, or start a new run"
+        ) from None
+    return f"the last checkpoint was damaged; went on from update {tuner.update}" if checkpoint.damaged else ""
+
+
+def _learn(recorder: Recorder, stopping: Stopping) -> None:
+    tuner, run = recorder.tuner, recorder.run
+    recorder.say(state="running", ended=None, summary=None)
+
+    def controls() -> list[Change]:
+        changes = recorder.inbox.read()
+        return [*changes, Change(stop=True)] if stopping() else changes
+
+    for progress in tune(tuner, controls):
+        recorder.heed(progress)
+    recorder.line()
+    recorder.checkpoint()
+    state = "finished" if tuner.progress >= 1 else "stopped"
+    summary = None
+    if not stopping():  # the system is in a hurry
+        message = recorder.status.message
+        recorder.say(message=f"measuring the tuned policy on {MEASURED} samples")
+        summary = summarise(run, tuner)
+        recorder.say(message=message)
+    recorder.say(state=state, summary=summary, ended=time.time())
+    if state == "finished":  # a replay memory is tens of megabytes
+        thin(run.folder / "checkpoints", 1)
+
+
+def summarise(run: Run, tuner: Tuner) -> dict[str, Any]:
+    """The figures of the tuned policy, with the weights and c as they stand, over 2,000 sequences."""
+    config = tuner.config
+    weights = {t.name: w for t, w in zip(tuner.domain.terms, tuner.weights.tolist(), strict=True)}
+    primer = None if tuner.rule.random_primer and not config.primer else config.primer
+    figures = evaluate_policy(
+        tuner.domain,
+        tuner.prior,
+        tuner.policy,
+        config.learner,
+        weights,
+        tuner.c,
+        MEASURED,
+        config.seed,
+        primer,
+    )
+    return {
+        "run": run.id,
+        "domain": config.domain,
+        "learner": config.learner,
+        "preset": config.preset,
+        "kl_coefficient": tuner.c,
+        "seconds": tuner.seconds,
+        "updates": tuner.update,
+        "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
+        **figures,
+    }
+
+
+# ---------------------------------------------------------------- bad ends
+
+
+def _end(run: Run, **changes: Any) -> None:
+    """Write the last status, if need be into the room kept for it."""
+    try:
+        status = run.status
+    except RunError:
+        status = Status()
+    status = replace(status, ended=time.time(), **changes)
+    try:
+        run.write_status(status)
+    except OSError:
+        run.free_reserve()
+        with contextlib.suppress(OSError):  # then the free lock alone tells of the end: interrupted
+            run.write_status(status)
+
+
+def _disk_full(run: Run) -> str:
+    found = load_checkpoint(run.folder / "checkpoints")
+    saved = f"it is saved as of update {found.plain['update']}" if found and found.tensors else "nothing was saved yet"
+    return f"the disk is full, so the run stopped; {saved}. Free some space, then resume it"

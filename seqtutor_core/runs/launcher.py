@@ -1,0 +1,115 @@
+"""Start, resume and stop runs; each has a worker process of its own that outlives whoever started it."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from seqtutor_core.domains import domain, weight_vector
+from seqtutor_core.errors import RunError
+from seqtutor_core.files import home
+from seqtutor_core.runs.controls import append_resumed
+from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create, runs
+from seqtutor_core.tuning import Change, TuningConfig, resolve_device
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+
+
+def start(config: TuningConfig) -> Run:
+    """A new run with a living worker; it waits its turn while another run holds the device.
+
+    SettingError for an unknown device, domain, setting or reward term; RunError when the worker does not start.
+    """
+    resolve_device(config.device)
+    weight_vector(domain(config.domain, config.settings).terms, config.weights)
+    run = create(config)
+    _launch(run)
+    return run
+
+
+def busy(device: str = "auto") -> Run | None:
+    """The run that holds the device, else one on its way to it; None when a new run would begin at once."""
+    wanted = resolve_device(device).type
+    waiting = None
+    for run in runs():
+        state = run.state
+        if state in ACTIVE and resolve_device(run.config.device).type == wanted:
+            if state != "waiting":
+                return run
+            waiting = run
+    return waiting
+
+
+def resume(run: Run, extra_seconds: float = 0.0) -> None:
+    """Go on from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
+
+    A budget in updates becomes one in seconds when seconds are added. RunError for a run that is alive, damaged, or
+    without budget; SettingError for a budget of more than a day.
+    """
+    state = run.state
+    if state in ACTIVE:
+        raise RunError(f"run {run.id} is {state} already; there is nothing to resume")
+    config, status = run.config, run.status  # RunError when damaged
+    if extra_seconds > 0:
+        spent = status.seconds if config.updates else max(config.seconds, status.seconds)
+        run.write_config(replace(config, updates=None, seconds=spent + extra_seconds))
+    elif state == "finished":
+        raise RunError(f"run {run.id} has used its budget; resume it with extra seconds")
+    append_resumed(run.folder / "controls.jsonl")
+    fresh = Status(message="starting", launched=time.time())
+    run.write_status(replace(fresh, update=status.update, seconds=status.seconds, started=status.started))
+    _launch(run)
+
+
+def stop(run: Run, wait: float = 0.0) -> bool:
+    """Ask a living run to stop and wait up to so many seconds; whether it has ended. RunError when it is over."""
+    run.change(Change(stop=True))
+    deadline = time.monotonic() + wait
+    while run.state in ACTIVE:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _launch(run: Run) -> None:
+    """Start the worker and wait until it holds the run's lock; RunError when it ends before."""
+    path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with open(run.folder / "worker.log", "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # closing the app's terminal does not reach it
+            cwd=PACKAGE_PARENT,
+            env={**os.environ, "PYTHONPATH": path, "SEQTUTOR_HOME": str(home().resolve())},
+        )
+    # somebody has to collect its exit code, or it stays a zombie under an app that runs for days
+    threading.Thread(target=process.wait, daemon=True).start()
+    deadline = time.monotonic() + LAUNCH_GRACE
+    while not run.alive:
+        if process.poll() is not None:
+            _check_ended(run)
+            return
+        if time.monotonic() > deadline:
+            process.kill()
+            raise RunError(_report(run, f"its worker did not start within {LAUNCH_GRACE:.0f} seconds"))
+        time.sleep(0.02)
+
+
+def _check_ended(run: Run) -> None:
+    """The worker is gone: fine when it did its work, RunError when it never began."""
+    if run.status.pid is None and not run.alive:
+        raise RunError(_report(run, "its worker ended at once"))
+
+
+def _report(run: Run, why: str) -> str:
+    """Fail the run; the message with the end of the worker's log."""
+    lines = (run.folder / "worker.log").read_text(errors="replace").splitlines()
+    message = f"run {run.id} could not be started: {why}" + (f" ({lines[-1]})" if lines else "")
+    run.write_status(replace(run.status, state="failed", error=message, ended=time.time()))
+    return message

@@ -1,0 +1,56 @@
+"""JSON lines that one process appends to while others read."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+
+def append(path: Path, fact: dict[str, Any]) -> None:
+    """Add one line in one write; half a line that a killed writer left is ended first. OSError on a full disk."""
+    line = json.dumps(finite(fact), allow_nan=False) + "\n"
+    with open(path, "a+b") as file:
+        if file.tell() and _last_byte(path) != b"\n":
+            line = "\n" + line
+        file.write(line.encode())
+
+
+def read(path: Path, offset: int) -> tuple[list[bytes], int]:
+    """Whole lines from a byte offset on, blank ones left out, and the offset to go on from."""
+    try:
+        if path.stat().st_size <= offset:
+            return [], offset
+        with open(path, "rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    whole = data.rfind(b"\n") + 1
+    return [line for line in data[:whole].splitlines() if line.strip()], offset + whole
+
+
+def facts(lines: list[bytes]) -> list[dict[str, Any]]:
+    """Lines that are JSON objects; what a killed writer left half-written is passed over."""
+    found = []
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def finite(value: Any) -> Any:
+    """NaN and infinity as None, which JSON can say."""
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _last_byte(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)

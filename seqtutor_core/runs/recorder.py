@@ -1,0 +1,133 @@
+"""What a worker writes down while it learns: state, curves, samples, checkpoints, each at its own pace."""
+
+import json
+import time
+from dataclasses import fields, replace
+from typing import Any
+
+from seqtutor_core.files import replace_text
+from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
+from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.lines import append
+from seqtutor_core.runs.store import Run, Status
+from seqtutor_core.tuning import Progress, Tuner
+
+LINE_EVERY = 1.0  # seconds
+SAMPLES_EVERY = 2.0
+CHECKPOINT_EVERY = 15.0
+FIRST_CHECKPOINT = 2.0
+CHECKPOINT_SHARE = 0.05  # most of the time that may go into checkpoints
+SEQUENCES = 4  # kept of a rollout
+MOMENTS = 48  # samples kept; beyond that every other one of the older is dropped
+RECENT = 16  # of which these many latest are never thinned
+
+
+class Recorder:
+    """The only writer of a run's files while its worker lives."""
+
+    def __init__(self, run: Run, tuner: Tuner, inbox: Inbox, status: Status) -> None:
+        self.run, self.tuner, self.inbox, self.status = run, tuner, inbox, status
+        now = time.monotonic()
+        self.next_line = self.next_samples = now
+        self.next_checkpoint = now + FIRST_CHECKPOINT
+        self.settings = _settings_at(tuner)
+        self.notices: list[str] = []
+        self.last: Progress | None = None
+        self.written = self.saved = -1  # updates of the last line and checkpoint
+
+    # ------------------------------------------------------------ after each update
+
+    def heed(self, progress: Progress) -> None:
+        """Take note of an update, writing what is due; while paused, wait a little. OSError on a full disk."""
+        self.notices += self.inbox.wrong + ([progress.message] if progress.message else [])
+        self.inbox.wrong.clear()
+        if progress.paused:
+            self._pause()
+            return
+        self.last = progress
+        if self.status.state != "running":
+            self.say(state="running")
+        now = time.monotonic()
+        if now >= self.next_line:
+            self.line()
+            self.next_line = now + LINE_EVERY
+        if now >= self.next_samples:
+            self._samples(progress)
+            self.next_samples = now + SAMPLES_EVERY
+        if now >= self.next_checkpoint:
+            self.checkpoint()
+
+    def _pause(self) -> None:
+        if self.status.state != "paused":
+            self.line()
+            self.checkpoint()
+            self.say(state="paused")
+        elif self.notices:
+            self.say(message=self._news())
+        time.sleep(0.1)
+
+    # ------------------------------------------------------------ files
+
+    def say(self, **changes: Any) -> None:
+        """Replace the status."""
+        at = {"update": self.tuner.update, "seconds": self.tuner.seconds}
+        self.status = replace(self.status, **{**at, **changes})
+        self.run.write_status(self.status)
+
+    def line(self) -> None:
+        """One line of metrics.jsonl for the last update, unless it has one, and the status with it."""
+        if self.last is None or self.last.update == self.written:
+            return
+        values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in ("tokens", "message")}
+        message = self._news()
+        settings = _settings(self.last.weights, self.last.kl_coefficient, self.last.learning_rate)
+        changed = [name for name, value in settings.items() if value != self.settings[name]]
+        fact = {**values, "message": message, "time": time.time(), "changed": changed}
+        append(self.run.folder / "metrics.jsonl", fact)
+        self.settings, self.written = settings, self.last.update
+        self.say(message=message or self.status.message)
+
+    def checkpoint(self) -> None:
+        """Save everything needed to go on, and the policy alone, unless that is done; plan the next."""
+        if self.tuner.update in (0, self.saved):
+            return
+        began = time.monotonic()
+        tensors, plain = self.tuner.state()
+        folder = self.run.folder / "checkpoints"
+        save_checkpoint(folder, tensors, {**plain, "controls_offset": self.inbox.offset}, self.tuner.update)
+        save_policy(self.run.folder / "policy.safetensors", self.tuner.policy, self.tuner.update)
+        self.saved = self.tuner.update
+        now = time.monotonic()
+        self.next_checkpoint = now + max(CHECKPOINT_EVERY, (now - began) / CHECKPOINT_SHARE)
+
+    def _samples(self, progress: Progress) -> None:
+        folder = self.run.folder / "samples"
+        folder.mkdir(exist_ok=True)
+        facts = {"update": progress.update, "seconds": progress.seconds}
+        rows = progress.tokens[:SEQUENCES].tolist()
+        lines = [json.dumps({**facts, "tokens": _until(self.tuner.domain.end, row)}) for row in rows]
+        replace_text(folder / f"{progress.update:09d}.jsonl", "\n".join(lines) + "\n")
+        moments = sorted(folder.glob("*.jsonl"))
+        if len(moments) > MOMENTS:
+            for path in moments[1:-RECENT:2]:
+                path.unlink()
+
+    def _news(self) -> str:
+        news, self.notices = "; ".join(dict.fromkeys(self.notices)), []
+        return news
+
+
+def _settings_at(tuner: Tuner) -> dict[str, float]:
+    names = [t.name for t in tuner.domain.terms]
+    return _settings(dict(zip(names, tuner.weights.tolist(), strict=True)), tuner.c, tuner.learning_rate)
+
+
+def _settings(weights: dict[str, float], c: float, learning_rate: float) -> dict[str, float]:
+    """All that a control can change, by the name that a chart marks it with."""
+    by_term = {f"weights.{name}": weight for name, weight in weights.items()}
+    return {**by_term, "kl_coefficient": c, "learning_rate": learning_rate}
+
+
+def _until(end: int | None, row: list[int]) -> list[int]:
+    """A sequence without the padding after its end token."""
+    return row[: row.index(end) + 1] if end is not None and end in row else row

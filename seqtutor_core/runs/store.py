@@ -1,0 +1,273 @@
+"""The run folder: one tuning job's settings, state, curves, samples and checkpoints, and the index of all runs.
+
+RUN/config.json       settings            RUN/samples/       a few sequences as it learns
+RUN/status.json       the only state      RUN/checkpoints/   what a killed run resumes from
+RUN/metrics.jsonl     curves              RUN/policy.safetensors   the tuned policy
+RUN/controls.jsonl    requests            RUN/worker.lock, RUN/worker.log
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seqtutor_core.errors import RunError, SettingError
+from seqtutor_core.files import replace_text
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.runs.checkpoints import read_policy
+from seqtutor_core.runs.controls import append_change
+from seqtutor_core.runs.lines import facts, finite, read
+from seqtutor_core.runs.locks import RUN_LOCK, held, root
+from seqtutor_core.tuning import Change, TuningConfig
+
+ACTIVE = ("waiting", "running", "paused")
+ENDED = ("finished", "stopped", "failed")
+LAUNCH_GRACE = 20.0  # seconds from launch until the worker must hold its lock
+RESERVE = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Status:
+    """status.json; times in seconds since 1970."""
+
+    state: str = "waiting"
+    """waiting, running, paused, finished, stopped or failed."""
+    update: int = 0
+    seconds: float = 0.0
+    """Learning time, pauses left out."""
+    message: str = ""
+    """What a user should know now."""
+    error: str = ""
+    """Why the run failed."""
+    device: str = ""
+    """cpu or cuda, once known."""
+    summary: dict[str, Any] | None = None
+    """The figures of the tuned policy, at the end."""
+    launched: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    """The worker, once it holds the run's lock."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A few sequences of the policy as it was after an update."""
+
+    update: int
+    seconds: float
+    sequences: list[list[int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, by its folder; everything is read when asked for."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    # ------------------------------------------------------------ settings and state
+
+    @property
+    def config(self) -> TuningConfig:
+        """The settings; RunError when config.json is missing, damaged or of another version."""
+        values = self._json("config.json")
+        try:
+            return TuningConfig(**{**values, "primer": tuple(values.get("primer", ()))})
+        except (SettingError, TypeError) as error:
+            raise RunError(self._damaged("config.json", str(error))) from None
+
+    def write_config(self, config: TuningConfig) -> None:
+        replace_text(self.folder / "config.json", json.dumps(_plain(config), indent=2))
+
+    @property
+    def status(self) -> Status:
+        """What the worker wrote last; RunError when status.json is missing or damaged."""
+        values = self._json("status.json")
+        try:
+            status = Status(**values)
+        except TypeError as error:
+            raise RunError(self._damaged("status.json", str(error))) from None
+        if status.state not in (*ACTIVE, *ENDED) or not isinstance(status.launched, int | float):
+            raise RunError(self._damaged("status.json", f"no state {status.state!r} launched at {status.launched!r}"))
+        return status
+
+    def write_status(self, status: Status) -> None:
+        """For the worker, and for the launcher while there is no worker."""
+        replace_text(self.folder / "status.json", json.dumps(finite(asdict(status)), indent=2, allow_nan=False))
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker holds the run's lock."""
+        return held(self.folder / RUN_LOCK)
+
+    @property
+    def state(self) -> str:
+        """The status's state, or "interrupted" when its worker is dead, or "damaged"; never raises."""
+        try:
+            # twice: between a lock found free and the status read a worker may have started
+            return self._state() if (state := self._state()) == "interrupted" else state
+        except RunError:
+            return "damaged"
+
+    def _state(self) -> str:
+        _ = self.config
+        if (state := self.status.state) not in ACTIVE:
+            return state
+        alive = self.alive
+        status = self.status  # again: the last thing a worker does under its lock is to write it
+        launching = status.pid is None and time.time() - status.launched < LAUNCH_GRACE
+        return "interrupted" if status.state in ACTIVE and not (alive or launching) else status.state
+
+    @property
+    def problem(self) -> str:
+        """Why this run is damaged, with the way out; empty when it is sound."""
+        try:
+            _ = self.config, self.status
+        except RunError as error:
+            return str(error)
+        return ""
+
+    # ------------------------------------------------------------ what it left
+
+    def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """Whole lines of metrics.jsonl from a byte offset on, and the offset to go on from.
+
+        A line is a Progress without its tokens, plus `time` and `changed`. See `consistent` for a resumed run.
+        """
+        lines, offset = read(self.folder / "metrics.jsonl", since)
+        return consistent(facts(lines)), offset
+
+    def samples(self) -> list[Moment]:
+        """Sequences kept on the way, oldest first; older moments are kept more sparsely."""
+        moments = []
+        for path in sorted((self.folder / "samples").glob("*.jsonl")):
+            lines = facts(read(path, 0)[0])
+            if lines:  # none: thinned meanwhile
+                moments.append(Moment(lines[0]["update"], lines[0]["seconds"], [line["tokens"] for line in lines]))
+        return moments
+
+    # ------------------------------------------------------------ acting on it
+
+    def change(self, change: Change) -> None:
+        """Ask the worker for a change; RunError when the run is over."""
+        state = self.state
+        if state not in ACTIVE:
+            raise RunError(f"run {self.id} is {state} and takes no changes; resume it or start a new one")
+        try:
+            append_change(self.folder / "controls.jsonl", change)
+        except OSError as error:
+            raise RunError(f"the request to run {self.id} could not be written: {error.strerror}") from None
+
+    def delete(self) -> None:
+        """Remove the folder; RunError while its worker lives."""
+        if self.state in ACTIVE:
+            raise RunError(f"run {self.id} is {self.state}; stop it before deleting it")
+        hidden = self.folder.with_name(f".deleted-{self.id}")
+        self.folder.rename(hidden)  # at once, so that nobody lists half a run
+        shutil.rmtree(hidden)
+
+    def free_reserve(self) -> None:
+        """Give up the reserved bytes: the disk is full and the status must be written."""
+        (self.folder / ".reserve").unlink(missing_ok=True)
+
+    def fill_reserve(self) -> None:
+        """Set bytes aside for a full disk; OSError when it is full already."""
+        path = self.folder / ".reserve"
+        if not path.exists():
+            path.write_bytes(os.urandom(RESERVE))  # random, so that no file system stores it in no space
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            values = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(self._damaged(name, "it is missing")) from None
+        except (ValueError, OSError) as error:
+            raise RunError(self._damaged(name, str(error))) from None
+        if not isinstance(values, dict):
+            raise RunError(self._damaged(name, "it is no JSON object"))
+        return values
+
+    def _damaged(self, name: str, why: str) -> str:
+        return f"run {self.id} is damaged: {name}: {why}; restore the file {self.folder / name} or delete the run"
+
+
+# ---------------------------------------------------------------- the index
+
+
+def create(config: TuningConfig) -> Run:
+    """A new run folder, in state waiting; nothing is launched. It appears whole, or not at all with a RunError."""
+    moment = datetime.now(UTC)
+    run_id = f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{config.learner}-{secrets.token_hex(2)}"
+    hidden = Run(root() / f".new-{run_id}")
+    try:
+        hidden.folder.mkdir(parents=True)
+        for name in ("samples", "checkpoints"):
+            (hidden.folder / name).mkdir()
+        hidden.write_config(config)
+        hidden.write_status(Status(message="starting", launched=time.time()))
+        (hidden.folder / RUN_LOCK).touch()
+        hidden.fill_reserve()
+        hidden.folder.rename(root() / run_id)
+    except OSError as error:
+        shutil.rmtree(hidden.folder, ignore_errors=True)
+        raise RunError(
+            f"no run can be kept in {root()}: {error.strerror}; free some space, or set SEQTUTOR_HOME to another folder"
+        ) from None
+    return Run(root() / run_id)
+
+
+def runs() -> list[Run]:
+    """All runs, newest first; a damaged one is among them and says so by its state."""
+    if not root().is_dir():
+        return []
+    return [Run(p) for p in sorted(root().iterdir(), reverse=True) if p.is_dir() and RUN_ID.fullmatch(p.name)]
+
+
+def open_run(run_id: str) -> Run:
+    """A run by its id; RunError names those there are."""
+    run = Run(root() / run_id)
+    if not RUN_ID.fullmatch(run_id) or not run.folder.is_dir():
+        ids = [r.id for r in runs()]
+        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} older ones" if len(ids) > 5 else "")
+        raise RunError(f"no run named {run_id!r}; " + (f"there are: {shown}" if ids else "there is none yet"))
+    return run
+
+
+def load_policy(run: Run) -> RecurrentNetwork:
+    """The tuned policy as of the last checkpoint, frozen, on the CPU; RunError when there is none yet."""
+    path = run.folder / "policy.safetensors"
+    if not path.exists():
+        raise RunError(f"run {run.id} has no tuned policy yet ({run.state}); let it learn for some seconds")
+    return read_policy(path)
+
+
+def consistent(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Metrics without what a killed worker wrote after the checkpoint that the run then resumed from.
+
+    Readers that collect lines by offset apply it to all they have.
+    """
+    kept: list[dict[str, Any]] = []
+    for line in lines:
+        while kept and kept[-1]["update"] >= line["update"]:
+            kept.pop()
+        kept.append(line)
+    return kept
+
+
+def _plain(config: TuningConfig) -> dict[str, Any]:
+    """A config as JSON values."""
+    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    mappings = {name: dict(values[name]) for name in ("weights", "settings", "overrides")}
+    return {**values, **mappings, "primer": list(config.primer)}

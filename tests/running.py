@@ -1,0 +1,52 @@
+"""What the tests of runs share: a prior that learns in milliseconds, a small run, patience."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqtutor_core.domains import domain
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.prior import Prior, save
+from seqtutor_core.runs.store import Run
+from seqtutor_core.tuning import TuningConfig
+
+PATIENCE = 120.0  # seconds; machines that test many things at once are slow
+
+
+def tiny_prior(folder: Path) -> Path:
+    """An untrained prior with 16 units; returns its folder."""
+    torch.manual_seed(5)
+    settings = NetworkSettings(len(domain("melody").vocabulary), hidden=16)
+    return save(Prior("tiny", RecurrentNetwork(settings), {}), folder)
+
+
+def small(prior: Path, **changes: Any) -> TuningConfig:
+    """A run of a few seconds; some 20 updates a second."""
+    values: dict[str, Any] = {
+        "weights": {"key": 1.0, "motif": 1.0},
+        "settings": {"length": 16},
+        "overrides": {"batch": 8, "minibatch": 8, "replay_steps": 512},
+        "device": "cpu",
+        "seed": 3,
+    }
+    return TuningConfig("melody", str(prior), **{**values, **changes})
+
+
+def wait_for(what: Callable[[], Any], run: Run) -> None:
+    """Until something is true; fails with the run's status when it does not become so."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline, (run.state, run.status, (run.folder / "worker.log").read_text())
+        time.sleep(0.05)
+
+
+def wait_for_state(run: Run, *states: str) -> None:
+    wait_for(lambda: run.state in states, run)
+
+
+def updates(run: Run) -> list[int]:
+    """The updates that have a line of metrics."""
+    return [line["update"] for line in run.metrics()[0]]

@@ -1,0 +1,255 @@
+"""Real faults: killed workers, damaged checkpoints, full disks, two starts at once. Real processes throughout."""
+
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from seqtutor_core.errors import RunError
+from seqtutor_core.runs import launcher
+from seqtutor_core.runs.store import Run, load_policy, open_run
+from seqtutor_core.tuning import Change
+from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
+
+UPDATES = 60
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_prior(tmp_path_factory.mktemp("priors"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of its own for each test; no worker outlives it."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield tmp_path
+    for folder in (tmp_path / "runs").glob("*"):
+        if (run := Run(folder)).alive:
+            kill(run)
+
+
+@pytest.fixture(scope="module")
+def reference(prior: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The policy of a run that nothing befell."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQTUTOR_HOME", str(tmp_path_factory.mktemp("reference")))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        run = launcher.start(small(prior, updates=UPDATES))
+        wait_for_state(run, "finished", "failed")
+        return policy_bytes(run)
+
+
+def policy_bytes(run: Run) -> bytes:
+    tensors = load_file(run.folder / "policy.safetensors")
+    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
+
+
+def pid(run: Run) -> int:
+    wait_for(lambda: run.status.pid, run)
+    assert run.status.pid
+    return run.status.pid
+
+
+def kill(run: Run, number: int = signal.SIGKILL) -> None:
+    os.kill(pid(run), number)
+    wait_for(lambda: not run.alive, run)
+
+
+def save_and_go_on(run: Run) -> None:
+    """Pausing writes a checkpoint; then learn past it."""
+    before = len(updates(run))
+    wait_for(lambda: len(updates(run)) > before, run)
+    run.change(Change(pause=True))
+    wait_for_state(run, "paused")
+    run.change(Change(pause=False))
+    wait_for_state(run, "running")
+
+
+def test_a_killed_run_resumes_and_ends_as_if_it_had_not_been_killed(prior: Path, reference: bytes) -> None:
+    run = launcher.start(small(prior, updates=UPDATES))
+    save_and_go_on(run)
+    saved = run.status.update
+    wait_for(lambda: updates(run)[-1] > saved, run)
+    kill(run)
+    assert run.state == "interrupted"
+    assert saved < updates(run)[-1] < UPDATES
+
+    launcher.resume(run)
+    wait_for_state(run, "finished", "failed")
+    assert run.status.update == UPDATES
+    assert policy_bytes(run) == reference
+    steps = updates(run)
+    assert steps == sorted(set(steps)) and steps[-1] == UPDATES
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(prior: Path, reference: bytes) -> None:
+    run = launcher.start(small(prior, updates=UPDATES))
+    save_and_go_on(run)
+    save_and_go_on(run)
+    kill(run)
+    older, newest = sorted((run.folder / "checkpoints").glob("*.safetensors"))[-2:]
+    os.truncate(newest, newest.stat().st_size // 2)
+
+    launcher.resume(run)
+    wait_for_state(run, "finished", "failed")
+    assert run.status.message == f"the last checkpoint was damaged; went on from update {int(older.stem[7:])}"
+    assert policy_bytes(run) == reference
+
+
+def test_a_flipped_bit_in_every_checkpoint_starts_the_run_again(prior: Path, reference: bytes) -> None:
+    run = launcher.start(small(prior, updates=UPDATES))
+    save_and_go_on(run)
+    kill(run)
+    for path in (run.folder / "checkpoints").glob("*.safetensors"):
+        data = bytearray(path.read_bytes())
+        data[-100] ^= 1
+        path.write_bytes(data)
+
+    launcher.resume(run)
+    wait_for_state(run, "finished", "failed")
+    assert run.status.message == "no checkpoint could be read; the run began again"
+    assert policy_bytes(run) == reference
+
+
+def test_a_full_disk_stops_the_run_and_space_resumes_it(prior: Path, home: Path, reference: bytes) -> None:
+    disk = home / "runs"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk to fill")
+    try:
+        run = launcher.start(small(prior, updates=UPDATES))
+        save_and_go_on(run)
+        fill(disk / "big")
+        wait_for_state(run, "stopped", "failed", "interrupted", "finished")
+        status = json.loads((run.folder / "status.json").read_text())
+        assert status["state"] == "stopped"
+        assert status["message"].startswith("the disk is full, so the run stopped; it is saved as of update ")
+        assert "Traceback" not in (run.folder / "worker.log").read_text()
+
+        (disk / "big").unlink()
+        launcher.resume(run)
+        wait_for_state(run, "finished", "failed")
+        assert policy_bytes(run) == reference
+    finally:
+        for each in disk.glob("*"):
+            if each.is_dir() and Run(each).alive:
+                kill(Run(each))
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until there is no space."""
+    with open(path, "wb", buffering=0) as file, pytest.raises(OSError) as full:
+        while True:
+            file.write(b"x" * 512)
+    assert full.value.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are a matter of Linux")
+def test_files_that_may_not_grow_stop_the_run_and_keep_what_was_saved(prior: Path) -> None:
+    run = launcher.start(small(prior, updates=UPDATES))
+    save_and_go_on(run)
+    saved = {p.name: p.read_bytes() for p in (run.folder / "checkpoints").iterdir()}
+    resource.prlimit(pid(run), resource.RLIMIT_FSIZE, (2_000, 2_000))
+    wait_for_state(run, "stopped", "failed", "interrupted", "finished")
+    assert run.status.state == "stopped"
+    assert "the disk is full" in run.status.message
+    assert {p.name: p.read_bytes() for p in (run.folder / "checkpoints").iterdir()} == saved
+    assert load_policy(run).settings.hidden == 16
+
+
+def test_of_two_starts_the_second_waits_and_runs_after(prior: Path) -> None:
+    first = launcher.start(small(prior, seconds=600))
+    wait_for_state(first, "running")
+    second = launcher.start(small(prior, updates=3))
+    third = launcher.start(small(prior, updates=3))
+    wait_for(lambda: second.status.message == f"waiting for run {first.id} on cpu", second)
+    assert second.state == "waiting"
+    busy = launcher.busy("cpu")
+    assert busy is not None and busy.id == first.id
+
+    wait_for(lambda: third.status.message.startswith("waiting for"), third)
+    assert launcher.stop(third, wait=60)
+    assert third.state == "stopped" and not updates(third)
+
+    assert launcher.stop(first, wait=60)
+    wait_for_state(second, "finished", "failed")
+    assert second.status.update == 3
+    assert launcher.busy("cpu") is None
+
+
+def test_sigterm_ends_with_a_checkpoint(prior: Path) -> None:
+    run = launcher.start(small(prior, updates=UPDATES))
+    wait_for(lambda: updates(run), run)
+    kill(run, signal.SIGTERM)
+    assert run.state == "stopped"
+    newest = max((run.folder / "checkpoints").glob("*.safetensors"))
+    assert int(newest.stem[7:]) == run.status.update == updates(run)[-1]
+    assert load_policy(run).settings.hidden == 16
+
+
+def test_a_missing_prior_fails_the_run_and_names_it(prior: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    run = launcher.start(small(gone, updates=3))
+    wait_for_state(run, "failed", "finished")
+    assert "no prior named 'gone'" in run.status.error
+    assert "Traceback" not in (run.folder / "worker.log").read_text()
+    shutil.copytree(prior, gone)
+    launcher.resume(run)
+    wait_for_state(run, "failed", "finished")
+    assert run.state == "finished" and not run.status.error
+
+
+def test_a_worker_that_cannot_start_fails_the_run_at_once(
+    prior: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "PACKAGE_PARENT", home)  # where there is no package
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with pytest.raises(RunError, match="could not be started: its worker ended at once"):
+        launcher.start(small(prior, updates=3))
+    [folder] = (home / "runs").iterdir()
+    assert open_run(folder.name).state == "failed"
+
+
+def test_no_worker_stays_a_zombie(prior: Path) -> None:
+    run = launcher.start(small(prior, updates=2))
+    worker = pid(run)
+    wait_for_state(run, "finished", "failed")
+
+    def collected() -> bool:
+        try:
+            os.kill(worker, 0)  # a zombie can still be signalled
+        except ProcessLookupError:
+            return True
+        return False
+
+    wait_for(collected, run)
+
+
+def test_a_second_worker_leaves_the_first_one_alone(prior: Path) -> None:
+    run = launcher.start(small(prior, seconds=600))
+    wait_for_state(run, "running")
+    with pytest.raises(RunError, match="is running already"):
+        launcher.resume(run)
+    second = subprocess.run(
+        [sys.executable, "-m", "seqtutor_core.runs.worker", run.id],
+        cwd=launcher.PACKAGE_PARENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "has a living worker already" in second.stderr
+    assert run.state == "running"

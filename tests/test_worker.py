@@ -1,0 +1,224 @@
+"""What a worker leaves in a run's folder, and how runs are started; in this process, but for one living run."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+
+from seqtutor_core.domains import domain
+from seqtutor_core.errors import PriorError, RunError, SettingError
+from seqtutor_core.prior import load
+from seqtutor_core.runs import job, launcher, recorder
+from seqtutor_core.runs.checkpoints import load_checkpoint
+from seqtutor_core.runs.store import Run, Status, create, load_policy, runs
+from seqtutor_core.tuning import Change
+from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
+
+TERMS = domain("melody").terms
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_prior(tmp_path_factory.mktemp("priors"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write a line and samples after every update, and measure little."""
+    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(recorder, "SAMPLES_EVERY", 0.0)
+    monkeypatch.setattr(job, "MEASURED", 20)
+
+
+# ---------------------------------------------------------------- what a worker leaves
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_ends_with_its_figures(prior: Path) -> None:
+    config = small(prior, updates=5)
+    run = create(config)
+    assert job.work(run) == 0
+    status = run.status
+    assert (status.state, status.update, status.device, status.error) == ("finished", 5, "cpu", "")
+    summary = status.summary
+    assert summary is not None
+    wanted = "run domain learner preset kl_coefficient seconds updates environment_steps_per_second"
+    assert [*summary] == [*wanted.split(), "reward", "kl", "entropy", "j", "distinct", "metrics"]
+    assert summary["updates"] == 5
+    assert summary["j"] == pytest.approx(summary["reward"] / 4 - summary["kl"])
+    assert "not_in_key" in summary["metrics"]
+
+    assert updates(run) == [1, 2, 3, 4, 5]
+    line = run.metrics()[0][-1]
+    assert line["changed"] == [] and "tokens" not in line
+    assert line["time"] > 0 and set(line["terms"]) == {t.name for t in TERMS}
+    moments = run.samples()
+    assert [m.update for m in moments] == [1, 2, 3, 4, 5]
+    assert [len(s) for s in moments[0].sequences] == [16] * recorder.SEQUENCES
+
+    assert len(list((run.folder / "checkpoints").iterdir())) == 1
+    tensors = load_checkpoint(run.folder / "checkpoints")
+    assert tensors is not None
+    policy = load_policy(run)
+    for name, value in policy.state_dict().items():
+        assert torch.equal(value, tensors.tensors[f"policy.{name}"])
+    assert not torch.equal(policy.policy.weight, load(prior.name, prior.parent).network.policy.weight)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create(small(prior, updates=3))
+    job.work(run)
+    monkeypatch.setattr(launcher, "_launch", job.work)
+    with pytest.raises(RunError, match="resume it with extra seconds"):
+        launcher.resume(run)
+    launcher.resume(run, extra_seconds=0.2)
+    assert run.state == "finished"
+    assert updates(run)[:4] == [1, 2, 3, 4]
+    assert run.status.seconds >= run.config.seconds > 0.2
+
+
+@pytest.mark.usefixtures("quick")
+def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
+    run = create(small(prior, updates=4))
+    requests: dict[int, Callable[[], None]] = {
+        1: lambda: run.change(Change(weights={"key": 3.0})),
+        2: lambda: run.change(Change(kl_coefficient=8.0, learning_rate=0.5)),
+    }
+
+    def stopping() -> bool:  # asked between updates
+        requests.pop(len(updates(run)), lambda: None)()
+        return False
+
+    with FileLock(run.folder / "worker.lock"):
+        job.work(run, stopping)
+    # asked after the controls were read, so each is heard one update later
+    assert [line["changed"] for line in run.metrics()[0]] == [
+        [],
+        [],
+        ["weights.key", "weights.motif"],
+        ["kl_coefficient", "learning_rate"],
+    ]
+    last = run.metrics()[0][-1]
+    assert (last["weights"]["key"], last["weights"]["motif"], last["kl_coefficient"]) == (3.0, 0.0, 8.0)
+    assert run.status.summary is not None and run.status.summary["kl_coefficient"] == 8.0
+
+
+def test_an_unexpected_error_fails_the_run_with_a_traceback_in_its_log(
+    prior: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("no figures")
+
+    monkeypatch.setattr(job, "evaluate_policy", broken)
+    run = create(small(prior, updates=2))
+    assert job.work(run) == 1
+    assert (run.state, run.status.error) == ("failed", "ZeroDivisionError: no figures")
+    assert "Traceback" in (run.folder / "worker.log").read_text()
+    assert load_policy(run)  # what was learned is there
+
+    monkeypatch.undo()
+    monkeypatch.setenv("SEQTUTOR_HOME", str(run.folder.parents[1]))
+    monkeypatch.setattr(job, "MEASURED", 20)
+    assert job.work(run) == 0
+    assert (run.state, run.status.error) == ("finished", "")
+
+
+def test_a_device_without_space_stops_the_run(prior: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    run = create(small(prior, updates=5))
+    (run.folder / "metrics.jsonl").symlink_to("/dev/full")
+    assert job.work(run) == 1
+    assert run.status.state == "stopped"
+    assert run.status.message.startswith("the disk is full, so the run stopped; nothing was saved yet")
+
+
+def test_another_prior_does_not_fit_an_old_checkpoint(prior: Path, tmp_path: Path) -> None:
+    run = create(small(prior, updates=2))
+    job.work(run)
+    run.write_config(replace(run.config, overrides={**run.config.overrides, "target_rate": 0.5}, updates=4))
+    assert job.work(run) == 1
+    assert run.state == "failed"
+    assert "does not fit its prior and settings" in run.status.error
+
+
+def test_figures_that_are_no_numbers_are_still_json(prior: Path) -> None:
+    run = create(small(prior))
+    run.write_status(Status(state="finished", summary={"reward": float("nan"), "metrics": {"x": float("inf")}}))
+    text = (run.folder / "status.json").read_text()
+    assert "NaN" not in text and "Infinity" not in text
+    assert run.status.summary == {"reward": None, "metrics": {"x": None}}
+
+
+@pytest.mark.usefixtures("quick")
+def test_old_samples_are_thinned_and_late_ones_kept(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MOMENTS", 8)
+    monkeypatch.setattr(recorder, "RECENT", 4)
+    run = create(small(prior, updates=20))
+    job.work(run)
+    kept = [m.update for m in run.samples()]
+    assert len(kept) <= 8
+    assert kept[0] == 1 and kept[-4:] == [17, 18, 19, 20]
+
+
+# ---------------------------------------------------------------- starting
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"device": "abacus"}, {"weights": {"loudness": 1.0}}, {"settings": {"length": 1}}],
+)
+def test_a_wrong_setting_starts_nothing(prior: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingError):
+        launcher.start(small(prior, **wrong))
+    assert runs() == []
+
+
+def test_a_prior_is_named_or_given_by_its_folder(prior: Path) -> None:
+    assert job.load_prior(str(prior)).name == "tiny"
+    with pytest.raises(PriorError, match="no prior named 'nowhere'"):
+        job.load_prior("nowhere")
+
+
+def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) -> None:
+    run = launcher.start(small(prior, seconds=600))
+    wait_for(lambda: updates(run), run)
+    second = Run(run.folder)
+    run.change(Change(weights={"key": 5.0}, kl_coefficient=2.0, learning_rate=0.01))
+    wait_for(lambda: any(line["changed"] for line in second.metrics()[0]), run)
+    line = next(line for line in second.metrics()[0] if line["changed"])
+    assert set(line["changed"]) == {"weights.key", "weights.motif", "kl_coefficient", "learning_rate"}
+    assert line["weights"]["key"] == 5.0
+
+    run.change(Change(pause=True))
+    wait_for_state(run, "paused")
+    before = run.metrics()
+    assert before[0][-1]["update"] == run.status.update
+    with open(run.folder / "controls.jsonl", "a") as file:
+        file.write("rubbish\n")
+    wait_for(lambda: "a request was skipped: 'rubbish'" in run.status.message, run)
+    assert run.metrics() == before == second.metrics()
+    assert run.state == "paused"
+    with pytest.raises(RunError, match="stop it before deleting it"):
+        run.delete()
+
+    run.change(Change(pause=False))
+    wait_for(lambda: len(updates(run)) > len(before[0]), run)
+    assert launcher.stop(run, wait=60)
+    assert run.state == "stopped"
+    assert run.status.summary is not None and run.status.ended is not None
+    assert asdict(run.status) == asdict(second.status)
+    run.delete()
+    assert runs() == []
