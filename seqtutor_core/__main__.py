@@ -25,13 +25,11 @@ def build_parser() -> argparse.ArgumentParser:
     tune.add_argument("domain")
     _tuning_options(tune)
 
-    for name, run, text in (
-        ("sample", commands.sample, "print sequences, one a line"),
-        ("evaluate", commands.evaluate, "print the metrics of sampled sequences"),
-    ):
-        sub = command(name, run, text)
+    sample = command("sample", commands.sample, "print sequences, one a line")
+    evaluate = command("evaluate", commands.evaluate, "print the metrics of sampled sequences")
+    for sub, usual in ((sample, 10), (evaluate, 10_000)):
         sub.add_argument("what", help="a run, or prior:NAME")
-        sub.add_argument("-n", type=int, default=10 if name == "sample" else 10_000)
+        sub.add_argument("-n", type=int, default=usual)
         sub.add_argument("--seed", type=int, default=0)
 
     score = command("score", commands.score, "print every reward term of given sequences")
@@ -49,13 +47,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     runs = parser_group(commands_, "runs", "tuning runs kept on this machine")
     command("list", commands.runs_list, "all runs, newest first", runs)
-    for name, run, text in (
-        ("show", commands.runs_show, "one run"),
-        ("resume", commands.runs_resume, "go on with a run that was stopped or killed"),
-        ("stop", commands.runs_stop, "stop a run; it keeps what it learned"),
-        ("delete", commands.runs_delete, "delete a run and its files"),
-    ):
-        command(name, run, text, runs).add_argument("id")
+    show = command("show", commands.runs_show, "one run", runs)
+    resume = command("resume", commands.runs_resume, "go on with a run that was stopped or killed", runs)
+    stop = command("stop", commands.runs_stop, "stop a run; it keeps what it learned", runs)
+    delete = command("delete", commands.runs_delete, "delete a run and its files", runs)
+    for sub in (show, resume, stop, delete):
+        sub.add_argument("id")
+    resume.add_argument("--seconds", type=float, default=0.0, help="learning time on top of what is left")
 
     bench = command("bench", commands.bench, "environment steps a second, learning included")
     bench.add_argument("domain")

@@ -5,6 +5,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _follow(run: store.Run) -> None:
     """One line a second on standard error until the run has ended."""
     seen = 0
     while True:
-        over = not run.alive
+        over = run.state not in store.ACTIVE
         lines, seen = run.metrics(seen)
         if lines:
             p = lines[-1]
@@ -91,9 +92,9 @@ def _follow(run: store.Run) -> None:
 
 
 def _report(run: store.Run, as_json: bool) -> int:
-    status = run.status()
+    status = run.status
     if not status.summary:
-        raise SeqTutorError(f"the run {run.id} ended as {run.state()}: {status.error or status.message}")
+        raise SeqTutorError(f"the run {run.id} ended as {run.state}: {status.error or status.message}")
     flat = {k: v for k, v in status.summary.items() if k != "metrics"} | status.summary["metrics"]
     show(status.summary, as_json, listing(flat))
     return 0
@@ -132,8 +133,8 @@ def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | Non
         prior = priors.load(what.removeprefix("prior:"))
         return domain(prior.card["domain"]), prior.network, None, None
     run = store.open_run(what)
-    config = run.config()
-    return domain(config.domain, config.settings), run.prior(), run.policy(), config
+    config = run.config
+    return domain(config.domain, config.settings), priors.load(config.prior).network, store.load_policy(run), config
 
 
 def sample(options: Namespace) -> None:
@@ -194,8 +195,8 @@ def prior_corpus(options: Namespace) -> None:
     """Build the corpus with a progress bar."""
     _only_melody(options.domain)
     from seqtutor_core.domains.melody import corpus
-    from seqtutor_core.domains.melody.priors import folder
     from seqtutor_core.domains.melody.style import STATISTICS
+    from seqtutor_core.recipes import folder
 
     def progress(done: int, total: int) -> None:
         bar = "#" * (40 * done // total)
@@ -210,18 +211,18 @@ def prior_corpus(options: Namespace) -> None:
 
 def prior_train(options: Namespace) -> None:
     """Train a recipe, epoch by epoch, and publish the best weights with their card."""
-    from seqtutor_core.domains.melody import priors as melody
+    from seqtutor_core import recipes
 
-    if options.name not in melody.RECIPES:
-        raise SettingError(f"no recipe named {options.name!r}; choose one of {', '.join(melody.RECIPES)}")
-    for epoch in melody.train(options.name):
+    if options.name not in recipes.RECIPES:
+        raise SettingError(f"no recipe named {options.name!r}; choose one of {', '.join(recipes.RECIPES)}")
+    for epoch in recipes.train(options.name):
         print(
             f"epoch {epoch.epoch:3d}  training {epoch.training_nats:.4f}  held out {epoch.held_out_nats:.4f} nats "
             f"a token, accuracy {epoch.held_out_accuracy:.3f}{'  best' if epoch.best else ''}",
             file=sys.stderr,
             flush=True,
         )
-    card = melody.publish(options.name, Path(options.out) if options.out else priors.ASSETS)
+    card = recipes.publish(options.name, Path(options.out) if options.out else priors.ASSETS)
     show(card, options.json, listing(card))
 
 
@@ -235,20 +236,30 @@ def _only_melody(name: str) -> None:
 
 def runs_list(options: Namespace) -> None:
     """All runs."""
-    rows = [run.facts() for run in store.runs()]
-    lines = (f"{r['id']}  {r['state']:<11} {r['domain']:<8} {r['learner']:<4} c = {r['kl_coefficient']}" for r in rows)
+    rows = [_facts(run) for run in store.runs()]
+    lines = (
+        f"{r['id']}  {r['state']:<11} " + (r["problem"] or f"{r['domain']} {r['learner']} c = {r['kl_coefficient']}")
+        for r in rows
+    )
     show(rows, options.json, "\n".join(lines) or "no runs yet")
+
+
+def _facts(run: store.Run) -> dict[str, Any]:
+    """Id, state, settings and status of a run; of a damaged one what is wrong with it."""
+    known = {"id": run.id, "state": run.state, "problem": run.problem}
+    return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
 
 
 def runs_show(options: Namespace) -> None:
     """One run."""
-    facts = store.open_run(options.id).facts()
+    facts = _facts(store.open_run(options.id))
     show(facts, options.json, listing(facts))
 
 
 def runs_resume(options: Namespace) -> int:
     """Go on, and follow."""
-    run = launcher.resume(store.open_run(options.id))
+    run = store.open_run(options.id)
+    launcher.resume(run, options.seconds)
     _follow(run)
     return _report(run, options.json)
 
@@ -256,8 +267,8 @@ def runs_resume(options: Namespace) -> int:
 def runs_stop(options: Namespace) -> None:
     """Stop, and wait for its last checkpoint."""
     run = store.open_run(options.id)
-    launcher.stop(run)
-    show(run.facts(), options.json, f"{run.id}: {run.state()}")
+    launcher.stop(run, wait=60)
+    show(_facts(run), options.json, f"{run.id}: {run.state}")
 
 
 def runs_delete(options: Namespace) -> None:

@@ -224,8 +224,11 @@ def save(prior: Prior, root: Path = ASSETS) -> Path:
 
 
 def load(name: str, root: Path = ASSETS) -> Prior:
-    """A prior by name, frozen and in evaluation mode; PriorError when it is missing or damaged."""
-    folder = root / name
+    """A prior by name, or one's own by its folder, frozen and in evaluation mode.
+
+    PriorError when it is missing or damaged.
+    """
+    folder = root / name  # an absolute path stays what it is
     try:
         card = json.loads((folder / "card.json").read_text())
         network = RecurrentNetwork(NetworkSettings(**card["network"]))

@@ -187,9 +187,9 @@ def test_a_wrong_setting_starts_nothing(prior: Path, wrong: dict[str, Any]) -> N
 
 
 def test_a_prior_is_named_or_given_by_its_folder(prior: Path) -> None:
-    assert job.load_prior(str(prior)).name == "tiny"
+    assert load(str(prior)).name == "tiny"
     with pytest.raises(PriorError, match="no prior named 'nowhere'"):
-        job.load_prior("nowhere")
+        load("nowhere")
 
 
 def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,9 +14,13 @@ PAGES = (
     ("pages/method.py", "Method", ":material/menu_book:"),
 )
 
+ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
+
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-top: 2.2rem; max-width: 90rem; }
+[data-testid="stSliderTickBar"] { display: none; }
+[data-testid="stSlider"] { margin-bottom: -0.4rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.25rem; }
 </style>
 """
@@ -23,7 +28,7 @@ STYLE = """
 
 def open_page(title: str, lead: str) -> None:
     """Set a page up: browser title, navigation, heading and one sentence on what it is for."""
-    st.set_page_config(f"{title} · Sequence Tutor Studio", ":material/tune:", layout="wide")
+    st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state=220)
     st.html(STYLE)
     with st.sidebar:
         st.markdown("**Sequence Tutor Studio**")

@@ -18,7 +18,8 @@ from seqtutor_core.tuning import PRESETS, TuningConfig
 KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed"
 LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
 LISTEN_SEED, GALLERY_SEED = "listen_seed", "gallery_seed"
-SETTINGS = ("length", "key", "mode", "tempo", "steps_per_beat", "bar", "notes_per_beat", "phrase", "range")
+LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
+DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
 RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
@@ -34,24 +35,31 @@ MELODY_DEFAULTS: dict[str, Any] = {
     DEVICE: "auto",
     PRIOR: "melody",
     ACTING: "sample",
-    "length": 32,
-    "key": 0,
-    "mode": "major",
-    "tempo": 120,
-    "steps_per_beat": 4,
-    "bar": 16,
-    "notes_per_beat": 1.5,
-    "phrase": 32,
-    "range": (55, 79),
+    LENGTH: 32,
+    KEY: 0,
+    MODE: "major",
+    TEMPO: 120,
+    GRID: 4,
+    BAR: 16,
+    DENSITY: 1.5,
+    PHRASE: 32,
+    RANGE: (55, 79),
     **{t.name: t.default for t in TERMS},
 }
 
 REWARD_PRESETS: dict[str, dict[str, float]] = {
-    "Paper": {name: 1.0 for name in PAPER_TERMS},
-    "Keep the rhythm": {**{name: 1.0 for name in PAPER_TERMS}, "motif": 0.5, "rhythm": 60.0, "on_beat": 20.0},
+    "Paper": dict.fromkeys(PAPER_TERMS, 1.0),
+    "Keep the rhythm": {**dict.fromkeys(PAPER_TERMS, 1.0), "motif": 0.5, "rhythm": 60.0, "on_beat": 20.0},
     "Calm": {
-        **{"key": 3.0, "tonic": 1.0, "interval": 1.5, "leap": 1.0, "repetition": 1.0},
-        **{"contour": 1.0, "rhythm": 40.0, "on_beat": 30.0, "phrase_rests": 5.0},
+        "key": 3.0,
+        "tonic": 1.0,
+        "interval": 1.5,
+        "leap": 1.0,
+        "repetition": 1.0,
+        "contour": 1.0,
+        "rhythm": 40.0,
+        "on_beat": 30.0,
+        "phrase_rests": 5.0,
     },
     "All off": {},
 }
@@ -88,9 +96,22 @@ def weights() -> dict[str, float]:
 
 def melody() -> Melody:
     """The domain under the settings of the page."""
-    lowest, highest = value("range")
-    chosen = {name: value(name) for name in SETTINGS if name != "range"}
-    known = domain("melody", {**chosen, "tempo": float(chosen["tempo"]), "lowest": lowest, "highest": highest})
+    lowest, highest = value(RANGE)
+    known = domain(
+        "melody",
+        {
+            "length": value(LENGTH),
+            "key": value(KEY),
+            "mode": value(MODE),
+            "tempo": float(value(TEMPO)),
+            "steps_per_beat": value(GRID),
+            "bar": value(BAR),
+            "notes_per_beat": value(DENSITY),
+            "phrase": value(PHRASE),
+            "lowest": lowest,
+            "highest": highest,
+        },
+    )
     assert isinstance(known, Melody)
     return known
 

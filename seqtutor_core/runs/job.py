@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -56,7 +55,7 @@ def _work(run: Run, stopping: Stopping) -> None:
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)
-    prior = load_prior(config.prior)
+    prior = priors.load(config.prior)
     status = replace(status, device=resolve_device(config.device).type)
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0
@@ -70,12 +69,6 @@ def _work(run: Run, stopping: Stopping) -> None:
         tuner = Tuner(config, world, prior.network)
         status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
         _learn(Recorder(run, tuner, inbox, status), stopping)
-
-
-def load_prior(name: str) -> priors.Prior:
-    """A shipped prior by name, or one of the user's own by its folder's absolute path."""
-    path = Path(name)
-    return priors.load(path.name, path.parent) if path.is_absolute() else priors.load(name)
 
 
 def _wait_for_slot(run: Run, status: Status, inbox: Inbox, stopping: Stopping) -> FileLock | None:

@@ -27,7 +27,7 @@ PAPER_TERMS = (
 
 
 def _term(name: str, label: str, group: str, text: str, unit: str, largest: float = 5.0) -> RewardTerm:
-    return RewardTerm(name, label, group, text, 1.0 if name in PAPER_TERMS else 0.0, largest, unit)
+    return RewardTerm(name, label, group, text, 1.0 if name in PAPER_TERMS else 0.0, float(largest), unit)
 
 
 TERMS = (

@@ -1,4 +1,4 @@
-"""The melody priors that are shipped: their recipes, and the card each is published with."""
+"""The priors that are shipped: how each is trained, and the card it is published with."""
 
 import json
 from collections.abc import Iterator

@@ -1,0 +1,29 @@
+"""The melody page: set what should be better, tune, watch, listen, take away."""
+
+import streamlit as st
+
+from pages.shared import beginning, controls, gallery, listen, live, state
+from pages.shared.frame import open_page, told
+
+open_page(
+    "Melody",
+    "Say with the sliders what would be better, start, and hear how the melodies change. "
+    "Moving a slider while it tunes steers it.",
+)
+
+
+@st.fragment
+def studio() -> None:
+    """Sliders beside what they do: a moved slider redraws this part only."""
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        controls.panel()
+    with right, told():
+        run = state.run()
+        listen.panel(run)
+        live.panel(run)
+        gallery.panel(run)
+        beginning.panel()
+
+
+studio()

@@ -1,0 +1,44 @@
+"""Melodies as small cards: a drawing, a figure or two, a button to hear it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.shared import state
+from seqtutor_core.domains.melody.tokens import decode
+
+WIDTH, HEIGHT = 160, 56
+
+
+def drawing(tokens: Sequence[int]) -> str:
+    """A melody as a small SVG picture: time to the right, pitch upwards."""
+    notes = decode(list(tokens))
+    low = min((n.pitch for n in notes), default=60) - 2
+    high = max((n.pitch for n in notes), default=60) + 2
+    step, row = WIDTH / max(len(tokens), 1), HEIGHT / (high - low + 1)
+    bars = "".join(
+        f'<rect x="{n.start * step:.1f}" y="{(high - n.pitch) * row:.1f}" width="{max(n.length * step - 1, 1):.1f}" '
+        f'height="{max(row, 3):.1f}" rx="1.5" fill="#2F7F86"/>'
+        for n in notes
+    )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="a melody of {len(notes)} notes" '
+        f'style="background:rgba(125,133,144,.12);border-radius:6px">{bars}</svg>'
+    )
+
+
+def strip(melodies: Sequence[tuple[str, Sequence[int]]], key: str) -> None:
+    """One row of cards: (caption, tokens) each."""
+    for i, (column, (caption, tokens)) in enumerate(zip(st.columns(max(len(melodies), 4)), melodies, strict=False)):
+        with column:
+            st.html(drawing(tokens))
+            st.button(
+                "Play",
+                key=f"{key}-{i}",
+                icon=":material/play_circle:",
+                help=caption,
+                on_click=state.pick,
+                args=(caption.capitalize(), tuple(tokens)),
+                width="stretch",
+            )
+            st.caption(caption)

@@ -1,0 +1,86 @@
+"""A page of melodies from the policy or the prior: look, hear, choose, take away."""
+
+from typing import Any
+
+import streamlit as st
+import torch
+
+from pages.shared import state
+from pages.shared.cards import strip
+from pages.shared.frame import told
+from pages.shared.listen import draw
+from seqtutor_core.domains import weight_vector
+from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.domains.melody.audio import archive
+from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
+from seqtutor_core.runs import store
+
+ROW, PAGE = 6, 12
+
+
+def panel(run: store.Run | None) -> None:
+    """Twelve melodies, the best first, with their figures and everything as a zip."""
+    st.markdown("##### Gallery")
+    sources = ["Prior"] + (["Tuned"] if run and (run.folder / "policy.safetensors").exists() else [])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        source = st.segmented_control("From", sources, default=sources[-1], required=True, label_visibility="collapsed")
+        st.button("Draw twelve others", key="redraw", icon=":material/refresh:", on_click=_redraw)
+    with told():
+        melody = state.melody()
+        seed = 1000 + st.session_state.get(state.GALLERY_SEED, 0)
+        tokens = draw(melody, run if source == "Tuned" else None, PAGE, seed)
+        ranked = _ranked(melody, tokens)
+        for start in range(0, PAGE, ROW):
+            row = ranked[start : start + ROW]
+            strip(
+                [(f"{source} {start + i + 1}: {total:.1f} points", t) for i, (total, t) in enumerate(row)],
+                f"card-{start}",
+            )
+        _take_away(melody, [t for _, t in ranked], source or "Prior")
+        _table(run)
+
+
+def _redraw() -> None:
+    st.session_state[state.GALLERY_SEED] = st.session_state.get(state.GALLERY_SEED, 0) + 1
+
+
+def _ranked(melody: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
+    """Reward under the sliders and tokens, the best first."""
+    weights = torch.tensor(weight_vector(melody.terms, state.weights()), dtype=torch.float64)
+    totals = (melody.score(torch.tensor(tokens)).sum(1) @ weights).tolist()
+    return sorted(zip(totals, tokens, strict=True), key=lambda pair: -pair[0])
+
+
+def _take_away(melody: Melody, tokens: list[list[int]], source: str) -> None:
+    primer = state.primer().tokens
+    st.download_button(
+        "All twelve as a zip",
+        lambda: archive([studio.piece(melody, t, primer, f"{source} {i + 1}") for i, t in enumerate(tokens)]),
+        "melodies.zip",
+        "application/zip",
+        key="zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        help="MIDI, WAV, MusicXML and tokens of each",
+    )
+
+
+def _table(run: store.Run | None) -> None:
+    """Table 1 of the paper: the prior's samples beside the run's."""
+    rows: list[dict[str, Any]] = []
+    card = state.prior(run.config.prior if run else state.value(state.PRIOR)).card["samples_table_1"]
+    summary = run.status.summary if run else None
+    for name, label in {**TABLE_1, **MORE}.items():
+        row = {"figure": label, "prior": _shown(name, card.get(name))}
+        if summary:
+            row["tuned"] = _shown(name, summary["metrics"].get(name))
+        rows.append(row)
+    with st.expander("The paper's Table 1, measured"):
+        st.table(rows)
+        st.caption("Prior: 10,000 melodies. Tuned: 2,000 melodies at the end of the run.")
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if name.startswith("autocorrelation") or name == "notes_per_beat" else f"{value:.2%}"
