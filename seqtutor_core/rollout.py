@@ -1,7 +1,7 @@
 """Sampling whole sequences from a policy, step by step, with prior and policy log-probabilities on the way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -27,6 +27,11 @@ class Rollout:
     def mask(self) -> Tensor:
         """Whether a step belongs to its sequence, (B, T)."""
         return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths.unsqueeze(1)
+
+    @staticmethod
+    def together(parts: "list[Rollout]") -> "Rollout":
+        """Several rollouts as one."""
+        return Rollout(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Rollout)))
 
 
 def taken(values: Tensor, tokens: Tensor) -> Tensor:
@@ -80,8 +85,10 @@ def sample(
 
 def _act(log_pi: Tensor, generator: torch.Generator, epsilon: float | None) -> Tensor:
     """One action for each row of log pi (B, V)."""
-    if epsilon is None:  # argmax of p / Exponential(1) is a sample of p, and faster than multinomial
-        return (log_pi.exp() / torch.empty_like(log_pi).exponential_(generator=generator)).argmax(-1)
+    if epsilon is None:  # where a uniform number falls in the cumulated probabilities; faster than multinomial
+        cumulated = log_pi.exp().cumsum(-1)
+        number = torch.rand(len(log_pi), 1, generator=generator, device=log_pi.device) * cumulated[:, -1:]
+        return (cumulated <= number).sum(-1).clamp(max=log_pi.shape[1] - 1)
     random = torch.randint(log_pi.shape[1], (len(log_pi),), generator=generator, device=log_pi.device)
     explore = torch.rand(len(log_pi), generator=generator, device=log_pi.device) < epsilon
     return torch.where(explore, random, log_pi.argmax(-1))

@@ -15,7 +15,8 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import distinct, divergence
 from seqtutor_core.learners import LEARNERS, loss
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.replay import Replay
+from seqtutor_core.parallel import Crew, cut
+from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
 
 
@@ -25,16 +26,17 @@ class LearnerSettings:
 
     gamma: float = 1.0
     """Discount. Only 1 has the KL optimum as its fixed point."""
-    trace: float = 0.9
+    trace: float = 0.95
     """How much of the sampled future a target uses: 0 one step, 1 all of it."""
-    target_rate: float = 1.0
+    target_rate: float = 0.1
     """Share of the way the target network moves to the online one at each update; 1: they are the same."""
     raw: bool = False
     """Use raw outputs as values, as published, instead of a value head plus log-probabilities."""
     published_start: bool = False
     """G only: begin as the prior squared, as published."""
-    learning_rate: float = 2e-3
-    batch: int = 256
+    learning_rate: float = 4e-3
+    """At the start; it falls to a twentieth along the budget."""
+    batch: int = 512
     """Sequences sampled at a time."""
     minibatch: int = 256
     """Sequences in an update, half of them the newest."""
@@ -46,8 +48,18 @@ class LearnerSettings:
     """Begin each sequence after one random note that does not count, as published."""
     argmax: bool = False
     """Act by the likeliest action with falling exploration instead of sampling."""
-    clip: float = 1.0
+    clip: float = 0.3
     """Largest norm of the gradient."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "minibatch", "updates", "replay_steps"):
+            if not isinstance(value := getattr(self, name), int) or value < 1:
+                raise SettingError(f"{name} must be a whole number of at least 1; got {value}")
+        for name in ("gamma", "trace", "target_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
+        if not 0 < self.learning_rate <= 1 or not self.clip > 0:
+            raise SettingError(f"learning_rate must be from 0 to 1 and clip positive; got {self}")
 
 
 PAPER = LearnerSettings(
@@ -106,6 +118,7 @@ class TuningConfig:
         unknown = set(self.overrides) - set(LearnerSettings.__dataclass_fields__)
         if unknown:
             raise SettingError(f"no learner setting named {', '.join(sorted(unknown))}")
+        _ = self.learner_settings  # checks the overrides
 
     @property
     def learner_settings(self) -> LearnerSettings:
@@ -123,6 +136,12 @@ def check_weights(weights: Mapping[str, float]) -> None:
     for name, weight in weights.items():
         if not (isinstance(weight, int | float) and math.isfinite(weight) and abs(weight) <= 10_000):
             raise SettingError(f"a weight of {weight} for {name} is not possible; choose a number up to 10000")
+
+
+def check_rewarding(weights: Mapping[str, float]) -> None:
+    """SettingError when there is nothing to learn."""
+    if not any(weights.values()):
+        raise SettingError("every weight is 0, so there is nothing to learn; raise at least one")
 
 
 @dataclass(frozen=True)
@@ -192,7 +211,8 @@ class Tuner:
         self.learner.start(self.policy, self.rule.published_start)
         self.target = deepcopy(self.policy).requires_grad_(False) if self.rule.target_rate < 1 else None
         self.optimiser = torch.optim.Adam(self.policy.parameters(), self.rule.learning_rate)
-        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.crew = Crew(self.device)
+        self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         self.replay = Replay(max(self.rule.replay_steps // domain.length, self.rule.batch))
         self.weights = torch.tensor(weight_vector(domain.terms, config.weights), device=self.device)
         self.c = config.kl_coefficient
@@ -226,17 +246,9 @@ class Tuner:
         return self._progress(rollout, terms, error, took)
 
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
-        rollout = sample(
-            self.domain,
-            self.prior,
-            self.batch,
-            self.generator,
-            self.policy,
-            self.learner.log_policy,
-            self._primer(),
-            self._epsilon(),
-        )
-        terms = self.domain.score(rollout.tokens, rollout.lengths).float()
+        parts = self.crew.map(self._sample, list(enumerate(cut(self.batch, self.crew.size))))
+        rollout = Rollout.together([part for part, _ in parts])
+        terms = torch.cat([part for _, part in parts])
         self.replay.add(rollout, terms)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
@@ -247,27 +259,45 @@ class Tuner:
 
     def _learn(self) -> float:
         size = min(self.rule.minibatch, 2 * self.batch)
-        batch = self.replay.sample(size, min(size // 2, self.batch), self.weights, self.c, self.generator)
-        online = self.policy(batch.tokens, self.domain.period, batch.primer)
-        after = online
-        if self.target is not None:
-            with torch.no_grad():
-                after = self.target(batch.tokens, self.domain.period, batch.primer)
-        error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
-        self.optimiser.zero_grad()
-        error.backward()
+        newest = min(size // 2, self.batch)
+        batch = self.replay.sample(size, newest, self.weights, self.c, self.generators[0])
+        shards = self.crew.map(self._gradient, batch.split(cut(size, self.crew.size)))
+        steps = batch.mask.sum()
+        for parameter, *parts in zip(self.policy.parameters(), *(gradients for _, gradients in shards), strict=True):
+            parameter.grad = torch.stack(parts).sum(0) / steps
         nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
         self.optimiser.step()
         if self.target is not None:
             with torch.no_grad():
                 for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
                     mine.lerp_(theirs, self.rule.target_rate)
-        return error.item()
+        return float(sum(error for error, _ in shards) / steps)
 
-    def _primer(self) -> Tensor | None:
+    def _sample(self, shard: tuple[int, int]) -> tuple[Rollout, Tensor]:
+        """A shard's rollout and its terms (B, T, K)."""
+        number, batch = shard
+        generator = self.generators[number]
+        primer = None
         if self.config.primer:
-            return torch.tensor(self.config.primer, device=self.device).expand(self.batch, -1)
-        return self.domain.random_primer(self.batch, self.generator) if self.rule.random_primer else None
+            primer = torch.tensor(self.config.primer, device=self.device).expand(batch, -1)
+        elif self.rule.random_primer:
+            primer = self.domain.random_primer(batch, generator)
+        log_policy = self.learner.log_policy
+        rollout = sample(self.domain, self.prior, batch, generator, self.policy, log_policy, primer, self._epsilon())
+        return rollout, self.domain.score(rollout.tokens, rollout.lengths).float()
+
+    def _gradient(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A shard's summed loss and its gradient."""
+        online = self.policy(batch.tokens, self.domain.period, batch.primer)
+        after = online
+        if self.target is not None:
+            with torch.no_grad():
+                after = self.target(batch.tokens, self.domain.period, batch.primer)
+        error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
+        parameters = list(self.policy.parameters())
+        gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
+        filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
+        return error.detach(), tuple(filled)
 
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""
@@ -328,7 +358,7 @@ class Tuner:
         for i, slot in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
         tensors |= {f"replay.{k}": v for k, v in self.replay.state().items()}
-        tensors |= {"generator": self.generator.get_state(), "weights": self.weights}
+        tensors |= {"generators": torch.stack([g.get_state() for g in self.generators]), "weights": self.weights}
         if self.recent is not None:
             tensors["recent"] = self.recent
         plain = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds")
@@ -347,7 +377,8 @@ class Tuner:
         whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
         self.optimiser.load_state_dict(whole)
         self.replay.restore({k: v.to(self.device) for k, v in part("replay.").items()})
-        self.generator.set_state(tensors["generator"].cpu())
+        for generator, state in zip(self.generators, tensors["generators"].cpu(), strict=False):
+            generator.set_state(state)
         self.weights = tensors["weights"].to(self.device)
         self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
         for name, value in plain.items():

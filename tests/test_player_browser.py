@@ -1,24 +1,13 @@
 """The player and the keyboard in a real browser: what is clicked is heard, seen and returned."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import textwrap
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
-expect = playwright.expect
+from tests.browsing import Watch, chromium, expect, needs_chromium, served
 
-ROOT = Path(__file__).parents[1]
+pytestmark = needs_chromium
+
 GUTTER = 34  # pixels of piano keys before the first step, as in roll_draw.js
 SCRIPT = """
     import streamlit as st
@@ -57,40 +46,14 @@ SCRIPT = """
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (folder / "page.py").write_text(textwrap.dedent(SCRIPT))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / "page.py"), "--server.port"]
-    command += [str(port), "--server.headless", "true"]
-    with open(folder / "log", "w") as log:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_for(f"http://localhost:{port}/_stcore/health", server, folder / "log")
-            yield f"http://localhost:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        assert server.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.25)
-    pytest.fail(f"the server did not answer:\n{log.read_text()}")
+    with served(folder / "page.py", folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -99,16 +62,13 @@ def page(browser, address):
     opened = browser.new_page(viewport={"width": 1200, "height": 1000})
     opened.set_default_timeout(30_000)
     expect.set_options(timeout=30_000)
-    errors, requests = [], []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("request", lambda request: requests.append(request.url))
+    watch = Watch(opened)
     opened.goto(address)
     opened.get_by_test_id("key-60").wait_for()
     expect(opened.get_by_test_id("roll-canvas")).to_have_count(4)
     yield opened
     opened.close()
-    assert errors == []
-    assert [url for url in requests if not url.startswith((address, "blob:", "data:"))] == []
+    watch.check(address)
 
 
 class Single:

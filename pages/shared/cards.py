@@ -22,8 +22,9 @@ def drawing(tokens: Sequence[int]) -> str:
         for n in notes
     )
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" role="img" aria-label="a melody of {len(notes)} notes" '
-        f'style="background:rgba(125,133,144,.12);border-radius:6px">{bars}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-label="a melody of {len(notes)} notes">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#7D8590" fill-opacity="0.14"/>{bars}</svg>'
     )
 
 
@@ -31,7 +32,7 @@ def strip(melodies: Sequence[tuple[str, Sequence[int]]], key: str) -> None:
     """One row of cards: (caption, tokens) each."""
     for i, (column, (caption, tokens)) in enumerate(zip(st.columns(max(len(melodies), 4)), melodies, strict=False)):
         with column:
-            st.html(drawing(tokens))
+            st.image(drawing(tokens))
             st.button(
                 "Play",
                 key=f"{key}-{i}",

@@ -22,7 +22,7 @@ LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid
 DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
-RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
+RATE_STEPS = (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
 BUDGETS = (10, 20, 30, 60, 120, 300, 600)
 
 MELODY_DEFAULTS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
 from seqtutor_core.runs.controls import append_resumed
 from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create, runs
-from seqtutor_core.tuning import Change, TuningConfig, resolve_device
+from seqtutor_core.tuning import Change, TuningConfig, check_rewarding, resolve_device
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
@@ -21,9 +21,11 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 def start(config: TuningConfig) -> Run:
     """A new run with a living worker; it waits its turn while another run holds the device.
 
-    SettingError for an unknown device, domain, setting or reward term; RunError when the worker does not start.
+    SettingError for an unknown device, domain, setting or reward term, or without any reward; RunError when the
+    worker does not start.
     """
     resolve_device(config.device)
+    check_rewarding(config.weights)
     weight_vector(domain(config.domain, config.settings).terms, config.weights)
     run = create(config)
     _launch(run)

@@ -34,9 +34,6 @@ def main(arguments: list[str]) -> int:
     except Timeout:
         print(f"run {folder.name} has a living worker already", file=sys.stderr)
         return 1
-    # Threads that wait by spinning, torch's habit, learn 20 times slower on a machine that does other things too.
-    # To be set before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with lock:
         # only now: torch takes seconds to import, and a starter waits for the lock
         import torch

@@ -1,0 +1,80 @@
+"""A served app and a real browser, for the tests that look at pages."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqtutor_core.doctor import browser as find_browser
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+
+ROOT = Path(__file__).parents[1]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+needs_chromium = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed: sudo apt-get install chromium"),
+]
+
+
+@contextmanager
+def served(script: Path, folder: Path, **environment: str) -> Iterator[str]:
+    """The address of a script served by Streamlit; its log is folder/log."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    with open(folder / "log", "w") as log:
+        known = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        server = subprocess.Popen(command, cwd=ROOT, env=known, stdout=log, stderr=log)
+        try:
+            _wait_for(f"http://localhost:{port}/_stcore/health", server, folder / "log")
+            yield f"http://localhost:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.25)
+    pytest.fail(f"the server did not answer:\n{log.read_text()}")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A headless Chromium."""
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+class Watch:
+    """What a page asked for and what went wrong on it."""
+
+    def __init__(self, page: Any) -> None:
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def check(self, address: str) -> None:
+        """No script error, and nothing asked of another machine."""
+        assert self.errors == []
+        assert [url for url in self.requests if not url.startswith((address, "blob:", "data:"))] == []

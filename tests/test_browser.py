@@ -1,0 +1,231 @@
+"""The app as a person uses it, in a real Chromium: cold links, sliders, a whole run, sound, downloads, faults."""
+
+import io
+import os
+import re
+import signal
+from pathlib import Path
+
+import pretty_midi
+import pytest
+
+from seqtutor_core import prior as priors
+from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.evaluation import rollouts
+from seqtutor_core.runs import store
+from tests.browsing import ROOT, Watch, chromium, expect, needs_chromium, served
+
+pytestmark = needs_chromium
+
+PATIENCE = 120_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def address(home, tmp_path_factory):
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    expect.set_options(timeout=PATIENCE)
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser, address):
+    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    watch = Watch(opened)
+    yield opened
+    context.close()
+    watch.check(address)
+
+
+@pytest.fixture(autouse=True)
+def own_runs(home, monkeypatch):
+    """The tests look into the same run folders as the app; each begins without a living run."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(home))
+    yield
+    for run in store.runs():
+        if run.alive:
+            os.kill(run.status.pid, signal.SIGKILL)
+
+
+def open_melody(page, address, query=""):
+    """The melody page by its link, drawn to its end."""
+    page.goto(f"{address}/melody{query}")
+    expect(page.get_by_role("heading", name="Melody", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("roll-canvas").first).to_be_visible()
+    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+
+
+def press(page, key):
+    page.locator(f".st-key-{key} button").click()
+
+
+def badge(page, text):
+    return (
+        page.get_by_test_id("stMarkdownBadge")
+        .filter(has_text=text)
+        .or_(page.locator(".stMarkdownBadge").filter(has_text=text))
+    )
+
+
+def tune(page, address, seconds=10, query=""):
+    """Start a run from a fresh page and wait until it learns; the run."""
+    open_melody(page, address, f"?seconds={seconds}{query}")
+    press(page, "start")
+    expect(badge(page, "Tuning")).to_be_visible()
+    return store.runs()[0]
+
+
+def test_home_plays_at_the_first_click(page, address):
+    page.goto(address)
+    page.get_by_test_id("roll-play").click()
+    audio = page.get_by_test_id("roll-audio").first.element_handle()
+    page.wait_for_function("audio => audio.currentTime > 0.3", arg=audio)
+    page.get_by_text("Open the melody studio").click()
+    expect(page.get_by_role("heading", name="Melody", exact=True)).to_be_visible()
+
+
+def test_method_page_by_its_link(page, address):
+    page.goto(f"{address}/method")
+    expect(page.get_by_role("heading", name="Method", exact=True)).to_be_visible()
+
+
+def test_a_moved_slider_redraws_only_its_part_and_travels_in_the_link(page, address):
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+
+    reruns = []
+
+    def sent(frame):
+        message = BackMsg()
+        message.ParseFromString(frame if isinstance(frame, bytes) else frame.encode())
+        if message.WhichOneof("type") == "rerun_script":
+            reruns.append(message.rerun_script.fragment_id)
+
+    page.on("websocket", lambda socket: socket.on("framesent", sent))
+    open_melody(page, address)
+    reruns.clear()
+    slider = page.locator(".st-key-motif").get_by_role("slider")
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    expect(page.locator(".st-key-motif")).to_contain_text("1.2")
+    page.wait_for_url(re.compile("motif=1.2"))
+    assert reruns
+    assert all(reruns), "a rerun without a fragment is a rerun of the whole page"
+    page.reload()
+    expect(page.locator(".st-key-motif")).to_contain_text("1.2")
+
+
+def test_a_whole_session(page, address):
+    """Start, see the curve grow and melodies arrive, hear the tuned one, take it away."""
+    run = tune(page, address)
+    expect(page.get_by_text("Arriving")).to_be_visible()
+    expect(page.locator(".st-key-arrival-0 button")).to_be_visible()
+    page.wait_for_function(
+        "() => { const d = document.querySelector('.js-plotly-plot')?.data?.[0]; return d && d.x && "
+        "(d.x.length || Object.keys(d.x._inputArray ?? {}).length) >= 3 }"
+    )
+    expect(badge(page, "Finished")).to_be_visible()
+    lines, _ = run.metrics()
+    assert lines[-1]["j"] > lines[0]["j"]
+
+    expect(page.get_by_test_id("roll-choose-B")).to_be_visible()
+    page.get_by_test_id("roll-choose-B").click()
+    page.get_by_test_id("roll-play").first.click()
+    tuned = page.locator("[data-take=B]").get_by_test_id("roll-audio").first.element_handle()
+    page.wait_for_function("audio => audio.currentTime > 0.3", arg=tuned)
+
+    with page.expect_download() as download:
+        page.locator(".st-key-listen-mid button").click()
+    read = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
+    melody, prior = Melody(), priors.load("melody").network
+    tokens = next(rollouts(melody, prior, store.load_policy(run), "psi", 1, 0)).tokens[0].tolist()
+    piece = studio.piece(melody, tokens, (), "Tuned")
+    heard = [(n.pitch, round(n.start / piece.step_seconds), round(n.end / piece.step_seconds)) for n in _notes(read)]
+    assert heard == [(n.pitch, n.start, n.end) for n in piece.notes]
+
+
+def _notes(midi):
+    return sorted((n for i in midi.instruments for n in i.notes), key=lambda n: n.start)
+
+
+def test_steer_pause_go_on_and_stop(page, address):
+    run = tune(page, address, seconds=120)
+    page.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
+    _until(page, lambda: any("weights.motif" in line["changed"] for line in run.metrics()[0]))
+    press(page, "pause")
+    expect(badge(page, "Paused")).to_be_visible()
+    press(page, "go-on")
+    expect(badge(page, "Tuning")).to_be_visible()
+    press(page, "stop")
+    expect(badge(page, "Stopped")).to_be_visible()
+    expect(page.locator(".st-key-resume button")).to_be_visible()
+
+
+def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
+    run = tune(page, address, seconds=30)
+    _until(page, lambda: (run.folder / "policy.safetensors").exists())
+    os.kill(run.status.pid, signal.SIGKILL)
+    expect(badge(page, "Interrupted")).to_be_visible()
+    page.reload()
+    expect(badge(page, "Interrupted")).to_be_visible()
+    press(page, "resume")
+    expect(badge(page, "Tuning")).to_be_visible()
+
+
+def test_a_second_window_is_told_and_loses_nothing(page, address, browser):
+    run = tune(page, address, seconds=60)
+    context = browser.new_context(viewport={"width": 1500, "height": 1400})
+    second = context.new_page()
+    second.goto(f"{address}/melody?motif=2.5")
+    expect(second.get_by_text(run.id).first).to_be_visible()  # it watches the living run
+    expect(second.locator(".st-key-start button")).to_be_disabled()
+    expect(second.locator(".st-key-motif")).to_contain_text("2.5")
+    context.close()
+
+
+def test_nothing_to_learn_from_is_told(page, address):
+    open_melody(page, address)
+    press(page, "preset-All-off")
+    press(page, "start")
+    expect(page.get_by_text("every weight is 0")).to_be_visible()
+    assert not any(run.alive for run in store.runs())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [("broken.mid", b"no midi at all", "MIDI"), ("empty.mid", b"", "empty"), ("huge.mid", b"MThd" * 300_000, "MiB")],
+)
+def test_a_wrong_primer_is_told(page, address, name, content, message):
+    open_melody(page, address)
+    page.get_by_text("Begin with your own notes").click()
+    page.get_by_role("tab", name="Upload a MIDI file").click()
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "audio/midi", "buffer": content})
+    expect(page.get_by_test_id("stAlert").filter(has_text=message)).to_be_visible()
+
+
+def test_picked_keys_are_continued(page, address):
+    open_melody(page, address)
+    page.get_by_text("Begin with your own notes").click()
+    for key in ("key-60", "key-64", "key-67"):
+        page.get_by_test_id(key).click()
+    press(page, "use-keys")
+    expect(page.get_by_text("Every melody continues your 16 steps")).to_be_visible()
+
+
+def _until(page, condition):
+    for _ in range(PATIENCE // 200):
+        if condition():
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("it did not happen")

@@ -1,0 +1,112 @@
+"""The command line, in its own process as a script uses it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import reference_melody
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: str, status: int = 0, stdin: str = "") -> tuple[str, str]:
+        command = [sys.executable, "-m", "seqtutor_core", *arguments]
+        done = subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=300)
+        assert done.returncode == status, done.stderr
+        return done.stdout, done.stderr
+
+    return run
+
+
+def last_json(text: str) -> Any:
+    return json.loads(text.strip().splitlines()[-1])
+
+
+def test_score_equals_the_plain_version_line_by_line(cli, tmp_path):
+    melodies = [[14, 1, 16, 1, 18, 0, 21, 1] * 4, [1] * 32, [26, 14] * 16, [14, 1, 1]]
+    file = tmp_path / "melodies.jsonl"
+    file.write_text("\n".join(map(json.dumps, melodies)) + "\n")
+    lines = [json.loads(line) for line in cli("score", "melody", str(file), "--json")[0].splitlines()]
+    assert [line["tokens"] for line in lines] == melodies
+    for line in lines:
+        plain = reference_melody.score(line["tokens"])
+        assert list(line["terms"]) == list(reference_melody.NAMES)
+        for name, values in plain.items():
+            assert line["terms"][name] == pytest.approx(values)
+        assert line["total"] == pytest.approx([sum(v) for v in zip(*plain.values(), strict=True)])
+
+
+def test_score_goes_on_after_a_wrong_line(cli):
+    out, _ = cli("score", "melody", "-", "--json", stdin="[14, 99]\nnonsense\n[14, 1]\n", status=1)
+    first, second, third = map(json.loads, out.splitlines())
+    assert "token 99 at position 1" in first["error"] and first["line"] == 1
+    assert "JSON" in second["error"]
+    assert third["tokens"] == [14, 1]
+
+
+def test_sample_and_evaluate_a_prior(cli):
+    out, _ = cli("sample", "prior:melody", "-n", "3", "--seed", "5", "--json")
+    drawn = [json.loads(line)["tokens"] for line in out.splitlines()]
+    assert [len(t) for t in drawn] == [32] * 3
+    assert out == cli("sample", "prior:melody", "-n", "3", "--seed", "5", "--json")[0]
+    found = last_json(cli("evaluate", "prior:melody", "-n", "500", "--json")[0])
+    assert found["n"] == 500
+    assert found["metrics"]["not_in_key"] < 0.02
+    assert {"excessively_repeated", "leaps_resolved", "in_motif", "distinct"} <= set(found["metrics"])
+
+
+def test_a_run_from_start_to_deletion(cli):
+    out, progress = cli("tune", "melody", "--learner", "g", "--kl", "4", "--seconds", "4", "--json")
+    summary = last_json(out)
+    expected = "run domain learner preset kl_coefficient seconds updates environment_steps_per_second reward kl entropy"
+    assert {*expected.split(), "j", "distinct", "metrics"} <= set(summary)
+    assert summary["learner"] == "g" and "steps/s" in progress
+    listed = json.loads(cli("runs", "list", "--json")[0])
+    assert [(r["id"], r["state"]) for r in listed] == [(summary["run"], "finished")]
+    assert len(cli("sample", summary["run"], "-n", "2", "--json")[0].splitlines()) == 2
+    assert last_json(cli("evaluate", summary["run"], "-n", "200", "--json")[0])["n"] == 200
+    assert last_json(cli("runs", "show", summary["run"], "--json")[0])["summary"]["run"] == summary["run"]
+    more = last_json(cli("runs", "resume", summary["run"], "--seconds", "2", "--json")[0])
+    assert more["updates"] > summary["updates"]
+    cli("runs", "delete", summary["run"])
+    assert json.loads(cli("runs", "list", "--json")[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tune", "melody", "--kl", "0"), "KL coefficient of 0"),
+        (("tune", "melody", "--kl", "nan"), "KL coefficient of nan"),
+        (("tune", "melody", "--seconds", "0"), "budget of 0"),
+        (("tune", "melody", "--weight", "moti=1"), "no reward term named moti"),
+        (("tune", "melody", "--weight", "motif=loud"), "is not a number"),
+        (("tune", "melody", "--set", "length=8"), "length must be"),
+        (("tune", "melody", "--prior", "nowhere"), "no prior named 'nowhere'"),
+        (("tune", "opera"), "no domain named 'opera'"),
+        (("sample", "prior:nowhere"), "no prior named 'nowhere'"),
+        (("evaluate", "prior:melody", "-n", "0"), "at least 1"),
+        (("runs", "show", "../.."), "no run named"),
+        (("score", "melody", "no-such-file"), "cannot be read"),
+        (("prior", "train", "melody"), "prior corpus melody"),
+        (("prior", "train", "opera"), "no recipe named"),
+    ],
+)
+def test_wrong_requests_name_the_way_out(cli, arguments, message):
+    out, err = cli(*arguments, status=1)
+    assert message in err
+    assert "Traceback" not in err + out
+
+
+def test_doctor_and_prior_info(cli):
+    assert any(part["name"] == "synthesiser" for part in last_json(cli("doctor", "--json")[0]))
+    cards = last_json(cli("prior", "info", "--json")[0])
+    assert {"melody", "melody-paper"} <= set(cards)
+    assert "nats a token" in cli("prior", "info")[0]

@@ -1,0 +1,101 @@
+"""The pages without a browser: every control is drawn, settings reach the job, wrong ones are told."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
+from seqtutor_core.runs import launcher, store
+from seqtutor_core.tuning import TuningConfig
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def melody(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    return AppTest.from_file(str(ROOT / "pages" / "melody.py"), default_timeout=120)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the page asked to start, without a worker."""
+    configs: list[TuningConfig] = []
+
+    def start(config):
+        configs.append(config)
+        return store.create(config)
+
+    monkeypatch.setattr(launcher, "start", start)
+    return configs
+
+
+def press(page, key):
+    return page.button(key=key).click().run()
+
+
+def test_the_page_draws_every_term_with_its_help(melody):
+    page = melody.run()
+    assert not page.exception
+    captions = " ".join(c.value for c in page.caption)
+    for term in TERMS:
+        assert page.slider(key=term.name).label == term.label
+        assert term.help in captions
+
+
+def test_settings_reach_the_job(melody, started):
+    page = melody.run()
+    page.slider(key="motif").set_value(2.5).run()
+    page.select_slider(key="kl").set_value(2.0).run()
+    page.select_slider(key="length").set_value(64).run()
+    press(page, "start")
+    (config,) = started
+    assert config.weights["motif"] == 2.5
+    assert config.kl_coefficient == 2.0
+    assert config.settings["length"] == 64
+    assert config.learner == "psi"
+
+
+def test_presets_and_reset(melody):
+    page = melody.run()
+    press(page, "preset-Keep the rhythm")
+    assert page.slider(key="rhythm").value > 0
+    press(page, "preset-All off")
+    assert {page.slider(key=t.name).value for t in TERMS} == {0.0}
+    press(page, "reset")
+    assert {t.name for t in TERMS if page.slider(key=t.name).value == 1.0} == set(PAPER_TERMS)
+
+
+def test_nothing_to_learn_is_told(melody):
+    page = melody.run()
+    press(page, "preset-All off")
+    press(page, "start")
+    assert any("every weight is 0" in e.value for e in page.error)
+    assert store.runs() == []
+
+
+def test_an_unknown_run_in_the_link_is_told(melody):
+    melody.query_params["run"] = "no-such-run"
+    page = melody.run()
+    assert not page.exception
+    assert any("no-such-run" in w.value for w in page.warning)
+
+
+def test_a_missing_prior_is_told(melody, monkeypatch):
+    from pages.shared import state
+
+    page = melody.run()
+    monkeypatch.setitem(state.MELODY_DEFAULTS, "prior", "lost")
+    page.session_state["prior"] = "lost"
+    page.run()
+    assert not page.exception
+    assert any("lost" in e.value for e in page.error)
+
+
+def test_home_and_method(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    for script in ("app.py", "pages/method.py"):
+        page = AppTest.from_file(str(ROOT / script), default_timeout=120).run()
+        assert not page.exception
+        assert len(page.title) == 1

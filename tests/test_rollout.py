@@ -1,0 +1,137 @@
+"""Network, rollout and replay: one step at a time equals whole sequences, and nothing is mixed up on the way."""
+
+import pytest
+import torch
+
+from seqtutor_core import prior as priors
+from seqtutor_core.domains.melody import Melody
+from seqtutor_core.errors import SettingError
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork, Stepper
+from seqtutor_core.parallel import Crew, cut
+from seqtutor_core.replay import Replay
+from seqtutor_core.rollout import Rollout, sample, taken
+from tests.tiny import Tiny, tiny_prior
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        NetworkSettings(38, hidden=12, embedding=9),
+        NetworkSettings(38, hidden=12, embedding=9, clock=True, hold=1),
+        NetworkSettings(38, hidden=12, layers=2, clock=True, hold=1),
+    ],
+)
+@pytest.mark.parametrize("primer", [0, 5])
+@pytest.mark.parametrize("period", [16, 12, 0])
+def test_steps_equal_the_whole(settings: NetworkSettings, primer: int, period: int) -> None:
+    torch.manual_seed(1)
+    network = RecurrentNetwork(settings).eval()
+    torch.nn.init.normal_(network.value.weight)
+    tokens = torch.randint(38, (3, primer + 20), generator=generator())
+    tokens[torch.rand(tokens.shape, generator=generator()) < 0.5] = 1
+    with torch.no_grad():
+        whole = network(tokens[:, primer:], period, tokens[:, :primer])
+    stepper = Stepper(network, 3)
+    for t in range(primer + 20):
+        hidden_future = tokens.clone()
+        hidden_future[:, t:] = 7  # must not matter
+        output = stepper.step(network.features(hidden_future, period, t, t + 1, origin=primer))
+        if t >= primer:
+            torch.testing.assert_close(output.logits, whole.logits[:, t - primer], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(output.value, whole.value[:, t - primer], atol=1e-5, rtol=1e-4)
+
+
+def test_features_by_hand() -> None:
+    """Last token, sounding note, one and two bars ago, step in the bar, bar length; 38 stands for nothing yet."""
+    network = RecurrentNetwork(NetworkSettings(38, hidden=4, clock=True, hold=1))
+    tokens = torch.tensor([[14, 1, 1, 16, 1, 0, 1]])
+    seen = network.features(tokens, 3, 0, 7) - network.offsets
+    assert seen[0, :, 0].tolist() == [38, 14, 1, 1, 16, 1, 0]
+    assert seen[0, :, 1].tolist() == [38, 14, 14, 14, 16, 16, 0]
+    assert seen[0, :, 2].tolist() == [38, 38, 38, 14, 1, 1, 16]
+    assert seen[0, :, 3].tolist() == [38] * 6 + [14]
+    assert seen[0, :, 4].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert seen[0, :, 5].tolist() == [3] * 7
+
+
+def test_sampled_tokens_follow_the_probabilities() -> None:
+    prior = tiny_prior()
+    rollout = sample(Tiny(), prior, 20_000, generator())
+    first = torch.bincount(rollout.tokens[:, 0], minlength=3) / 20_000
+    torch.testing.assert_close(first, rollout.log_prior[0, 0].exp(), atol=0.015, rtol=0)
+    with torch.no_grad():
+        again = prior(rollout.tokens, 4).logits.log_softmax(-1)
+    torch.testing.assert_close(rollout.log_prior, again, atol=1e-5, rtol=1e-4)
+
+
+def test_same_seed_same_melodies_and_a_primer_is_heard() -> None:
+    melody, prior = Melody(), priors.load("melody").network
+    one, two = (sample(melody, prior, 4, generator(3)).tokens for _ in range(2))
+    assert torch.equal(one, two)
+    low, high = (sample(melody, prior, 64, generator(3), primer=torch.full((64, 16), p)) for p in (7, 31))
+    first = [float(taken(r.log_prior[:, :1], torch.full((64, 1), 31))[0]) for r in (low, high)]
+    assert first[1] > first[0] + 1  # after a high note, a high note is likelier
+
+
+def test_an_end_token_ends() -> None:
+    class Ending(Tiny):
+        end = 2
+
+    rollout = sample(Ending(), tiny_prior(), 500, generator())
+    for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
+        assert tokens.index(2) + 1 == length if 2 in tokens[:length] else length == 4
+    assert rollout.mask.sum() == rollout.lengths.sum()
+
+
+def test_greedy_without_exploration_takes_the_likeliest() -> None:
+    rollout = sample(Tiny(), tiny_prior(), 8, generator(), epsilon=0.0)
+    assert torch.equal(rollout.tokens, rollout.log_prior.argmax(-1))
+
+
+# ---------------------------------------------------------------- replay
+
+
+def test_replay_reweights_what_was_seen() -> None:
+    replay = Replay(6)
+    rollout = sample(Tiny(), tiny_prior(), 4, generator())
+    replay.add(rollout, Tiny().score(rollout.tokens).float())
+    for weights in ([1.0, 0.0], [0.5, 2.0]):
+        batch = replay.sample(4, 4, torch.tensor(weights), 2.0, generator())
+        expected = Tiny().score(rollout.tokens).float() @ torch.tensor(weights) / 2.0
+        torch.testing.assert_close(batch.reward, expected)
+
+
+def test_replay_forgets_the_oldest_and_survives_a_checkpoint() -> None:
+    replay = Replay(6)
+    parts = [sample(Tiny(), tiny_prior(), 4, generator(i)) for i in range(3)]
+    for part in parts:
+        replay.add(part, Tiny().score(part.tokens).float())
+    assert len(replay) == 6
+    newest = replay.sample(4, 4, torch.ones(2), 1.0, generator())
+    assert torch.equal(newest.tokens, parts[2].tokens)
+    other = Replay(6)
+    other.restore(replay.state())
+    one, two = (r.sample(5, 2, torch.ones(2), 1.0, generator(9)) for r in (replay, other))
+    assert torch.equal(one.tokens, two.tokens)
+
+
+def test_shards_cover_the_batch() -> None:
+    assert cut(7, 3) == [3, 2, 2]
+    assert cut(1, 4) == [1]
+    crew = Crew(torch.device("cpu"))
+    assert crew.map(lambda n: n * n, range(20)) == [n * n for n in range(20)]
+    with pytest.raises(ZeroDivisionError):
+        crew.map(lambda n: 1 // n, range(3))
+    rollout = sample(Tiny(), tiny_prior(), 5, generator())
+    pieces = [Rollout(*(v.split([2, 3])[i] for v in vars(rollout).values())) for i in (0, 1)]
+    assert torch.equal(Rollout.together(pieces).tokens, rollout.tokens)
+
+
+@pytest.mark.parametrize("wrong", [{"hidden": 0}, {"dropout": 1.0}, {"layers": 0}])
+def test_a_network_without_substance_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(SettingError):
+        NetworkSettings(38, **wrong)  # type: ignore[arg-type]

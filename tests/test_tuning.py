@@ -1,0 +1,155 @@
+"""The tuning loop: its figures, its steering, its budget, its checkpoints, and what it refuses."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from seqtutor_core.errors import SettingError
+from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.tuning import Change, TuningConfig, resolve_device, tune
+from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
+
+ONES = {"rise": 1.0, "close": 1.0}
+
+
+def test_figures_are_what_they_say() -> None:
+    """KL, entropy and J of a policy against sums over all 81 sequences."""
+    tuner = tiny_tuner("psi", updates=60, weights=ONES, c=0.5)
+    list(tune(tuner))
+    log_p, log_pi = log_probabilities(tuner)
+    reward = Tiny().score(all_sequences()).sum((1, 2))
+    found = evaluate_policy(Tiny(), tuner.prior, tuner.policy, "psi", ONES, 0.5, 20_000)
+    pi = log_pi.exp()
+    assert found["kl"] == pytest.approx((pi * (log_pi - log_p)).sum().item(), abs=0.03)
+    assert found["entropy"] == pytest.approx(-(pi * log_pi).sum().item() / 4, abs=0.03)
+    assert found["reward"] == pytest.approx((pi * reward).sum().item(), abs=0.05)
+    assert found["j"] == pytest.approx(found["reward"] / 0.5 - found["kl"])
+
+
+def test_progress_adds_up() -> None:
+    progress = list(tune(tiny_tuner("g", updates=12, weights={"rise": 2.0, "close": 0.5}, c=2.0)))
+    assert [p.update for p in progress] == list(range(1, 13))
+    assert progress[-1].environment_steps == 12 * 64 * 4
+    for p in progress:
+        assert p.reward == pytest.approx(2.0 * p.terms["rise"] + 0.5 * p.terms["close"], rel=1e-5)
+        assert p.j == pytest.approx(p.reward / 2.0 - p.kl, abs=1e-4)
+        assert p.kl_per_token == pytest.approx(p.kl / 4)
+        assert 0 < p.distinct <= 1
+
+
+def test_same_seed_same_numbers() -> None:
+    one, two = (list(tune(tiny_tuner("psi", updates=8, weights=ONES))) for _ in range(2))
+    assert [p.j for p in one] == [p.j for p in two]
+    assert torch.equal(one[-1].tokens, two[-1].tokens)
+
+
+def test_resumed_is_as_if_never_stopped() -> None:
+    whole = tiny_tuner("psi", updates=14, weights=ONES)
+    list(tune(whole))
+    first = tiny_tuner("psi", updates=14, weights=ONES)
+    steps = tune(first)
+    for _ in range(6):
+        next(steps)
+    second = tiny_tuner("psi", updates=14, weights=ONES)
+    second.restore(*first.state())
+    list(tune(second))
+    pairs = zip(whole.policy.parameters(), second.policy.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_steering_pausing_and_stopping() -> None:
+    script = {
+        3: Change(weights={"close": 3.0}),
+        5: Change(kl_coefficient=9.0, learning_rate=1e-4),
+        6: Change(pause=True),
+        8: Change(pause=False),
+        10: Change(stop=True),
+    }
+    polls = iter(range(100))
+    seen = list(tune(tiny_tuner("psi", 50, ONES), lambda: [script[n]] if (n := next(polls)) in script else []))
+    assert [p.paused for p in seen] == [False] * 6 + [True] * 2 + [False] * 2
+    assert seen[3].weights == {"rise": 0.0, "close": 3.0}
+    assert (seen[5].kl_coefficient, seen[5].learning_rate) == (9.0, 1e-4)
+    assert seen[7].update == seen[5].update == 6
+
+
+def test_out_of_memory_halves_the_batch_and_says_so() -> None:
+    tuner = tiny_tuner("psi", 3, ONES, batch=64)
+    whole = tuner._iterate
+
+    def scarce() -> Any:
+        if tuner.batch > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole()
+
+    tuner._iterate = scarce  # type: ignore[method-assign]
+    first, *rest = tune(tuner)
+    assert tuner.batch == 16
+    assert "16 sequences" in first.message
+    assert all(p.message == "" for p in rest)
+
+
+def test_other_errors_are_not_taken_for_memory() -> None:
+    tuner = tiny_tuner("psi", 3, ONES)
+
+    def broken() -> Any:
+        raise RuntimeError("shapes do not fit")
+
+    tuner._iterate = broken  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="shapes"):
+        next(tune(tuner))
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+@pytest.mark.parametrize("learner", ["q", "psi", "g"])
+def test_every_learner_and_preset_runs(learner: str, preset: str) -> None:
+    small = {"batch": 8, "minibatch": 8, "replay_steps": 512}
+    config = TuningConfig("tiny", "tiny", learner, preset, ONES, updates=3, overrides=small)
+    from seqtutor_core.tuning import Tuner
+
+    *_, last = tune(Tuner(config, Tiny(), tiny_prior()))
+    assert math.isfinite(last.j)
+
+
+def test_argmax_acting_explores_less_and_less() -> None:
+    tuner = tiny_tuner("q", 20, ONES, argmax=True)
+    first, *_, last = tune(tuner)
+    assert last.distinct < first.distinct or last.distinct < 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kl_coefficient": 0.0}, "KL coefficient of 0"),
+        ({"kl_coefficient": -1.0}, "KL coefficient"),
+        ({"kl_coefficient": math.nan}, "KL coefficient of nan"),
+        ({"seconds": 0.0}, "budget of 0"),
+        ({"updates": 0}, "at least 1"),
+        ({"learner": "sarsa"}, "choose one of q, psi, g"),
+        ({"preset": "best"}, "no preset"),
+        ({"weights": {"rise": math.inf}}, "weight of inf"),
+        ({"overrides": {"momentum": 1}}, "momentum"),
+        ({"overrides": {"batch": 0}}, "batch"),
+        ({"overrides": {"gamma": 1.5}}, "gamma"),
+    ],
+)
+def test_absurd_settings_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        TuningConfig("tiny", "tiny", **wrong)
+
+
+def test_absurd_changes_are_refused() -> None:
+    for wrong in ({"kl_coefficient": -2.0}, {"weights": {"rise": math.nan}}, {"learning_rate": 0.0}):
+        with pytest.raises(SettingError):
+            Change(**wrong)  # type: ignore[arg-type]
+
+
+def test_devices() -> None:
+    assert resolve_device("cpu").type == "cpu"
+    with pytest.raises(SettingError, match="choose auto, cpu or cuda"):
+        resolve_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(SettingError, match="no CUDA device"):
+            resolve_device("cuda")
