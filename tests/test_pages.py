@@ -1,10 +1,13 @@
 """The pages without a browser: every control is drawn, settings reach the job, wrong ones are told."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from seqtutor_core import prior as priors
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.tuning import TuningConfig
@@ -15,7 +18,13 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def melody(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    return AppTest.from_file(str(ROOT / "pages" / "melody.py"), default_timeout=120)
+    return opened("pages/melody.py")
+
+
+def opened(page):
+    """A page of the app; its links need the app around it."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    return app.switch_page(page) if page else app
 
 
 @pytest.fixture
@@ -83,19 +92,17 @@ def test_an_unknown_run_in_the_link_is_told(melody):
 
 
 def test_a_missing_prior_is_told(melody, monkeypatch):
-    from pages.shared import state
-
+    monkeypatch.setattr(priors, "load", partial(priors.load, root=Path("lost")))
+    st.cache_resource.clear()
+    st.cache_data.clear()
     page = melody.run()
-    monkeypatch.setitem(state.MELODY_DEFAULTS, "prior", "lost")
-    page.session_state["prior"] = "lost"
-    page.run()
     assert not page.exception
     assert any("lost" in e.value for e in page.error)
 
 
 def test_home_and_method(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    for script in ("app.py", "pages/method.py"):
-        page = AppTest.from_file(str(ROOT / script), default_timeout=120).run()
+    for script in ("", "pages/method.py"):
+        page = opened(script).run()
         assert not page.exception
         assert len(page.title) == 1

@@ -163,14 +163,9 @@ def _music() -> None:
             format_func=lambda n: f"{n} steps",
             help="After how many steps the reward Breathe wants a rest",
         )
-    _widget(
-        st.select_slider,
-        "Range",
-        state.RANGE,
-        options=range(LOWEST, HIGHEST + 1),
-        format_func=pitch_name,
-        help="Limits of the reward Singable range",
-    )
+    _widget(st.slider, "Range", state.RANGE, min_value=LOWEST, max_value=HIGHEST)
+    lowest, highest = state.value(state.RANGE)
+    st.caption(f"{pitch_name(lowest)} to {pitch_name(highest)} · limits of the reward Singable range")
 
 
 GRID = {4: "sixteenths", 2: "eighths"}

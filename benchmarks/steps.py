@@ -1,0 +1,63 @@
+"""Environment steps a second, learning included, and what sampling alone takes; medians, on the CPU.
+
+python benchmarks/steps.py [--seconds 8] [--runs 3]
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+
+from seqtutor_core import prior as priors
+from seqtutor_core.domains.melody import PAPER_TERMS, Melody
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.rollout import sample
+from seqtutor_core.tuning import Tuner, TuningConfig, tune
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    network = priors.load("melody").network
+    print(f"{os.cpu_count()} cores, torch {torch.__version__}, medians of {options.runs}")
+
+    for learner in ("q", "psi", "g"):
+        rate = _median(options.runs, lambda name=learner: _rate(name, network, options.seconds))
+        print(f"{learner:<4}{rate:9,.0f} environment steps a second")
+
+    generator = torch.Generator().manual_seed(0)
+    took = _median(options.runs * 5, lambda: _seconds(lambda: sample(Melody(), network, 512, generator)))
+    print(f"sampling 512 melodies from the prior: {1000 * took:.0f} ms")
+
+
+def _rate(learner: str, network: RecurrentNetwork, seconds: float) -> float:
+    config = TuningConfig(
+        "melody", "melody", learner, weights=dict.fromkeys(PAPER_TERMS, 1.0), seconds=seconds, device="cpu"
+    )
+    tuner = Tuner(config, Melody(), network)
+    for _ in range(3):  # the first iterations allocate
+        tuner.iterate()
+    tuner.seconds, before = 0.0, tuner.environment_steps
+    for _ in tune(tuner):
+        pass
+    return (tuner.environment_steps - before) / tuner.seconds
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def _median(runs: int, measure: Callable[[], float]) -> float:
+    return statistics.median(measure() for _ in range(runs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
