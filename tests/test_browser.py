@@ -18,6 +18,7 @@ from tests.browsing import ROOT, Watch, chromium, expect, needs_chromium, served
 pytestmark = needs_chromium
 
 PATIENCE = 120_000  # milliseconds
+LABELS = {10: "10%20s", 30: "30%20s", 60: "1%20min", 120: "2%20min"}  # as the slider shows them, in a link
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def open_melody(page, address, query=""):
 
 
 def press(page, key):
-    page.locator(f".st-key-{key} button").click()
+    page.locator(f".st-key-{key} button").first.click()  # one with help has a hidden twin
 
 
 def badge(page, text):
@@ -79,9 +80,9 @@ def badge(page, text):
     )
 
 
-def tune(page, address, seconds=10, query=""):
+def tune(page, address, seconds=10):
     """Start a run from a fresh page and wait until it learns; the run."""
-    open_melody(page, address, f"?seconds={seconds}{query}")
+    open_melody(page, address, f"?seconds={LABELS[seconds]}")
     press(page, "start")
     expect(badge(page, "Tuning")).to_be_visible()
     return store.runs()[0]
@@ -130,7 +131,7 @@ def test_a_whole_session(page, address):
     """Start, see the curve grow and melodies arrive, hear the tuned one, take it away."""
     run = tune(page, address)
     expect(page.get_by_text("Arriving")).to_be_visible()
-    expect(page.locator(".st-key-arrival-0 button")).to_be_visible()
+    expect(page.locator(".st-key-arrival-0 button").first).to_be_visible()
     page.wait_for_function(
         "() => { const d = document.querySelector('.js-plotly-plot')?.data?.[0]; return d && d.x && "
         "(d.x.length || Object.keys(d.x._inputArray ?? {}).length) >= 3 }"
@@ -146,7 +147,7 @@ def test_a_whole_session(page, address):
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=tuned)
 
     with page.expect_download() as download:
-        page.locator(".st-key-listen-mid button").click()
+        page.locator(".st-key-listen-mid button").first.click()
     read = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
     melody, prior = Melody(), priors.load("melody").network
     tokens = next(rollouts(melody, prior, store.load_policy(run), "psi", 1, 0)).tokens[0].tolist()
@@ -169,7 +170,7 @@ def test_steer_pause_go_on_and_stop(page, address):
     expect(badge(page, "Tuning")).to_be_visible()
     press(page, "stop")
     expect(badge(page, "Stopped")).to_be_visible()
-    expect(page.locator(".st-key-resume button")).to_be_visible()
+    expect(page.locator(".st-key-resume button").first).to_be_visible()
 
 
 def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
@@ -189,7 +190,7 @@ def test_a_second_window_is_told_and_loses_nothing(page, address, browser):
     second = context.new_page()
     second.goto(f"{address}/melody?motif=2.5")
     expect(second.get_by_text(run.id).first).to_be_visible()  # it watches the living run
-    expect(second.locator(".st-key-start button")).to_be_disabled()
+    expect(second.locator(".st-key-start button").first).to_be_disabled()
     expect(second.locator(".st-key-motif")).to_contain_text("2.5")
     context.close()
 
@@ -204,7 +205,7 @@ def test_nothing_to_learn_from_is_told(page, address):
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [("broken.mid", b"no midi at all", "MIDI"), ("empty.mid", b"", "empty"), ("huge.mid", b"MThd" * 300_000, "MiB")],
+    [("broken.mid", b"no midi at all", "MIDI"), ("empty.mid", b"", "empty"), ("huge.mid", b"MThd" * 300_000, "choose a smaller one")],
 )
 def test_a_wrong_primer_is_told(page, address, name, content, message):
     open_melody(page, address)

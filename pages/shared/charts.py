@@ -13,6 +13,18 @@ COLOURS = ("#2F7F86", "#D9822B", "#7A5BA6", "#B8405E", "#5B8C3A", "#4A78C2", "#A
 INK = "#7D8590"  # legible on light and dark
 
 
+def _coloured(text: str, colour: str) -> str:
+    return f'<span style="color:{colour}">{text}</span>'
+
+
+TITLES = (
+    "Reward by term",
+    f"{_coloured('Reward', COLOURS[0])} and {_coloured('KL in nats, right', COLOURS[1])}",
+    f"{_coloured('Objective J', COLOURS[2])} in nats",
+    f"{_coloured('Entropy, nats a token', COLOURS[4])} and {_coloured('distinct share, right', COLOURS[3])}",
+)
+
+
 def curves(lines: Sequence[Mapping[str, Any]], terms: Sequence[RewardTerm]) -> go.Figure:
     """Reward by term, reward and KL, the objective J, entropy and distinct share, over learning seconds."""
     shown = _thinned(lines)
@@ -22,7 +34,7 @@ def curves(lines: Sequence[Mapping[str, Any]], terms: Sequence[RewardTerm]) -> g
         cols=2,
         horizontal_spacing=0.09,
         vertical_spacing=0.16,
-        subplot_titles=("Reward by term", "Reward and KL", "Objective J (nats)", "Variety"),
+        subplot_titles=TITLES,
         specs=[[{}, {"secondary_y": True}], [{}, {"secondary_y": True}]],
     )
 
@@ -48,10 +60,10 @@ def curves(lines: Sequence[Mapping[str, Any]], terms: Sequence[RewardTerm]) -> g
         paid = [step["weights"][term.name] * step["terms"][term.name] for step in shown]
         line(term.label, paid, 1, 1, COLOURS[k % len(COLOURS)], dash="solid" if k < len(COLOURS) else "dot")
     line("reward", [step["reward"] for step in shown], 1, 2, COLOURS[0])
-    line("KL (nats, right)", [step["kl"] for step in shown], 1, 2, COLOURS[1], second=True)
+    line("KL", [step["kl"] for step in shown], 1, 2, COLOURS[1], second=True)
     line("J", [step["j"] for step in shown], 2, 1, COLOURS[2])
-    line("entropy (nats a token)", [step["entropy"] for step in shown], 2, 2, COLOURS[4])
-    line("distinct share (right)", [step["distinct"] for step in shown], 2, 2, COLOURS[3], second=True)
+    line("entropy", [step["entropy"] for step in shown], 2, 2, COLOURS[4])
+    line("distinct", [step["distinct"] for step in shown], 2, 2, COLOURS[3], second=True)
     _mark_changes(figure, lines)
     _lay_out(figure)
     return figure
@@ -82,6 +94,10 @@ def _lay_out(figure: go.Figure) -> None:
     )
     figure.update_xaxes(showgrid=False, ticksuffix=" s", zeroline=False)
     figure.update_yaxes(gridcolor="rgba(125,133,144,0.25)", zerolinecolor="rgba(125,133,144,0.4)")
-    figure.update_yaxes(color=COLOURS[1], showgrid=False, row=1, col=2, secondary_y=True, rangemode="tozero")
-    figure.update_yaxes(color=COLOURS[3], showgrid=False, row=2, col=2, secondary_y=True, range=[0, 1.05])
+    figure.update_yaxes(
+        color=COLOURS[1], showgrid=False, row=1, col=2, secondary_y=True, rangemode="tozero", tickmode="auto"
+    )
+    figure.update_yaxes(
+        color=COLOURS[3], showgrid=False, row=2, col=2, secondary_y=True, range=[0, 1.05], tickmode="auto"
+    )
     figure.update_yaxes(rangemode="tozero", row=2, col=2, secondary_y=False)

@@ -224,8 +224,11 @@ def _machine() -> None:
 
 def _widget(kind: Any, label: str, key: str, steer: Any = None, **options: Any) -> None:
     """A widget that keeps its value over page changes and in the link, and steers a living run."""
-    if key not in st.session_state and key not in st.query_params:
-        st.session_state[key] = state.value(key)
+    default = state.MELODY_DEFAULTS[key]
+    if kind is st.selectbox:
+        options["index"] = list(options["options"]).index(default)
+    else:
+        options["default" if kind is st.segmented_control else "value"] = default
     kind(label, key=key, bind="query-params", persist_state="session", on_change=steer, **options)
 
 

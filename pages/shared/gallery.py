@@ -8,7 +8,7 @@ import torch
 from pages.shared import state
 from pages.shared.cards import strip
 from pages.shared.frame import told
-from pages.shared.listen import draw
+from pages.shared.listen import draw, has_policy
 from seqtutor_core.domains import weight_vector
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import archive
@@ -21,7 +21,7 @@ ROW, PAGE = 6, 12
 def panel(run: store.Run | None) -> None:
     """Twelve melodies, the best first, with their figures and everything as a zip."""
     st.markdown("##### Gallery")
-    sources = ["Prior"] + (["Tuned"] if run and (run.folder / "policy.safetensors").exists() else [])
+    sources = ["Prior"] + (["Tuned"] if run and has_policy(run) else [])
     with st.container(horizontal=True, vertical_alignment="center"):
         source = st.segmented_control("From", sources, default=sources[-1], required=True, label_visibility="collapsed")
         st.button("Draw twelve others", key="redraw", icon=":material/refresh:", on_click=_redraw)

@@ -48,9 +48,14 @@ def _pieces(melody: Melody, run: store.Run | None) -> list[Piece]:
         return [studio.piece(melody, chosen[1], primer, chosen[0])]
     seed = st.session_state.get(state.LISTEN_SEED, 0)
     pieces = [studio.piece(melody, draw(melody, None, 1, seed)[0], primer, "Prior")]
-    if run and (run.folder / "policy.safetensors").exists():
+    if run and has_policy(run):
         pieces.append(studio.piece(melody, draw(melody, run, 1, seed)[0], primer, "Tuned"))
     return pieces
+
+
+def has_policy(run: store.Run) -> bool:
+    """Whether there is a tuned policy to hear; the worker writes the first after two seconds."""
+    return (run.folder / "policy.safetensors").exists()
 
 
 def _take(melody: Melody, piece: Piece) -> Take:

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.shared import state
 from pages.shared.cards import strip
 from pages.shared.charts import curves
+from pages.shared.listen import has_policy
 from seqtutor_core.domains.melody import TERMS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import launcher, store
@@ -34,8 +35,13 @@ def panel(run: store.Run | None) -> None:
     if run is None:
         st.caption("No run yet: set what should be better, then start. A minute is enough to hear a difference.")
         return
-    living = run.state in store.ACTIVE
-    st.fragment(_watch, run_every=1.0 if living else None)(run.id, living)
+    drawn = _looks(run)
+    st.fragment(_watch, run_every=1.0 if drawn[0] in store.ACTIVE else None)(run.id, drawn)
+
+
+def _looks(run: store.Run) -> tuple[str, bool]:
+    """What the buttons and the player depend on: the run's state, and whether it has a policy to hear."""
+    return run.state, has_policy(run)
 
 
 # ---------------------------------------------------------------- buttons
@@ -110,11 +116,11 @@ def _resume(extra_seconds: float) -> None:
 # ---------------------------------------------------------------- watching
 
 
-def _watch(run_id: str, was_living: bool) -> None:
-    """Drawn every second while the run lives; when it ends the page is drawn once more as a whole."""
+def _watch(run_id: str, drawn: tuple[str, bool]) -> None:
+    """Drawn every second while the run lives; when its looks change the page is drawn once more as a whole."""
     run = store.open_run(run_id)
     now = run.state
-    if was_living and now not in store.ACTIVE:
+    if _looks(run) != drawn:
         st.rerun()
     try:
         status, config = run.status, run.config

@@ -153,7 +153,7 @@ _RUN = "run"
 
 def run() -> store.Run | None:
     """The run this session looks at: from the link, from the session, else one that is alive."""
-    wanted = st.query_params.get(_RUN) or st.session_state.get(_RUN)
+    wanted = st.session_state.get(_RUN) or st.query_params.get(_RUN)
     if wanted is None:
         alive = next((r for r in store.runs() if r.state in store.ACTIVE and r.config.domain == "melody"), None)
         wanted = alive.id if alive else None
@@ -166,14 +166,14 @@ def run() -> store.Run | None:
         st.warning(str(error))
         return None
     look_at(found)
+    if st.query_params.get(_RUN) != found.id:  # here and not in a callback: what those write gets lost
+        st.query_params[_RUN] = found.id
     return found
 
 
 def look_at(found: store.Run) -> None:
-    """Remember a run, also in the link: page changes drop query parameters."""
+    """Remember a run; the link follows when the page is drawn."""
     st.session_state[_RUN] = found.id
-    if st.query_params.get(_RUN) != found.id:
-        st.query_params[_RUN] = found.id
 
 
 def forget_run() -> None:
