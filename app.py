@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared.frame import PAGES, open_page
-from pages.shared.home import example, recent_runs
+from pages.shared.home import example, recent_runs, this_machine
 
 open_page(
     "Sequence Tutor Studio",
@@ -15,3 +15,4 @@ example()
 path, label, icon = PAGES[1]
 st.page_link(path, label="Open the melody studio", icon=icon)
 recent_runs()
+this_machine()

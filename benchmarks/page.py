@@ -16,7 +16,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    first, later, moved = [], [], []
+    first: list[float] = []
+    later: list[float] = []
+    moved: list[float] = []
     for _ in range(options.runs):
         with (
             tempfile.TemporaryDirectory() as folder,

@@ -6,7 +6,6 @@ python benchmarks/steps.py [--seconds 8] [--runs 3]
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -28,11 +27,11 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, torch {torch.__version__}, medians of {options.runs}")
 
     for learner in ("q", "psi", "g"):
-        rate = _median(options.runs, lambda name=learner: _rate(name, network, options.seconds))
+        rate = statistics.median(_rate(learner, network, options.seconds) for _ in range(options.runs))
         print(f"{learner:<4}{rate:9,.0f} environment steps a second")
 
     generator = torch.Generator().manual_seed(0)
-    took = _median(options.runs * 5, lambda: _seconds(lambda: sample(Melody(), network, 512, generator)))
+    took = statistics.median(_seconds(lambda: sample(Melody(), network, 512, generator)) for _ in range(15))
     print(f"sampling 512 melodies from the prior: {1000 * took:.0f} ms")
 
 
@@ -55,9 +54,5 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _median(runs: int, measure: Callable[[], float]) -> float:
-    return statistics.median(measure() for _ in range(runs))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

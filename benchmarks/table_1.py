@@ -42,9 +42,8 @@ def main() -> None:
             config = TuningConfig("melody", "melody", learner, preset, weights, options.kl, options.seconds)
             tuner = Tuner(config, melody, network)
             *_, last = tune(tuner)
-            primer = None if config.learner_settings.random_primer else ()
             found = evaluate_policy(
-                melody, network, tuner.policy, learner, weights, options.kl, options.n, primer=primer
+                melody, network, tuner.policy, learner, weights, options.kl, options.n, primer=config.sampling_primer
             )
             rate = {"steps_per_second": tuner.environment_steps / tuner.seconds, "updates": last.update}
             columns[f"{learner}, {preset}"] = found | rate

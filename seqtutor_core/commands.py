@@ -142,7 +142,7 @@ def sample(options: Namespace) -> None:
     if options.n < 1:
         raise SettingError(f"-n {options.n}: ask for at least 1 sequence")
     known, prior, policy, config = _policy(options.what)
-    learner, primer = (config.learner, config.primer) if config else (None, ())
+    learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
     for rollout in rollouts(known, prior, policy, learner, options.n, options.seed, primer):
         for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
             show({"tokens": tokens[:length]}, True)
@@ -154,7 +154,7 @@ def evaluate(options: Namespace) -> None:
         raise SettingError(f"-n {options.n}: ask for at least 1 sequence")
     known, prior, policy, config = _policy(options.what)
     weights, c = (config.weights, config.kl_coefficient) if config else ({}, 1.0)
-    learner, primer = (config.learner, config.primer) if config else (None, ())
+    learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
     found = evaluate_policy(known, prior, policy, learner, weights, c, options.n, options.seed, primer)
     show({**found, "n": options.n}, options.json, listing(found["metrics"]))
 

@@ -123,6 +123,11 @@ class TuningConfig:
     def learner_settings(self) -> LearnerSettings:
         return replace(PRESETS[self.preset], **self.overrides)
 
+    @property
+    def sampling_primer(self) -> tuple[int, ...] | None:
+        """What the run's sequences begin after; None: one random note each."""
+        return None if self.learner_settings.random_primer and not self.primer else self.primer
+
 
 def check_kl_coefficient(c: float) -> None:
     """SettingError unless c is a positive, finite number."""
@@ -206,7 +211,8 @@ class Tuner:
         self.learner = LEARNERS[config.learner]
         self.device = resolve_device(config.device)
         self.prior = deepcopy(prior).to(self.device).eval().requires_grad_(False)
-        self.policy = deepcopy(prior).to(self.device).eval().requires_grad_(True)
+        self.policy = deepcopy(prior).to(self.device).requires_grad_(True).train()  # cuDNN learns in this mode only
+        self.policy.dropout.eval()
         self.learner.start(self.policy, self.rule.published_start)
         self.target = deepcopy(self.policy).requires_grad_(False) if self.rule.target_rate < 1 else None
         self.optimiser = torch.optim.Adam(self.policy.parameters(), self.rule.learning_rate)

@@ -56,7 +56,7 @@ def own_runs(home, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(home))
     yield
     for run in store.runs():
-        if run.alive:
+        if run.alive and run.status.pid:
             os.kill(run.status.pid, signal.SIGKILL)
 
 
@@ -205,7 +205,11 @@ def test_nothing_to_learn_from_is_told(page, address):
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [("broken.mid", b"no midi at all", "MIDI"), ("empty.mid", b"", "empty"), ("huge.mid", b"MThd" * 300_000, "choose a smaller one")],
+    [
+        ("broken.mid", b"no midi at all", "MIDI"),
+        ("empty.mid", b"", "empty"),
+        ("huge.mid", b"MThd" * 300_000, "choose a smaller one"),
+    ],
 )
 def test_a_wrong_primer_is_told(page, address, name, content, message):
     open_melody(page, address)

@@ -32,7 +32,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     whole = list(priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path / "whole"))
     steps = priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path / "parts")
     first = [next(steps), next(steps)]
-    steps.close()
+    del steps
     rest = list(priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path / "parts"))
     assert first + rest == whole
 

@@ -78,7 +78,7 @@ def test_same_seed_same_melodies_and_a_primer_is_heard() -> None:
 
 def test_an_end_token_ends() -> None:
     class Ending(Tiny):
-        end = 2
+        end: int | None = 2
 
     rollout = sample(Ending(), tiny_prior(), 500, generator())
     for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):

@@ -143,7 +143,7 @@ def test_absurd_settings_are_refused(wrong: dict[str, Any], message: str) -> Non
 def test_absurd_changes_are_refused() -> None:
     for wrong in ({"kl_coefficient": -2.0}, {"weights": {"rise": math.nan}}, {"learning_rate": 0.0}):
         with pytest.raises(SettingError):
-            Change(**wrong)  # type: ignore[arg-type]
+            Change(**wrong)
 
 
 def test_devices() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.player import Take, piano_rolls
+from seqtutor_core.doctor import diagnose
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody, studio
 from seqtutor_core.domains.melody.audio import sound
 from seqtutor_core.runs import store
@@ -22,6 +23,16 @@ def example() -> None:
         piece = studio.piece(melody, tokens, (), title)
         takes.append(Take(studio.roll(melody, tokens, (), weights), sound(piece), title))
     piano_rolls(takes, key="example")
+
+
+def this_machine() -> None:
+    """What is here, what is missing, and the remedy."""
+    parts = diagnose()
+    missing = [p.name for p in parts if not p.present]
+    with st.expander("This machine" + (f": {', '.join(missing)} missing" if missing else " has everything")):
+        for part in parts:
+            icon = ":material/check_circle:" if part.present else ":material/info:"
+            st.markdown(f"{icon} **{part.name}**: {part.detail} {part.remedy}")
 
 
 def recent_runs() -> None:

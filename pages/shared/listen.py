@@ -67,12 +67,19 @@ def draw(melody: Melody, run: store.Run | None, n: int, seed: int) -> list[list[
     """n melodies from the run's policy, or from the prior; the same seed gives the same draw."""
     prior = run.config.prior if run else state.value(state.PRIOR)
     tuned = (run.id, (run.folder / "policy.safetensors").stat().st_mtime_ns) if run else None
-    return _draw(prior, tuned, melody.length, melody.period, n, seed, state.primer().tokens)
+    primer = state.primer().tokens or (run.config.sampling_primer if run else ())
+    return _draw(prior, tuned, melody.length, melody.period, n, seed, primer)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _draw(
-    prior: str, tuned: tuple[str, int] | None, length: int, bar: int, n: int, seed: int, primer: tuple[int, ...]
+    prior: str,
+    tuned: tuple[str, int] | None,
+    length: int,
+    bar: int,
+    n: int,
+    seed: int,
+    primer: tuple[int, ...] | None,
 ) -> list[list[int]]:
     """The draw, kept for when only a slider has moved. `tuned` is a run and when its policy was written."""
     melody = Melody(MelodySettings(length=length, bar=bar))

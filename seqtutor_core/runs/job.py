@@ -135,7 +135,6 @@ def summarise(run: Run, tuner: Tuner) -> dict[str, Any]:
     """The figures of the tuned policy, with the weights and c as they stand, over 2,000 sequences."""
     config = tuner.config
     weights = {t.name: w for t, w in zip(tuner.domain.terms, tuner.weights.tolist(), strict=True)}
-    primer = None if tuner.rule.random_primer and not config.primer else config.primer
     figures = evaluate_policy(
         tuner.domain,
         tuner.prior,
@@ -145,7 +144,7 @@ def summarise(run: Run, tuner: Tuner) -> dict[str, Any]:
         tuner.c,
         MEASURED,
         config.seed,
-        primer,
+        config.sampling_primer,
     )
     return {
         "run": run.id,
