@@ -9,13 +9,15 @@ import statistics
 import time
 from collections.abc import Callable
 
-import torch
-
+from seqtutor_core import parallel
 from seqtutor_core import prior as priors
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.parallel import MOST_SHARDS
 from seqtutor_core.rollout import sample
 from seqtutor_core.tuning import Tuner, TuningConfig, tune
+
+import torch  # isort: skip  # after seqtutor_core, which sets how torch's threads wait
 
 
 def main() -> None:
@@ -27,8 +29,12 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, torch {torch.__version__}, medians of {options.runs}")
 
     for learner in ("q", "psi", "g"):
-        rate = statistics.median(_rate(learner, network, options.seconds) for _ in range(options.runs))
-        print(f"{learner:<4}{rate:9,.0f} environment steps a second")
+        rates = {}
+        for most in (MOST_SHARDS, 1):  # in turn, so that both meet the same machine
+            parallel.MOST_SHARDS = most
+            rates[most] = statistics.median(_rate(learner, network, options.seconds) for _ in range(options.runs))
+        whole = rates[MOST_SHARDS]
+        print(f"{learner:<4}{whole:9,.0f} environment steps a second, {whole / rates[1]:.2f} times one shard's")
 
     generator = torch.Generator().manual_seed(0)
     took = statistics.median(_seconds(lambda: sample(Melody(), network, 512, generator)) for _ in range(15))

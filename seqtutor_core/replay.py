@@ -1,6 +1,6 @@
 """Memory of whole sequences with their reward terms kept apart, so that a moved slider re-weights all of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -17,6 +17,12 @@ class Batch:
     mask: Tensor  # (B, T), 1.0 inside the sequence
     log_prior: Tensor  # (B, T, V)
     reward: Tensor  # (B, T), weighted sum of terms divided by c
+
+    def split(self, sizes: list[int]) -> "list[Batch]":
+        """The batch in shards."""
+        return [
+            Batch(*parts) for parts in zip(*(getattr(self, f.name).split(sizes) for f in fields(Batch)), strict=True)
+        ]
 
 
 class Replay:

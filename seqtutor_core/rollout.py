@@ -1,7 +1,7 @@
 """Sampling whole sequences from a policy, step by step, with prior and policy log-probabilities on the way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -27,6 +27,11 @@ class Rollout:
     def mask(self) -> Tensor:
         """Whether a step belongs to its sequence, (B, T)."""
         return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths.unsqueeze(1)
+
+    @staticmethod
+    def together(parts: "list[Rollout]") -> "Rollout":
+        """Several rollouts as one."""
+        return Rollout(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Rollout)))
 
 
 def taken(values: Tensor, tokens: Tensor) -> Tensor:

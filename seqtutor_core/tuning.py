@@ -15,7 +15,8 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import distinct, divergence
 from seqtutor_core.learners import LEARNERS, loss
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.replay import Replay
+from seqtutor_core.parallel import Crew, cut
+from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
 
 
@@ -216,7 +217,8 @@ class Tuner:
         self.learner.start(self.policy, self.rule.published_start)
         self.target = deepcopy(self.policy).requires_grad_(False) if self.rule.target_rate < 1 else None
         self.optimiser = torch.optim.Adam(self.policy.parameters(), self.rule.learning_rate)
-        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.crew = Crew(self.device)
+        self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         self.replay = Replay(max(self.rule.replay_steps // domain.length, self.rule.batch))
         self.weights = torch.tensor(weight_vector(domain.terms, config.weights), device=self.device)
         self.c = config.kl_coefficient
@@ -251,9 +253,9 @@ class Tuner:
         return self._progress(rollout, terms, error, took)
 
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
-        log_policy, primer, epsilon = self.learner.log_policy, self._primer(), self._epsilon()
-        rollout = sample(self.domain, self.prior, self.batch, self.generator, self.policy, log_policy, primer, epsilon)
-        terms = self.domain.score(rollout.tokens, rollout.lengths).float()
+        parts = self.crew.map(self._sample, enumerate(cut(self.batch, self.crew.size)))
+        rollout = Rollout.together([part for part, _ in parts])
+        terms = torch.cat([part for _, part in parts])
         self.replay.add(rollout, terms)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
@@ -265,27 +267,43 @@ class Tuner:
     def _learn(self) -> float:
         size = min(self.rule.minibatch, 2 * self.batch)
         newest = min(size // 2, self.batch)
-        batch = self.replay.sample(size, newest, self.weights, self.c, self.generator)
-        online = self.policy(batch.tokens, self.domain.period, batch.primer)
-        after = online
-        if self.target is not None:
-            with torch.no_grad():
-                after = self.target(batch.tokens, self.domain.period, batch.primer)
-        error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
-        self.optimiser.zero_grad()
-        error.backward()
+        batch = self.replay.sample(size, newest, self.weights, self.c, self.generators[0])
+        shards = self.crew.map(self._gradient, batch.split(cut(size, self.crew.size)))
+        steps = batch.mask.sum()
+        for parameter, *parts in zip(self.policy.parameters(), *(gradients for _, gradients in shards), strict=True):
+            parameter.grad = torch.stack(parts).sum(0) / steps
         nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
         self.optimiser.step()
         if self.target is not None:
             with torch.no_grad():
                 for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
                     mine.lerp_(theirs, self.rule.target_rate)
-        return error.item()
+        return float(sum(error for error, _ in shards) / steps)
 
-    def _primer(self) -> Tensor | None:
+    def _sample(self, shard: tuple[int, int]) -> tuple[Rollout, Tensor]:
+        """The rollout of a shard, given by number and size, and its terms (B, T, K)."""
+        number, size = shard
+        generator, primer = self.generators[number], None
         if self.config.primer:
-            return torch.tensor(self.config.primer, device=self.device).expand(self.batch, -1)
-        return self.domain.random_primer(self.batch, self.generator) if self.rule.random_primer else None
+            primer = torch.tensor(self.config.primer, device=self.device).expand(size, -1)
+        elif self.rule.random_primer:
+            primer = self.domain.random_primer(size, generator)
+        log_policy = self.learner.log_policy
+        rollout = sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
+        return rollout, self.domain.score(rollout.tokens, rollout.lengths).float()
+
+    def _gradient(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A shard's summed loss and its gradient."""
+        online = self.policy(batch.tokens, self.domain.period, batch.primer)
+        after = online
+        if self.target is not None:
+            with torch.no_grad():
+                after = self.target(batch.tokens, self.domain.period, batch.primer)
+        error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
+        parameters = list(self.policy.parameters())
+        gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
+        filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
+        return error.detach(), tuple(filled)
 
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""
@@ -346,7 +364,7 @@ class Tuner:
         for i, slot in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
         tensors |= {f"replay.{k}": v for k, v in self.replay.state().items()}
-        tensors |= {"generator": self.generator.get_state(), "weights": self.weights}
+        tensors |= {"generators": torch.stack([g.get_state() for g in self.generators]), "weights": self.weights}
         if self.recent is not None:
             tensors["recent"] = self.recent
         plain = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds")
@@ -365,7 +383,9 @@ class Tuner:
         whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
         self.optimiser.load_state_dict(whole)
         self.replay.restore({k: v.to(self.device) for k, v in part("replay.").items()})
-        self.generator.set_state(tensors["generator"].cpu())
+        kept = tensors["generators"].cpu().unbind()  # fewer or more than here when the cores differ
+        for generator, state in zip(self.generators, kept, strict=False):
+            generator.set_state(state.clone())
         self.weights = tensors["weights"].to(self.device)
         self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
         for name, value in plain.items():

@@ -7,8 +7,9 @@ from seqtutor_core import prior as priors
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.errors import SettingError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork, Stepper
+from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.replay import Replay
-from seqtutor_core.rollout import sample, taken
+from seqtutor_core.rollout import Rollout, sample, taken
 from tests.tiny import Tiny, tiny_prior
 
 
@@ -116,6 +117,18 @@ def test_replay_forgets_the_oldest_and_survives_a_checkpoint() -> None:
     other.restore(replay.state())
     one, two = (r.sample(5, 2, torch.ones(2), 1.0, generator(9)) for r in (replay, other))
     assert torch.equal(one.tokens, two.tokens)
+
+
+def test_shards_cover_the_batch() -> None:
+    assert cut(7, 3) == [3, 2, 2]
+    assert cut(1, 4) == [1]
+    crew = Crew(torch.device("cpu"))
+    assert crew.map(lambda n: n * n, range(20)) == [n * n for n in range(20)]
+    with pytest.raises(ZeroDivisionError):
+        crew.map(lambda n: 1 // n, range(3))
+    rollout = sample(Tiny(), tiny_prior(), 5, generator())
+    pieces = [Rollout(*(v.split([2, 3])[i] for v in vars(rollout).values())) for i in (0, 1)]
+    assert torch.equal(Rollout.together(pieces).tokens, rollout.tokens)
 
 
 @pytest.mark.parametrize("wrong", [{"hidden": 0}, {"dropout": 1.0}, {"layers": 0}])

@@ -16,7 +16,7 @@ LEARNERS: dict[str, Learner] = {learner.name: learner for learner in (Q(), Psi()
 def loss(
     learner: Learner, online: Output, after: Output, batch: Batch, gamma: float, trace: float, raw: bool
 ) -> Tensor:
-    """Mean Huber distance between the taken actions' values and their targets.
+    """Sum over steps of the Huber distance between the taken actions' values and their targets.
 
     Nothing flows into targets or prior.
     `after` is the target network's output on the same batch. Huber, since a reward of -100 divided by a small c
@@ -26,7 +26,7 @@ def loss(
     target = learner.values(Output(after.logits.detach(), after.value.detach()), batch.log_prior, raw)
     y = returns(learner.gain(batch), target, taken(target.action, batch.tokens), gamma, trace, batch.mask)
     distance = nn.functional.huber_loss(values, y, reduction="none", delta=HUBER)
-    return (distance * batch.mask).sum() / batch.mask.sum()
+    return (distance * batch.mask).sum()
 
 
 HUBER = 10.0  # nats; errors beyond it count linearly

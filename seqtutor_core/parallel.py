@@ -1,0 +1,49 @@
+"""A batch cut in shards, one thread each.
+
+Networks this small gain little from the threads inside one matrix product, which wait for each other thousands of
+times a second: by spinning, which starves a machine that does other things too, or asleep, which takes long to end.
+Threads that each take their share of the batch through the whole computation meet twice an update
+(benchmarks/steps.py compares the two).
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+MOST_SHARDS = 8
+
+
+class Crew:
+    """Threads that run the same function on the shards of a batch; on a GPU there is one shard and no thread."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.size = min(os.cpu_count() or 1, MOST_SHARDS) if device.type == "cpu" else 1
+        self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Results in order; the first error is raised once all have ended."""
+        if self.pool is None:
+            return [function(item) for item in items]
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            jobs = [self.pool.submit(_alone, function, item) for item in items]
+            return [job.result() for job in jobs]
+        finally:
+            torch.set_num_threads(before)
+
+
+def _alone(function: Callable[[Item], Result], item: Item) -> Result:
+    torch.set_num_threads(1)  # holds for this thread alone
+    return function(item)
+
+
+def cut(total: int, shards: int) -> list[int]:
+    """Sizes of the shards, as equal as can be, none empty."""
+    shards = min(shards, total)
+    return [total // shards + (i < total % shards) for i in range(shards)]
