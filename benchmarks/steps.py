@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from seqtutor_core import parallel
 from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import MOST_SHARDS
 from seqtutor_core.rollout import sample
-from seqtutor_core.tuning import Tuner, TuningConfig, tune
+from seqtutor_core.tuning import Tuner, tune
 
 import torch  # isort: skip  # after seqtutor_core, which sets how torch's threads wait
 

@@ -8,10 +8,11 @@ import json
 import sys
 
 from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from seqtutor_core.evaluation import evaluate_policy
-from seqtutor_core.tuning import Tuner, TuningConfig, tune
+from seqtutor_core.tuning import Tuner, tune
 
 PUBLISHED = {  # Jaques et al. 2017, 100,000 compositions each: prior, Q, Psi, G
     "excessively_repeated": (0.633, 0.0, 0.0002, 0.0003),

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from seqtutor_core import commands
+from seqtutor_core.config import PRESETS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import LEARNERS
-from seqtutor_core.tuning import PRESETS
 
 
 def build_parser() -> argparse.ArgumentParser:

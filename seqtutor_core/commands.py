@@ -13,12 +13,13 @@ import torch
 
 from seqtutor_core import doctor as machine
 from seqtutor_core import prior as priors
+from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 from seqtutor_core.evaluation import evaluate_policy, rollouts
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.tuning import Change, Tuner, TuningConfig
+from seqtutor_core.tuning import Tuner
 from seqtutor_core.tuning import tune as tuning
 
 

@@ -241,7 +241,7 @@ def load(name: str, root: Path = ASSETS) -> Prior:
         raise PriorError(
             f"the prior {name!r} in {folder} is damaged ({error}); restore the folder or train it again"
         ) from None
-    return Prior(name, network.eval().requires_grad_(False), card)
+    return Prior(folder.name, network.eval().requires_grad_(False), card)
 
 
 def available(root: Path = ASSETS) -> list[str]:

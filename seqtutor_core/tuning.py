@@ -1,174 +1,22 @@
 """The tuning loop: sample, score, learn. A generator of Progress; knows no page, no file, no process."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.domains import Domain, weight_vector
-from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import distinct, divergence
 from seqtutor_core.learners import LEARNERS, loss
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
-
-
-@dataclass(frozen=True)
-class LearnerSettings:
-    """How a learner learns; the field defaults are the `default` preset."""
-
-    gamma: float = 1.0
-    """Discount. Only 1 has the KL optimum as its fixed point."""
-    trace: float = 0.95
-    """How much of the sampled future a target uses: 0 one step, 1 all of it."""
-    target_rate: float = 0.1
-    """Share of the way the target network moves to the online one at each update; 1: they are the same."""
-    raw: bool = False
-    """Use raw outputs as values, as published, instead of a value head plus log-probabilities."""
-    published_start: bool = False
-    """G only: begin as the prior squared, as published."""
-    learning_rate: float = 4e-3
-    """At the start; it falls to a twentieth along the budget."""
-    batch: int = 512
-    """Sequences sampled at a time."""
-    minibatch: int = 256
-    """Sequences in an update, half of them the newest."""
-    updates: int = 1
-    """Updates after each rollout."""
-    replay_steps: int = 131_072
-    """Tokens the replay memory holds."""
-    random_primer: bool = False
-    """Begin each sequence after one random note that does not count, as published."""
-    argmax: bool = False
-    """Act by the likeliest action with falling exploration instead of sampling."""
-    clip: float = 0.3
-    """Largest norm of the gradient."""
-
-    def __post_init__(self) -> None:
-        for name in ("batch", "minibatch", "updates", "replay_steps"):
-            if not isinstance(value := getattr(self, name), int) or value < 1:
-                raise SettingError(f"{name} must be a whole number of at least 1; got {value}")
-        for name in ("gamma", "trace", "target_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
-        if not 0 < self.learning_rate <= 1 or not self.clip > 0:
-            raise SettingError(f"learning_rate must be from 0 to 1 and clip positive; got {self}")
-
-
-PAPER = LearnerSettings(
-    gamma=0.5,
-    trace=0.0,
-    target_rate=0.01,
-    raw=True,
-    published_start=True,
-    learning_rate=1e-3,
-    batch=32,
-    minibatch=32,
-    replay_steps=100_000,
-    random_primer=True,
-    clip=5.0,
-)
-PRESETS: dict[str, LearnerSettings] = {"default": LearnerSettings(), "paper": PAPER}
-LARGEST_BUDGET = 24 * 3600.0  # seconds
-
-
-@dataclass(frozen=True)
-class TuningConfig:
-    """One tuning job; SettingError for a value that breaks its rule."""
-
-    domain: str
-    prior: str
-    learner: str = "psi"
-    preset: str = "default"
-    weights: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each reward term by name; a term not named has weight 0."""
-    kl_coefficient: float = 4.0
-    """c: larger stays nearer the prior."""
-    seconds: float = 60.0
-    """Budget of learning time; pauses do not count."""
-    updates: int | None = None
-    """Budget in updates instead, which makes a run repeatable to the bit."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """The domain's own settings."""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """LearnerSettings fields that differ from the preset."""
-    primer: tuple[int, ...] = ()
-    """Tokens that every sequence continues."""
-    device: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_kl_coefficient(self.kl_coefficient)
-        check_weights(self.weights)
-        if self.learner not in LEARNERS:
-            raise SettingError(f"no learner named {self.learner!r}; choose one of {', '.join(LEARNERS)}")
-        if self.preset not in PRESETS:
-            raise SettingError(f"no preset named {self.preset!r}; choose one of {', '.join(PRESETS)}")
-        if not 0 < self.seconds <= LARGEST_BUDGET:
-            raise SettingError(f"a budget of {self.seconds} seconds is not possible; choose more than 0, up to a day")
-        if self.updates is not None and self.updates < 1:
-            raise SettingError(f"a budget of {self.updates} updates is not possible; choose at least 1")
-        unknown = set(self.overrides) - set(LearnerSettings.__dataclass_fields__)
-        if unknown:
-            raise SettingError(f"no learner setting named {', '.join(sorted(unknown))}")
-        _ = self.learner_settings  # checks the overrides
-
-    @property
-    def learner_settings(self) -> LearnerSettings:
-        return replace(PRESETS[self.preset], **self.overrides)
-
-    @property
-    def sampling_primer(self) -> tuple[int, ...] | None:
-        """What the run's sequences begin after; None: one random note each."""
-        return None if self.learner_settings.random_primer and not self.primer else self.primer
-
-
-def check_kl_coefficient(c: float) -> None:
-    """SettingError unless c is a positive, finite number."""
-    if not (isinstance(c, int | float) and math.isfinite(c) and 0.01 <= c <= 1000):
-        raise SettingError(f"a KL coefficient of {c} is not possible; choose a number from 0.01 to 1000 (4 is usual)")
-
-
-def check_weights(weights: Mapping[str, float]) -> None:
-    """SettingError unless every weight is a finite number of at most 10,000 either way."""
-    for name, weight in weights.items():
-        if not (isinstance(weight, int | float) and math.isfinite(weight) and abs(weight) <= 10_000):
-            raise SettingError(f"a weight of {weight} for {name} is not possible; choose a number up to 10000")
-
-
-def check_rewarding(weights: Mapping[str, float]) -> None:
-    """SettingError when there is nothing to learn."""
-    if not any(weights.values()):
-        raise SettingError("every weight is 0, so there is nothing to learn; raise at least one")
-
-
-@dataclass(frozen=True)
-class Change:
-    """What somebody did to a living run; None: left as it was."""
-
-    weights: Mapping[str, float] | None = None
-    kl_coefficient: float | None = None
-    learning_rate: float | None = None
-    pause: bool | None = None
-    stop: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kl_coefficient is not None:
-            check_kl_coefficient(self.kl_coefficient)
-        check_weights(self.weights or {})
-        if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
-            raise SettingError(f"a learning rate of {self.learning_rate} is not possible; choose one from 0 to 1")
-
-
-Controls = Callable[[], Sequence[Change]]
-"""Polled between updates; returns what is new since the last call."""
 
 
 @dataclass(frozen=True)
@@ -406,15 +254,6 @@ def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
             continue
         last = tuner.iterate()
         yield last
-
-
-def resolve_device(name: str) -> torch.device:
-    """auto: CUDA when there is one, else the CPU; SettingError for a device this machine has not."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise SettingError(f"no device named {name!r}; choose auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise SettingError("this machine has no CUDA device that torch can use; choose cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _out_of_memory(problem: BaseException) -> bool:

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.prior import Prior, save
 from seqtutor_core.runs.store import Run
-from seqtutor_core.tuning import TuningConfig
 
 PATIENCE = 120.0  # seconds; machines that test many things at once are slow
 

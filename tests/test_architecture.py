@@ -21,7 +21,7 @@ LEVELS = [
     {"vocabulary", "network"},
     {"prior"},
     {"learners", "rollout", "replay", "particles", "gauge", "domains"},
-    {"tuning", "evaluation"},
+    {"config", "tuning", "evaluation"},
     {"runs", "sweep"},
 ]
 APART = ["learners", "domains"]

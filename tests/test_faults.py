@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from seqtutor_core.config import Change
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import launcher
 from seqtutor_core.runs.store import Run, load_policy, open_run
-from seqtutor_core.tuning import Change
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
 UPDATES = 60

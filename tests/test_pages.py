@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.tuning import TuningConfig
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from filelock import FileLock
 
+from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
 from seqtutor_core.runs.checkpoints import drop_damaged, load_checkpoint, save_checkpoint
 from seqtutor_core.runs.controls import Inbox, append_change, append_resumed
 from seqtutor_core.runs.store import Status, consistent, create, load_policy, open_run, runs
-from seqtutor_core.tuning import Change
 from tests.running import small, tiny_prior
 
 TERMS = domain("melody").terms

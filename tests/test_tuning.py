@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from seqtutor_core.config import Change, TuningConfig, resolve_device
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate_policy
-from seqtutor_core.tuning import Change, TuningConfig, resolve_device, tune
+from seqtutor_core.tuning import tune
 from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}

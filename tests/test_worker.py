@@ -9,13 +9,13 @@ import pytest
 import torch
 from filelock import FileLock
 
+from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.prior import load
 from seqtutor_core.runs import job, launcher, recorder
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, Status, create, load_policy, runs
-from seqtutor_core.tuning import Change
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
 TERMS = domain("melody").terms
@@ -146,7 +146,8 @@ def test_a_device_without_space_stops_the_run(prior: Path) -> None:
 
 
 def test_another_prior_does_not_fit_an_old_checkpoint(prior: Path, tmp_path: Path) -> None:
-    run = create(small(prior, updates=2))
+    config = small(prior, updates=2)
+    run = create(replace(config, overrides={**config.overrides, "target_rate": 1.0}))  # without a target network
     job.work(run)
     run.write_config(replace(run.config, overrides={**run.config.overrides, "target_rate": 0.5}, updates=4))
     assert job.work(run) == 1

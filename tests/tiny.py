@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
-from seqtutor_core.tuning import Tuner, TuningConfig
+from seqtutor_core.tuning import Tuner
 from seqtutor_core.vocabulary import Vocabulary
 
 

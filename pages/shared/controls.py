@@ -7,12 +7,12 @@ import streamlit as st
 
 from pages.shared import state
 from seqtutor_core import prior as priors
+from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.domains.melody import TERMS
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
-from seqtutor_core.tuning import Change, resolve_device
 
 LEARNERS = {"psi": "Psi", "g": "G", "q": "Q"}
 

@@ -9,10 +9,10 @@ from pages.shared import state
 from pages.shared.cards import strip
 from pages.shared.charts import curves
 from pages.shared.listen import has_policy
+from seqtutor_core.config import Change
 from seqtutor_core.domains.melody import TERMS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.tuning import Change
 
 STATES = {
     "waiting": ("Waiting", "orange"),

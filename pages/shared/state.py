@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from seqtutor_core import prior as priors
+from seqtutor_core.config import PRESETS, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
 from seqtutor_core.domains.melody.primer import Primer
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
-from seqtutor_core.tuning import PRESETS, TuningConfig
 
 # ---------------------------------------------------------------- keys of widgets
 

@@ -6,10 +6,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from seqtutor_core.config import Change
 from seqtutor_core.domains import RewardTerm, weight_vector
 from seqtutor_core.errors import SettingError
 from seqtutor_core.runs.lines import append, read
-from seqtutor_core.tuning import Change
 
 RESUMED = "resumed"  # a line with this key: older requests to pause or stop are settled
 

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from seqtutor_core import prior as priors
+from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.evaluation import evaluate_policy
@@ -20,7 +21,7 @@ from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
 from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.store import Run, Status
-from seqtutor_core.tuning import Change, Tuner, resolve_device, tune
+from seqtutor_core.tuning import Tuner, tune
 
 MEASURED = 2000  # sequences that the summary is over
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -8,12 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from seqtutor_core.config import Change, TuningConfig, check_rewarding, resolve_device
 from seqtutor_core.domains import domain, weight_vector
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
 from seqtutor_core.runs.controls import append_resumed
 from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create, runs
-from seqtutor_core.tuning import Change, TuningConfig, check_rewarding, resolve_device
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.files import replace_text
 from seqtutor_core.network import RecurrentNetwork
@@ -25,7 +26,6 @@ from seqtutor_core.runs.checkpoints import read_policy
 from seqtutor_core.runs.controls import append_change
 from seqtutor_core.runs.lines import facts, finite, read
 from seqtutor_core.runs.locks import RUN_LOCK, held, root
-from seqtutor_core.tuning import Change, TuningConfig
 
 ACTIVE = ("waiting", "running", "paused")
 ENDED = ("finished", "stopped", "failed")
