@@ -91,6 +91,14 @@ def test_an_unknown_run_in_the_link_is_told(melody):
     assert any("no-such-run" in w.value for w in page.warning)
 
 
+def test_a_followed_link_changes_the_run_in_view(melody):
+    one, two = (store.create(TuningConfig("melody", "melody", weights={"key": 1.0})) for _ in range(2))
+    for run in (one, two, one):
+        melody.query_params["run"] = run.id
+        page = melody.run()
+        assert any(run.id in m.value for m in page.markdown)
+
+
 def test_a_missing_prior_is_told(melody, monkeypatch):
     monkeypatch.setattr(priors, "load", partial(priors.load, root=Path("lost")))
     st.cache_resource.clear()

@@ -148,12 +148,16 @@ def prior(name: str) -> priors.Prior:
 
 # ---------------------------------------------------------------- the run in view
 
-_RUN = "run"
+_RUN, _LINKED = "run", "_linked"
 
 
 def run() -> store.Run | None:
     """The run this session looks at: from the link, from the session, else one that is alive."""
-    wanted = st.session_state.get(_RUN) or st.query_params.get(_RUN)
+    linked, wanted = st.query_params.get(_RUN), st.session_state.get(_RUN)
+    if linked and linked != st.session_state.get(
+        _LINKED
+    ):  # not what this session wrote there: somebody followed a link
+        wanted = linked
     if wanted is None:
         alive = next((r for r in store.runs() if r.state in store.ACTIVE and r.config.domain == "melody"), None)
         wanted = alive.id if alive else None
@@ -166,7 +170,8 @@ def run() -> store.Run | None:
         st.warning(str(error))
         return None
     look_at(found)
-    if st.query_params.get(_RUN) != found.id:  # here and not in a callback: what those write gets lost
+    st.session_state[_LINKED] = found.id
+    if linked != found.id:  # here and not in a callback: what those write gets lost
         st.query_params[_RUN] = found.id
     return found
 
@@ -179,6 +184,7 @@ def look_at(found: store.Run) -> None:
 def forget_run() -> None:
     """Look at no run."""
     st.session_state.pop(_RUN, None)
+    st.session_state.pop(_LINKED, None)
     st.query_params.pop(_RUN, None)
 
 
