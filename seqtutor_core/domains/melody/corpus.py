@@ -158,7 +158,7 @@ def load(folder: Path) -> Corpus:
         raise InputError(f"no corpus in {folder}; build it with: python -m seqtutor_core prior corpus melody")
 
     def read(name: str) -> tuple[Tune, ...]:
-        lines = (folder / name).read_text().splitlines()
+        lines = filter(None, (folder / name).read_text().splitlines())
         return tuple(Tune(**{**t, "tokens": tuple(t["tokens"])}) for t in map(json.loads, lines))
 
     return Corpus(read("training.jsonl"), read("held_out.jsonl"))
