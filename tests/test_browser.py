@@ -168,6 +168,7 @@ def test_steer_pause_go_on_and_stop(page, address):
     expect(badge(page, "Paused")).to_be_visible()
     press(page, "go-on")
     expect(badge(page, "Tuning")).to_be_visible()
+    expect(page.locator(".st-key-pause button").first).to_be_visible()
     press(page, "stop")
     expect(badge(page, "Stopped")).to_be_visible()
     expect(page.locator(".st-key-resume button").first).to_be_visible()

@@ -28,20 +28,28 @@ ARRIVALS = 4  # melodies shown as they arrive
 
 
 def panel(run: store.Run | None) -> None:
-    """Buttons, and below them the figures and curves of the run in view."""
+    """Buttons, and below them the figures and curves of the run in view; redrawn every second while it lives."""
+    drawn = _looks(run)
+    st.fragment(_watch, run_every=1.0 if drawn[0] else None)(drawn)
+
+
+def _looks(run: store.Run | None) -> tuple[bool, bool]:
+    """What the rest of the page depends on: whether the run lives, and whether it has a policy to hear."""
+    return run is not None and run.state in store.ACTIVE, run is not None and has_policy(run)
+
+
+def _watch(drawn: tuple[bool, bool]) -> None:
+    """The panel; when the run begins, ends or can first be heard, the page is drawn once more as a whole."""
+    run = state.run()
+    if _looks(run) != drawn:
+        st.rerun()
     _buttons(run)
     if text := state.problem():
         st.error(text, icon=":material/error:")
     if run is None:
         st.caption("No run yet: set what should be better, then start. A minute is enough to hear a difference.")
-        return
-    drawn = _looks(run)
-    st.fragment(_watch, run_every=1.0 if drawn[0] in store.ACTIVE else None)(run.id, drawn)
-
-
-def _looks(run: store.Run) -> tuple[str, bool]:
-    """What the buttons and the player depend on: the run's state, and whether it has a policy to hear."""
-    return run.state, has_policy(run)
+    else:
+        _report(run)
 
 
 # ---------------------------------------------------------------- buttons
@@ -61,15 +69,10 @@ def _buttons(run: store.Run | None) -> None:
             args=(_start,),
             disabled=living,
         )
-        if now == "paused":
-            st.button(
-                "Go on", key="go-on", icon=":material/play_arrow:", on_click=_safely, args=(_ask, Change(pause=False))
-            )
-        elif living:
-            st.button("Pause", key="pause", icon=":material/pause:", on_click=_safely, args=(_ask, Change(pause=True)))
+        # Stop stands before the button that changes with the state, so that it never moves away under a click
         if living:
             st.button("Stop", key="stop", icon=":material/stop:", on_click=_safely, args=(_ask, Change(stop=True)))
-        elif now in ("stopped", "interrupted"):
+        elif now in ("stopped", "interrupted", "failed"):
             st.button("Resume", key="resume", icon=":material/resume:", on_click=_safely, args=(_resume, 0.0))
         elif now == "finished":
             st.button(
@@ -80,6 +83,12 @@ def _buttons(run: store.Run | None) -> None:
                 args=(_resume, float(state.value(state.SECONDS))),
                 help="Learn on for the time set as Tuning time",
             )
+        if now == "paused":
+            st.button(
+                "Go on", key="go-on", icon=":material/play_arrow:", on_click=_safely, args=(_ask, Change(pause=False))
+            )
+        elif living:
+            st.button("Pause", key="pause", icon=":material/pause:", on_click=_safely, args=(_ask, Change(pause=True)))
 
 
 def _safely(action: Callable[..., None], *arguments: Any) -> None:
@@ -116,12 +125,9 @@ def _resume(extra_seconds: float) -> None:
 # ---------------------------------------------------------------- watching
 
 
-def _watch(run_id: str, drawn: tuple[str, bool]) -> None:
-    """Drawn every second while the run lives; when its looks change the page is drawn once more as a whole."""
-    run = store.open_run(run_id)
+def _report(run: store.Run) -> None:
+    """State, time, figures, curves and the newest melodies."""
     now = run.state
-    if _looks(run) != drawn:
-        st.rerun()
     try:
         status, config = run.status, run.config
     except SeqTutorError as error:
