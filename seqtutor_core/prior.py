@@ -235,11 +235,12 @@ def load(name: str, root: Path = ASSETS) -> Prior:
         network.load_state_dict(load_file(folder / "weights.safetensors"))
     except FileNotFoundError as error:
         raise PriorError(
-            f"no prior named {name!r}: {error.filename or folder} is missing; available: {', '.join(available(root))}"
+            f"no prior named {folder.name!r}: {error.filename or folder} is missing; "
+            f"available: {', '.join(available(folder.parent))}"
         ) from None
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise PriorError(
-            f"the prior {name!r} in {folder} is damaged ({error}); restore the folder or train it again"
+            f"the prior {folder.name!r} in {folder} is damaged ({error}); restore the folder or train it again"
         ) from None
     return Prior(folder.name, network.eval().requires_grad_(False), card)
 

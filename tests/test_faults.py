@@ -125,7 +125,7 @@ def test_a_flipped_bit_in_every_checkpoint_starts_the_run_again(prior: Path, ref
 def test_a_full_disk_stops_the_run_and_space_resumes_it(prior: Path, home: Path, reference: bytes) -> None:
     disk = home / "runs"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", disk], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True)
     if mounted.returncode:
         pytest.skip("only root may mount a small disk to fill")
     try:
