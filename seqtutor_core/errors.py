@@ -6,7 +6,6 @@ SeqTutorError                 catch this one to catch them all
 ├── InputError                a file or text given by the user cannot be used
 ├── PriorError                a prior is missing, damaged or does not fit
 ├── RunError                  a run folder is missing, damaged or in the wrong state
-│   └── RunBusyError          another run holds the device
 └── MissingPartError          an optional program or package is not installed
 
 Each message names the value, the rule it broke and the way out.
@@ -35,10 +34,6 @@ class PriorError(SeqTutorError):
 
 class RunError(SeqTutorError):
     """A run folder is missing, damaged or in the wrong state."""
-
-
-class RunBusyError(RunError):
-    """Another run holds the device."""
 
 
 class MissingPartError(SeqTutorError):
