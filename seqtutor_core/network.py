@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from seqtutor_core.errors import SettingError
 
 LONGEST_PERIOD = 24
+DEEP = 10_000  # more than any depth
+DEEPEST = 7  # branches within branches; deeper looks the same
 VALUE_GRADIENT = (
     0.1  # share of the value head's gradient that reaches the LSTM: errors in V are large and would shake pi
 )
@@ -35,8 +37,18 @@ class NetworkSettings:
     """Also see the step within a period (a bar) and the tokens one and two periods ago."""
     hold: int | None = None
     """A token that means "as before"; the last other token is then an input as well."""
+    branches: tuple[int, ...] = ()
+    """Tokens that open and close a branch; the stem a branch grows from, and the depth, are then inputs."""
+    stems: tuple[int, ...] = ()
+    """Tokens that branches grow from."""
+    pairs: tuple[int, ...] = ()
+    """Tokens that open something and close it when they come again; which are open is then an input."""
 
     def __post_init__(self) -> None:
+        for name in ("branches", "stems", "pairs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # a card gives lists
+        if len(self.branches) not in (0, 2):
+            raise SettingError(f"branches are one opening and one closing token, or none; got {self.branches}")
         if self.vocabulary < 2 or min(self.hidden, self.layers, self.embedding) < 1 or not 0 <= self.dropout < 1:
             raise SettingError(
                 f"{self}: a network needs 2 tokens, 1 unit, layer and embedding, and a dropout from 0 to below 1"
@@ -54,6 +66,7 @@ class RecurrentNetwork(nn.Module):
     """An LSTM over one-hot inputs with a policy head (V outputs) and a value head (1 output, zero at first)."""
 
     offsets: Tensor  # (n,), where each one-hot input begins among the F
+    stems: Tensor  # (number of stems,)
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -65,8 +78,12 @@ class RecurrentNetwork(nn.Module):
             sizes += [tokens]
         if settings.clock:
             sizes += [tokens, tokens, LONGEST_PERIOD + 1, LONGEST_PERIOD + 1]
+        if settings.branches:
+            sizes += [tokens, DEEPEST + 1]
+        sizes += [2] * len(settings.pairs)
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets, persistent=False)
+        self.register_buffer("stems", torch.tensor(settings.stems, dtype=torch.long), persistent=False)
         self.embedding = nn.EmbeddingBag(sum(sizes), settings.embedding, mode="sum")  # (F, E)
         self.lstm = nn.LSTM(settings.embedding, settings.hidden, settings.layers, batch_first=True)
         self.dropout = nn.Dropout(settings.dropout)
@@ -101,6 +118,9 @@ class RecurrentNetwork(nn.Module):
             inside = step % period if known else torch.full_like(step, LONGEST_PERIOD)
             columns += [ago(period), ago(2 * period)] if known else [ago(last), ago(last)]
             columns += [inside.expand(len(tokens), -1), torch.full_like(columns[0], period if known else 0)]
+        if self.settings.branches:
+            columns += self._branch(tokens, first, last)
+        columns += [self._before(((tokens == pair).cumsum(1) % 2), first, last) for pair in self.settings.pairs]
         return torch.stack(columns, 2) + self.offsets
 
     def _sounding(self, tokens: Tensor, first: int, last: int) -> Tensor:
@@ -111,6 +131,30 @@ class RecurrentNetwork(nn.Module):
         latest = torch.cat([latest.new_zeros(len(tokens), 1), latest], 1)[:, first:last]
         padded = torch.cat([tokens.new_full((len(tokens), 1), self.start_token), seen], 1)
         return padded.gather(1, latest)
+
+    @staticmethod
+    def _before(values: Tensor, first: int, last: int) -> Tensor:
+        """What values (B, T) were one step before each step, 0 before the start: (B, last - first)."""
+        return nn.functional.pad(values, (1, 0))[:, first:last]
+
+    def _branch(self, tokens: Tensor, first: int, last: int) -> list[Tensor]:
+        """The stem that each step's token attaches to and the depth of branches, (B, last - first) each.
+
+        A stem is in reach while no step after it was less deep; the latest in reach is the one.
+        """
+        opening, closing = self.settings.branches
+        seen = tokens[:, : max(last - 1, 0)]  # (B, S)
+        depth = ((seen == opening).int() - (seen == closing).int()).cumsum(1)
+        now = torch.arange(first, last, device=tokens.device).unsqueeze(1)  # (last - first, 1)
+        past = torch.arange(seen.shape[1], device=tokens.device) < now  # (last - first, S)
+        later = torch.where(past, depth.unsqueeze(1), DEEP)  # (B, last - first, S)
+        shallowest = later.flip(2).cummin(2).values.flip(2) if seen.shape[1] else later
+        stem = torch.isin(seen, self.stems).unsqueeze(1)
+        steps = torch.arange(1, seen.shape[1] + 1, device=tokens.device)
+        reach = steps * (stem & past & (shallowest >= depth.unsqueeze(1)))
+        latest = nn.functional.pad(reach, (1, 0)).amax(2)  # 0: none yet
+        padded = torch.cat([tokens.new_full((len(tokens), 1), self.start_token), seen], 1)
+        return [padded.gather(1, latest), self._before(depth, first, last).clamp(0, DEEPEST)]
 
     # ------------------------------------------------------------ whole sequences
 

@@ -49,6 +49,10 @@ class PriorSettings:
     """Largest norm of the gradient."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what is kept."""
+    part: int = 0
+    """Sequences that an epoch sees; the next epoch goes on where it stopped. 0: all of them."""
+    bfloat16: bool = False
+    """Multiply in bfloat16, twice as fast where the processor knows it; weights and sums stay float32."""
     patience: int = 5
     """Epochs without a better held-out loss before training stops."""
     seed: int = 0
@@ -90,7 +94,7 @@ def train(settings: PriorSettings, training: Sequences, held_out: Sequences, fol
             return
         torch.manual_seed(settings.seed + epoch)
         generator = torch.Generator().manual_seed(settings.seed + epoch)
-        batches = list(_batches(training, settings, generator))
+        batches = list(_batches(_drawn(training, settings, epoch), settings, generator))
         loss = _pass(network, average, optimiser, batches, settings, epoch)
         nats, accuracy = evaluate(cast(RecurrentNetwork, average.module), held_out)
         history.append(Epoch(epoch, loss, nats, accuracy, nats < best))
@@ -106,7 +110,8 @@ def _pass(network, average, optimiser, batches, settings, epoch) -> float:  # ty
         progress = (epoch + i / len(batches)) / settings.epochs
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
-        logits = network(tokens.clamp(min=0), period).logits  # (B, T, V)
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=settings.bfloat16):
+            logits = network(tokens.clamp(min=0), period).logits.float()  # (B, T, V)
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=PADDING)
         optimiser.zero_grad()
         loss.backward()
@@ -116,6 +121,16 @@ def _pass(network, average, optimiser, batches, settings, epoch) -> float:  # ty
         known = int((tokens != PADDING).sum())
         total, count = total + loss.item() * known, count + known
     return total / count
+
+
+def _drawn(sequences: Sequences, settings: PriorSettings, epoch: int) -> Sequences:
+    """The sequences of an epoch: all, or the next part of a shuffled pass over them."""
+    if not settings.part or settings.part >= len(sequences):
+        return sequences
+    parts = len(sequences) // settings.part
+    generator = torch.Generator().manual_seed(settings.seed + epoch // parts)
+    order = torch.randperm(len(sequences), generator=generator).chunk(parts)[epoch % parts]
+    return [sequences[i] for i in order.tolist()]
 
 
 def _batches(sequences: Sequences, settings: PriorSettings, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
@@ -130,7 +145,8 @@ def _batches(sequences: Sequences, settings: PriorSettings, generator: torch.Gen
     batches = []
     for period, group in pieces.items():
         shuffled = [group[i] for i in torch.randperm(len(group), generator=generator)]
-        shuffled.sort(key=lambda p: -(len(p) // 16))
+        band = max(1, settings.window // 12)
+        shuffled.sort(key=lambda p: -(len(p) // band))
         batches += [(period, shuffled[i : i + settings.batch]) for i in range(0, len(shuffled), settings.batch)]
     for i in torch.randperm(len(batches), generator=generator):
         period, batch = batches[i]
@@ -138,7 +154,7 @@ def _batches(sequences: Sequences, settings: PriorSettings, generator: torch.Gen
 
 
 def _padded(batch: Sequence[Sequence[int]]) -> Tensor:
-    tensors = [torch.tensor(piece) for piece in batch]
+    tensors = [torch.tensor(list(piece)) for piece in batch]
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=PADDING)
 
 
@@ -185,7 +201,7 @@ def _restore(folder, settings, network, average, optimiser) -> list[Epoch]:  # t
     if not facts_file.exists():
         return []
     facts = json.loads(facts_file.read_text())
-    if facts["settings"] != asdict(settings):
+    if facts["settings"] != json.loads(json.dumps(asdict(settings))):
         raise PriorError(f"{folder} holds a training with other settings; delete it or name another folder")
     history = [Epoch(**e) for e in facts["history"]]
     tensors = load_file(folder / f"epoch-{history[-1].epoch}.safetensors")

@@ -1,0 +1,91 @@
+"""The molecule corpus: the MOSES training and test sets of the molsets package as tokens.
+
+The package is installed for its data alone (pip install --no-deps molsets): its code is never imported.
+"""
+
+import csv
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode, split
+from seqtutor_core.errors import InputError, MissingPartError
+from seqtutor_core.files import replace_text
+
+PACKAGE = "molsets"
+SIDES = {"training": "train", "held_out": "test"}
+REPORT_EVERY = 50_000
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Sequences of token ids, end included, one after the other in one array (a list of them would take gigabytes)."""
+
+    flat: np.ndarray  # (sum of lengths,) uint8
+    ends: np.ndarray  # (n,) int64, where each sequence ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, i: int) -> tuple[bytes, int]:
+        """One sequence, and its period 0: molecules have no bars."""
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return self.flat[self.ends[i - 1] if i else 0 : self.ends[i]].tobytes(), 0
+
+
+def smiles(side: str) -> Iterator[str]:
+    """The SMILES of one side as MOSES wrote them; MissingPartError without the package."""
+    try:
+        files = metadata.files(PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        raise MissingPartError(
+            f"the training molecules come with the {PACKAGE} package: pip install --no-deps {PACKAGE}==0.3.1"
+        ) from None
+    [file] = [f for f in files if f.match(f"moses/dataset/data/{SIDES[side]}.csv.gz")]
+    with gzip.open(str(file.locate()), "rt", encoding="ascii") as lines:
+        for row in csv.DictReader(lines):
+            yield row["SMILES"]
+
+
+def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
+    """Tokenise both sides into `folder` and return the statistics; progress is called with (molecules done, all)."""
+    sides = {side: list(smiles(side)) for side in SIDES}
+    total, done = sum(map(len, sides.values())), 0
+    counts: Counter[str] = Counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    for side, molecules in sides.items():
+        flat, ends = bytearray(), []
+        for text in molecules:
+            counts.update(split(text))
+            flat += bytes(encode(text))
+            flat.append(END_ID)
+            ends.append(len(flat))
+            done += 1
+            if done % REPORT_EVERY == 0 or done == total:
+                progress(done, total)
+        np.savez(folder / f"{side}.npz", flat=np.frombuffer(flat, np.uint8), ends=np.array(ends))
+    statistics = {
+        "molecules": {side: len(molecules) for side, molecules in sides.items()},
+        "tokens": dict(counts.most_common()),
+        "vocabulary": len(VOCABULARY),
+    }
+    replace_text(folder / "statistics.json", json.dumps(statistics, indent=2) + "\n")
+    return statistics
+
+
+def load(folder: Path) -> dict[str, Tokens]:
+    """The built corpus, training and held_out; InputError names the command that builds it."""
+    if not (folder / "statistics.json").exists():
+        raise InputError(f"no corpus in {folder}; build it with: python -m seqtutor_core prior corpus molecule")
+    sides = {}
+    for side in SIDES:
+        with np.load(folder / f"{side}.npz") as arrays:
+            sides[side] = Tokens(arrays["flat"], arrays["ends"])
+    return sides
