@@ -34,7 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     score = command("score", commands.score, "print every reward term of given sequences")
     score.add_argument("domain")
-    score.add_argument("file", help="one JSON list of tokens a line; - reads standard input")
+    score.add_argument("file", help="one JSON list of tokens, or one SMILES, a line; - reads standard input")
+    score.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
 
     prior = parser_group(commands_, "prior", "the priors and their corpora")
     command("info", commands.prior_info, "the cards of the priors", prior)
@@ -42,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("domain")
     build.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
     train = command("train", commands.prior_train, "train a prior; resumes", prior)
-    train.add_argument("name", help="the recipe: melody or melody-paper")
+    train.add_argument("name", help="the recipe: melody, melody-paper, molecule or molecule-paper")
     train.add_argument("--out", help="folder that receives the prior (default: assets/priors)")
 
     runs = parser_group(commands_, "runs", "tuning runs kept on this machine")
@@ -75,6 +76,11 @@ def _tuning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kl", type=float, default=4.0, help="the KL coefficient c; larger stays nearer the prior")
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of learning time")
     parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
+    parser.add_argument(
+        "--rewards",
+        choices=("default", "paper", "none"),
+        help="weights to begin with (default: the domain's own, or the paper's with --preset paper)",
+    )
     parser.add_argument("--weight", action="append", default=[], metavar="NAME=VALUE", help="weight of a reward term")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
     parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")

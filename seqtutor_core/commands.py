@@ -49,7 +49,7 @@ def config_of(options: Namespace) -> TuningConfig:
         prior=options.prior or known.name,
         learner=options.learner,
         preset=options.preset,
-        weights={t.name: t.default for t in known.terms} | _numbers(options.weight),
+        weights=_weights(known, options),
         kl_coefficient=options.kl,
         seconds=options.seconds,
         updates=options.updates,
@@ -58,6 +58,13 @@ def config_of(options: Namespace) -> TuningConfig:
         device=options.device,
         seed=options.seed,
     )
+
+
+def _weights(known: Domain, options: Namespace) -> dict[str, float]:
+    """The defaults, or the paper's with its preset or by name; those named one by one hold over both."""
+    published = options.rewards == "paper" or (options.rewards is None and options.preset == "paper")
+    usual = known.paper_weights if published else {t.name: t.default for t in known.terms}
+    return {**({} if options.rewards == "none" else usual), **_numbers(options.weight)}
 
 
 def tune(options: Namespace) -> int:
@@ -105,7 +112,7 @@ def bench(options: Namespace) -> None:
     """Tune in this process and time it: environment steps a second over the budget, learning included."""
     config = config_of(options)
     known = domain(config.domain, config.settings)
-    tuner = Tuner(config, known, priors.load(config.prior).network)
+    tuner = Tuner(config, known, priors.load(config.prior, vocabulary=known.vocabulary).network)
     for _ in range(3):  # warm-up: the first iterations allocate
         tuner.iterate()
     tuner.seconds, before = 0.0, tuner.environment_steps
@@ -135,7 +142,9 @@ def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | Non
         return domain(prior.card["domain"]), prior.network, None, None
     run = store.open_run(what)
     config = run.config
-    return domain(config.domain, config.settings), priors.load(config.prior).network, store.load_policy(run), config
+    known = domain(config.domain, config.settings)
+    prior = priors.load(config.prior, vocabulary=known.vocabulary)
+    return known, prior.network, store.load_policy(run), config
 
 
 def sample(options: Namespace) -> None:
@@ -146,7 +155,7 @@ def sample(options: Namespace) -> None:
     learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
     for rollout in rollouts(known, prior, policy, learner, options.n, options.seed, primer):
         for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
-            show({"tokens": tokens[:length]}, True)
+            show(known.written(tokens[:length]), True)
 
 
 def evaluate(options: Namespace) -> None:
@@ -162,12 +171,8 @@ def evaluate(options: Namespace) -> None:
 
 def score(options: Namespace) -> int:
     """Every term of each line; a wrong line is reported and does not stop the rest."""
-    if options.domain != "melody":
-        raise SettingError(f"scoring {options.domain!r} is not possible; there is: melody")
-    from seqtutor_core.domains.melody.scoring import score_lines
-
     failed = 0
-    for result in score_lines(_lines(options.file)):
+    for result in domain(options.domain, _pairs(options.set)).score_lines(_lines(options.file)):
         failed += "error" in result
         show(result, True)
     return 1 if failed else 0
@@ -194,28 +199,25 @@ def prior_info(options: Namespace) -> None:
 
 def prior_corpus(options: Namespace) -> None:
     """Build the corpus with a progress bar."""
-    _only_melody(options.domain)
-    from seqtutor_core.domains.melody import corpus
-    from seqtutor_core.domains.melody.style import STATISTICS
-    from seqtutor_core.recipes import folder
+    from seqtutor_core import recipes
 
-    def progress(done: int, total: int) -> None:
-        bar = "#" * (40 * done // total)
-        print(f"\r[{bar:<40}] {done}/{total} files", end="", file=sys.stderr, flush=True)
-
-    statistics = corpus.build(folder(), progress)
+    domain_recipes, folder = recipes.workshop(options.domain), recipes.corpus_folder(options.domain)
+    statistics = domain_recipes.build(folder, _progress)
     print(file=sys.stderr)
     if options.ship:
-        STATISTICS.write_text((folder() / "statistics.json").read_text())
+        domain_recipes.ship(folder)
     show(statistics, options.json, listing(statistics))
+
+
+def _progress(done: int, total: int) -> None:
+    bar = "#" * (40 * done // total)
+    print(f"\r[{bar:<40}] {done}/{total}", end="", file=sys.stderr, flush=True)
 
 
 def prior_train(options: Namespace) -> None:
     """Train a recipe, epoch by epoch, and publish the best weights with their card."""
     from seqtutor_core import recipes
 
-    if options.name not in recipes.RECIPES:
-        raise SettingError(f"no recipe named {options.name!r}; choose one of {', '.join(recipes.RECIPES)}")
     for epoch in recipes.train(options.name):
         print(
             f"epoch {epoch.epoch:3d}  training {epoch.training_nats:.4f}  held out {epoch.held_out_nats:.4f} nats "
@@ -225,11 +227,6 @@ def prior_train(options: Namespace) -> None:
         )
     card = recipes.publish(options.name, Path(options.out) if options.out else priors.ASSETS)
     show(card, options.json, listing(card))
-
-
-def _only_melody(name: str) -> None:
-    if name != "melody":
-        raise SettingError(f"no corpus for {name!r}; there is: melody")
 
 
 # ---------------------------------------------------------------- runs, machine

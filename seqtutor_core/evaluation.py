@@ -28,9 +28,10 @@ def rollouts(
     log_policy = LEARNERS[learner].log_policy if learner else None
     for done in range(0, n, CHUNK):
         size = min(CHUNK, n - done)
+        before = None  # the domain's own
         if primer is None:
             before = domain.random_primer(size, generator)
-        else:
+        elif primer:
             before = torch.tensor(primer, dtype=torch.long, device=prior.device).expand(size, -1)
         yield sample(domain, prior, size, generator, policy, log_policy, before)
 

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from seqtutor_core.errors import PriorError, SettingError
 from seqtutor_core.files import replace_text
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.vocabulary import Vocabulary
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "priors"
 PADDING = -100  # ignored by the loss
@@ -239,10 +240,10 @@ def save(prior: Prior, root: Path = ASSETS) -> Path:
     return folder
 
 
-def load(name: str, root: Path = ASSETS) -> Prior:
+def load(name: str, root: Path = ASSETS, vocabulary: Vocabulary | None = None) -> Prior:
     """A prior by name, or one's own by its folder, frozen and in evaluation mode.
 
-    PriorError when it is missing or damaged.
+    PriorError when it is missing, damaged, or writes other tokens than the vocabulary it is meant for.
     """
     folder = root / name  # an absolute path stays what it is
     try:
@@ -258,7 +259,17 @@ def load(name: str, root: Path = ASSETS) -> Prior:
         raise PriorError(
             f"the prior {folder.name!r} in {folder} is damaged ({error}); restore the folder or train it again"
         ) from None
+    if vocabulary is not None:
+        _check_tokens(folder.name, network.settings.vocabulary, card.get("vocabulary"), vocabulary)
     return Prior(folder.name, network.eval().requires_grad_(False), card)
+
+
+def _check_tokens(name: str, size: int, tokens: list[str] | None, vocabulary: Vocabulary) -> None:
+    if size != len(vocabulary) or (tokens is not None and tuple(tokens) != vocabulary.tokens):
+        raise PriorError(
+            f"the prior {name!r} writes {size} tokens that are not the {len(vocabulary)} wanted here "
+            f"({' '.join(vocabulary.tokens[:6])} ...); choose a prior that was trained for this domain"
+        )
 
 
 def available(root: Path = ASSETS) -> list[str]:

@@ -1,5 +1,6 @@
 """Memory of whole sequences with their reward terms kept apart, so that a moved slider re-weights all of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -59,9 +60,18 @@ class Replay:
         latest = torch.arange(self.added - newest, self.added, device=weights.device)
         drawn = torch.randint(len(self), (size - newest,), generator=generator, device=weights.device)
         rows = torch.cat([latest % self.capacity, drawn])
-        tokens, lengths, terms, log_prior, primer = (self.store[name][rows] for name in self.FIELDS)
+        lengths = self.store["lengths"][rows]
+        longest = int(lengths.max())
+        tokens, terms, log_prior = (self.store[name][rows, :longest] for name in ("tokens", "terms", "log_prior"))
+        primer = self.store["primer"][rows]
         mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
         return Batch(tokens, primer, mask.float(), log_prior, (terms @ weights) / c * mask)
+
+    def rescore(self, score: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Give every sequence its terms anew: score(tokens (B, T), lengths) -> (B, T, K)."""
+        filled = len(self)
+        if filled:
+            self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
     def state(self) -> dict[str, Tensor]:
         """Tensors for a checkpoint: the filled part only."""

@@ -52,17 +52,18 @@ def sample(
 ) -> Rollout:
     """Sample `batch` sequences from the policy, or from the prior when none is given.
 
-    primer (B, P) is seen but not counted. With epsilon the action is the likeliest one, or with that chance a
-    random one; without it the action is sampled. The generator lives on the networks' device.
+    primer (B, P) is seen but not counted; None: the domain's. With epsilon the action is the likeliest one, or with
+    that chance a random one; without it the action is sampled. The generator lives on the networks' device.
     """
     device, size = prior.device, len(domain.vocabulary)
-    primer = primer if primer is not None else torch.zeros(batch, 0, dtype=torch.long, device=device)
+    if primer is None:
+        primer = torch.tensor(domain.primer, dtype=torch.long, device=device).expand(batch, -1)
     start = primer.shape[1]
     whole = torch.zeros(batch, start + domain.length, dtype=torch.long, device=device)
     whole[:, :start] = primer
     steppers = [Stepper(network, batch) for network in (prior, policy) if network is not None]
-    log_prior = torch.empty(batch, domain.length, size, device=device)
-    log_pi = log_prior if policy is None else torch.empty_like(log_prior)
+    log_prior = torch.zeros(batch, domain.length, size, device=device)  # zeros: steps that no sequence reaches
+    log_pi = log_prior if policy is None else torch.zeros_like(log_prior)
     lengths = torch.full((batch,), domain.length, device=device)
 
     for t in range(start + domain.length):
@@ -80,6 +81,9 @@ def sample(
             lengths = torch.where(ended, step + 1, lengths)
             if bool((lengths <= step + 1).all()):
                 break
+    if domain.end is not None:  # what was sampled beyond the end is no part of a sequence
+        beyond = torch.arange(domain.length, device=device) >= lengths.unsqueeze(1)
+        whole[:, start:].masked_fill_(beyond, domain.end)
     return Rollout(whole[:, start:], lengths, log_prior, log_pi, primer)
 
 

@@ -18,6 +18,8 @@ from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
 
+PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds")  # of a tuner, in its checkpoints
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -48,8 +50,14 @@ class Progress:
     paused: bool
     message: str
     """Something the user should know (batch halved, say), else empty."""
+    figures: dict[str, float]
+    """What the domain observed beyond its terms."""
     tokens: Tensor
     """The rollout, (B, T)."""
+    lengths: Tensor
+    """(B,)."""
+    sums: Tensor
+    """Each sequence's unweighted terms, (B, K)."""
 
 
 class Tuner:
@@ -57,6 +65,7 @@ class Tuner:
 
     def __init__(self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork) -> None:
         self.config, self.domain, self.rule = config, domain, config.learner_settings
+        domain.attend(config.weights)
         self.learner = LEARNERS[config.learner]
         self.device = resolve_device(config.device)
         self.prior = deepcopy(prior).to(self.device).eval().requires_grad_(False)
@@ -190,12 +199,17 @@ class Tuner:
             learning_rate=self.learning_rate,
             paused=False,
             message=self.message,
+            figures=self.domain.observe(rollout.tokens, rollout.lengths),
             tokens=rollout.tokens,
+            lengths=rollout.lengths,
+            sums=sums,
         )
 
     def apply(self, change: Change) -> None:
         """Steer: new weights, c or learning rate hold from the next rollout on, for all of the replay as well."""
         if change.weights is not None:
+            if self.domain.attend(change.weights):
+                self.replay.rescore(lambda tokens, lengths: self.domain.score(tokens, lengths).float())
             self.weights = torch.tensor(weight_vector(self.domain.terms, change.weights), device=self.device)
         if change.kl_coefficient is not None:
             self.c = change.kl_coefficient
@@ -215,8 +229,7 @@ class Tuner:
         tensors |= {"generators": torch.stack([g.get_state() for g in self.generators]), "weights": self.weights}
         if self.recent is not None:
             tensors["recent"] = self.recent
-        plain = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds")
-        return tensors, {name: getattr(self, name) for name in plain}
+        return tensors, {**{name: getattr(self, name) for name in PLAIN}, "memory": self.domain.memory()}
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Take over a state."""
@@ -236,8 +249,10 @@ class Tuner:
             generator.set_state(state.clone())
         self.weights = tensors["weights"].to(self.device)
         self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
-        for name, value in plain.items():
-            setattr(self, name, value)
+        for name in PLAIN:
+            setattr(self, name, plain[name])
+        self.domain.recall(plain.get("memory", {}))
+        self.domain.attend(dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True)))
 
 
 def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:

@@ -76,7 +76,7 @@ def test_shipped_priors(name: str, nats: float) -> None:
     """They load, are small, and their cards say where they come from."""
     found = priors.load(name)
     assert found.card["held_out_nats"] < nats
-    assert {"source", "licence", "recipe", "samples_table_1", "training"} <= set(found.card)
+    assert {"source", "licence", "recipe", "samples", "training"} <= set(found.card)
     assert (priors.ASSETS / name / "weights.safetensors").stat().st_size < 8e6
     assert json.loads((priors.ASSETS / name / "card.json").read_text())["name"] == name
     assert found.network.settings.hidden == (100 if name == "melody-paper" else 128)

@@ -1,6 +1,6 @@
 """What an application brings: a vocabulary, reward terms, metrics. DOMAINS names them all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +27,27 @@ class RewardTerm:
     """What one point of the unweighted score is."""
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A number beside the reward that the live panel shows of a run."""
+
+    name: str
+    label: str
+    help: str
+    percent: bool
+    """Whether it is a share, to be shown in percent."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A sign that a policy cheats or collapses."""
+
+    title: str
+    """What is seen."""
+    advice: str
+    """What to change."""
+
+
 class Domain(Protocol):
     """Everything learners, tuning and pages need to know about an application. T = length, K = len(terms)."""
 
@@ -38,10 +59,37 @@ class Domain(Protocol):
     """Steps in a bar, for networks with a clock; 0: none."""
     end: int | None
     """The token that ends a sequence early, if there is one."""
+    primer: tuple[int, ...]
+    """Tokens that every sequence continues unless a run names others."""
     terms: tuple[RewardTerm, ...]
+    paper_weights: Mapping[str, float]
+    """The weights of the paper by term."""
+    figures: tuple[Figure, ...]
+    """What `observe` gives."""
 
     def score(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Unweighted reward terms (B, T, K) of tokens (B, T); causal; on the tokens' device."""
+
+    def attend(self, weights: Mapping[str, float]) -> bool:
+        """Measure what these weights need from now on; whether earlier scores lack something of it."""
+
+    def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
+        """Take note of a rollout that was learnt from; the figures by name."""
+
+    def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """What the lines of a run's metrics so far should worry the user about."""
+
+    def memory(self) -> dict[str, Any]:
+        """What a checkpoint keeps of what was observed, as JSON values."""
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Take over a memory."""
+
+    def written(self, tokens: Sequence[int]) -> dict[str, Any]:
+        """A sequence as the command line prints it."""
+
+    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Every term of the sequence on each line, raw; a wrong line gives {"line", "error", ...}."""
 
     def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
         """Reported figures of a set of sequences; None where one is not defined."""
@@ -50,13 +98,44 @@ class Domain(Protocol):
         """The paper's primer: one random first token for each sequence, (B, 1)."""
 
 
+class Simple:
+    """A domain that measures every term at once, remembers nothing and begins at the beginning."""
+
+    primer: tuple[int, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+    def written(self, tokens: Sequence[int]) -> dict[str, Any]:
+        return {"tokens": list(tokens)}
+
+    def attend(self, weights: Mapping[str, float]) -> bool:
+        return False
+
+    def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
+        return {}
+
+    def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        return []
+
+    def memory(self) -> dict[str, Any]:
+        return {}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Nothing to take over."""
+
+
 def _melody(settings: Mapping[str, Any]) -> Domain:
     from seqtutor_core.domains.melody import Melody, MelodySettings
 
     return Melody(MelodySettings.of(settings))
 
 
-DOMAINS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {"melody": _melody}
+def _molecule(settings: Mapping[str, Any]) -> Domain:
+    from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+
+    return Molecule(MoleculeSettings.of(settings))
+
+
+DOMAINS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {"melody": _melody, "molecule": _molecule}
 
 
 def domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:

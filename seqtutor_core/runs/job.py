@@ -56,7 +56,7 @@ def _work(run: Run, stopping: Stopping) -> None:
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)
-    prior = priors.load(config.prior)
+    prior = priors.load(config.prior, vocabulary=world.vocabulary)
     status = replace(status, device=resolve_device(config.device).type)
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0

@@ -6,10 +6,11 @@ from dataclasses import fields, replace
 from typing import Any
 
 from seqtutor_core.files import replace_text
+from seqtutor_core.runs.board import Board
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.lines import append
-from seqtutor_core.runs.store import Run, Status
+from seqtutor_core.runs.store import BEST, Run, Status
 from seqtutor_core.tuning import Progress, Tuner
 
 LINE_EVERY = 1.0  # seconds
@@ -19,6 +20,7 @@ FIRST_CHECKPOINT = 2.0
 CHECKPOINT_SHARE = 0.05  # most of the time that may go into checkpoints
 SEQUENCES = 4  # kept of a rollout
 MOMENTS = 48  # samples kept; beyond that every other one of the older is dropped
+UNWRITTEN = ("tokens", "lengths", "sums", "message")  # of a Progress
 RECENT = 16  # of which these many latest are never thinned
 
 
@@ -33,6 +35,8 @@ class Recorder:
         self.settings = _settings_at(tuner)
         self.notices: list[str] = []
         self.last: Progress | None = None
+        self.board = Board(run.best())
+        self.first = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
         self.written = self.saved = -1  # updates of the last line and checkpoint
 
     # ------------------------------------------------------------ after each update
@@ -45,6 +49,7 @@ class Recorder:
             self._pause()
             return
         self.last = progress
+        self.board.add(progress)
         if self.status.state != "running":
             self.say(state="running")
         now = time.monotonic()
@@ -78,11 +83,14 @@ class Recorder:
         """One line of metrics.jsonl for the last update, unless it has one, and the status with it."""
         if self.last is None or self.last.update == self.written:
             return
-        values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in ("tokens", "message")}
+        values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in UNWRITTEN}
         message = self._news()
         settings = _settings(self.last.weights, self.last.kl_coefficient, self.last.learning_rate)
         changed = [name for name, value in settings.items() if value != self.settings[name]]
         fact = {**values, "message": message, "time": time.time(), "changed": changed}
+        self.first = self.first or fact
+        fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first, fact])]
+        self.board.save(self.run.folder / BEST)
         append(self.run.folder / "metrics.jsonl", fact)
         self.settings, self.written = settings, self.last.update
         self.say(message=message or self.status.message)
@@ -104,8 +112,8 @@ class Recorder:
         folder = self.run.folder / "samples"
         folder.mkdir(exist_ok=True)
         facts = {"update": progress.update, "seconds": progress.seconds}
-        rows = progress.tokens[:SEQUENCES].tolist()
-        lines = [json.dumps({**facts, "tokens": _until(self.tuner.domain.end, row)}) for row in rows]
+        rows = zip(progress.tokens[:SEQUENCES].tolist(), progress.lengths.tolist(), strict=False)
+        lines = [json.dumps({**facts, "tokens": row[:length]}) for row, length in rows]
         replace_text(folder / f"{progress.update:09d}.jsonl", "\n".join(lines) + "\n")
         moments = sorted(folder.glob("*.jsonl"))
         if len(moments) > MOMENTS:
@@ -126,8 +134,3 @@ def _settings(weights: dict[str, float], c: float, learning_rate: float) -> dict
     """All that a control can change, by the name that a chart marks it with."""
     by_term = {f"weights.{name}": weight for name, weight in weights.items()}
     return {**by_term, "kl_coefficient": c, "learning_rate": learning_rate}
-
-
-def _until(end: int | None, row: list[int]) -> list[int]:
-    """A sequence without the padding after its end token."""
-    return row[: row.index(end) + 1] if end is not None and end in row else row

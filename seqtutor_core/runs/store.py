@@ -3,7 +3,8 @@
 RUN/config.json       settings            RUN/samples/       a few sequences as it learns
 RUN/status.json       the only state      RUN/checkpoints/   what a killed run resumes from
 RUN/metrics.jsonl     curves              RUN/policy.safetensors   the tuned policy
-RUN/controls.jsonl    requests            RUN/worker.lock, RUN/worker.log
+RUN/controls.jsonl    requests            RUN/best.jsonl     the best sequences so far
+RUN/worker.lock, RUN/worker.log
 """
 
 import json
@@ -22,11 +23,14 @@ from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.files import replace_text
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.runs.board import Entry
+from seqtutor_core.runs.board import load as load_board
 from seqtutor_core.runs.checkpoints import read_policy
 from seqtutor_core.runs.controls import append_change
 from seqtutor_core.runs.lines import facts, finite, read
 from seqtutor_core.runs.locks import RUN_LOCK, held, root
 
+BEST = "best.jsonl"
 ACTIVE = ("waiting", "running", "paused")
 ENDED = ("finished", "stopped", "failed")
 LAUNCH_GRACE = 20.0  # seconds from launch until the worker must hold its lock
@@ -157,6 +161,10 @@ class Run:
             if lines:  # none: thinned meanwhile
                 moments.append(Moment(lines[0]["update"], lines[0]["seconds"], [line["tokens"] for line in lines]))
         return moments
+
+    def best(self) -> list[Entry]:
+        """The best sequences so far, in no order: the reader ranks them by the weights it means."""
+        return load_board(self.folder / BEST)
 
     # ------------------------------------------------------------ acting on it
 

@@ -1,15 +1,16 @@
 """Melodies: 38 tokens, one a sixteenth, under the rewards of music theory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import RewardTerm
+from seqtutor_core.domains import RewardTerm, Simple
 from seqtutor_core.domains.melody import style, theory
 from seqtutor_core.domains.melody.metrics import metrics
+from seqtutor_core.domains.melody.scoring import score_lines
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY
 from seqtutor_core.errors import SettingError
 
@@ -115,12 +116,13 @@ class MelodySettings:
         return (self.key - self.frame.tonic + 6) % 12 - 6
 
 
-class Melody:
+class Melody(Simple):
     """The melody domain (protocol: seqtutor_core.domains.Domain)."""
 
     name = "melody"
     vocabulary = VOCABULARY
     terms: tuple[RewardTerm, ...] = TERMS
+    paper_weights: Mapping[str, float] = dict.fromkeys(PAPER_TERMS, 1.0)
     end: int | None = None
 
     def __init__(self, settings: MelodySettings | None = None) -> None:
@@ -141,6 +143,10 @@ class Melody:
             "phrase_rests": style.phrase_rests(tokens, s.length, s.phrase),
         }
         return torch.stack([values[t.name] for t in self.terms], -1)
+
+    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """The paper's nine terms per step, in C major, each line as long as it is."""
+        return score_lines(lines)
 
     def metrics(self, tokens: Tensor, lengths: Tensor | None = None) -> dict[str, float | None]:
         """Table 1 of the paper and a few more figures, of tokens (M, N)."""

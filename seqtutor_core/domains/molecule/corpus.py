@@ -20,6 +20,7 @@ from seqtutor_core.files import replace_text
 
 PACKAGE = "molsets"
 SIDES = {"training": "train", "held_out": "test"}
+SIZES = {"training": 1_584_663, "held_out": 176_074}
 REPORT_EVERY = 50_000
 
 

@@ -15,7 +15,7 @@ PATTERN = re.compile(
 )
 
 # by how often they occur, most frequent first; the end token comes last
-SEEN = "c C ( ) 1 O 2 N = n 3 F - S s o Cl [nH] # 4 Br 5 [H] 6".split()
+SEEN = tuple("c C ( ) 1 O 2 N = n 3 F - S s o Cl [nH] # 4 Br 5 [H] 6".split(" "))  # noqa: SIM905  reads as a SMILES
 VOCABULARY = Vocabulary([*SEEN, END])
 END_ID = VOCABULARY.id(END)
 OPEN, CLOSE = VOCABULARY.id("("), VOCABULARY.id(")")

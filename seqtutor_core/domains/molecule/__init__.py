@@ -1,0 +1,193 @@
+"""Molecules: SMILES a token at a time, rewarded at their end for what RDKit measures of them."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.domains import Alarm, Figure, RewardTerm
+from seqtutor_core.domains.molecule.alarms import alarms
+from seqtutor_core.domains.molecule.known import known
+from seqtutor_core.domains.molecule.metrics import AVERAGED, live_figures, metrics
+from seqtutor_core.domains.molecule.pool import shared
+from seqtutor_core.domains.molecule.questions import CATALOGUES, DEAR, PROPERTIES, SCAFFOLD, Facts, Question
+from seqtutor_core.domains.molecule.scoring import score_lines
+from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule.terms import MEASURED, PAPER_WEIGHTS, TERMS, raw_terms, too_short
+from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, VOCABULARY, decode, encode, ended
+from seqtutor_core.errors import SettingError
+
+WINDOW = 1024  # latest molecules that the live figures are over
+
+FIGURES = (
+    Figure("valid", "Valid", "Share of the last 1,024 sequences that are molecules", percent=True),
+    Figure("unique", "Unique", "Share of the valid ones that differ from those before", percent=True),
+    Figure("novel", "Novel", "Share of the unique ones that the training set has not", percent=True),
+    Figure("scaffolds", "Scaffolds", "Different Bemis-Murcko scaffolds among the last 1,024 sequences", percent=False),
+)
+
+
+@dataclass(frozen=True)
+class MoleculeSettings:
+    """What is wanted of a molecule; SettingError for a value out of range."""
+
+    target: str = ""
+    """SMILES that the similarity term compares with."""
+    required: tuple[str, ...] = ()
+    """SMARTS that the molecule should have."""
+    forbidden: tuple[str, ...] = ()
+    """SMARTS that it should not have."""
+    catalogues: tuple[str, ...] = CATALOGUES
+    """Structural alerts that count: PAINS, BRENK, NIH."""
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    """Desirability by term; a term not named keeps its default."""
+    bucket: int = 25
+    """How often a scaffold may be seen until it costs a full point."""
+    prefix: str = ""
+    """SMILES, maybe unfinished, that every molecule grows from."""
+    length: int = LONGEST
+    """Most tokens in a molecule, prefix left out, end included."""
+
+    def __post_init__(self) -> None:
+        for name in ("required", "forbidden", "catalogues"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
+        unknown = set(self.shapes) - set(DEFAULT_SHAPES)
+        if unknown:
+            raise SettingError(f"no shape for {', '.join(sorted(unknown))}; there are: {', '.join(DEFAULT_SHAPES)}")
+        object.__setattr__(self, "shapes", {name: Shape.of(shape) for name, shape in self.shapes.items()})
+        rules = {
+            "bucket must be a whole number from 1 to 100000": 1 <= self.bucket <= 100_000,
+            "length must be a whole number from 8 to 256": 8 <= self.length <= 256,
+            "at most 20 required and 20 forbidden SMARTS": max(len(self.required), len(self.forbidden)) <= 20,
+        }
+        for rule, kept in rules.items():
+            if not kept:
+                raise SettingError(f"{rule}; got {self}")
+        encode(self.prefix)
+        Question(self.target, self.required, self.forbidden, self.catalogues)  # checks the catalogues
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "MoleculeSettings":
+        """Settings from a mapping; SettingError for an unknown name."""
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise SettingError(f"no molecule setting named {', '.join(sorted(unknown))}")
+        return cls(**values)
+
+    def shape(self, term: str) -> Shape | None:
+        """The desirability of a term; None for a term that is a wish by itself."""
+        return self.shapes.get(term, DEFAULT_SHAPES.get(term))
+
+
+class Molecule:
+    """The molecule domain (protocol: seqtutor_core.domains.Domain)."""
+
+    name = "molecule"
+    vocabulary = VOCABULARY
+    terms: tuple[RewardTerm, ...] = TERMS
+    paper_weights = PAPER_WEIGHTS
+    figures: tuple[Figure, ...] = FIGURES
+    end: int | None = END_ID
+    period = 0
+
+    def __init__(self, settings: MoleculeSettings | None = None) -> None:
+        self.settings = s = settings or MoleculeSettings()
+        self.length = s.length
+        self.primer = tuple(encode(s.prefix))
+        self.question = Question(s.target, s.required, s.forbidden, s.catalogues)
+        self.measured = frozenset(PROPERTIES) - DEAR | {SCAFFOLD}
+        self.scaffolds: Counter[str] = Counter()
+        self.recent: deque[tuple[str, str, dict[str, float]]] = deque(maxlen=WINDOW)  # SMILES, scaffold, properties
+
+    # ------------------------------------------------------------ rewards
+
+    def facts(self, tokens: Tensor, lengths: Tensor) -> list[Facts]:
+        """What is known of each sequence (B, T), from the pool's cache where it was seen before."""
+        return shared().measure(self.smiles(tokens, lengths), self.question, self.measured)
+
+    def smiles(self, tokens: Tensor, lengths: Tensor) -> list[str]:
+        """SMILES of tokens (B, T), prefix included; empty for a sequence that never ended."""
+        rows = zip(tokens.tolist(), lengths.tolist(), strict=True)
+        return [self.settings.prefix + decode(row[:n]) if ended(row[:n]) else "" for row, n in rows]
+
+    def values(self, facts: Facts, length: int) -> dict[str, float]:
+        """The terms of one molecule, raw: no desirability. Of an invalid one every term is 0, or too_short."""
+        short = too_short(length)
+        if facts.error:
+            return {**dict.fromkeys((t.name for t in self.terms), 0.0), "too_short": short}
+        return {
+            **raw_terms(facts.values),
+            "validity": 1.0,
+            "novelty": float(not known(facts.canonical)),
+            "scaffold_diversity": 0.0 - min(1.0, self.scaffolds[facts.scaffold] / self.settings.bucket),
+            "too_short": short,
+        }
+
+    def shaped(self, values: Mapping[str, float], valid: bool) -> list[float]:
+        """The K terms as they are rewarded; 0 for one that is not measured, or where there is no molecule."""
+        shapes = {t.name: self.settings.shape(t.name) if valid else None for t in self.terms}
+        found = {
+            name: shape(values[name]) if shape else values[name] for name, shape in shapes.items() if name in values
+        }
+        return [found.get(t.name, 0.0) for t in self.terms]
+
+    def score(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Terms (B, T, K) of tokens (B, T): everything is paid at the last step of a sequence."""
+        rows = [
+            self.shaped(self.values(facts, length + len(self.primer)), not facts.error)
+            for facts, length in zip(self.facts(tokens, lengths), lengths.tolist(), strict=True)
+        ]
+        paid = torch.zeros(*tokens.shape, len(self.terms), device=tokens.device)
+        paid[torch.arange(len(rows), device=tokens.device), lengths - 1] = torch.tensor(rows, device=tokens.device)
+        return paid
+
+    # ------------------------------------------------------------ a run and its memory
+
+    def attend(self, weights: Mapping[str, float]) -> bool:
+        """Measure what these weights need from now on; whether earlier scores lack something of it."""
+        needed = {MEASURED[name] for name, weight in weights.items() if weight and name in MEASURED} - self.measured
+        self.measured |= needed
+        return bool(needed)
+
+    def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
+        """Remember the scaffolds of a rollout, and give the live figures."""
+        for facts in self.facts(tokens, lengths):
+            novel = float(bool(facts.canonical) and not known(facts.canonical))
+            self.recent.append((facts.canonical, facts.scaffold, {**facts.values, "novel": novel}))
+            if facts.canonical:
+                self.scaffolds[facts.scaffold] += 1
+        return live_figures(self.recent)
+
+    def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """What the curves so far should worry the user about."""
+        return alarms(lines)
+
+    def memory(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this domain, as JSON values."""
+        return {"scaffolds": dict(self.scaffolds), "recent": list(self.recent)}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Take over a memory."""
+        self.scaffolds = Counter(memory.get("scaffolds", {}))
+        self.recent = deque(((c, s, values) for c, s, values in memory.get("recent", [])), maxlen=WINDOW)
+
+    # ------------------------------------------------------------ command line, figures
+
+    def written(self, tokens: Sequence[int]) -> dict[str, Any]:
+        return {"smiles": self.settings.prefix + decode(tokens)}
+
+    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """{"smiles", "canonical", "valid", "terms"} of the SMILES on each line, raw; an invalid one says why."""
+        return score_lines(lines, self)
+
+    def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
+        """Validity, uniqueness, novelty, scaffolds, diversity, means and distances to the held-out set."""
+        self.attend(dict.fromkeys(AVERAGED, 1.0))
+        return metrics(self.facts(tokens, lengths))
+
+    def random_primer(self, batch: int, generator: Any) -> Tensor:
+        """Nothing: a SMILES begins at its beginning, (B, 0)."""
+        return torch.zeros(batch, 0, dtype=torch.long, device=generator.device)

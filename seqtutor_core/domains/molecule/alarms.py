@@ -1,0 +1,65 @@
+"""Signs that a policy cheats or collapses, each with what to change: the known ways to fool log P and QED."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqtutor_core.domains import Alarm
+from seqtutor_core.domains.molecule.statistics import LABELS, central_range
+
+FEW_DISTINCT = 0.5
+FALLEN = 0.1  # validity this much below its start
+FEW_SCAFFOLDS = 0.1  # scaffolds per valid molecule
+CHAINS = 0.1  # share of molecules with a long carbon chain
+EARLY = 64  # molecules; before that the figures say little
+
+
+def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+    """Alarms of the newest line of a run's metrics against its first."""
+    if not lines or lines[-1]["figures"]["recent"] < EARLY:
+        return []
+    now, figures, before = lines[-1], lines[-1]["figures"], lines[0]["figures"]
+    found = []
+    if figures["valid"] < before["valid"] - FALLEN:
+        found.append(
+            Alarm(
+                f"Validity fell from {before['valid']:.0%} to {figures['valid']:.0%}",
+                "Raise the weight of Valid, or raise the KL coefficient so that the policy stays nearer the prior.",
+            )
+        )
+    if now["distinct"] < FEW_DISTINCT:
+        found.append(
+            Alarm(
+                f"Only {now['distinct']:.0%} of the molecules differ from one another",
+                "Raise the KL coefficient; what is learnt from now on spreads out again.",
+            )
+        )
+    if figures["valid"] and figures["scaffolds"] < FEW_SCAFFOLDS * figures["recent"] * figures["valid"]:
+        found.append(
+            Alarm(
+                f"{figures['scaffolds']:.0f} scaffolds among the last {figures['recent']:.0f} molecules",
+                "Raise the weight of New scaffolds, or the KL coefficient.",
+            )
+        )
+    if figures["chains"] > CHAINS:
+        found.append(
+            Alarm(
+                f"{figures['chains']:.0%} of the molecules carry a long carbon chain",
+                "This is the cheap way to a high log P: give log P a range, or raise No carbon padding.",
+            )
+        )
+    return found + _beyond(figures)
+
+
+def _beyond(figures: Mapping[str, float]) -> list[Alarm]:
+    """Properties whose mean left the central 95 % of the training set."""
+    found = []
+    for name, label in LABELS.items():
+        mean, (low, high) = figures.get(name), central_range(name)
+        if mean is not None and not low <= mean <= high:
+            found.append(
+                Alarm(
+                    f"The mean {label} is {mean:.3g}; 95 % of the training molecules lie from {low:.3g} to {high:.3g}",
+                    "Nothing was learnt about molecules out there: set a range for it, or raise the KL coefficient.",
+                )
+            )
+    return found

@@ -1,0 +1,82 @@
+"""Figures of a set of molecules: those of MOSES (Polykovskiy et al. 2020), and the means of the paper's properties."""
+
+from collections.abc import Sequence
+
+from seqtutor_core.domains.molecule.known import known
+from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.domains.molecule.statistics import LABELS, distance
+from seqtutor_core.domains.molecule.terms import raw_terms
+
+AVERAGED = ("log_p", "qed", "synthetic_accessibility", "ring_penalty")  # the paper's four
+COMPARED = ("log_p", "qed", "sa_score", "molecular_weight")  # by distance to the held-out molecules, as in MOSES
+MOST_PAIRED = 2000  # molecules that diversity is taken over
+
+METRICS = {
+    "valid": "valid",
+    "unique": "unique among the valid",
+    "novel": "novel among the unique",
+    "scaffolds": "different scaffolds a valid molecule",
+    "internal_diversity": "internal diversity",
+    **{name: f"mean {name.replace('_', ' ')}, valid molecules" for name in AVERAGED},
+    **{f"{name}_all": f"mean {name.replace('_', ' ')}, all sequences" for name in AVERAGED},
+    **{f"distance_{name}": f"distance to held-out molecules, {LABELS[name]}" for name in COMPARED},
+}
+
+
+def metrics(facts: Sequence[Facts]) -> dict[str, float | None]:
+    """Every figure of METRICS; shares are fractions of 1, None where there is no valid molecule."""
+    valid = [f for f in facts if not f.error]
+    found: dict[str, float | None] = dict.fromkeys(METRICS)
+    found["valid"] = len(valid) / len(facts)
+    if not valid:
+        return found
+    unique = {f.canonical for f in valid}
+    found["unique"] = len(unique) / len(valid)
+    found["novel"] = sum(not known(m) for m in unique) / len(unique)
+    found["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
+    found["internal_diversity"] = diversity([f.canonical for f in valid[:MOST_PAIRED]])
+    terms = [raw_terms(f.values) for f in valid]
+    for name in AVERAGED:
+        total = sum(t[name] for t in terms)
+        found[name], found[f"{name}_all"] = total / len(valid), total / len(facts)
+    for name in COMPARED:
+        found[f"distance_{name}"] = distance(name, [f.values[name] for f in valid])
+    return found
+
+
+def diversity(molecules: Sequence[str]) -> float | None:
+    """1 minus the mean Tanimoto similarity of all pairs, Morgan fingerprints of radius 2 and 1,024 bits."""
+    import numpy as np
+    from rdkit import Chem
+    from rdkit.Chem import rdFingerprintGenerator
+
+    if len(molecules) < 2:
+        return None
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
+    bits = np.stack([generator.GetFingerprintAsNumPy(Chem.MolFromSmiles(m)) for m in molecules]).astype(np.float32)
+    common = bits @ bits.T
+    count = bits.sum(1)
+    similarity = common / (count[:, None] + count[None, :] - common)
+    n = len(molecules)
+    return float(1 - (similarity.sum() - np.trace(similarity)) / (n * (n - 1)))
+
+
+def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[str, float]:
+    """Figures of the latest sequences: canonical SMILES, scaffold, properties and novelty each, empty where invalid."""
+    valid = [entry for entry in entries if entry[0]]
+    novel = {canonical: values["novel"] for canonical, _, values in valid}
+    means = {
+        name: sum(values[name] for _, _, values in valid) / len(valid)
+        for name in LABELS
+        if valid and all(name in values for _, _, values in valid)
+    }
+    chains = sum(raw_terms(values).get("carbon_chain", 0.0) < 0 for _, _, values in valid)
+    return {
+        "recent": float(len(entries)),
+        "valid": len(valid) / max(len(entries), 1),
+        "unique": len(novel) / max(len(valid), 1),
+        "novel": sum(novel.values()) / max(len(novel), 1),
+        "scaffolds": float(len({scaffold for _, scaffold, _ in valid})),
+        "chains": chains / max(len(valid), 1),
+        **means,
+    }

@@ -1,0 +1,67 @@
+"""How the molecule priors are trained and what their cards say."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seqtutor_core.domains.molecule import corpus
+from seqtutor_core.domains.molecule.tokens import ATOMS, CLOSE, OPEN, RINGS, VOCABULARY
+from seqtutor_core.network import NetworkSettings
+from seqtutor_core.prior import PriorSettings, Sequences
+
+HELD_OUT_EVERY = 35  # every 35th held-out molecule, 5,031 of them, is enough for a loss
+
+# An epoch is a twentieth of the training set, so that a training killed after an hour has lost three minutes.
+RECIPES = {
+    "molecule": PriorSettings(
+        NetworkSettings(len(VOCABULARY), hidden=256, embedding=64, branches=(OPEN, CLOSE), stems=ATOMS, pairs=RINGS),
+        epochs=90,
+        batch=128,
+        window=64,
+        weight_decay=0.0,
+        part=80_000,
+        bfloat16=True,
+    ),
+    # the paper's size: one LSTM of 100 units that sees the last token and nothing else
+    "molecule-paper": PriorSettings(
+        NetworkSettings(len(VOCABULARY), hidden=100, embedding=len(VOCABULARY) + 1),
+        epochs=60,
+        batch=128,
+        window=64,
+        learning_rate=4e-3,
+        weight_decay=0.0,
+        part=80_000,
+        bfloat16=True,
+    ),
+}
+
+DATA = {
+    "source": "molsets package 0.3.1: the training set of MOSES (Polykovskiy et al. 2020), drawn from ZINC Clean Leads",
+    "licence": "MIT (MOSES, Insilico Medicine)",
+    "recipe": "pip install --no-deps molsets==0.3.1; python -m seqtutor_core prior corpus molecule",
+}
+
+
+def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
+    """Build the corpus; progress is called with (molecules done, molecules in all)."""
+    return corpus.build(folder, progress)
+
+
+def ship(folder: Path) -> None:
+    """Replace the list of known molecules and the property statistics that the package carries."""
+    from seqtutor_core.domains.molecule.shipping import ship_known, ship_statistics
+
+    ship_known()
+    ship_statistics()
+
+
+def sequences(folder: Path) -> tuple[Sequences, Sequences]:
+    """Training and held-out tokens; InputError when the corpus is not built."""
+    built = corpus.load(folder)
+    held_out = built["held_out"]
+    return built["training"], [held_out[i] for i in range(0, len(held_out), HELD_OUT_EVERY)]
+
+
+def corpus_facts() -> dict[str, Any]:
+    """What the cards say of the corpus."""
+    return {"molecules": corpus.SIZES}

@@ -1,0 +1,74 @@
+"""Desirability: how a property becomes a wish, from 0 (no use) to 1 (just right)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from seqtutor_core.errors import SettingError
+
+KINDS = ("raw", "higher", "lower", "range")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One term's desirability; SettingError for a shape that has none."""
+
+    kind: str
+    """raw: the term's own value. higher: 0 at low, 1 from high on. lower: 1 up to low, 0 from high on. range: 1
+    from low to high, falling to 0 over `soft` on either side."""
+    low: float = 0.0
+    high: float = 1.0
+    soft: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise SettingError(f"no shape named {self.kind!r}; choose one of {', '.join(KINDS)}")
+        if not all(isinstance(x, int | float) and isfinite(x) for x in (self.low, self.high, self.soft)):
+            raise SettingError(f"a shape's bounds are finite numbers; got {self}")
+        if self.low > self.high or (self.low == self.high and self.kind != "range"):
+            raise SettingError(f"the range from {self.low:g} to {self.high:g} is upside down: put the smaller first")
+        if self.soft < 0:
+            raise SettingError(f"a soft edge of {self.soft:g} is not possible; choose 0 or more")
+
+    @classmethod
+    def of(cls, values: "Shape | Mapping[str, Any]") -> "Shape":
+        """A shape from a mapping; SettingError for an unknown name."""
+        if isinstance(values, Shape):
+            return values
+        try:
+            return cls(**values)
+        except TypeError:
+            raise SettingError(f"{values!r} is no shape: it has kind, low, high and soft") from None
+
+    def __call__(self, value: float) -> float:
+        """The desirability of a value; a raw shape gives the value back."""
+        if self.kind == "raw":
+            return value
+        if self.kind == "higher":
+            return _ramp(value, self.low, self.high)
+        if self.kind == "lower":
+            return 1 - _ramp(value, self.low, self.high)
+        if self.low <= value <= self.high:
+            return 1.0
+        outside = self.low - value if value < self.low else value - self.high
+        return max(0.0, 1 - outside / self.soft) if self.soft else 0.0
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+# raw for what the paper rewards as it is; ranges about where drugs taken by mouth lie for what is no wish by itself
+DEFAULT_SHAPES: Mapping[str, Shape] = {
+    "log_p": Shape("raw", 1.0, 3.5, 1.0),
+    "qed": Shape("raw", 0.5, 0.9, 0.1),
+    "synthetic_accessibility": Shape("raw", -3.0, -2.0, 0.5),
+    "molecular_weight": Shape("range", 250.0, 400.0, 100.0),
+    "tpsa": Shape("range", 40.0, 90.0, 40.0),
+    "h_bond_donors": Shape("lower", 1.0, 4.0, 1.0),
+    "h_bond_acceptors": Shape("range", 2.0, 7.0, 2.0),
+    "rotatable_bonds": Shape("lower", 4.0, 10.0, 2.0),
+    "fraction_sp3": Shape("range", 0.3, 0.7, 0.2),
+    "heavy_atoms": Shape("range", 18.0, 28.0, 8.0),
+}

@@ -1,0 +1,38 @@
+"""The two tables the package carries about MOSES: which molecules the training set has, and their properties."""
+
+import os
+from collections.abc import Sequence
+from itertools import islice
+
+from seqtutor_core.domains.molecule import corpus, known, statistics
+from seqtutor_core.domains.molecule.pool import Pool
+from seqtutor_core.domains.molecule.questions import Facts, Question
+
+CHUNK = 5_000
+MEASURED = 40_000  # molecules of each side that the statistics are over
+
+
+def ship_known() -> None:
+    """Write the hashes of the training molecules, in today's canonical SMILES."""
+    known.write(facts.canonical for facts in _measured(list(corpus.smiles("training")), frozenset()))
+
+
+def ship_statistics() -> None:
+    """Write the quantiles of every property, over molecules drawn evenly from each side."""
+    sides = {}
+    for side, size in corpus.SIZES.items():
+        step = max(1, size // MEASURED)
+        facts = _measured(list(islice(corpus.smiles(side), 0, None, step)), frozenset(statistics.LABELS))
+        sides[side] = {name: [f.values[name] for f in facts] for name in statistics.LABELS}
+    statistics.summarise(sides)
+
+
+def _measured(molecules: Sequence[str], wanted: frozenset[str]) -> list[Facts]:
+    pool = Pool(os.cpu_count())
+    try:
+        found: list[Facts] = []
+        for i in range(0, len(molecules), CHUNK):
+            found += pool.measure(molecules[i : i + CHUNK], Question(), wanted)
+        return found
+    finally:
+        pool.close()

@@ -1,0 +1,91 @@
+"""The reward terms of molecules: their sliders, their units, and how each follows from what was measured."""
+
+from collections.abc import Mapping
+
+from seqtutor_core.domains import RewardTerm
+
+DRUG, SIZE, LIKE, HONEST = "Drug-likeness", "Size and polarity", "Likeness and substructures", "Novelty and honesty"
+SHORT, SHORTISH = 19, 26
+"""Tokens; the paper's limits are 19 and its corpus' mean less two standard deviations, which in ours is 26."""
+CHAIN = 6
+"""Carbons in a row from which on a chain counts as padding."""
+
+
+def _term(name: str, label: str, group: str, text: str, scale: tuple[float, float, str]) -> RewardTerm:
+    default, largest, unit = scale
+    return RewardTerm(name, label, group, text, default, largest, unit)
+
+
+TERMS = (
+    _term("qed", "Drug-likeness (QED)", DRUG, "Quantitative estimate, 0 to 1.", (40.0, 200.0, "QED")),
+    _term("log_p", "Lipophilicity (log P)", DRUG, "Crippen's estimate; drugs lie from 0 to 5.", (0.0, 30.0, "log P")),
+    _term("synthetic_accessibility", "Easy to make", DRUG, "Minus the SA score, 1 to 10.", (2.0, 20.0, "minus SA")),
+    _term("ring_penalty", "No large rings", DRUG, "Ring atoms beyond 6 cost 1 each.", (0.0, 30.0, "atoms")),
+    _term("molecular_weight", "Weight", SIZE, "Average mass.", (0.0, 100.0, "Da")),
+    _term("heavy_atoms", "Heavy atoms", SIZE, "All but hydrogen.", (0.0, 100.0, "atoms")),
+    _term("tpsa", "Polar surface (TPSA)", SIZE, "Below 140 for uptake, 90 for the brain.", (0.0, 100.0, "Å²")),
+    _term("h_bond_donors", "H-bond donors", SIZE, "At most 5 by Lipinski's rule.", (0.0, 100.0, "donors")),
+    _term("h_bond_acceptors", "H-bond acceptors", SIZE, "At most 10 by Lipinski's rule.", (0.0, 100.0, "acceptors")),
+    _term("rotatable_bonds", "Rotatable bonds", SIZE, "Fewer make a stiffer molecule.", (0.0, 100.0, "bonds")),
+    _term("fraction_sp3", "Fraction sp3", SIZE, "Share of carbons with four neighbours.", (0.0, 100.0, "share")),
+    _term("similarity", "Like the target", LIKE, "Tanimoto similarity to the target.", (0.0, 400.0, "Tanimoto")),
+    _term("required", "Has the substructures", LIKE, "Share of the required SMARTS found.", (0.0, 200.0, "share")),
+    _term("forbidden", "Avoids substructures", LIKE, "Each forbidden SMARTS costs 1.", (0.0, 200.0, "matches")),
+    _term("alerts", "No structural alerts", LIKE, "Each alert costs 1.", (0.0, 100.0, "alerts")),
+    _term("validity", "Valid", HONEST, "A SMILES that is a molecule earns 1.", (20.0, 600.0, "share valid")),
+    _term("novelty", "Novel", HONEST, "A molecule the training set has not earns 1.", (0.0, 100.0, "share novel")),
+    _term(
+        "scaffold_diversity", "New scaffolds", HONEST, "One seen often costs up to 1.", (0.0, 100.0, "points")
+    ),
+    _term(
+        "carbon_chain", "No carbon padding", HONEST, f"A chain beyond {CHAIN} costs 1.", (0.0, 200.0, "chains")
+    ),
+    _term("too_short", "Not too short", HONEST, f"Fewer than {SHORT} tokens cost 1.", (0.0, 250.0, "points")),
+)
+
+PAPER_WEIGHTS: Mapping[str, float] = {  # the authors' scripts; see docs/method.md for what each became
+    "validity": 600.0,
+    "log_p": 3.0,
+    "qed": 40.0,
+    "synthetic_accessibility": 2.0,
+    "ring_penalty": 5.0,
+    "carbon_chain": 150.0,
+    "too_short": 200.0,
+}
+
+MEASURED: Mapping[str, str] = {  # the term, and the property it follows from
+    "log_p": "log_p",
+    "qed": "qed",
+    "synthetic_accessibility": "sa_score",
+    "ring_penalty": "largest_ring",
+    "molecular_weight": "molecular_weight",
+    "heavy_atoms": "heavy_atoms",
+    "tpsa": "tpsa",
+    "h_bond_donors": "h_bond_donors",
+    "h_bond_acceptors": "h_bond_acceptors",
+    "rotatable_bonds": "rotatable_bonds",
+    "fraction_sp3": "fraction_sp3",
+    "similarity": "similarity",
+    "required": "required",
+    "forbidden": "forbidden",
+    "alerts": "alerts",
+    "carbon_chain": "carbon_chain",
+}
+
+
+def raw_terms(values: Mapping[str, float]) -> dict[str, float]:
+    """The terms of a valid molecule that follow from its measured properties alone, signs and limits applied."""
+    terms = {term: values[name] for term, name in MEASURED.items() if name in values}
+    for term in ("synthetic_accessibility", "forbidden", "alerts"):
+        if term in terms:
+            terms[term] = 0.0 - terms[term]  # never -0.0
+    if "ring_penalty" in terms:
+        terms["ring_penalty"] = min(0.0, 6 - terms["ring_penalty"])
+    if "carbon_chain" in terms:
+        terms["carbon_chain"] = 0.0 - (terms["carbon_chain"] > CHAIN)
+    return terms
+
+
+def too_short(tokens: int) -> float:
+    """The paper's -200 below 19 and -25 below the corpus' lower end, as shares of its weight."""
+    return -1.0 if tokens < SHORT else -0.125 if tokens < SHORTISH else 0.0
