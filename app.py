@@ -3,7 +3,8 @@
 import streamlit as st
 
 from pages.shared.frame import PAGES, open_page
-from pages.shared.home import example, recent_runs, this_machine
+from pages.shared.home import recent_runs, this_machine
+from pages.shared.melody.example import example
 
 open_page(
     "Sequence Tutor Studio",

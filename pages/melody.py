@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from pages.shared import beginning, controls, gallery, listen, live, state
+from pages.shared import controls, live, state
 from pages.shared.frame import open_page, told
+from pages.shared.melody import beginning, gallery, listen
+from pages.shared.melody.studio import MELODY
 
 open_page(
     "Melody",
@@ -17,11 +19,11 @@ def studio() -> None:
     """Sliders beside what they do: a moved slider redraws this part only."""
     left, right = st.columns([2, 5], gap="large")
     with left:
-        controls.panel()
+        controls.panel(MELODY)
     with right, told():
-        run = state.run()
+        run = state.run(MELODY)
         listen.panel(run)
-        live.panel(run)
+        live.panel(MELODY, run)
         gallery.panel(run)
         beginning.panel()
 

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.runs.store import Run
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/melody.py", "Melody", ":material/music_note:"),
     ("pages/method.py", "Method", ":material/menu_book:"),
 )
+PAGE_OF = {"melody": "pages/melody.py"}
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
 
@@ -36,6 +38,14 @@ def open_page(title: str, lead: str) -> None:
             st.page_link(path, label=label, icon=icon)
     st.title(title)
     st.markdown(lead)
+
+
+def page_of(run: Run) -> str:
+    """The page that shows a run. Any can say that a run is damaged."""
+    try:
+        return PAGE_OF[run.config.domain]
+    except RunError:
+        return PAGE_OF["melody"]
 
 
 @contextmanager

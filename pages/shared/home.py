@@ -1,28 +1,12 @@
-"""What the home page shows: a shipped pair of melodies, and the runs of this machine."""
-
-import json
-from pathlib import Path
+"""What the home page shows of this machine: its runs, and what it has and lacks."""
 
 import streamlit as st
 
-from pages.shared.player import Take, piano_rolls
+from pages.shared.frame import page_of
 from seqtutor_core.doctor import diagnose
-from seqtutor_core.domains.melody import PAPER_TERMS, Melody, studio
-from seqtutor_core.domains.melody.audio import sound
 from seqtutor_core.runs import store
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "example.json"  # written by benchmarks/example.py
 RECENT = 5
-
-
-def example() -> None:
-    """One melody of the prior and one after a minute of tuning; A and B switch between them."""
-    melody, weights = Melody(), dict.fromkeys(PAPER_TERMS, 1.0)
-    takes = []
-    for title, tokens in json.loads(EXAMPLE.read_text(encoding="utf-8")).items():
-        piece = studio.piece(melody, tokens, (), title)
-        takes.append(Take(studio.roll(melody, tokens, (), weights), sound(piece), title))
-    piano_rolls(takes, key="example")
 
 
 def this_machine() -> None:
@@ -45,7 +29,7 @@ def recent_runs() -> None:
         state = run.state
         facts = run.problem or f"{run.config.learner}, c = {run.config.kl_coefficient:g}, {run.config.seconds:.0f} s"
         st.page_link(
-            "pages/melody.py",
+            page_of(run),
             label=f"{run.id}: {state}; {facts}",
             icon=":material/history:",
             query_params={"run": run.id},

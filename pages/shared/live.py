@@ -6,11 +6,10 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import state
-from pages.shared.cards import strip
 from pages.shared.charts import curves
-from pages.shared.listen import has_policy
+from pages.shared.draws import has_policy
+from pages.shared.studio import Studio
 from seqtutor_core.config import Change
-from seqtutor_core.domains.melody import TERMS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import launcher, store
 
@@ -24,13 +23,12 @@ STATES = {
     "interrupted": ("Interrupted", "red"),
     "damaged": ("Damaged", "red"),
 }
-ARRIVALS = 4  # melodies shown as they arrive
 
 
-def panel(run: store.Run | None) -> None:
+def panel(studio: Studio, run: store.Run | None) -> None:
     """Buttons, and below them the figures and curves of the run in view; redrawn every second while it lives."""
     drawn = _looks(run)
-    st.fragment(_watch, run_every=1.0 if drawn[0] else None)(drawn)
+    st.fragment(_watch, run_every=1.0 if drawn[0] else None)(studio, drawn)
 
 
 def _looks(run: store.Run | None) -> tuple[bool, bool]:
@@ -38,57 +36,46 @@ def _looks(run: store.Run | None) -> tuple[bool, bool]:
     return run is not None and run.state in store.ACTIVE, run is not None and has_policy(run)
 
 
-def _watch(drawn: tuple[bool, bool]) -> None:
+def _watch(studio: Studio, drawn: tuple[bool, bool]) -> None:
     """The panel; when the run begins, ends or can first be heard, the page is drawn once more as a whole."""
-    run = state.run()
+    run = state.run(studio)
     if _looks(run) != drawn:
         st.rerun()
-    _buttons(run)
+    _buttons(studio, run)
     if text := state.problem():
         st.error(text, icon=":material/error:")
     if run is None:
-        st.caption("No run yet: set what should be better, then start. A minute is enough to hear a difference.")
+        st.caption(studio.invitation)
     else:
-        _report(run)
+        _report(studio, run)
 
 
 # ---------------------------------------------------------------- buttons
 
 
-def _buttons(run: store.Run | None) -> None:
+def _buttons(studio: Studio, run: store.Run | None) -> None:
     now = run.state if run else ""
     living = now in store.ACTIVE
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("##### Tune")
-        st.button(
-            "Start tuning",
-            key="start",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=_safely,
-            args=(_start,),
-            disabled=living,
-        )
+        _button("Start tuning", "play_arrow", "start", _start, studio, type="primary", disabled=living)
         # Stop stands before the button that changes with the state, so that it never moves away under a click
         if living:
-            st.button("Stop", key="stop", icon=":material/stop:", on_click=_safely, args=(_ask, Change(stop=True)))
+            _button("Stop", "stop", "stop", _ask, studio, Change(stop=True))
         elif now in ("stopped", "interrupted", "failed"):
-            st.button("Resume", key="resume", icon=":material/resume:", on_click=_safely, args=(_resume, 0.0))
+            _button("Resume", "resume", "resume", _resume, studio, 0.0)
         elif now == "finished":
-            st.button(
-                "More time",
-                key="more",
-                icon=":material/more_time:",
-                on_click=_safely,
-                args=(_resume, float(state.value(state.SECONDS))),
-                help="Learn on for the time set as Tuning time",
-            )
+            more = float(state.value(studio, state.SECONDS))
+            text = "Learn on for the time set as Tuning time"
+            _button("More time", "more_time", "more", _resume, studio, more, help=text)
         if now == "paused":
-            st.button(
-                "Go on", key="go-on", icon=":material/play_arrow:", on_click=_safely, args=(_ask, Change(pause=False))
-            )
+            _button("Go on", "play_arrow", "go-on", _ask, studio, Change(pause=False))
         elif living:
-            st.button("Pause", key="pause", icon=":material/pause:", on_click=_safely, args=(_ask, Change(pause=True)))
+            _button("Pause", "pause", "pause", _ask, studio, Change(pause=True))
+
+
+def _button(label: str, icon: str, key: str, action: Callable[..., None], *arguments: Any, **looks: Any) -> None:
+    st.button(label, key=key, icon=f":material/{icon}:", on_click=_safely, args=(action, *arguments), **looks)
 
 
 def _safely(action: Callable[..., None], *arguments: Any) -> None:
@@ -99,34 +86,37 @@ def _safely(action: Callable[..., None], *arguments: Any) -> None:
         state.set_problem(str(error))
 
 
-def _start() -> None:
-    config = state.tuning_config()
+def _start(studio: Studio) -> None:
+    config = state.tuning_config(studio)
     if other := launcher.busy(config.device):
+        ours = other.config.domain == studio.domain
+        where = "It is shown below" if ours else "It is another domain's, and the home page links to it"
         state.set_problem(
-            f"The run {other.id} is {other.state} on this machine, and one can learn at a time. It is shown below: "
+            f"The run {other.id} is {other.state} on this machine, and one can learn at a time. {where}: "
             "stop it, or wait until it has finished, and start again. Your settings are kept."
         )
-        state.look_at(other)
+        if ours:
+            state.look_at(studio, other)
         return
-    state.pick()
-    state.look_at(launcher.start(config))
+    studio.starting()
+    state.look_at(studio, launcher.start(config))
 
 
-def _ask(change: Change) -> None:
-    if run := state.run():
+def _ask(studio: Studio, change: Change) -> None:
+    if run := state.run(studio):
         run.change(change)
 
 
-def _resume(extra_seconds: float) -> None:
-    if run := state.run():
+def _resume(studio: Studio, extra_seconds: float) -> None:
+    if run := state.run(studio):
         launcher.resume(run, extra_seconds)
 
 
 # ---------------------------------------------------------------- watching
 
 
-def _report(run: store.Run) -> None:
-    """State, time, figures, curves and the newest melodies."""
+def _report(studio: Studio, run: store.Run) -> None:
+    """State, time, figures, curves and the newest sequences."""
     now = run.state
     try:
         status, config = run.status, run.config
@@ -142,9 +132,10 @@ def _report(run: store.Run) -> None:
     st.progress(min(1.0, status.seconds / config.seconds), _time_left(status.seconds, config.seconds, now))
     if not lines:
         return
-    _figures(lines)
-    st.plotly_chart(curves(lines, TERMS), key="curves", config={"displayModeBar": False})
-    _arrivals(run)
+    _figures(studio, lines)
+    st.plotly_chart(curves(lines, studio.terms), key="curves", config={"displayModeBar": False})
+    if moments := run.samples():
+        studio.arrivals(studio, moments)
 
 
 def _time_left(seconds: float, budget: float, now: str) -> str:
@@ -163,26 +154,16 @@ def _lines(run: store.Run) -> list[dict[str, Any]]:
     return kept["lines"]
 
 
-def _figures(lines: list[dict[str, Any]]) -> None:
+def _figures(studio: Studio, lines: list[dict[str, Any]]) -> None:
     """The last values, with their change since the first."""
     first, last = lines[0], lines[-1]
     figures = (
-        ("Reward", f"{last['reward']:.1f}", last["reward"] - first["reward"], "Weighted sum per melody"),
-        ("KL", f"{last['kl']:.2f}", None, "Nats per melody away from the prior, exact"),
+        ("Reward", f"{last['reward']:.1f}", last["reward"] - first["reward"], f"Weighted sum per {studio.one}"),
+        ("KL", f"{last['kl']:.2f}", None, f"Nats per {studio.one} away from the prior, exact"),
         ("J", f"{last['j']:.2f}", last["j"] - first["j"], "The objective: reward / c - KL, in nats"),
-        ("Entropy", f"{last['entropy']:.2f}", None, "Nats a token; near 0 every melody is the same"),
-        ("Distinct", f"{last['distinct']:.0%}", None, "Share of different melodies among the last 1,024"),
+        ("Entropy", f"{last['entropy']:.2f}", None, f"Nats a token; near 0 every {studio.one} is the same"),
+        ("Distinct", f"{last['distinct']:.0%}", None, f"Share of different {studio.many} among the last 1,024"),
         ("Steps/s", f"{last['steps_per_second']:,.0f}", None, "Tokens sampled a second, learning included"),
     )
     for column, (label, shown, change, text) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(label, shown, None if change is None else f"{change:+.1f}", help=text)
-
-
-def _arrivals(run: store.Run) -> None:
-    """Melodies as it learns, the newest first."""
-    moments = run.samples()
-    if not moments:
-        return
-    newest = [(m, tokens) for m in moments[::-1] for tokens in m.sequences[:2]][:ARRIVALS]
-    st.markdown("###### Arriving")
-    strip([(f"after {m.seconds:.0f} s", tokens) for m, tokens in newest], key="arrival")

@@ -1,31 +1,30 @@
-"""The session's state: the one place that knows its keys. Widget keys are also the parameters of a link."""
+"""The session's state: the one place that knows the keys that all domains share.
 
-from collections.abc import Mapping, Sequence
+A widget's key is also a parameter of links, as Streamlit binds them; and it keeps its value when the page changes.
+Pages whose defaults differ must not share keys then: the melody page's c would follow its user to the molecules.
+So each studio's keys begin with its own prefix, none for melodies, whose links are the older ones.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
+from pages.shared.studio import Studio
 from seqtutor_core import prior as priors
 from seqtutor_core.config import PRESETS, TuningConfig
-from seqtutor_core.domains import domain
-from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
-from seqtutor_core.domains.melody.primer import Primer
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
 
-# ---------------------------------------------------------------- keys of widgets
+# ---------------------------------------------------------------- settings
 
 KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed"
 LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
-LISTEN_SEED, GALLERY_SEED = "listen_seed", "gallery_seed"
-LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
-DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
 RATE_STEPS = (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
-BUDGETS = (10, 20, 30, 60, 120, 300, 600)
 
-MELODY_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     KL: 4.0,
     LEARNER: "psi",
     PRESET: "default",
@@ -33,110 +32,63 @@ MELODY_DEFAULTS: dict[str, Any] = {
     SEED: 0,
     LEARNING_RATE: PRESETS["default"].learning_rate,
     DEVICE: "auto",
-    PRIOR: "melody",
     ACTING: "sample",
-    LENGTH: 32,
-    KEY: 0,
-    MODE: "major",
-    TEMPO: 120,
-    GRID: 4,
-    BAR: 16,
-    DENSITY: 1.5,
-    PHRASE: 32,
-    RANGE: (55, 79),
-    **{t.name: t.default for t in TERMS},
 }
-
-REWARD_PRESETS: dict[str, dict[str, float]] = {
-    "Paper": dict.fromkeys(PAPER_TERMS, 1.0),
-    "Keep the rhythm": {**dict.fromkeys(PAPER_TERMS, 1.0), "motif": 0.5, "rhythm": 60.0, "on_beat": 20.0},
-    "Calm": {
-        "key": 3.0,
-        "tonic": 1.0,
-        "interval": 1.5,
-        "leap": 1.0,
-        "repetition": 1.0,
-        "contour": 1.0,
-        "rhythm": 40.0,
-        "on_beat": 30.0,
-        "phrase_rests": 5.0,
-    },
-    "All off": {},
-}
+"""What studios begin with unless they say otherwise; each names its own PRIOR."""
 
 
-def value(key: str) -> Any:
+def key(studio: Studio, name: str) -> str:
+    """The key of a setting's widget, which is also its parameter in a link."""
+    return studio.prefix + name
+
+
+def value(studio: Studio, name: str) -> Any:
     """A setting as it stands, or its default before its widget has been drawn."""
-    return st.session_state.get(key, MELODY_DEFAULTS[key])
+    return st.session_state.get(key(studio, name), studio.defaults[name])
 
 
-def choose(values: Mapping[str, Any]) -> None:
+def choose(studio: Studio, values: Mapping[str, Any]) -> None:
     """Set widgets; only possible from a callback, before they are drawn."""
-    for key, chosen in values.items():
-        st.session_state[key] = chosen
+    for name, chosen in values.items():
+        st.session_state[key(studio, name)] = chosen
 
 
-def choose_rewards(preset: str) -> None:
-    """Set every reward slider to a preset."""
-    choose({t.name: float(REWARD_PRESETS[preset].get(t.name, 0.0)) for t in TERMS})
+def choose_rewards(studio: Studio, preset: str) -> None:
+    """Set every reward slider to a preset, and what else it brings."""
+    chosen = studio.reward_presets[preset]
+    choose(studio, {t.name: float(chosen.weights.get(t.name, 0.0)) for t in studio.terms} | dict(chosen.extras))
 
 
-def reset() -> None:
+def reset(studio: Studio) -> None:
     """Everything as on the first visit."""
-    choose(MELODY_DEFAULTS)
+    choose(studio, studio.defaults)
 
 
-# ---------------------------------------------------------------- what the settings mean
-
-
-def weights() -> dict[str, float]:
+def weights(studio: Studio) -> dict[str, float]:
     """The sliders."""
-    return {t.name: float(value(t.name)) for t in TERMS}
+    return {t.name: float(value(studio, t.name)) for t in studio.terms}
 
 
-def melody() -> Melody:
-    """The domain under the settings of the page."""
-    lowest, highest = value(RANGE)
-    known = domain(
-        "melody",
-        {
-            "length": value(LENGTH),
-            "key": value(KEY),
-            "mode": value(MODE),
-            "tempo": float(value(TEMPO)),
-            "steps_per_beat": value(GRID),
-            "bar": value(BAR),
-            "notes_per_beat": value(DENSITY),
-            "phrase": value(PHRASE),
-            "lowest": lowest,
-            "highest": highest,
-        },
-    )
-    assert isinstance(known, Melody)
-    return known
-
-
-def tuning_config() -> TuningConfig:
-    """The job that the page's settings ask for; SettingError when they do not make one."""
-    settings = melody().settings
+def tuning_config(studio: Studio) -> TuningConfig:
+    """The job that the page's settings ask for; SettingError or InputError when they do not make one."""
     overrides: dict[str, Any] = {}
-    if value(LEARNING_RATE) != PRESETS["default"].learning_rate:
-        overrides["learning_rate"] = value(LEARNING_RATE)
-    if value(ACTING) == "argmax" and value(LEARNER) == "q":
+    if value(studio, LEARNING_RATE) != PRESETS["default"].learning_rate:
+        overrides["learning_rate"] = value(studio, LEARNING_RATE)
+    if value(studio, ACTING) == "argmax" and value(studio, LEARNER) == "q":
         overrides["argmax"] = True
     return TuningConfig(
-        domain="melody",
-        prior=value(PRIOR),
-        learner=value(LEARNER),
-        preset=value(PRESET),
-        weights=weights(),
-        kl_coefficient=float(value(KL)),
-        seconds=float(value(SECONDS)),
-        settings=vars(settings),
+        domain=studio.domain,
+        prior=value(studio, PRIOR),
+        learner=value(studio, LEARNER),
+        preset=value(studio, PRESET),
+        weights=weights(studio),
+        kl_coefficient=float(value(studio, KL)),
+        seconds=float(value(studio, SECONDS)),
+        settings=studio.settings(studio),
         overrides=overrides,
-        primer=primer().tokens,
-        device=value(DEVICE),
-        seed=int(value(SEED)),
+        primer=studio.primer(studio),
+        device=value(studio, DEVICE),
+        seed=int(value(studio, SEED)),
     )
 
 
@@ -146,70 +98,82 @@ def prior(name: str) -> priors.Prior:
     return priors.load(name)
 
 
+# ---------------------------------------------------------------- draws
+
+# The seeds of what the page draws: first a pair to compare, then a set to choose from.
+PAIR, SET = "_pair_seed", "_set_seed"
+
+
+def draw_seed(studio: Studio, which: str) -> int:
+    """The seed that a part of the page draws with: 0, 1, 2, ..."""
+    return st.session_state.get(key(studio, which), 0)
+
+
+def draw_others(studio: Studio, which: str) -> None:
+    """Let that part draw anew."""
+    st.session_state[key(studio, which)] = draw_seed(studio, which) + 1
+
+
 # ---------------------------------------------------------------- the run in view
 
 _RUN, _LINKED = "run", "_linked"
 
 
-def run() -> store.Run | None:
-    """The run this session looks at: from the link, from the session, else one that is alive."""
-    linked, wanted = st.query_params.get(_RUN), st.session_state.get(_RUN)
+def run(studio: Studio) -> store.Run | None:
+    """The run this session looks at: from the link, from the session, else one of this domain that is alive."""
+    linked, wanted = st.query_params.get(_RUN), st.session_state.get(_in_view(studio))
     if linked and linked != st.session_state.get(
         _LINKED
     ):  # not what this session wrote there: somebody followed a link
         wanted = linked
     if wanted is None:
-        alive = next((r for r in store.runs() if r.state in store.ACTIVE and r.config.domain == "melody"), None)
+        alive = next((r for r in store.runs() if r.state in store.ACTIVE and belongs(studio, r)), None)
         wanted = alive.id if alive else None
     if wanted is None:
         return None
     try:
         found = store.open_run(wanted)
+        if not belongs(studio, found):
+            raise RunError(f"the run {wanted} is not one of {studio.many}; the home page links to the page it is for")
     except RunError as error:
-        forget_run()
+        forget_run(studio)
         st.warning(str(error))
         return None
-    look_at(found)
+    look_at(studio, found)
     st.session_state[_LINKED] = found.id
     if linked != found.id:  # here and not in a callback: what those write gets lost
         st.query_params[_RUN] = found.id
     return found
 
 
-def look_at(found: store.Run) -> None:
+def belongs(studio: Studio, found: store.Run) -> bool:
+    """Whether a run is for this page. A damaged one does not say whose it is, and every page can say that much."""
+    try:
+        return found.config.domain == studio.domain
+    except RunError:
+        return True
+
+
+def look_at(studio: Studio, found: store.Run) -> None:
     """Remember a run; the link follows when the page is drawn."""
-    st.session_state[_RUN] = found.id
+    st.session_state[_in_view(studio)] = found.id
 
 
-def forget_run() -> None:
+def forget_run(studio: Studio) -> None:
     """Look at no run."""
-    st.session_state.pop(_RUN, None)
+    st.session_state.pop(_in_view(studio), None)
     st.session_state.pop(_LINKED, None)
     st.query_params.pop(_RUN, None)
 
 
-# ---------------------------------------------------------------- primer, choice, problems
-
-_PRIMER, _PICKED, _PROBLEM = "_primer", "_picked", "_problem"
-
-
-def primer() -> Primer:
-    """The notes every melody begins with; none by default."""
-    return st.session_state.get(_PRIMER, Primer((), ()))
+def _in_view(studio: Studio) -> str:
+    """Each page keeps its own run in view."""
+    return f"_run_{studio.domain}"
 
 
-def set_primer(chosen: Primer) -> None:
-    st.session_state[_PRIMER] = chosen
+# ---------------------------------------------------------------- problems
 
-
-def picked() -> tuple[str, tuple[int, ...]] | None:
-    """Title and tokens of the melody chosen from a gallery."""
-    return st.session_state.get(_PICKED)
-
-
-def pick(title: str | None = None, tokens: Sequence[int] = ()) -> None:
-    """Choose a melody to hear, or none."""
-    st.session_state[_PICKED] = (title, tuple(tokens)) if title else None
+_PROBLEM = "_problem"
 
 
 def problem() -> str:

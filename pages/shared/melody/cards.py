@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.shared import state
+from pages.shared.melody.settings import pick
 from seqtutor_core.domains.melody.tokens import decode
 
 WIDTH, HEIGHT = 160, 56
@@ -38,7 +38,7 @@ def strip(melodies: Sequence[tuple[str, Sequence[int]]], key: str) -> None:
                 key=f"{key}-{i}",
                 icon=":material/play_circle:",
                 help=caption,
-                on_click=state.pick,
+                on_click=pick,
                 args=(caption.capitalize(), tuple(tokens)),
                 width="stretch",
             )

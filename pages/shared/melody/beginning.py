@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from pages.shared import state
 from pages.shared.frame import told
-from pages.shared.player import keyboard
+from pages.shared.melody import settings
+from pages.shared.melody.player import keyboard
 from seqtutor_core.domains.melody.primer import Primer, from_midi, from_picked
 from seqtutor_core.errors import InputError
 
 
 def panel() -> None:
     """Choose a primer; every melody then continues it."""
-    with st.expander("Begin with your own notes", expanded=bool(state.primer().tokens)):
+    with st.expander("Begin with your own notes", expanded=bool(settings.primer().tokens)):
         keys, upload = st.tabs(["Play some keys", "Upload a MIDI file"])
         with keys, told():
             picked = keyboard("keys")
@@ -21,9 +21,9 @@ def panel() -> None:
             file = st.file_uploader("MIDI file", type=["mid", "midi"], help="One melody line, up to 1 MB")
             if file is not None:
                 _offer(_read(file.getvalue()), "midi")
-        if current := state.primer().tokens:
+        if current := settings.primer().tokens:
             st.success(f"Every melody continues your {len(current)} steps ({len(current) // 16} bars).")
-            st.button("Remove the beginning", key="no-primer", on_click=state.set_primer, args=(Primer((), ()),))
+            st.button("Remove the beginning", key="no-primer", on_click=settings.set_primer, args=(Primer((), ()),))
 
 
 def _read(file: bytes) -> Primer:
@@ -55,5 +55,5 @@ def _offer(primer: Primer | None, key: str) -> None:
 
 
 def _use(primer: Primer) -> None:
-    state.set_primer(primer)
-    state.pick()
+    settings.set_primer(primer)
+    settings.pick()

@@ -16,7 +16,7 @@ from seqtutor_core.domains.melody.primer import Picked
 from seqtutor_core.domains.melody.roll import Roll
 from seqtutor_core.errors import SettingError
 
-SOURCES = Path(__file__).resolve().parents[2] / "assets" / "components"
+SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
 
 
 def _source(*names: str) -> str:

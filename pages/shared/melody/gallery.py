@@ -6,9 +6,10 @@ import streamlit as st
 import torch
 
 from pages.shared import state
-from pages.shared.cards import strip
+from pages.shared.draws import draw, has_policy
 from pages.shared.frame import told
-from pages.shared.listen import draw, has_policy
+from pages.shared.melody.cards import strip
+from pages.shared.melody.studio import MELODY, melody
 from seqtutor_core.domains import weight_vector
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import archive
@@ -24,38 +25,40 @@ def panel(run: store.Run | None) -> None:
     sources = ["Prior"] + (["Tuned"] if run and has_policy(run) else [])
     with st.container(horizontal=True, vertical_alignment="center"):
         source = st.segmented_control("From", sources, default=sources[-1], required=True, label_visibility="collapsed")
-        st.button("Draw twelve others", key="redraw", icon=":material/refresh:", on_click=_redraw)
+        st.button(
+            "Draw twelve others",
+            key="redraw",
+            icon=":material/refresh:",
+            on_click=state.draw_others,
+            args=(MELODY, state.SET),
+        )
     with told():
-        melody = state.melody()
-        seed = 1000 + st.session_state.get(state.GALLERY_SEED, 0)
-        tokens = draw(melody, run if source == "Tuned" else None, PAGE, seed)
-        ranked = _ranked(melody, tokens)
+        known = melody()
+        seed = 1000 + state.draw_seed(MELODY, state.SET)
+        tokens = draw(MELODY, run if source == "Tuned" else None, PAGE, seed)
+        ranked = _ranked(known, tokens)
         for start in range(0, PAGE, ROW):
             row = ranked[start : start + ROW]
             strip(
                 [(f"{source} {start + i + 1}: {total:.1f} points", t) for i, (total, t) in enumerate(row)],
                 f"card-{start}",
             )
-        _take_away(melody, [t for _, t in ranked], source or "Prior")
+        _take_away(known, [t for _, t in ranked], source or "Prior")
         _table(run)
 
 
-def _redraw() -> None:
-    st.session_state[state.GALLERY_SEED] = st.session_state.get(state.GALLERY_SEED, 0) + 1
-
-
-def _ranked(melody: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
+def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
     """Reward under the sliders and tokens, the best first."""
-    weights = torch.tensor(weight_vector(melody.terms, state.weights()), dtype=torch.float64)
-    totals = (melody.score(torch.tensor(tokens)).sum(1) @ weights).tolist()
+    weights = torch.tensor(weight_vector(known.terms, state.weights(MELODY)), dtype=torch.float64)
+    totals = (known.score(torch.tensor(tokens)).sum(1) @ weights).tolist()
     return sorted(zip(totals, tokens, strict=True), key=lambda pair: -pair[0])
 
 
-def _take_away(melody: Melody, tokens: list[list[int]], source: str) -> None:
-    primer = state.primer().tokens
+def _take_away(known: Melody, tokens: list[list[int]], source: str) -> None:
+    primer = MELODY.primer(MELODY)
     st.download_button(
         "All twelve as a zip",
-        lambda: archive([studio.piece(melody, t, primer, f"{source} {i + 1}") for i, t in enumerate(tokens)]),
+        lambda: archive([studio.piece(known, t, primer, f"{source} {i + 1}") for i, t in enumerate(tokens)]),
         "melodies.zip",
         "application/zip",
         key="zip",
@@ -68,7 +71,7 @@ def _take_away(melody: Melody, tokens: list[list[int]], source: str) -> None:
 def _table(run: store.Run | None) -> None:
     """Table 1 of the paper: the prior's samples beside the run's."""
     rows: list[dict[str, Any]] = []
-    card = state.prior(run.config.prior if run else state.value(state.PRIOR)).card["samples_table_1"]
+    card = state.prior(run.config.prior if run else state.value(MELODY, state.PRIOR)).card["samples"]
     summary = run.status.summary if run else None
     for name, label in {**TABLE_1, **MORE}.items():
         row = {"figure": label, "prior": _shown(name, card.get(name))}

@@ -1,0 +1,143 @@
+"""What is set on the melody page alone: key, tempo, metre, length, and the notes that melodies begin with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import state
+from pages.shared.controls import widget
+from pages.shared.studio import Studio
+from seqtutor_core.domains.melody.primer import Primer
+from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
+
+LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
+DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
+
+DEFAULTS: dict[str, Any] = {
+    LENGTH: 32,
+    KEY: 0,
+    MODE: "major",
+    TEMPO: 120,
+    GRID: 4,
+    BAR: 16,
+    DENSITY: 1.5,
+    PHRASE: 32,
+    RANGE: (55, 79),
+}
+GRIDS = {4: "sixteenths", 2: "eighths"}
+LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+def settings(studio: Studio) -> dict[str, Any]:
+    """The page's settings as MelodySettings names them."""
+    lowest, highest = state.value(studio, RANGE)
+    return {
+        "length": state.value(studio, LENGTH),
+        "key": state.value(studio, KEY),
+        "mode": state.value(studio, MODE),
+        "tempo": float(state.value(studio, TEMPO)),
+        "steps_per_beat": state.value(studio, GRID),
+        "bar": state.value(studio, BAR),
+        "notes_per_beat": state.value(studio, DENSITY),
+        "phrase": state.value(studio, PHRASE),
+        "lowest": lowest,
+        "highest": highest,
+    }
+
+
+def sampling(studio: Studio) -> dict[str, Any]:
+    """Those that a draw depends on: tempo and key only change how it sounds."""
+    return {"length": state.value(studio, LENGTH), "bar": state.value(studio, BAR)}
+
+
+# ---------------------------------------------------------------- controls
+
+
+def controls(studio: Studio) -> None:
+    """Key, tempo, metre and the targets of some rewards."""
+    with st.expander("Key, tempo and metre"):
+        one, two = st.columns(2)
+        with one:
+            _sound(studio)
+        with two:
+            _shape(studio)
+        widget(studio, st.slider, "Range", RANGE, min_value=LOWEST, max_value=HIGHEST)
+        lowest, highest = state.value(studio, RANGE)
+        st.caption(f"{pitch_name(lowest)} to {pitch_name(highest)} · limits of the reward Singable range")
+
+
+def _sound(studio: Studio) -> None:
+    widget(studio, st.selectbox, "Key", KEY, options=range(12), format_func=PITCH_NAMES.__getitem__)
+    widget(studio, st.selectbox, "Metre", BAR, options=(16, 12), format_func={16: "4/4", 12: "3/4"}.__getitem__)
+    widget(studio, st.slider, "Tempo", TEMPO, min_value=40, max_value=240, step=4, help="Beats a minute")
+    widget(
+        studio,
+        st.slider,
+        "Notes a beat",
+        DENSITY,
+        min_value=0.0,
+        max_value=4.0,
+        step=0.25,
+        help="Target of the reward Note density",
+    )
+
+
+def _shape(studio: Studio) -> None:
+    widget(studio, st.selectbox, "Mode", MODE, options=("major", "minor"))
+    widget(
+        studio,
+        st.selectbox,
+        "Grid",
+        GRID,
+        options=(4, 2),
+        format_func=GRIDS.__getitem__,
+        help="What one token lasts",
+    )
+    widget(
+        studio,
+        st.select_slider,
+        "Length",
+        LENGTH,
+        options=LENGTHS,
+        format_func=_in_steps,
+        help="32 steps of a sixteenth are two bars of 4/4",
+    )
+    widget(
+        studio,
+        st.select_slider,
+        "Phrase",
+        PHRASE,
+        options=(16, 32, 64),
+        format_func=_in_steps,
+        help="After how many steps the reward Breathe wants a rest",
+    )
+
+
+def _in_steps(n: int) -> str:
+    return f"{n} steps"
+
+
+# ---------------------------------------------------------------- primer and choice
+
+_PRIMER, _PICKED = "_primer", "_picked"
+
+
+def primer() -> Primer:
+    """The notes every melody begins with; none by default."""
+    return st.session_state.get(_PRIMER, Primer((), ()))
+
+
+def set_primer(chosen: Primer) -> None:
+    """Begin every melody with these notes."""
+    st.session_state[_PRIMER] = chosen
+
+
+def picked() -> tuple[str, tuple[int, ...]] | None:
+    """Title and tokens of the melody chosen from a gallery."""
+    return st.session_state.get(_PICKED)
+
+
+def pick(title: str | None = None, tokens: Sequence[int] = ()) -> None:
+    """Choose a melody to hear, or none."""
+    st.session_state[_PICKED] = (title, tuple(tokens)) if title else None

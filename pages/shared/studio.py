@@ -1,0 +1,67 @@
+"""What one domain's page has of its own. Everything else in pages/shared is drawn from this and knows no domain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqtutor_core.domains import RewardTerm, domain
+from seqtutor_core.runs.store import Moment
+
+
+@dataclass(frozen=True)
+class RewardPreset:
+    """A button that sets every reward slider."""
+
+    help: str
+    weights: Mapping[str, float]
+    """Weight by term; a term not named is set to 0."""
+    extras: Mapping[str, Any]
+    """Further settings of the domain that it brings, by their names."""
+
+
+def nothing(*_: Any) -> None:
+    """For domains that have nothing there."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One domain's page: its words, defaults and what only it draws. The functions are given the studio itself."""
+
+    domain: str
+    page: str
+    """The script, for links to it."""
+    prefix: str
+    """Begins every key of this page's widgets, and so every parameter of its links; see state.key."""
+    one: str
+    many: str
+    """What a sequence of this domain is called."""
+    defaults: Mapping[str, Any]
+    """Setting -> value on the first visit, reward weights among them."""
+    reward_presets: Mapping[str, RewardPreset]
+    kl_words: Sequence[tuple[float, str]]
+    """(limit, what a c below it means), the last with an infinite limit."""
+    budgets: Sequence[int]
+    """Tuning times on offer, in seconds."""
+    invitation: str
+    """What stands where a run will be."""
+    settings: Callable[["Studio"], dict[str, Any]]
+    """The domain's own settings for TuningConfig; SettingError or InputError when they do not fit together."""
+    sampling: Callable[["Studio"], dict[str, Any]]
+    """Those among them that a draw from a network depends on."""
+    primer: Callable[["Studio"], tuple[int, ...]]
+    """Tokens that every sequence continues."""
+    more_controls: Callable[["Studio"], None]
+    """Draws the controls that only this domain has."""
+    arrivals: Callable[["Studio", Sequence[Moment]], None]
+    """Draws what a living run has sampled, oldest moment first."""
+    beside: Callable[["Studio", RewardTerm], None] = nothing
+    """Draws what stands below a term's slider."""
+    starting: Callable[[], None] = nothing
+    """Called before a run starts, in a callback."""
+    open_groups: int = 100
+    """So many groups of sliders stand open at first."""
+
+    @property
+    def terms(self) -> tuple[RewardTerm, ...]:
+        """The domain's reward terms, one slider each."""
+        return domain(self.domain).terms
