@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check fluidsynth chromium
+.PHONY: help app test check fluidsynth chromium viewer molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
@@ -17,12 +17,13 @@ help:  ## say what there is
 	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
 	@echo "make check   set up, then run the linter and the type checker"
+	@echo "make viewer, make molecules    try once more to get the 3D viewer, the training molecules"
 
-app: .venv/.app fluidsynth  ## serve the app
+app: .venv/.app fluidsynth viewer molecules  ## serve the app
 	@mkdir -p static
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
 
-test: .venv/.dev fluidsynth chromium  ## run the tests
+test: .venv/.dev fluidsynth chromium viewer molecules  ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.dev  ## lint and check types
@@ -70,5 +71,40 @@ if [ ! -e $$log ] && command -v apt-get >/dev/null && $$as true 2>/dev/null; the
   { $$as apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=20 update; \
     $$as env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $(1); \
   } >$$log 2>&1 </dev/null || true; \
+fi
+endef
+
+# ---------------------------------------------------------------- optional downloads: tried once, never fatal
+
+# The script that py3Dmol drives, so that pages load it from this app; its version is py3Dmol's.
+VIEWER := $(shell sed -n 's/^py3Dmol==\([0-9.]*\).*/\1/p' requirements.txt)
+# The MOSES molecules, wanted for their data alone: the package's own dependencies stay away.
+MOLECULES := molsets==0.3.1
+
+viewer: .venv/.made
+	@$(find_viewer) || { $(call fetch,viewer-$(VIEWER),the viewer 3Dmol.js $(VIEWER) with npm,npm,$(fetch_viewer)); }
+	@$(find_viewer) || echo "static/3Dmol-min.js is missing, so molecules are drawn in two dimensions only. To get it: install npm, then make viewer"
+
+molecules: .venv/.made
+	@$(find_molecules) || { $(call fetch,$(MOLECULES),the MOSES molecules (50 MB),$(BIN)/python,$(fetch_molecules)); }
+	@$(find_molecules) || echo "The MOSES molecules are missing, so no molecule prior can be trained. To get them: make molecules"
+
+find_viewer = [ -e static/3Dmol-min.js ] && grep -qs "3dmol v$(VIEWER)" static/3Dmol-min.js.LICENSE.txt
+find_molecules = ls .venv/lib/python3*/site-packages/moses/dataset/data/train.csv.gz >/dev/null 2>&1
+
+# The script comes last into its folder, so it is never there without its licences.
+fetch_viewer = rm -rf .venv/viewer && mkdir -p .venv/viewer static \
+  && npm pack 3dmol@$(VIEWER) --loglevel=warn --pack-destination .venv/viewer --fetch-retries=1 --fetch-timeout=20000 \
+  && tar -xzf .venv/viewer/3dmol-$(VIEWER).tgz -C .venv/viewer \
+  && cp .venv/viewer/package/LICENSE static/3Dmol-LICENSE.txt \
+  && mv .venv/viewer/package/build/3Dmol-min.js.LICENSE.txt .venv/viewer/package/build/3Dmol-min.js static/
+fetch_molecules = $(BIN)/python -m pip install --disable-pip-version-check --retries 1 --timeout 20 --no-deps $(MOLECULES)
+
+# $(1) names the log, $(2) says what comes, $(3) is the program it takes, $(4) the command. make app and make test try
+# once; who names the target tries again. What the command said is in .venv/fetch-NAME.log.
+define fetch
+log=.venv/fetch-$(1).log; \
+if { [ ! -e $$log ] || [ -n "$(filter viewer molecules,$(MAKECMDGOALS))" ]; } && command -v $(3) >/dev/null; then \
+  echo "Fetching $(2)"; { $(4); } >$$log 2>&1 </dev/null || true; \
 fi
 endef

@@ -1,0 +1,189 @@
+"""Molecules as drawings: one for a page, grids to take away.
+
+A page is light or dark and a drawing does not know which, so its strokes are of middle brightness: they stand at
+least 3 to 1 against both backgrounds. Grids are for paper and slides: dark strokes on white.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rdkit import Chem
+from rdkit.Chem import rdDepictor, rdMolDescriptors
+from rdkit.Chem.Draw import rdMolDraw2D
+
+from seqtutor_core.domains.molecule.parsing import parse, parse_smarts
+from seqtutor_core.errors import InputError, SettingError
+
+Colour = tuple[float, float, float, float]
+
+
+def _colour(code: str, opacity: float = 1.0) -> Colour:
+    red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, opacity
+
+
+# atomic number -> colour, by the field's custom (oxygen red, nitrogen blue), of middle brightness; -1: all others
+ELEMENTS = {
+    -1: "#7A7F86",
+    5: "#B8735A",
+    7: "#4F79D8",
+    8: "#D8504A",
+    9: "#3F8F4F",
+    15: "#C0701C",
+    16: "#98801A",
+    17: "#3F8F4F",
+    35: "#B0603F",
+    53: "#8F62B8",
+}
+MARK = _colour("#7A5BA6", 0.35)
+RAISES, LOWERS = "#2F7F86", "#D9822B"
+WEAKEST, STRONGEST = 0.15, 0.5  # opacity by contribution; the atom's letter has to be read through it
+FAINT = 0.04  # of the strongest contribution: less stays uncoloured
+SMALLEST_LETTERS = 13  # pixels
+LONGEST_BOND = 0.17  # of a drawing's smaller side, so that benzene does not fill it
+CELL = (240, 200)  # pixels of one molecule in a grid, its legend included
+LEGEND_LONGEST = 34  # characters; a longer one would be too small to read
+
+
+def drawing(
+    smiles: str,
+    width: int = 240,
+    height: int = 180,
+    marks: Sequence[str] = (),
+    colours: Mapping[int, float] | None = None,
+) -> str:
+    """An SVG of width x height pixels, transparent, legible on a light and on a dark page.
+
+    Atoms and bonds that match a SMARTS of `marks` are highlighted. `colours` gives signed contributions by atom index,
+    as of `contributions`: what raises is teal, what lowers orange, the strongest darkest. InputError for what is not
+    SMILES or SMARTS, SettingError for an atom that the molecule has not.
+    """
+    molecule = parse(smiles)
+    atoms, bonds = _matched(molecule, marks)
+    if colours:
+        _check_atoms(molecule, colours)
+        atoms.update(_by_contribution(colours))
+    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options = canvas.drawOptions()
+    options.clearBackground = False
+    options.setAtomPalette({number: _colour(code)[:3] for number, code in ELEMENTS.items()})
+    options.standardColoursForHighlightedAtoms = True
+    options.highlightRadius = 0.38  # of a bond
+    options.minFontSize = SMALLEST_LETTERS
+    options.fixedBondLength = LONGEST_BOND * min(width, height)
+    _arrange(molecule)
+    rdMolDraw2D.PrepareAndDrawMolecule(
+        canvas,
+        molecule,
+        highlightAtoms=list(atoms),
+        highlightAtomColors=atoms,
+        highlightBonds=list(bonds),
+        highlightBondColors=bonds,
+    )
+    canvas.FinishDrawing()
+    return _inline(canvas.GetDrawingText())
+
+
+def contributions(smiles: str, name: str) -> dict[int, float] | None:
+    """What each heavy atom, its hydrogens included, adds to a property; they sum to it. None where undefined.
+
+    log_p has Crippen's contributions (no unit), tpsa Ertl's (square angstroms).
+    """
+    molecule = parse(smiles)
+    if name == "tpsa":
+        return dict(enumerate(rdMolDescriptors._CalcTPSAContribs(molecule)))
+    if name != "log_p":
+        return None
+    full = Chem.AddHs(molecule)  # Crippen's hydrogens contribute on their own, after the heavy atoms
+    shares = dict.fromkeys(range(molecule.GetNumAtoms()), 0.0)
+    for atom, (log_p, _) in zip(full.GetAtoms(), rdMolDescriptors._CalcCrippenContribs(full), strict=True):
+        added = atom.GetIdx() >= molecule.GetNumAtoms()
+        shares[atom.GetNeighbors()[0].GetIdx() if added else atom.GetIdx()] += log_p
+    return shares
+
+
+def grid(smiles: Sequence[str], legends: Sequence[str], columns: int = 5) -> str:
+    """An SVG of all molecules on white, each above its legend. Raises as grid_png does."""
+    return _inline(_grid(rdMolDraw2D.MolDraw2DSVG, smiles, legends, columns))
+
+
+def grid_png(smiles: Sequence[str], legends: Sequence[str], columns: int = 5) -> bytes:
+    """The same as a PNG. InputError without a molecule or for what is not SMILES, SettingError for wrong counts."""
+    picture: bytes = _grid(rdMolDraw2D.MolDraw2DCairo, smiles, legends, columns)
+    return picture
+
+
+def _grid(canvas_type: type, smiles: Sequence[str], legends: Sequence[str], columns: int) -> Any:
+    """The picture as its canvas gives it: text from the SVG one, bytes from the PNG one."""
+    if not smiles:
+        raise InputError("0 molecules were chosen, and a grid needs one; choose some first")
+    if len(legends) != len(smiles):
+        raise SettingError(f"{len(legends)} legends for {len(smiles)} molecules; give one to each, '' for none")
+    if columns < 1:
+        raise SettingError(f"a grid of {columns} columns has no place; give 1 or more")
+    molecules = [parse(s) for s in smiles]
+    columns = min(columns, len(molecules))
+    rows = -(-len(molecules) // columns)
+    width, height = CELL
+    canvas = canvas_type(columns * width, rows * height, width, height)
+    options = canvas.drawOptions()
+    options.legendFraction = 0.14
+    options.legendFontSize = 15
+    options.drawMolsSameScale = False
+    options.minFontSize = SMALLEST_LETTERS
+    options.fixedBondLength = LONGEST_BOND * min(CELL)
+    for molecule in molecules:
+        _arrange(molecule)
+    canvas.DrawMolecules(molecules, legends=[_legend(text) for text in legends])
+    canvas.FinishDrawing()
+    return canvas.GetDrawingText()
+
+
+def _arrange(molecule: Chem.Mol) -> None:
+    """Lay the atoms out in the plane, with bonds on the usual angles."""
+    rdDepictor.Compute2DCoords(molecule)
+    rdDepictor.StraightenDepiction(molecule, minimizeRotation=True)
+
+
+def _matched(molecule: Chem.Mol, marks: Sequence[str]) -> tuple[dict[int, Colour], dict[int, Colour]]:
+    """Every atom that a mark matches, and every bond of the molecule that one of its bonds matches."""
+    atoms: dict[int, Colour] = {}
+    bonds: dict[int, Colour] = {}
+    for mark in marks:
+        query = parse_smarts(mark)
+        for match in molecule.GetSubstructMatches(query):
+            atoms.update(dict.fromkeys(match, MARK))
+            for bond in query.GetBonds():
+                found = molecule.GetBondBetweenAtoms(match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])
+                bonds[found.GetIdx()] = MARK
+    return atoms, bonds
+
+
+def _by_contribution(colours: Mapping[int, float]) -> dict[int, Colour]:
+    strongest = max(abs(value) for value in colours.values())
+    return {
+        atom: _colour(RAISES if value > 0 else LOWERS, WEAKEST + (STRONGEST - WEAKEST) * abs(value) / strongest)
+        for atom, value in colours.items()
+        if abs(value) > FAINT * strongest
+    }
+
+
+def _check_atoms(molecule: Chem.Mol, colours: Mapping[int, float]) -> None:
+    strays = [atom for atom in colours if not 0 <= atom < molecule.GetNumAtoms()]
+    if strays:
+        raise SettingError(
+            f"atom {strays[0]} is to be coloured and the molecule has atoms 0 to {molecule.GetNumAtoms() - 1}; "
+            "take the contributions of the same SMILES"
+        )
+
+
+def _legend(text: str) -> str:
+    """Without accents and signs, for which RDKit has no letters, and short enough to be read."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return plain if len(plain) <= LEGEND_LONGEST else f"{plain[: LEGEND_LONGEST - 3]}..."
+
+
+def _inline(svg: str) -> str:
+    """Without the XML declaration, so that the picture may stand inside a page."""
+    return svg[svg.index("<svg") :]

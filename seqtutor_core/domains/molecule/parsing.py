@@ -1,0 +1,141 @@
+"""SMILES and SMARTS into RDKit molecules, with errors that say where the text is wrong."""
+
+import re
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from rdkit import Chem, rdBase
+
+from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.errors import InputError
+
+Result = TypeVar("Result")
+
+LONGEST_TEXT = 10_000  # characters; a molecule of 500 atoms needs about 1,500
+WAY_OUT = {
+    "SMILES": "correct it there, or paste the SMILES that a drawing program gives",
+    "SMARTS": "correct it there; examples are [NX3;H2], c1ccccc1, C(=O)[OH]",
+}
+SEEN_AROUND = 20  # characters shown on each side of a fault
+
+# RDKit's log is one for the whole process: two sessions must not read each other's messages.
+_LOG = threading.Lock()
+
+
+def parse(smiles: str) -> Chem.Mol:
+    """The molecule of a SMILES, checked for valence and aromaticity; InputError shows what is wrong and where."""
+    _check_size(smiles, "SMILES")
+    molecule, log = quietly(lambda: Chem.MolFromSmiles(smiles, _only_smiles(sanitize=True)))
+    if molecule is not None:
+        return molecule
+    raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, _only_smiles(sanitize=False)))
+    fault = None if raw is None else chemistry(raw)
+    what = _syntax(smiles, log, "SMILES") if fault is None else f"{fault[0]}: {_atoms_in(smiles, fault[1])}"
+    raise InputError(f"{what}; {WAY_OUT['SMILES']}")
+
+
+def parse_smarts(text: str) -> Chem.Mol:
+    """The query of a SMARTS; InputError shows what is wrong and where."""
+    _check_size(text, "SMARTS")
+    query, log = quietly(lambda: Chem.MolFromSmarts(text))
+    if query is None:
+        raise InputError(f"{_syntax(text, log, 'SMARTS')}; {WAY_OUT['SMARTS']}")
+    return query
+
+
+def quietly(function: Callable[[], Result]) -> tuple[Result, str]:
+    """What a function of RDKit returns, and what it wrote to the log meanwhile instead of raising."""
+    with _LOG, rdBase.CaptureErrorLog() as captured:
+        result = function()
+    lines = [re.sub(r"^\[\d\d:\d\d:\d\d\] ?", "", line).strip() for line in captured.messages.splitlines()]
+    return result, "\n".join(line for line in lines if line)
+
+
+def chemistry(molecule: Chem.Mol) -> tuple[str, list[int]] | None:
+    """The first chemical fault of a molecule that is not sanitised yet: what it is, and the atoms that have it."""
+    problems, _ = quietly(lambda: Chem.DetectChemistryProblems(molecule))
+    if not problems:
+        return None
+    problem = problems[0]
+    if problem.GetType() == "KekulizeException":
+        reason = "no alternation of single and double bonds fits the aromatic atoms (perhaps n should be [nH])"
+        return reason, sorted(problem.GetAtomIndices())
+    if problem.GetType() == "AtomValenceException":
+        atom = molecule.GetAtomWithIdx(problem.GetAtomIdx())
+        found = re.search(r"atom # \d+ \w+, (\d+)", problem.Message())
+        bonds = f"{found.group(1)} bonds" if found else "more bonds"
+        return f"{atom.GetSymbol()} has {bonds}, more than its valence allows", [atom.GetIdx()]
+    atoms = [problem.GetAtomIdx()] if hasattr(problem, "GetAtomIdx") else []
+    if "non-ring atom" in problem.Message():
+        return "a small letter means aromatic, and this atom is in no ring", atoms
+    return problem.Message().strip().rstrip("."), atoms
+
+
+def pointed(text: str, position: int) -> str:
+    """The character at a position, counted from 1, and its surroundings."""
+    first, last = max(0, position - 1 - SEEN_AROUND), position + SEEN_AROUND
+    shown = f"{'...' if first else ''}{text[first:last]}{'...' if last < len(text) else ''}"
+    return f"{text[position - 1 : position]!r} at position {position} of {shown!r}"
+
+
+def _only_smiles(sanitize: bool) -> Chem.SmilesParserParams:
+    """SMILES and nothing behind it: no name, no extension."""
+    params = Chem.SmilesParserParams()
+    params.sanitize, params.allowCXSMILES, params.parseName = sanitize, False, False
+    return params
+
+
+def _check_size(text: str, what: str) -> None:
+    if not text.strip():
+        raise InputError(f"no {what} is given; type or paste one, such as c1ccccc1")
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"{len(text):,} characters of {what} are more than {LONGEST_TEXT:,}; give a smaller one")
+
+
+def _syntax(text: str, log: str, what: str) -> str:
+    """A fault of the notation. RDKit says where it gave up, except for rings and atoms in brackets."""
+    opened = text.rfind("[")
+    if opened > text.rfind("]"):
+        return f"this bracket is never closed: {pointed(text, opened + 1)}"
+    around = re.search(r"around position (\d+)", log)
+    if around:
+        rule = f"not {what}"
+        if "extra open paren" in log:
+            rule = "this branch is never closed"
+        elif "extra close paren" in log:
+            rule = "this branch was never opened"
+        return f"{rule}: {pointed(text, min(int(around.group(1)), len(text)))}"
+    if "unclosed ring" in log:
+        label, position = _open_ring(text)
+        return f"ring {label} is opened and never closed: {pointed(text, position)}"
+    if "ring closure" in log:
+        return f"a ring closes onto the atom it starts from, or onto its neighbour: {_short(text)}"
+    return f"not {what}: {_short(text)}"
+
+
+def _open_ring(text: str) -> tuple[int, int]:
+    """The first ring number that stays open, and its position from 1."""
+    opened: dict[int, int] = {}
+    for match in re.finditer(r"\[[^\]]*\]|%\d\d|\d", text):
+        if match.group().startswith("["):
+            continue  # digits there count isotopes, hydrogens and charges
+        label = int(match.group().lstrip("%"))
+        if opened.pop(label, None) is None:
+            opened[label] = match.start() + 1
+    return min(opened.items(), key=lambda item: item[1])
+
+
+def _atoms_in(smiles: str, atoms: list[int]) -> str:
+    """Where atoms stand in their SMILES: one by its place, several as the piece from the first to the last."""
+    places = [m.span() for m in PATTERN.finditer(smiles) if m.lastgroup == "atom"]
+    if not atoms or max(atoms) >= len(places):
+        return _short(smiles)
+    first, last = places[min(atoms)], places[max(atoms)]
+    if len(atoms) == 1:
+        return pointed(smiles, first[0] + 1)
+    return f"{_short(smiles[first[0] : last[1]])} from position {first[0] + 1} to {last[1]}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 2 * SEEN_AROUND else f"{text[: 2 * SEEN_AROUND]}...")

@@ -1,0 +1,55 @@
+"""A molecule to turn in the browser: 3Dmol.js, driven by py3Dmol, loaded from this very app and nowhere else."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import py3Dmol
+
+from seqtutor_core.domains.molecule.depict import ELEMENTS
+from seqtutor_core.errors import InputError, SettingError
+
+SCRIPT = Path(__file__).parents[3] / "static" / "3Dmol-min.js"
+"""Where the script has to lie; Streamlit serves the folder as app/static/."""
+REMEDY = "make viewer, which needs npm and the network once"
+
+STICK, BALL = 0.14, 0.26  # radii in angstroms, and of a ball as a share of its atom
+STYLES = {
+    "sticks": {"stick": {"radius": STICK}},
+    "balls and sticks": {"stick": {"radius": STICK}, "sphere": {"scale": BALL}},
+    "spheres": {"sphere": {"scale": 1.0}},
+}
+# 3Dmol's white hydrogens and pale carbons vanish on a light page.
+SYMBOLS = {"B": 5, "N": 7, "O": 8, "F": 9, "P": 15, "S": 16, "Cl": 17, "Br": 35, "I": 53}
+COLOURS = {"H": "#A9AFB6", "C": ELEMENTS[-1], **{symbol: ELEMENTS[number] for symbol, number in SYMBOLS.items()}}
+
+
+def available() -> bool:
+    """Whether the script is there; REMEDY says how to get it."""
+    return SCRIPT.is_file()
+
+
+def view(sdf: str, script: str, width: int = 480, height: int = 360, style: str = "sticks") -> str:
+    """HTML of a molecule that the mouse turns and zooms, width x height pixels, on a transparent ground.
+
+    sdf is a mol block with coordinates, script the address of 3Dmol-min.js, style a key of STYLES. The same arguments
+    give the same text, so that a page that runs again leaves the view as it was turned. SettingError for another style,
+    InputError for a text without a molecule.
+    """
+    if style not in STYLES:
+        raise SettingError(f"no style named {style!r}; choose one of {', '.join(STYLES)}")
+    block, end, _ = sdf.partition("M  END")
+    if not end:
+        raise InputError("this is no mol block: its line M  END is missing; make one with conformer()")
+    # The title is a stranger's text and would stand inside a script; the viewer does not show it.
+    block = "\n".join(["", *block.split("\n")[1:]]) + end + "\n"
+    viewer = py3Dmol.view(width=width, height=height, js=script)
+    viewer.addModel(block, "sdf")
+    colouring = {"colorscheme": {"prop": "elem", "map": COLOURS}}
+    viewer.setStyle({kind: {**shape, **colouring} for kind, shape in STYLES[style].items()})
+    viewer.setBackgroundColor("#000000", 0)
+    viewer.zoomTo()
+    html: str = viewer.write_html()
+    # py3Dmol names its elements by the clock.
+    name = hashlib.sha256(json.dumps([block, script, width, height, style]).encode()).hexdigest()[:16]
+    return html.replace(viewer.uniqueid, name)
