@@ -26,10 +26,10 @@ _LOG = threading.Lock()
 def parse(smiles: str) -> Chem.Mol:
     """The molecule of a SMILES, checked for valence and aromaticity; InputError shows what is wrong and where."""
     _check_size(smiles, "SMILES")
-    molecule, log = quietly(lambda: Chem.MolFromSmiles(smiles, _only_smiles(sanitize=True)))
+    molecule, log = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=True)))
     if molecule is not None:
         return molecule
-    raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, _only_smiles(sanitize=False)))
+    raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
     fault = None if raw is None else chemistry(raw)
     what = _syntax(smiles, log, "SMILES") if fault is None else f"{fault[0]}: {_atoms_in(smiles, fault[1])}"
     raise InputError(f"{what}; {WAY_OUT['SMILES']}")
@@ -50,6 +50,14 @@ def quietly(function: Callable[[], Result]) -> tuple[Result, str]:
         result = function()
     lines = [re.sub(r"^\[\d\d:\d\d:\d\d\] ?", "", line).strip() for line in captured.messages.splitlines()]
     return result, "\n".join(line for line in lines if line)
+
+
+def only_smiles(sanitize: bool) -> Chem.SmilesParserParams:
+    """SMILES and nothing behind it, no name, no extension; unless it is sanitised, every atom stays as written."""
+    params = Chem.SmilesParserParams()
+    params.sanitize = params.removeHs = sanitize
+    params.allowCXSMILES = params.parseName = False
+    return params
 
 
 def chemistry(molecule: Chem.Mol) -> tuple[str, list[int]] | None:
@@ -77,13 +85,6 @@ def pointed(text: str, position: int) -> str:
     first, last = max(0, position - 1 - SEEN_AROUND), position + SEEN_AROUND
     shown = f"{'...' if first else ''}{text[first:last]}{'...' if last < len(text) else ''}"
     return f"{text[position - 1 : position]!r} at position {position} of {shown!r}"
-
-
-def _only_smiles(sanitize: bool) -> Chem.SmilesParserParams:
-    """SMILES and nothing behind it: no name, no extension."""
-    params = Chem.SmilesParserParams()
-    params.sanitize, params.allowCXSMILES, params.parseName = sanitize, False, False
-    return params
 
 
 def _check_size(text: str, what: str) -> None:
