@@ -1,0 +1,156 @@
+"""Many molecules measured at once by processes that stay; what was measured is remembered.
+
+A molecule that RDKit crashes on, or takes too long for, is given up; all others get their facts.
+"""
+
+import atexit
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import cache
+
+from seqtutor_core.domains.molecule.memory import Memory
+from seqtutor_core.domains.molecule.process import Scorer
+from seqtutor_core.domains.molecule.questions import Facts, Question, check_wanted
+from seqtutor_core.errors import SeqTutorError
+
+MOST_PROCESSES = 8  # each takes 60 to 150 MB
+LARGEST_CHUNK = 64  # molecules
+FAILURES = 3
+CLOSED = "the pool that measures molecules was closed; ask another"
+
+
+class Pool:
+    """Processes that measure molecules, and a memory of what they found. Any number of threads may ask at once."""
+
+    def __init__(self, processes: int | None = None, timeout: float = 10.0) -> None:
+        """As many processes as this program may use cores, up to 8; `timeout` in seconds for each molecule."""
+        self.processes = processes or min(os.cpu_count() or 1, MOST_PROCESSES)
+        self.timeout = timeout
+        self.scored = 0
+        """Molecules measured; one whose facts were remembered does not count."""
+        self._memory = Memory()
+        self._lock = threading.Lock()  # around memory, scored, free, living and closed
+        self._free: list[Scorer] = []
+        self._living: set[Scorer] = set()
+        self._closed = False
+        # one thread waits for each process, so that there is always a process for the chunk that is next
+        self._threads = ThreadPoolExecutor(self.processes, thread_name_prefix="molecules")
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes that live."""
+        with self._lock:
+            return [scorer.pid for scorer in self._living]
+
+    def measure(self, smiles: Sequence[str], question: Question, wanted: frozenset[str]) -> list[Facts]:
+        """Facts in the order of the SMILES; `valid` is False, and `error` says why, where there are none.
+
+        InputError when the question itself holds an invalid SMILES or SMARTS, SettingError for an unknown property,
+        MissingPartError when a part of RDKit is not installed, SeqTutorError when no process can be started.
+        """
+        check_wanted(wanted)
+        found: dict[str, Facts] = {}
+        missing: defaultdict[frozenset[str], list[str]] = defaultdict(list)
+        with self._lock:
+            for text in dict.fromkeys(smiles):
+                known, names = self._memory.recall(text, question, wanted)
+                if known is not None:
+                    found[text] = known
+                if known is None or names:
+                    missing[names].append(text)
+        chunks = []
+        for names, texts in missing.items():
+            size = min(-(-len(texts) // (2 * self.processes)), LARGEST_CHUNK)
+            chunks += [self._submit(texts[i : i + size], question, names) for i in range(0, len(texts), size)]
+        for chunk in chunks:
+            for facts in _result(chunk):
+                before = found.get(facts.smiles)
+                found[facts.smiles] = before.merged(facts) if before else facts
+        return [found[text] for text in smiles]
+
+    def close(self) -> None:
+        """End the processes; whoever waits for molecules gets a SeqTutorError."""
+        with self._lock:
+            self._closed = True
+            for scorer in self._living:
+                scorer.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for scorer in self._free:
+            scorer.end()
+        self._living.clear()
+
+    def _submit(self, smiles: list[str], question: Question, wanted: frozenset[str]) -> Future[list[Facts]]:
+        try:
+            return self._threads.submit(self._chunk, smiles, question, wanted)
+        except RuntimeError:  # the threads are shut down
+            raise SeqTutorError(CLOSED) from None
+
+    def _chunk(self, smiles: list[str], question: Question, wanted: frozenset[str]) -> list[Facts]:
+        """Measure molecules by one process, and by the next when it ends over one of them."""
+        measured: list[Facts] = []
+        failures = 0  # in a row, of processes that did not come to any molecule
+        while len(measured) < len(smiles):
+            scorer = self._take()
+            try:
+                for facts in scorer.measure(smiles[len(measured) :], question, wanted):
+                    measured.append(facts)
+                    failures = 0
+            except (EOFError, TimeoutError) as error:
+                reason = self._drop(scorer)
+                if scorer.begun:
+                    why = f"took longer than {self.timeout:g} s" if _hung(error) else "RDKit crashed on this molecule"
+                    measured.append(Facts(smiles[len(measured)], error=why))
+                else:
+                    failures += 1
+                    if failures == FAILURES:
+                        raise SeqTutorError(
+                            f"the process that measures molecules does not start, {failures} times in a row "
+                            f"({reason}); python -m seqtutor_core doctor says what is missing"
+                        ) from None
+            except SeqTutorError:  # the question is at fault, not the process
+                self._give_back(scorer)
+                raise
+            else:
+                self._give_back(scorer)
+        with self._lock:
+            self.scored += sum(self._memory.keep(facts, question, wanted) for facts in measured)
+        return measured
+
+    def _take(self) -> Scorer:
+        with self._lock:
+            if self._closed:
+                raise SeqTutorError(CLOSED)
+            scorer = self._free.pop() if self._free else Scorer(self.timeout)
+            self._living.add(scorer)
+            return scorer
+
+    def _give_back(self, scorer: Scorer) -> None:
+        with self._lock:
+            self._free.append(scorer)
+
+    def _drop(self, scorer: Scorer) -> str:
+        with self._lock:
+            self._living.discard(scorer)
+        return scorer.end()
+
+
+def _hung(error: Exception) -> bool:
+    return isinstance(error, TimeoutError)
+
+
+def _result(chunk: Future[list[Facts]]) -> list[Facts]:
+    try:
+        return chunk.result()
+    except CancelledError:
+        raise SeqTutorError(CLOSED) from None
+
+
+@cache
+def shared() -> Pool:
+    """The pool of this program, made at first use and closed with it."""
+    pool = Pool()
+    atexit.register(pool.close)
+    return pool

@@ -1,0 +1,278 @@
+"""The pool of scoring processes: order, memory, and real crashes, hangs and deaths."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from seqtutor_core.domains.molecule import pool as pools
+from seqtutor_core.domains.molecule import process
+from seqtutor_core.domains.molecule.memory import Memory
+from seqtutor_core.domains.molecule.pool import Pool
+from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
+from seqtutor_core.errors import InputError, SeqTutorError, SettingError
+
+ROOT = Path(__file__).resolve().parents[1]
+PLAIN = Question()
+LOG_P = frozenset({"log_p"})
+ATOMS = frozenset({"heavy_atoms"})
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool(2)
+    yield pool
+    pool.close()
+
+
+def chains(count: int, first: int = 1) -> list[str]:
+    """Alkanes; each has as many heavy atoms as letters."""
+    return ["C" * n for n in range(first, first + count)]
+
+
+def atoms(facts: list[Facts]) -> list[float]:
+    return [f.values["heavy_atoms"] for f in facts]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+# ---------------------------------------------------------------- order and memory
+
+
+def test_facts_come_in_order_and_twice_for_what_is_given_twice(pool: Pool) -> None:
+    smiles = [*chains(100), "C1CC", "CC"]
+    facts = pool.measure(smiles, PLAIN, ATOMS)
+    assert [f.smiles for f in facts] == smiles
+    assert atoms(facts[:100]) == list(range(1, 101)) and atoms(facts[-1:]) == [2]
+    assert facts[100].error.startswith("ring 1 is opened and never closed")
+    assert pool.scored == 100
+    assert pool.measure([], PLAIN, ATOMS) == []
+
+
+def test_many_threads_at_once(pool: Pool) -> None:
+    def ask(first: int) -> bool:
+        smiles = chains(40, first)
+        return atoms(pool.measure(smiles, PLAIN, ATOMS)) == [len(s) for s in smiles]
+
+    with ThreadPoolExecutor(12) as threads:
+        assert all(threads.map(ask, range(1, 60, 5)))
+    assert len(pool.pids) == 2
+
+
+def test_what_was_measured_is_remembered(pool: Pool) -> None:
+    first = pool.measure(["CCO", "c1ccccc1C"], PLAIN, LOG_P)
+    assert pool.scored == 2
+    pool_pids = pool.pids
+    for pid in pool_pids:
+        os.kill(pid, signal.SIGSTOP)  # from here on only memory can answer
+    assert pool.measure(["c1ccccc1C", "CCO"], PLAIN, LOG_P) == first[::-1]
+    for pid in pool_pids:
+        os.kill(pid, signal.SIGCONT)
+    assert pool.scored == 2
+
+
+def test_a_molecule_written_twice_counts_once(pool: Pool) -> None:
+    one, other = pool.measure(["CCO"], PLAIN, LOG_P) + pool.measure(["OCC"], PLAIN, LOG_P)
+    assert (one.canonical, one.values["log_p"]) == (other.canonical, pytest.approx(other.values["log_p"]))
+    assert other.smiles == "OCC" and pool.scored == 1
+
+
+def test_more_names_are_measured_later_and_kept_beside(pool: Pool) -> None:
+    pool.measure(["c1ccccc1CC"], PLAIN, ATOMS)
+    both = pool.measure(["c1ccccc1CC", "CC"], PLAIN, ATOMS | {"largest_ring", SCAFFOLD})
+    assert [dict(f.values) for f in both] == [
+        {"heavy_atoms": 8, "largest_ring": 6},
+        {"heavy_atoms": 2, "largest_ring": 0},
+    ]
+    assert [f.scaffold for f in both] == ["c1ccccc1", ""]
+    before = pool.scored
+    assert pool.measure(["c1ccccc1CC"], PLAIN, frozenset({"largest_ring"}))[0].values == {"largest_ring": 6}
+    assert pool.scored == before
+
+
+def test_what_depends_on_the_question_is_kept_by_question(pool: Pool) -> None:
+    wanted = frozenset({"similarity", "required", "heavy_atoms"})
+    questions = [Question("CCO", ("O",)), Question("CCN", ("O", "N")), Question("CCO", ("O",))]
+    answers = [pool.measure(["CCO"], q, wanted)[0].values for q in questions]
+    assert answers[0] == answers[2] == {"similarity": 1, "required": 1, "heavy_atoms": 3}
+    assert answers[1]["required"] == 0.5 and answers[1]["similarity"] < 1
+    assert pool.scored == 2
+
+
+def test_memory_forgets_the_least_recently_used() -> None:
+    memory = Memory(size=2)
+    for smiles in ("C", "CC"):
+        memory.keep(Facts(smiles, smiles, values={"tpsa": 1.0}), PLAIN, frozenset({"tpsa"}))
+    memory.recall("C", PLAIN, frozenset({"tpsa"}))
+    memory.keep(Facts("bad", error="why"), PLAIN, frozenset({"tpsa"}))
+    assert memory.recall("CC", PLAIN, frozenset({"tpsa"})) == (None, frozenset({"tpsa"}))
+    assert memory.recall("C", PLAIN, frozenset({"tpsa"})) == (Facts("C", "C", values={"tpsa": 1.0}), frozenset())
+    assert memory.recall("bad", PLAIN, frozenset({"tpsa"})) == (Facts("bad", error="why"), frozenset())
+
+
+def test_a_question_at_fault_is_an_error_and_the_processes_go_on(pool: Pool) -> None:
+    with pytest.raises(InputError, match="the target 'C1' cannot be used"):
+        pool.measure(chains(20), Question(target="C1"), frozenset({"similarity"}))
+    with pytest.raises(InputError, match="not SMARTS"):
+        pool.measure(chains(20), Question(forbidden=("C(",)), frozenset({"forbidden"}))
+    with pytest.raises(SettingError, match="no molecule property named weight"):
+        pool.measure(["C"], PLAIN, frozenset({"weight"}))
+    assert atoms(pool.measure(chains(20), PLAIN, ATOMS)) == list(range(1, 21))
+
+
+# ---------------------------------------------------------------- crashes and hangs
+
+
+def test_a_crash_costs_one_molecule() -> None:
+    pool = Pool(1)
+    try:
+        slow = frozenset({"alerts"})
+        pool.measure(["C"], PLAIN, slow)
+        [killed] = pool.pids
+        killer = threading.Timer(0.1, os.kill, (killed, signal.SIGKILL))
+        smiles = moses_like(300)
+        killer.start()
+        facts = pool.measure(smiles, PLAIN, slow)
+        killer.join()
+        lost = [f for f in facts if not f.valid]
+        assert [f.error for f in lost] == ["RDKit crashed on this molecule"]
+        assert [f.smiles for f in facts] == smiles and pool.pids != [killed]
+        assert pool.measure(smiles, PLAIN, slow) == facts  # it is not tried again
+    finally:
+        pool.close()
+
+
+def moses_like(count: int) -> list[str]:
+    """Different molecules whose alerts take a few milliseconds each."""
+    return ["C" * (n % 20) + "c1ccc(NC(=O)c2ccc(C)nc2)cc1" + "C" * (n // 20) for n in range(count)]
+
+
+def test_a_hang_costs_one_molecule() -> None:
+    pool = Pool(1, timeout=1.0)
+    try:
+        pool.measure(["C"], PLAIN, frozenset({"alerts"}))
+        [stopped] = pool.pids
+        stopper = threading.Timer(0.1, os.kill, (stopped, signal.SIGSTOP))
+        stopper.start()
+        facts = pool.measure(moses_like(300), PLAIN, frozenset({"alerts"}))
+        stopper.join()
+        assert [f.error for f in facts if not f.valid] == ["took longer than 1 s"]
+        assert not alive(stopped)
+    finally:
+        pool.close()
+
+
+HARD = Question(forbidden=(".".join(["CC"] * 12) + ".N",))  # RDKit tries the ways to place twelve CC on a chain
+
+
+def test_a_molecule_that_really_takes_too_long() -> None:
+    pool = Pool(1, timeout=1.0)
+    try:
+        began = time.monotonic()
+        facts = pool.measure(["CCO", "C" * 60, "CCN"], HARD, frozenset({"forbidden"}))
+        assert [f.error for f in facts] == ["", "took longer than 1 s", ""]
+        assert time.monotonic() - began < 20
+    finally:
+        pool.close()
+
+
+def test_no_process_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nimport rdkit_that_is_not_there\n")
+    monkeypatch.setattr(process, "SCRIPT", script)
+    pool = Pool(1)
+    with pytest.raises(SeqTutorError, match=r"3 times in a row \(ModuleNotFoundError: .*rdkit_that_is_not_there"):
+        pool.measure(["C"], PLAIN, ATOMS)
+    assert (tmp_path / "starts").read_text() == "xxx"
+    pool.close()
+
+
+# ---------------------------------------------------------------- ends
+
+
+def test_close_ends_processes_and_whoever_waits() -> None:
+    pool = Pool(2)
+    pool.measure(chains(10), PLAIN, ATOMS)
+    pids = pool.pids
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(pool.measure, moses_like(2000), PLAIN, frozenset({"alerts"}))
+        time.sleep(0.2)
+        pool.close()
+        with pytest.raises(SeqTutorError, match="was closed"):
+            waiting.result()
+    assert not any(alive(pid) for pid in pids) and pool.pids == []
+    with pytest.raises(SeqTutorError, match="was closed"):
+        pool.measure(["CCCO"], PLAIN, ATOMS)
+    pool.close()
+
+
+PARENT = """
+import sys, time
+from seqtutor_core.domains.molecule import pool
+from seqtutor_core.domains.molecule.questions import Question
+shared = pool.shared()
+shared.measure(["C" * n for n in range(1, 9)], Question(), frozenset({"log_p"}))
+print(*shared.pids, flush=True)
+"""
+BUSY = """
+hard = Question(forbidden=(".".join(["CC"] * 12) + ".N",))
+shared.measure(["C" * 60, "C" * 61], hard, frozenset({"forbidden"}))
+"""
+
+
+@pytest.mark.parametrize("then", ["time.sleep(600)", BUSY], ids=["idle", "in a long match"])
+def test_processes_end_when_their_parent_is_killed(then: str) -> None:
+    source = PARENT.replace("pool.shared()", "pool.Pool(2, timeout=3.0)") + then
+    parent = subprocess.Popen([sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout
+        pids = [int(p) for p in parent.stdout.readline().split()]
+        assert len(pids) == 2 and all(map(alive, pids))
+        time.sleep(0.5)
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_for(lambda: not any(map(alive, pids)), 20)
+
+
+def test_the_shared_pool_ends_with_the_program() -> None:
+    done = subprocess.run([sys.executable, "-c", PARENT], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: not any(alive(int(p)) for p in done.stdout.split()), 5)
+
+
+def test_a_scoring_process_loads_no_torch() -> None:
+    """It stays small, and starts at once."""
+    script = ROOT / "seqtutor_core" / "domains" / "molecule" / "scorer.py"
+    code = f"import runpy, sys; sys.argv[1:] = ['5']; runpy.run_path({str(script)!r}, run_name='__main__')"
+    code += "; print('torch' in sys.modules)"
+    request = json.dumps({"question": {}, "wanted": ["qed", "alerts"], "smiles": ["CCO"]})
+    done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, text=True, timeout=60)
+    loaded, answer, torch = done.stdout.splitlines()
+    assert (loaded, torch) == ("{}", "False")
+    assert json.loads(answer)[0] == "CCO"
+
+
+def test_one_shared_pool() -> None:
+    assert pools.shared() is pools.shared()

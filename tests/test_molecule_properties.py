@@ -1,0 +1,286 @@
+"""Known values, hand-made molecules, and the same numbers as RDKit gives more slowly."""
+
+from collections.abc import Mapping
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rdkit import Chem, rdBase
+from rdkit.Chem import QED, Crippen, Descriptors
+from rdkit.Chem.Scaffolds import MurckoScaffold
+
+from seqtutor_core.domains.molecule import corpus, properties
+from seqtutor_core.domains.molecule.alerts import Patterns
+from seqtutor_core.domains.molecule.properties import measure
+from seqtutor_core.domains.molecule.questions import DEAR, PROPERTIES, SCAFFOLD, Question
+from seqtutor_core.domains.molecule.tokens import SEEN
+from seqtutor_core.errors import InputError, MissingPartError, SettingError
+
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
+EVERYTHING = frozenset({*PROPERTIES, SCAFFOLD})
+
+
+def values(smiles: str, *names: str, **question: object) -> Mapping[str, float]:
+    facts = measure(smiles, Question(**question), frozenset(names))  # type: ignore[arg-type]
+    assert facts.valid, facts.error
+    return facts.values
+
+
+def value(smiles: str, name: str, **question: object) -> float:
+    return values(smiles, name, **question)[name]
+
+
+def test_aspirin() -> None:
+    facts = measure(ASPIRIN, Question(target=ASPIRIN), EVERYTHING)
+    assert facts.canonical == ASPIRIN and facts.scaffold == "c1ccccc1"
+    assert {name: round(v, 4) for name, v in facts.values.items()} == {
+        "log_p": 1.3101,
+        "qed": 0.5501,
+        "sa_score": 1.58,
+        "largest_ring": 6,
+        "molecular_weight": 180.159,  # C9H8O4
+        "tpsa": 63.6,  # 2 x 17.07 (C=O) + 9.23 (ester O) + 20.23 (OH)
+        "h_bond_donors": 1,
+        "h_bond_acceptors": 3,
+        "rotatable_bonds": 2,
+        "fraction_sp3": 0.1111,  # the methyl of 9 carbons
+        "heavy_atoms": 13,
+        "carbon_chain": 1,
+        "similarity": 1,
+        "required": 1,
+        "forbidden": 0,
+        "alerts": facts.values["alerts"],
+    }
+    assert facts.values["alerts"] >= 1  # a phenol ester
+
+
+@pytest.mark.parametrize(
+    ("smiles", "largest"),
+    [("CCO", 0), ("C1CC1", 3), ("c1ccc2ccccc2c1", 6), ("C1CCCCCCC1CC1CC1", 8), ("C1CC2CCC1C2", 5)],
+)
+def test_largest_ring(smiles: str, largest: int) -> None:
+    assert value(smiles, "largest_ring") == largest
+
+
+@pytest.mark.parametrize(
+    ("smiles", "chain"),
+    [
+        ("CCCCCCCC", 8),
+        ("CCCC(C)CCCCC", 5),  # the branching carbon has one hydrogen
+        ("CCCOCCCC", 4),
+        ("CCC=CCCC", 3),  # sp2 in between
+        ("C1CCCCC1CCC", 3),  # the ring does not count
+        ("c1ccccc1", 0),
+        ("C", 1),
+        ("CC(C)(C)C", 1),
+        ("FC(F)(F)CCC(F)(F)F", 2),
+        ("CCCC.CC", 4),
+    ],
+)
+def test_carbon_chain(smiles: str, chain: int) -> None:
+    assert value(smiles, "carbon_chain") == chain
+
+
+def test_similarity() -> None:
+    assert value(CELECOXIB, "similarity", target=CELECOXIB) == 1
+    # the same molecule begun at another atom
+    other = Chem.MolToSmiles(Chem.MolFromSmiles(CELECOXIB), rootedAtAtom=20, canonical=False)
+    assert other != CELECOXIB and value(other, "similarity", target=CELECOXIB) == 1
+    assert value("[Na+].[Cl-]", "similarity", target="CCCC") == 0
+    assert 0 < value(ASPIRIN, "similarity", target=CELECOXIB) < 0.5
+
+
+def test_similarity_needs_a_target_that_is_a_molecule() -> None:
+    with pytest.raises(InputError, match="no target; give one"):
+        value("CC", "similarity")
+    with pytest.raises(InputError, match="target 'C1CC' cannot be used: ring 1 is opened and never closed"):
+        value("CC", "similarity", target="C1CC")
+
+
+def test_required_and_forbidden() -> None:
+    smarts = ("[OX2H]", "[#7]", "c1ccccc1", "C(=O)O")
+    assert value(ASPIRIN, "required", required=smarts) == 0.75
+    assert value(ASPIRIN, "forbidden", forbidden=smarts) == 3
+    assert value(ASPIRIN, "required") == 1 and value(ASPIRIN, "forbidden") == 0
+    with pytest.raises(InputError, match=r"not SMARTS: '\(' at position 2"):
+        value("CC", "required", required=("C(",))
+
+
+def test_alerts() -> None:
+    """Quinones: PAINS knows quinone_A(370), and Brenk and the NIH have patterns of their own."""
+    quinone = "O=C1C=CC(=O)C=C1"
+    each = [value(quinone, "alerts", catalogues=(name,)) for name in ("PAINS", "BRENK", "NIH")]
+    assert each[0] == 1 and each[1] >= 1
+    assert value(quinone, "alerts") == sum(each)
+    assert value(quinone, "alerts", catalogues=()) == 0 and value("CCO", "alerts") == 0
+    with pytest.raises(SettingError, match="no catalogue of alerts named 'Lilly'; choose among PAINS, BRENK, NIH"):
+        Question(catalogues=("Lilly",))
+
+
+def test_a_question_survives_json() -> None:
+    question = Question("CC", ("C",), ("N", "O"), ("NIH",))
+    assert Question(**question.as_json()) == question
+    assert hash(Question(required=["C"])) == hash(Question(required=("C",)))  # type: ignore[arg-type]
+
+
+def test_only_what_is_wanted_is_measured() -> None:
+    facts = measure("c1ccccc1CC", Question(), frozenset({"tpsa"}))
+    assert facts.values == {"tpsa": 0.0} and facts.scaffold == ""
+    assert set(measure("CC", Question(target="C"), frozenset(PROPERTIES)).values) == set(PROPERTIES)
+    assert {*PROPERTIES, SCAFFOLD} > DEAR
+    with pytest.raises(SettingError, match="no molecule property named logp; there are: log_p, qed"):
+        measure("CC", Question(), frozenset({"logp"}))
+
+
+def test_one_logp_of_qed_and_logp(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    original = properties.descriptors.CalcCrippenDescriptors
+    monkeypatch.setattr(properties.descriptors, "CalcCrippenDescriptors", lambda *a: calls.append(a) or original(*a))
+    values(ASPIRIN, "qed", "log_p")
+    assert len(calls) == 1
+
+
+# ---------------------------------------------------------------- equal to RDKit
+
+EXOTIC = [
+    "CC(C)C1=CC2=C(C)C=CC2=C(C)C=C1",  # RDKit's own notes on its count of aromatic rings
+    "N1C2=CC=CC=C2SC3=C1C=CC4=C3C=CC=C4",
+    "OC1=C(O)C=C2C(=C1)OC3=CC(=O)C(=CC3=C2C4=CC=CC=C4)O",
+    "c1ccc2c(c1)Cc1ccccc1-2",
+    "C1=CC2=CC=C3C=CC4=CC=C5C=CC6=CC=C1C7=C2C3=C4C5=C67",
+    "C1CC2CCC1C2",
+    "O=C1C=CC(=O)C=C1",
+    "[O-][N+](=O)c1ccc(N=[N+]=[N-])cc1S",
+    "C[N+](C)(C)CC(=O)[O-]",
+    "FC(F)(F)c1c(Cl)c(Br)c(I)cc1P(=O)(O)O",
+    "CC#CC(=O)C=C(C=O)C=O",
+    "[13CH3]C[15NH2]",
+    "[2H]C([2H])([2H])O",
+    "C[Si](C)(C)Cl",
+    "[Na+].OC(=O)c1ccccc1",
+    "N#N",
+    "[H][H]",
+    "F.F.F.F",
+    "*c1ccccc1",
+    "[NH3][Pt](Cl)(Cl)[NH3]",
+    "C->[Fe]",
+    "CCCCCCCCCCCC(=O)OO",
+]
+
+
+def reference(smiles: str) -> dict[str, float]:
+    mol = Chem.MolFromSmiles(smiles)
+    return {
+        "qed": QED.qed(mol),
+        "log_p": Crippen.MolLogP(mol),
+        "molecular_weight": Descriptors.MolWt(mol),
+        "tpsa": Descriptors.TPSA(mol),
+        "h_bond_donors": Descriptors.NumHDonors(mol),
+        "h_bond_acceptors": Descriptors.NumHAcceptors(mol),
+        "rotatable_bonds": Descriptors.NumRotatableBonds(mol),
+        "fraction_sp3": Descriptors.FractionCSP3(mol),
+    }
+
+
+def moses(count: int, first: int = 0) -> list[str]:
+    try:
+        return list(islice(corpus.smiles("held_out"), first, first + count))
+    except MissingPartError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("smiles", EXOTIC)
+def test_exotic_molecules_equal_rdkit(smiles: str) -> None:
+    expected = reference(smiles)
+    assert values(smiles, *expected) == pytest.approx(expected, abs=1e-9)
+
+
+def test_training_molecules_equal_rdkit() -> None:
+    for smiles in moses(3000):
+        expected = reference(smiles)
+        assert values(smiles, *expected) == pytest.approx(expected, abs=1e-9), smiles
+
+
+def test_scaffolds_equal_rdkit() -> None:
+    for smiles in moses(200):
+        scaffold = MurckoScaffold.MurckoScaffoldSmiles(smiles=smiles)
+        assert measure(smiles, Question(), frozenset({SCAFFOLD})).scaffold == scaffold
+    assert measure("CCCC", Question(), frozenset({SCAFFOLD})).scaffold == ""
+
+
+def test_patterns_are_counted_as_one_by_one() -> None:
+    """Also on the alerts that can be read as molecules, so that most patterns match something."""
+    smarts = QED.StructuralAlertSmarts
+    patterns, counted = [Chem.MolFromSmarts(s) for s in smarts], Patterns(smarts)
+    matched = [0] * len(smarts)
+    with rdBase.BlockLogs():
+        mols = [Chem.MolFromSmiles(s) for s in [*moses(2000), *EXOTIC, CELECOXIB, ASPIRIN, *smarts]]
+    for mol in filter(None, mols):
+        one_by_one = [mol.HasSubstructMatch(p) for p in patterns]
+        matched = [m + hit for m, hit in zip(matched, one_by_one, strict=True)]
+        assert counted.count(mol) == sum(one_by_one), Chem.MolToSmiles(mol)
+    assert sum(m > 0 for m in matched) > len(smarts) / 2
+
+
+# ---------------------------------------------------------------- what is no molecule, and what is an odd one
+
+
+@pytest.mark.parametrize(
+    ("smiles", "said"),
+    [
+        ("", "no SMILES is given"),
+        (" ", "' ' at position 1"),
+        ("CC O", "' ' at position 3"),
+        ("CÖ", "'Ö' at position 2"),
+        ("C\x00C", "at position 2"),
+        ("c1cc(", "not SMILES: '(' at position 5"),
+        ("C1CC", "ring 1 is opened and never closed: '1' at position 2"),
+        ("C%12CC", "ring 12 is opened and never closed"),
+        ("C)C", "')' at position 2"),
+        ("[Xx]", "at position 2 of '[Xx]'"),
+        ("CC(C)(C)(C)C", "C has 5 bonds, more than its valence allows: 'C' at position 2"),
+        ("c1cccc1", "no alternation of single and double bonds"),
+        ("cC", "in no ring"),
+        ("C=", "'=' at position 2"),
+        ("C11", "a ring closes onto the atom it starts from"),
+        ("[" * 500, "never closed"),
+        ("C" * 20_000, "20,000 characters of SMILES are more than 10,000"),
+    ],
+)
+def test_what_is_no_molecule_says_why(smiles: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    facts = measure(smiles, Question(target="CC"), EVERYTHING)
+    assert not facts.valid and said in facts.error and "\n" not in facts.error
+    assert (facts.smiles, facts.canonical, facts.scaffold, dict(facts.values)) == (smiles, "", "", {})
+
+
+def test_a_mixture_is_measured_as_a_whole() -> None:
+    facts = measure("O.CCO.[Na+].[Cl-]", Question(), frozenset({"heavy_atoms", "molecular_weight"}))
+    assert facts.values["heavy_atoms"] == 6
+    assert facts.values["molecular_weight"] == pytest.approx(18.015 + 46.069 + 22.990 + 35.453, abs=0.01)
+
+
+def test_five_hundred_atoms() -> None:
+    units = measure("C" + "c1ccccc1" * 83 + "C", Question(target="CC"), EVERYTHING)
+    assert units.values["heavy_atoms"] == 500 and set(units.values) == set(PROPERTIES)
+
+
+def test_the_score_that_ships_with_rdkit_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    properties._sa_scorer.cache_clear()
+    monkeypatch.setattr(properties.RDConfig, "RDContribDir", "nowhere")
+    with pytest.raises(MissingPartError, match=r"missing in nowhere.SA_Score; reinstall rdkit"):
+        value("CC", "sa_score")
+    monkeypatch.undo()
+    assert value(ASPIRIN, "sa_score") == pytest.approx(1.58, abs=0.001)
+
+
+smiles_like = st.lists(st.sampled_from([*SEEN, "[", "]", "%", "[O-]", ".", "/", "*", "9", " ", "é"])).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=40), smiles_like))
+def test_any_text_gets_facts(text: str) -> None:
+    facts = measure(text, Question(target="CCO"), EVERYTHING - {"alerts"})
+    assert facts.smiles == text and facts.valid == bool(facts.canonical) and facts.valid != bool(facts.error)
+    assert facts.valid == (set(facts.values) == set(PROPERTIES) - {"alerts"})
