@@ -66,7 +66,9 @@ class RecurrentNetwork(nn.Module):
     """An LSTM over one-hot inputs with a policy head (V outputs) and a value head (1 output, zero at first)."""
 
     offsets: Tensor  # (n,), where each one-hot input begins among the F
-    stems: Tensor  # (number of stems,)
+    deeper: Tensor  # (V,), 1 for the token that opens a branch, -1 for the one that closes it
+    stem: Tensor  # (V,), whether branches grow from it
+    pairs: Tensor  # (number of pairs,)
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -83,7 +85,7 @@ class RecurrentNetwork(nn.Module):
         sizes += [2] * len(settings.pairs)
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets, persistent=False)
-        self.register_buffer("stems", torch.tensor(settings.stems, dtype=torch.long), persistent=False)
+        self._register_grammar()
         self.embedding = nn.EmbeddingBag(sum(sizes), settings.embedding, mode="sum")  # (F, E)
         self.lstm = nn.LSTM(settings.embedding, settings.hidden, settings.layers, batch_first=True)
         self.dropout = nn.Dropout(settings.dropout)
@@ -91,6 +93,17 @@ class RecurrentNetwork(nn.Module):
         self.value = nn.Linear(settings.hidden, 1)
         nn.init.zeros_(self.value.weight)
         nn.init.zeros_(self.value.bias)
+
+    def _register_grammar(self) -> None:
+        """Tables of what the settings say about each token."""
+        s = self.settings
+        deeper, stem = torch.zeros(s.vocabulary, dtype=torch.long), torch.zeros(s.vocabulary, dtype=torch.bool)
+        if s.branches:
+            deeper[s.branches[0]], deeper[s.branches[1]] = 1, -1
+        stem[list(s.stems)] = True
+        pairs = torch.tensor(s.pairs, dtype=torch.long)
+        for name, table in (("deeper", deeper), ("stem", stem), ("pairs", pairs)):
+            self.register_buffer(name, table, persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -120,8 +133,11 @@ class RecurrentNetwork(nn.Module):
             columns += [inside.expand(len(tokens), -1), torch.full_like(columns[0], period if known else 0)]
         if self.settings.branches:
             columns += self._branch(tokens, first, last)
-        columns += [self._before(((tokens == pair).cumsum(1) % 2), first, last) for pair in self.settings.pairs]
-        return torch.stack(columns, 2) + self.offsets
+        inputs = torch.stack(columns, 2)
+        if self.settings.pairs:
+            times = (tokens[:, : max(last - 1, 0)].unsqueeze(2) == self.pairs).cumsum(1)  # (B, S, pairs)
+            inputs = torch.cat([inputs, self._before(times % 2, first, last)], 2)
+        return inputs + self.offsets
 
     def _sounding(self, tokens: Tensor, first: int, last: int) -> Tensor:
         """The last token before each step that is not a hold, (B, last - first)."""
@@ -134,27 +150,30 @@ class RecurrentNetwork(nn.Module):
 
     @staticmethod
     def _before(values: Tensor, first: int, last: int) -> Tensor:
-        """What values (B, T) were one step before each step, 0 before the start: (B, last - first)."""
-        return nn.functional.pad(values, (1, 0))[:, first:last]
+        """What values (B, T, ...) were one step before each step, 0 before the start: (B, last - first, ...)."""
+        if first > 0:
+            return values[:, first - 1 : last - 1]
+        start = values.new_zeros(len(values), 1, *values.shape[2:])
+        return torch.cat([start, values], 1)[:, :last]
 
     def _branch(self, tokens: Tensor, first: int, last: int) -> list[Tensor]:
         """The stem that each step's token attaches to and the depth of branches, (B, last - first) each.
 
         A stem is in reach while no step after it was less deep; the latest in reach is the one.
         """
-        opening, closing = self.settings.branches
         seen = tokens[:, : max(last - 1, 0)]  # (B, S)
-        depth = ((seen == opening).int() - (seen == closing).int()).cumsum(1)
+        if not seen.shape[1]:
+            start = torch.full_like(tokens[:, :1], self.start_token)
+            return [start, torch.zeros_like(start)]
+        depth = self.deeper[seen].cumsum(1)
         now = torch.arange(first, last, device=tokens.device).unsqueeze(1)  # (last - first, 1)
-        past = torch.arange(seen.shape[1], device=tokens.device) < now  # (last - first, S)
-        later = torch.where(past, depth.unsqueeze(1), DEEP)  # (B, last - first, S)
-        shallowest = later.flip(2).cummin(2).values.flip(2) if seen.shape[1] else later
-        stem = torch.isin(seen, self.stems).unsqueeze(1)
         steps = torch.arange(1, seen.shape[1] + 1, device=tokens.device)
-        reach = steps * (stem & past & (shallowest >= depth.unsqueeze(1)))
-        latest = nn.functional.pad(reach, (1, 0)).amax(2)  # 0: none yet
-        padded = torch.cat([tokens.new_full((len(tokens), 1), self.start_token), seen], 1)
-        return [padded.gather(1, latest), self._before(depth, first, last).clamp(0, DEEPEST)]
+        later = depth.unsqueeze(1).masked_fill(steps > now, DEEP)  # (B, last - first, S)
+        shallowest = later.flip(2).cummin(2).values.flip(2)
+        in_reach = self.stem[seen].unsqueeze(1) & (steps <= now) & (shallowest >= depth.unsqueeze(1))
+        latest = (in_reach * steps).amax(2)  # 0: none yet
+        stems = seen.gather(1, (latest - 1).clamp(min=0)).masked_fill(latest == 0, self.start_token)
+        return [stems, self._before(depth, first, last).clamp(0, DEEPEST)]
 
     # ------------------------------------------------------------ whole sequences
 

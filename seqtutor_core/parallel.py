@@ -8,7 +8,7 @@ Threads that each take their share of the batch through the whole computation me
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -23,7 +23,12 @@ class Crew:
 
     def __init__(self, device: torch.device) -> None:
         self.size = min(os.cpu_count() or 1, MOST_SHARDS) if device.type == "cpu" else 1
+        self.aside = ThreadPoolExecutor(1)
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
+
+    def later(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Run a function beside everything else, for work that is done by other processes."""
+        return self.aside.submit(function, item)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Results in order; the first error is raised once all have ended."""

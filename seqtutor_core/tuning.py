@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import distinct, divergence
 from seqtutor_core.learners import LEARNERS, loss
 from seqtutor_core.network import RecurrentNetwork
@@ -18,7 +19,7 @@ from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
 
-PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds")  # of a tuner, in its checkpoints
+PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds", "level", "level_holds")  # of a tuner, in its checkpoints
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Tuner:
         self.batch = self.rule.batch
         self.update = self.environment_steps = 0
         self.seconds = 0.0
+        self.level, self.level_holds = 0.0, False
         self.recent: Tensor | None = None
         self.message = ""
 
@@ -91,7 +93,6 @@ class Tuner:
     def iterate(self) -> Progress:
         """One rollout and its updates. Out of memory halves the batch and says so."""
         began = time.perf_counter()
-        self.message = ""
         while True:
             try:
                 rollout, terms, error = self._iterate()
@@ -107,21 +108,32 @@ class Tuner:
         self.environment_steps += int(rollout.lengths.sum())
         took = time.perf_counter() - began
         self.seconds += took
-        return self._progress(rollout, terms, error, took)
+        progress = self._progress(rollout, terms, error, took)
+        self.message = ""
+        return progress
 
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
         parts = self.crew.map(self._sample, enumerate(cut(self.batch, self.crew.size)))
-        rollout = Rollout.together([part for part, _ in parts])
-        terms = torch.cat([part for _, part in parts])
-        self.replay.add(rollout, terms)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
-        error = 0.0
-        for _ in range(self.rule.updates):
+        rollout = Rollout.together(parts)
+        if self.domain.pays_at_end:  # other processes score this rollout while the network learns from those before
+            scoring = self.crew.later(self._score, rollout)
+            error = self._learn() if len(self.replay) else 0.0
+            terms = scoring.result()
+            self._set_level(terms)
+            self.replay.add(rollout, terms)
+        else:
+            terms = torch.cat(self.crew.map(self._score, parts))
+            self.replay.add(rollout, terms)
             error = self._learn()
         return rollout, terms, error
 
     def _learn(self) -> float:
+        """The updates after a rollout; the last one's loss per token."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
+        return [self._update() for _ in range(self.rule.updates)][-1]
+
+    def _update(self) -> float:
         size = min(self.rule.minibatch, 2 * self.batch)
         newest = min(size // 2, self.batch)
         batch = self.replay.sample(size, newest, self.weights, self.c, self.generators[0])
@@ -137,8 +149,26 @@ class Tuner:
                     mine.lerp_(theirs, self.rule.target_rate)
         return float(sum(error for error, _ in shards) / steps)
 
-    def _sample(self, shard: tuple[int, int]) -> tuple[Rollout, Tensor]:
-        """The rollout of a shard, given by number and size, and its terms (B, T, K)."""
+    def _score(self, rollout: Rollout) -> Tensor:
+        """Unweighted terms (B, T, K)."""
+        return self.domain.score(rollout.tokens, rollout.lengths).float()
+
+    def _set_level(self, terms: Tensor) -> None:
+        """After a change of rewards move the value head to their mean, where V lies when all is paid at the end.
+
+        Left to itself it would take a hundred updates to learn a number that is known.
+        """
+        if self.level_holds:
+            return
+        level = (terms.sum(1) @ self.weights).mean().item() / self.c
+        with torch.no_grad():
+            for network in (self.policy, self.target):
+                if network is not None:
+                    network.value.bias += level - self.level
+        self.level, self.level_holds = level, True
+
+    def _sample(self, shard: tuple[int, int]) -> Rollout:
+        """The rollout of a shard, given by number and size."""
         number, size = shard
         generator, primer = self.generators[number], None
         if self.config.primer:
@@ -146,8 +176,7 @@ class Tuner:
         elif self.rule.random_primer:
             primer = self.domain.random_primer(size, generator)
         log_policy = self.learner.log_policy
-        rollout = sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
-        return rollout, self.domain.score(rollout.tokens, rollout.lengths).float()
+        return sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
 
     def _gradient(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A shard's summed loss and its gradient."""
@@ -208,11 +237,15 @@ class Tuner:
     def apply(self, change: Change) -> None:
         """Steer: new weights, c or learning rate hold from the next rollout on, for all of the replay as well."""
         if change.weights is not None:
-            if self.domain.attend(change.weights):
-                self.replay.rescore(lambda tokens, lengths: self.domain.score(tokens, lengths).float())
+            try:
+                if self.domain.attend(change.weights):
+                    self.replay.rescore(self.domain.score)
+            except SettingError as problem:  # the term stays 0, the run goes on
+                self.message = str(problem)
             self.weights = torch.tensor(weight_vector(self.domain.terms, change.weights), device=self.device)
         if change.kl_coefficient is not None:
             self.c = change.kl_coefficient
+        self.level_holds &= change.weights is None and change.kl_coefficient is None
         if change.learning_rate is not None:
             self.learning_rate = change.learning_rate
 
@@ -250,7 +283,7 @@ class Tuner:
         self.weights = tensors["weights"].to(self.device)
         self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
         for name in PLAIN:
-            setattr(self, name, plain[name])
+            setattr(self, name, plain.get(name, getattr(self, name)))  # older checkpoints know fewer
         self.domain.recall(plain.get("memory", {}))
         self.domain.attend(dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True)))
 

@@ -66,6 +66,8 @@ class Domain(Protocol):
     """The weights of the paper by term."""
     figures: tuple[Figure, ...]
     """What `observe` gives."""
+    pays_at_end: bool
+    """Whether all reward comes with the last token, found out by other processes."""
 
     def score(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Unweighted reward terms (B, T, K) of tokens (B, T); causal; on the tokens' device."""
@@ -103,6 +105,7 @@ class Simple:
 
     primer: tuple[int, ...] = ()
     figures: tuple[Figure, ...] = ()
+    pays_at_end = False
 
     def written(self, tokens: Sequence[int]) -> dict[str, Any]:
         return {"tokens": list(tokens)}

@@ -22,6 +22,13 @@ from seqtutor_core.errors import SettingError
 
 WINDOW = 1024  # latest molecules that the live figures are over
 
+NEEDS = {
+    "similarity": "give a target molecule, or set its weight to 0",
+    "required": "give SMARTS that the molecules should have, or set its weight to 0",
+    "forbidden": "give SMARTS that the molecules should not have, or set its weight to 0",
+    "alerts": "choose a catalogue of alerts, or set its weight to 0",
+}
+
 FIGURES = (
     Figure("valid", "Valid", "Share of the last 1,024 sequences that are molecules", percent=True),
     Figure("unique", "Unique", "Share of the valid ones that differ from those before", percent=True),
@@ -92,15 +99,23 @@ class Molecule:
     figures: tuple[Figure, ...] = FIGURES
     end: int | None = END_ID
     period = 0
+    pays_at_end = True
 
     def __init__(self, settings: MoleculeSettings | None = None) -> None:
         self.settings = s = settings or MoleculeSettings()
         self.length = s.length
         self.primer = tuple(encode(s.prefix))
         self.question = Question(s.target, s.required, s.forbidden, s.catalogues)
-        self.measured = frozenset(PROPERTIES) - DEAR | {SCAFFOLD}
+        self.measured = self.answerable - DEAR | {SCAFFOLD}
         self.scaffolds: Counter[str] = Counter()
         self.recent: deque[tuple[str, str, dict[str, float]]] = deque(maxlen=WINDOW)  # SMILES, scaffold, properties
+
+    @property
+    def answerable(self) -> frozenset[str]:
+        """Properties that can be measured under these settings: similarity needs a target, and so on."""
+        asked = {"similarity": self.settings.target, "required": self.settings.required}
+        asked |= {"forbidden": self.settings.forbidden, "alerts": self.settings.catalogues}
+        return frozenset(name for name in PROPERTIES if asked.get(name, True))
 
     # ------------------------------------------------------------ rewards
 
@@ -147,7 +162,13 @@ class Molecule:
     # ------------------------------------------------------------ a run and its memory
 
     def attend(self, weights: Mapping[str, float]) -> bool:
-        """Measure what these weights need from now on; whether earlier scores lack something of it."""
+        """Measure what these weights need from now on; whether earlier scores lack something of it.
+
+        SettingError for a weight on a term that needs a setting which is not there.
+        """
+        for term in self.terms:
+            if weights.get(term.name) and term.name in MEASURED and MEASURED[term.name] not in self.answerable:
+                raise SettingError(f"{term.label} has a weight but nothing to go by; {NEEDS[term.name]}")
         needed = {MEASURED[name] for name, weight in weights.items() if weight and name in MEASURED} - self.measured
         self.measured |= needed
         return bool(needed)

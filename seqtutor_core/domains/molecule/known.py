@@ -20,7 +20,7 @@ def known(canonical: str) -> bool:
     return place < len(table) and bool(table[place] == number)
 
 
-def write(molecules: Iterable[str], file: Path = FILE) -> None:
+def write_known(molecules: Iterable[str], file: Path = FILE) -> None:
     """Write the table of canonical SMILES: differences of sorted hashes, which compress to 2 bytes a molecule."""
     hashes = np.unique(np.fromiter((_hash(m) for m in molecules), np.uint32))
     steps = np.diff(hashes, prepend=np.uint32(0))

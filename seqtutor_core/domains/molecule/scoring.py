@@ -5,7 +5,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from seqtutor_core.domains.molecule.pool import shared
-from seqtutor_core.domains.molecule.questions import PROPERTIES
 from seqtutor_core.domains.molecule.tokens import PATTERN
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str
     """
     numbered = ((number, line.split()[0]) for number, line in enumerate(lines, start=1) if line.strip())
     while chunk := list(islice(numbered, CHUNK)):
-        found = shared().measure([smiles for _, smiles in chunk], molecule.question, frozenset(PROPERTIES))
+        found = shared().measure([smiles for _, smiles in chunk], molecule.question, molecule.answerable)
         for (number, smiles), facts in zip(chunk, found, strict=True):
             if facts.error:
                 yield {"line": number, "smiles": smiles, "canonical": None, "valid": False, "terms": {}} | {

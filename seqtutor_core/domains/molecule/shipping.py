@@ -4,9 +4,11 @@ import os
 from collections.abc import Sequence
 from itertools import islice
 
-from seqtutor_core.domains.molecule import corpus, known, statistics
+from seqtutor_core.domains.molecule import corpus
+from seqtutor_core.domains.molecule.known import write_known
 from seqtutor_core.domains.molecule.pool import Pool
 from seqtutor_core.domains.molecule.questions import Facts, Question
+from seqtutor_core.domains.molecule.statistics import LABELS, write_statistics
 
 CHUNK = 5_000
 MEASURED = 40_000  # molecules of each side that the statistics are over
@@ -14,7 +16,7 @@ MEASURED = 40_000  # molecules of each side that the statistics are over
 
 def ship_known() -> None:
     """Write the hashes of the training molecules, in today's canonical SMILES."""
-    known.write(facts.canonical for facts in _measured(list(corpus.smiles("training")), frozenset()))
+    write_known(facts.canonical for facts in _measured(list(corpus.smiles("training")), frozenset()))
 
 
 def ship_statistics() -> None:
@@ -22,9 +24,9 @@ def ship_statistics() -> None:
     sides = {}
     for side, size in corpus.SIZES.items():
         step = max(1, size // MEASURED)
-        facts = _measured(list(islice(corpus.smiles(side), 0, None, step)), frozenset(statistics.LABELS))
-        sides[side] = {name: [f.values[name] for f in facts] for name in statistics.LABELS}
-    statistics.summarise(sides)
+        facts = _measured(list(islice(corpus.smiles(side), 0, None, step)), frozenset(LABELS))
+        sides[side] = {name: [f.values[name] for f in facts] for name in LABELS}
+    write_statistics(sides)
 
 
 def _measured(molecules: Sequence[str], wanted: frozenset[str]) -> list[Facts]:

@@ -58,7 +58,7 @@ def distance(name: str, values: Sequence[float]) -> float:
     return float(np.abs(np.sort(values) - reference).mean())
 
 
-def summarise(sides: dict[str, dict[str, list[float]]], file: Path = FILE) -> None:
+def write_statistics(sides: dict[str, dict[str, list[float]]], file: Path = FILE) -> None:
     """Write the quantiles of measured values by side and property."""
     spread = {
         side: {

@@ -1,0 +1,264 @@
+"""The molecule domain: what each term pays by hand, shapes, memory, live figures, alarms."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+from rdkit.Chem import QED, Crippen
+
+from seqtutor_core.domains import domain
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.alarms import alarms
+from seqtutor_core.domains.molecule.known import known
+from seqtutor_core.domains.molecule.metrics import diversity, metrics
+from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.domains.molecule.shapes import Shape
+from seqtutor_core.domains.molecule.statistics import LABELS, central_range, distance, histogram, quantiles
+from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, encode
+from seqtutor_core.errors import SettingError, TokenError
+
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
+BROKEN = "c1ccccc"
+
+
+def batch(*molecules: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens (B, LONGEST), ended and padded with the end, and lengths (B,)."""
+    ids = [[*encode(m), END_ID] for m in molecules]
+    tokens = torch.tensor([row + [END_ID] * (LONGEST - len(row)) for row in ids])
+    return tokens, torch.tensor([len(row) for row in ids])
+
+
+def paid(molecule: Molecule, *molecules: str) -> list[dict[str, float]]:
+    """What each molecule is paid by term, summed over steps."""
+    sums = molecule.score(*batch(*molecules)).sum(1).tolist()
+    return [dict(zip([t.name for t in molecule.terms], row, strict=True)) for row in sums]
+
+
+# ---------------------------------------------------------------- rewards
+
+
+def test_everything_is_paid_at_the_last_step() -> None:
+    molecule = Molecule()
+    molecule.attend({"qed": 1.0})
+    tokens, lengths = batch(ASPIRIN, BROKEN)
+    terms = molecule.score(tokens, lengths)
+    assert terms.shape == (2, LONGEST, len(molecule.terms))
+    last = terms[torch.arange(2), lengths - 1]
+    assert torch.equal(terms.sum(1), last)
+    assert last[0].abs().sum() > 0
+
+
+def test_the_papers_terms_by_hand() -> None:
+    molecule = Molecule()
+    molecule.attend(molecule.paper_weights)
+    aspirin, broken, big, chain, short = paid(
+        molecule, ASPIRIN, BROKEN, "C1CCCCCCCCC1C(=O)NCc1ccccc1", "CCCCCCCCCCc1ccccc1NC(=O)CC", "CCO"
+    )
+    mol = Chem.MolFromSmiles(ASPIRIN)
+    assert aspirin["validity"] == 1
+    assert aspirin["log_p"] == pytest.approx(Crippen.MolLogP(mol), abs=1e-5) == pytest.approx(1.3101, abs=1e-3)
+    assert aspirin["qed"] == pytest.approx(QED.qed(mol), abs=1e-5) == pytest.approx(0.5501, abs=1e-3)
+    assert -2 < aspirin["synthetic_accessibility"] < -1  # the published score of aspirin is 1.58
+    assert (aspirin["ring_penalty"], aspirin["carbon_chain"]) == (0, 0)
+    assert big["ring_penalty"] == -4  # a ring of ten
+    assert chain["carbon_chain"] == -1
+    assert short["too_short"] == -1  # four tokens with the end
+    assert aspirin["too_short"] == -0.125  # 22 tokens
+    assert set(broken.values()) == {0.0, -1.0}
+    assert broken["too_short"] == -1
+
+
+def test_a_sequence_that_never_ends_is_no_molecule() -> None:
+    molecule = Molecule()
+    tokens = torch.zeros(1, LONGEST, dtype=torch.long)
+    assert molecule.score(tokens, torch.tensor([LONGEST]))[0, -1].tolist()[:1] == [0.0]
+    assert molecule.facts(tokens, torch.tensor([LONGEST]))[0].error
+
+
+def test_what_nobody_weights_is_not_measured_until_somebody_does() -> None:
+    molecule = Molecule()
+    assert paid(molecule, CELECOXIB)[0]["alerts"] == 0
+    assert not molecule.attend({"log_p": 1.0})
+    assert molecule.attend({"qed": 2.0})
+    assert paid(molecule, CELECOXIB)[0]["qed"] == pytest.approx(QED.qed(Chem.MolFromSmiles(CELECOXIB)), abs=1e-5)
+
+
+def test_target_and_substructures() -> None:
+    molecule = Molecule(
+        MoleculeSettings(target=CELECOXIB, required=("S(=O)(=O)N", "[Br]"), forbidden=("C(F)(F)F", "c1ccccc1"))
+    )
+    celecoxib, aspirin = paid(molecule, CELECOXIB, ASPIRIN)
+    assert celecoxib["similarity"] == 1
+    assert aspirin["similarity"] < 0.3
+    assert (celecoxib["required"], celecoxib["forbidden"]) == (0.5, -2)
+    assert (aspirin["required"], aspirin["forbidden"]) == (0, -1)
+
+
+@pytest.mark.parametrize("term", ["similarity", "required", "forbidden"])
+def test_a_weight_on_a_question_nobody_asked_says_so(term: str) -> None:
+    with pytest.raises(SettingError, match="nothing to go by"):
+        Molecule().attend({term: 1.0})
+
+
+def test_novelty_is_against_the_training_set() -> None:
+    trained = Chem.MolToSmiles(Chem.MolFromSmiles("CC(C)(C)C(=O)C(Oc1ccc(Cl)cc1)n1ccnc1"))  # its second molecule
+    assert known(trained)
+    assert not known(CELECOXIB)
+    assert paid(Molecule(), CELECOXIB)[0]["novelty"] == 1
+
+
+def test_scaffolds_seen_often_pay_less_and_a_checkpoint_remembers_them() -> None:
+    molecule = Molecule(MoleculeSettings(bucket=4))
+    other, third = "c1ccccc1CCOCC", "C1CCNCC1CCO"
+    assert paid(molecule, ASPIRIN)[0]["scaffold_diversity"] == 0
+    for _ in range(3):
+        molecule.observe(*batch(ASPIRIN, BROKEN))
+    again = Molecule(MoleculeSettings(bucket=4))
+    again.recall(json.loads(json.dumps(molecule.memory())))
+    for each in (molecule, again):
+        values = [row["scaffold_diversity"] for row in paid(each, ASPIRIN, other, third)]
+        assert values == [-0.75, -0.75, 0]  # benzene was seen three times, piperidine never
+
+
+def test_a_prefix_belongs_to_the_molecule() -> None:
+    molecule = Molecule(MoleculeSettings(prefix="CC(=O)Oc1ccccc1"))
+    assert molecule.primer == tuple(encode("CC(=O)Oc1ccccc1"))
+    tokens, lengths = batch("C(=O)O")
+    assert molecule.facts(tokens, lengths)[0].canonical == ASPIRIN
+    assert molecule.written(encode("C(=O)O")) == {"smiles": ASPIRIN}
+
+
+# ---------------------------------------------------------------- settings and shapes
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"shapes": {"log_p": {"kind": "range", "low": 4, "high": 1}}}, "upside down"),
+        ({"shapes": {"log_p": {"kind": "bell"}}}, "no shape named 'bell'"),
+        ({"shapes": {"log_p": {"kind": "range", "soft": -1}}}, "soft edge of -1"),
+        ({"shapes": {"log_p": {"kind": "higher", "low": float("nan")}}}, "finite"),
+        ({"shapes": {"log_p": {"colour": 1}}}, "kind, low, high and soft"),
+        ({"shapes": {"novelty": {"kind": "raw"}}}, "no shape for novelty"),
+        ({"bucket": 0}, "bucket"),
+        ({"length": 4}, "length"),
+        ({"catalogues": ["NOPE"]}, "NOPE"),
+        ({"required": ["C"] * 21}, "at most 20"),
+        ({"taste": 1}, "no molecule setting named taste"),
+    ],
+)
+def test_settings_that_break_a_rule_say_so(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        domain("molecule", values)
+
+
+def test_a_prefix_of_other_tokens_is_refused() -> None:
+    with pytest.raises(TokenError, match="Si"):
+        MoleculeSettings(prefix="C[Si]")
+
+
+@pytest.mark.parametrize(
+    ("shape", "points"),
+    [
+        (Shape("raw"), {-3.5: -3.5, 7: 7}),
+        (Shape("higher", 1, 3), {0: 0, 1: 0, 2: 0.5, 3: 1, 9: 1}),
+        (Shape("lower", 1, 3), {0: 1, 1: 1, 2: 0.5, 3: 0, 9: 0}),
+        (Shape("range", 1, 3, 2), {-1: 0, 0: 0.5, 1: 1, 2: 1, 3: 1, 4: 0.5, 5: 0, 6: 0}),
+        (Shape("range", 2, 2, 0), {1.9: 0, 2: 1, 2.1: 0}),
+    ],
+)
+def test_shapes(shape: Shape, points: dict[float, float]) -> None:
+    assert {x: shape(x) for x in points} == pytest.approx(points)
+
+
+def test_a_shape_turns_the_property_into_a_wish() -> None:
+    raw, ranged = (
+        Molecule(),
+        Molecule(MoleculeSettings.of({"shapes": {"log_p": {"kind": "range", "low": 2, "high": 3, "soft": 1.0}}})),
+    )
+    value = paid(raw, ASPIRIN)[0]["log_p"]
+    assert paid(ranged, ASPIRIN)[0]["log_p"] == pytest.approx(1 - (2 - value), abs=1e-5)
+    assert paid(ranged, BROKEN)[0]["log_p"] == 0
+
+
+# ---------------------------------------------------------------- figures
+
+
+def facts(canonical: str, scaffold: str = "", **values: float) -> Facts:
+    return Facts(canonical, canonical, "" if canonical else "broken", scaffold, values)
+
+
+def test_metrics_by_hand() -> None:
+    of = {"log_p": 1.0, "qed": 0.5, "sa_score": 2.0, "largest_ring": 8.0, "molecular_weight": 300.0}
+    found = metrics(
+        [
+            facts("CCO", "", **of),
+            facts("CCO", "", **of),
+            facts("c1ccccc1", "c1ccccc1", **{**of, "log_p": 4.0}),
+            facts(""),
+        ]
+    )
+    assert (found["valid"], found["unique"]) == (0.75, pytest.approx(2 / 3))
+    assert found["scaffolds"] == pytest.approx(2 / 3)
+    assert (found["log_p"], found["log_p_all"]) == (2.0, 1.5)
+    assert (found["synthetic_accessibility"], found["ring_penalty"]) == (-2, -2)
+    assert (found["synthetic_accessibility_all"], found["ring_penalty_all"]) == (-1.5, -1.5)
+    nothing = metrics([facts("")])
+    assert nothing["valid"] == 0
+    assert {v for k, v in nothing.items() if k != "valid"} == {None}
+
+
+def test_diversity_by_hand() -> None:
+    assert diversity(["CCO", "CCO"]) == 0
+    assert diversity(["CCO"]) is None
+    assert diversity(["CCO", "c1ccccc1"]) == 1  # no common environment
+
+
+def test_statistics_are_a_distribution() -> None:
+    for name in LABELS:
+        spread = quantiles(name)
+        assert (np.diff(spread) >= 0).all()
+        low, high = central_range(name)
+        assert spread[0] <= low <= high <= spread[-1]
+        assert sum(histogram(name, np.linspace(spread[0], spread[-1], 30).tolist())) == pytest.approx(1, abs=0.02)
+    held_out = quantiles("log_p", "held_out").tolist()
+    assert distance("log_p", held_out) < 0.02
+    assert distance("log_p", [x + 0.5 for x in held_out]) == pytest.approx(0.5, abs=0.02)
+
+
+def line(distinct: float = 1.0, **figures: float) -> dict[str, Any]:
+    usual = {
+        "recent": 1024.0,
+        "valid": 0.97,
+        "unique": 1.0,
+        "novel": 0.9,
+        "scaffolds": 600.0,
+        "chains": 0.0,
+        "log_p": 2.4,
+    }
+    return {"distinct": distinct, "figures": {**usual, **figures}}
+
+
+@pytest.mark.parametrize(
+    ("now", "title"),
+    [
+        (line(valid=0.8), "Validity fell from 97% to 80%"),
+        (line(distinct=0.3), "Only 30%"),
+        (line(scaffolds=40.0), "40 scaffolds"),
+        (line(chains=0.3), "30% of the molecules carry a long carbon chain"),
+        (line(log_p=9.0), "The mean log P is 9"),
+    ],
+)
+def test_alarms(now: dict[str, Any], title: str) -> None:
+    found = alarms([line(), now])
+    assert [a.title[: len(title)] for a in found] == [title]
+    assert found[0].advice.endswith(".")
+
+
+def test_no_alarm_without_cause_or_before_there_is_much_to_see() -> None:
+    assert alarms([]) == alarms([line()]) == alarms([line(), line()]) == []
+    assert alarms([line(), line(recent=10.0, valid=0.1)]) == []
