@@ -38,7 +38,7 @@ def _draw(
     """The draw, kept for when only a slider has moved. `tuned` is a run and when its policy was written."""
     policy = _policy(*tuned) if tuned else None
     learner = store.open_run(tuned[0]).config.learner if tuned else None
-    network = state.prior(prior).network
+    network = state.prior(name, prior).network
     found = rollouts(domain(name, json.loads(settings)), network, policy, learner, *many_and_seed, primer)
     return [tokens for rollout in found for tokens in rollout.tokens.tolist()]
 

@@ -12,9 +12,10 @@ from seqtutor_core.runs.store import Run
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/melody.py", "Melody", ":material/music_note:"),
+    ("pages/molecule.py", "Molecule", ":material/science:"),
     ("pages/method.py", "Method", ":material/menu_book:"),
 )
-PAGE_OF = {"melody": "pages/melody.py"}
+PAGE_OF = {"melody": "pages/melody.py", "molecule": "pages/molecule.py"}
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
 

@@ -1,6 +1,6 @@
 """A run: start, watch at 1 Hz, pause, stop, resume. The worker does the work; this only asks and reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -132,10 +132,10 @@ def _report(studio: Studio, run: store.Run) -> None:
     st.progress(min(1.0, status.seconds / config.seconds), _time_left(status.seconds, config.seconds, now))
     if not lines:
         return
+    _alarms(lines[-1])
     _figures(studio, lines)
-    st.plotly_chart(curves(lines, studio.terms), key="curves", config={"displayModeBar": False})
-    if moments := run.samples():
-        studio.arrivals(studio, moments)
+    st.plotly_chart(curves(lines, studio.terms, studio.figures), key="curves", config={"displayModeBar": False})
+    studio.arrivals(studio, run)
 
 
 def _time_left(seconds: float, budget: float, now: str) -> str:
@@ -154,10 +154,16 @@ def _lines(run: store.Run) -> list[dict[str, Any]]:
     return kept["lines"]
 
 
+def _alarms(line: Mapping[str, Any]) -> None:
+    """Signs that the policy cheats or collapses, with what to change."""
+    for alarm in line.get("alarms", ()):
+        st.warning(f"**{alarm['title']}.** {alarm['advice']}", icon=":material/warning:")
+
+
 def _figures(studio: Studio, lines: list[dict[str, Any]]) -> None:
-    """The last values, with their change since the first."""
+    """The last values, with their change since the first; the domain's own in a second row."""
     first, last = lines[0], lines[-1]
-    figures = (
+    shown = (
         ("Reward", f"{last['reward']:.1f}", last["reward"] - first["reward"], f"Weighted sum per {studio.one}"),
         ("KL", f"{last['kl']:.2f}", None, f"Nats per {studio.one} away from the prior, exact"),
         ("J", f"{last['j']:.2f}", last["j"] - first["j"], "The objective: reward / c - KL, in nats"),
@@ -165,5 +171,9 @@ def _figures(studio: Studio, lines: list[dict[str, Any]]) -> None:
         ("Distinct", f"{last['distinct']:.0%}", None, f"Share of different {studio.many} among the last 1,024"),
         ("Steps/s", f"{last['steps_per_second']:,.0f}", None, "Tokens sampled a second, learning included"),
     )
-    for column, (label, shown, change, text) in zip(st.columns(len(figures)), figures, strict=True):
-        column.metric(label, shown, None if change is None else f"{change:+.1f}", help=text)
+    columns = st.columns(len(shown))
+    for column, (label, value, change, text) in zip(columns, shown, strict=True):
+        column.metric(label, value, None if change is None else f"{change:+.1f}", help=text)
+    own = [(f, last["figures"][f.name]) for f in studio.figures if f.name in last.get("figures", {})]
+    for column, (figure, now) in zip(st.columns(len(shown)) if own else (), own, strict=False):
+        column.metric(figure.label, f"{now:.1%}" if figure.percent else f"{now:,.0f}", help=figure.help)

@@ -13,6 +13,7 @@ import streamlit as st
 from pages.shared.studio import Studio
 from seqtutor_core import prior as priors
 from seqtutor_core.config import PRESETS, TuningConfig
+from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
 
@@ -93,9 +94,9 @@ def tuning_config(studio: Studio) -> TuningConfig:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the prior")
-def prior(name: str) -> priors.Prior:
-    """A prior, loaded once for all sessions."""
-    return priors.load(name)
+def prior(domain_name: str, name: str) -> priors.Prior:
+    """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
+    return priors.load(name, vocabulary=domain(domain_name).vocabulary)
 
 
 # ---------------------------------------------------------------- draws

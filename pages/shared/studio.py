@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqtutor_core.domains import RewardTerm, domain
-from seqtutor_core.runs.store import Moment
+from seqtutor_core.domains import Figure, RewardTerm, domain
+from seqtutor_core.runs.store import Run
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Studio:
     """Tokens that every sequence continues."""
     more_controls: Callable[["Studio"], None]
     """Draws the controls that only this domain has."""
-    arrivals: Callable[["Studio", Sequence[Moment]], None]
-    """Draws what a living run has sampled, oldest moment first."""
+    arrivals: Callable[["Studio", Run], None]
+    """Draws what a run has sampled so far; called every second while it lives."""
     beside: Callable[["Studio", RewardTerm], None] = nothing
     """Draws what stands below a term's slider."""
     starting: Callable[[], None] = nothing
@@ -65,3 +65,8 @@ class Studio:
     def terms(self) -> tuple[RewardTerm, ...]:
         """The domain's reward terms, one slider each."""
         return domain(self.domain).terms
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """What the domain says of a run besides reward and KL."""
+        return domain(self.domain).figures

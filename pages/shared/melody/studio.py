@@ -1,7 +1,6 @@
 """What the melody page has of its own, for the parts that know no domain."""
 
 import math
-from collections.abc import Sequence
 
 import streamlit as st
 
@@ -11,7 +10,7 @@ from pages.shared.melody.cards import strip
 from pages.shared.studio import RewardPreset, Studio
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
-from seqtutor_core.runs.store import Moment
+from seqtutor_core.runs.store import Run
 
 ARRIVALS = 4  # melodies shown as they arrive
 
@@ -39,8 +38,11 @@ REWARD_PRESETS = {
 }
 
 
-def arrivals(studio: Studio, moments: Sequence[Moment]) -> None:
+def arrivals(studio: Studio, run: Run) -> None:
     """Melodies as it learns, the newest first."""
+    moments = run.samples()
+    if not moments:
+        return
     newest = [(m, tokens) for m in moments[::-1] for tokens in m.sequences[:2]][:ARRIVALS]
     st.markdown("###### Arriving")
     strip([(f"after {m.seconds:.0f} s", tokens) for m, tokens in newest], key="arrival")

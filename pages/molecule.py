@@ -1,0 +1,29 @@
+"""The molecule page: set what should be better, tune, watch, look closely, take away."""
+
+import streamlit as st
+
+from pages.shared import controls, live, state
+from pages.shared.frame import open_page, told
+from pages.shared.molecule import compare
+from pages.shared.molecule.studio import MOLECULE
+
+open_page(
+    "Molecule",
+    "Say with the sliders what would be better, start, and see how the molecules change. "
+    "Moving a slider while it tunes steers it.",
+)
+
+
+@st.fragment
+def studio() -> None:
+    """Sliders beside what they do: a moved slider redraws this part only."""
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        controls.panel(MOLECULE)
+    with right, told():
+        run = state.run(MOLECULE)
+        compare.panel(run)
+        live.panel(MOLECULE, run)
+
+
+studio()

@@ -1,0 +1,58 @@
+"""Molecules as small cards: a drawing, a figure or two, a button to look closer."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.shared.molecule.found import look_at
+from seqtutor_core.domains.molecule import depict
+from seqtutor_core.domains.molecule.studio import Found
+
+WIDTH, HEIGHT = 150, 112
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def drawing(smiles: str, width: int, height: int, marks: tuple[str, ...] = (), colouring: str = "") -> str:
+    """A molecule as an SVG: substructures marked, or atoms coloured by what they add to a property."""
+    colours = depict.contributions(smiles, colouring) if colouring else None
+    return depict.drawing(smiles, width, height, () if colours else marks, colours)
+
+
+def picture(
+    one: Found, width: int = WIDTH, height: int = HEIGHT, marks: tuple[str, ...] = (), colouring: str = ""
+) -> None:
+    """Its drawing, or a frame where there is no molecule."""
+    if one.facts.valid:
+        st.image(drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
+    else:
+        st.image(_no_molecule(width, height), alt="no molecule")
+
+
+def _no_molecule(width: int, height: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<rect x="8" y="8" width="{width - 16}" height="{height - 16}" rx="8" fill="none" stroke="#7D8590" '
+        'stroke-dasharray="4 4"/><text x="50%" y="54%" text-anchor="middle" font-family="sans-serif" font-size="12" '
+        'fill="#7D8590">no molecule</text></svg>'
+    )
+
+
+def strip(molecules: Sequence[tuple[str, Found]], key: str, columns: int = 6) -> None:
+    """One row of cards: (caption, molecule) each."""
+    for i, (column, (caption, one)) in enumerate(zip(st.columns(columns), molecules, strict=False)):
+        with column, st.container(gap=None):
+            picture(one)
+            st.caption(caption if one.facts.valid else reason(one))
+            look_button(one, f"{key}-{i}")
+
+
+def reason(one: Found) -> str:
+    """Why this is no molecule."""
+    return f"`{one.smiles}`: {one.facts.error}" if one.smiles else "It never came to an end."
+
+
+def look_button(one: Found, key: str) -> None:
+    """Opens the closer look. The whole page is drawn again, for the look stands apart from all of it."""
+    if st.button("Look", key=key, icon=":material/search:", type="tertiary", disabled=not one.facts.valid):
+        look_at(one.smiles)
+        st.rerun()

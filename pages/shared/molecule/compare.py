@@ -1,0 +1,48 @@
+"""Prior against tuned: two rows of drawings from one seed."""
+
+import streamlit as st
+
+from pages.shared import state
+from pages.shared.draws import has_policy
+from pages.shared.frame import told
+from pages.shared.molecule.cards import strip
+from pages.shared.molecule.found import drawn
+from pages.shared.molecule.studio import MOLECULE
+from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.runs import store
+
+ROW = 6
+
+
+def panel(run: store.Run | None) -> None:
+    """A row of the prior, and one of the tuned policy once there is one."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("##### Compare")
+        st.button(
+            "Draw others",
+            key="another",
+            icon=":material/casino:",
+            on_click=state.draw_others,
+            args=(MOLECULE, state.PAIR),
+            help="The prior and the tuned policy draw again, both from one new seed",
+        )
+    with st.container(), told():
+        seed = state.draw_seed(MOLECULE, state.PAIR)
+        _row("Prior", drawn(MOLECULE, None, ROW, seed))
+        if run and has_policy(run):
+            _row("Tuned", drawn(MOLECULE, run, ROW, seed))
+
+
+def _row(title: str, molecules: list[Found]) -> None:
+    mean = sum(one.reward for one in molecules) / len(molecules)
+    st.markdown(f"###### {title}")
+    strip([(caption(one), one) for one in molecules], title.lower())
+    st.caption(f"On average {mean:.1f} points under the sliders as they stand.")
+
+
+def caption(one: Found) -> str:
+    """The figures under a drawing; empty for what is no molecule."""
+    if not one.facts.valid:
+        return ""
+    known = one.facts.values
+    return f"{one.reward:.1f} points  \nQED {known['qed']:.2f} · log P {known['log_p']:.1f}"

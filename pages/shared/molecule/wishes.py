@@ -1,0 +1,155 @@
+"""The fields that sliders cannot be: a molecule to resemble, substructures, alerts, a fragment to grow from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import state
+from pages.shared.controls import widget
+from pages.shared.frame import told
+from pages.shared.molecule.cards import drawing
+from pages.shared.molecule.found import look_at
+from pages.shared.molecule.settings import (
+    BUCKET,
+    CATALOGUES,
+    FORBIDDEN,
+    PREFIX,
+    REQUIRED,
+    TARGET,
+    complaint,
+    given_target,
+)
+from pages.shared.studio import Studio
+from seqtutor_core.domains.molecule import inputs
+from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.runs import store
+
+WIDTH, HEIGHT = 260, 170
+LARGEST_FILE = 20  # MB
+SHOWN = 5  # broken records named
+COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight for those that ask by a button
+
+
+def controls(studio: Studio) -> None:
+    """Everything below the sliders that only molecules have."""
+    st.markdown("##### Which molecules?")
+    with st.expander("Resemble a molecule", expanded=bool(state.value(studio, TARGET))):
+        _target(studio)
+    with st.expander("From a file"):
+        _file(studio)
+    with st.expander("Substructures and alerts"):
+        _substructures(studio)
+    with st.expander("Grow from a fragment", expanded=bool(state.value(studio, PREFIX))):
+        _beginning(studio)
+    _as_begun(studio)
+
+
+def _target(studio: Studio) -> None:
+    widget(studio, st.text_input, "SMILES of the target", TARGET, placeholder="CC(=O)Oc1ccccc1C(=O)O")
+    with told():
+        if given := given_target(studio):
+            st.image(drawing(given.smiles, WIDTH, HEIGHT))
+            for remark in given.remarks:
+                st.info(remark)
+            _weightless(studio, "similarity")
+
+
+def _substructures(studio: Studio) -> None:
+    one_a_line = "SMARTS, one a line; a SMILES will do"
+    for label, name, setting in (
+        ("Substructures to keep", REQUIRED, "required"),
+        ("Substructures to avoid", FORBIDDEN, "forbidden"),
+    ):
+        widget(studio, st.text_area, label, name, height=80, placeholder="c1ccncc1", help=one_a_line)
+        if problem := complaint(studio, setting):
+            st.error(problem)
+        elif state.value(studio, name).strip():
+            _weightless(studio, setting)
+    widget(
+        studio,
+        st.multiselect,
+        "Alerts that count",
+        CATALOGUES,
+        options=ALL_CATALOGUES,
+        help="Collections of groups that react, stain assays or poison: PAINS, BRENK, NIH",
+    )
+    widget(
+        studio,
+        st.number_input,
+        "A scaffold is old after",
+        BUCKET,
+        min_value=1,
+        max_value=100_000,
+        step=5,
+        help="How often it may be seen until New scaffolds costs a full point",
+    )
+
+
+def _beginning(studio: Studio) -> None:
+    widget(studio, st.text_input, "Beginning of a SMILES", PREFIX, placeholder="c1ccc(", help="It may be unfinished")
+    if problem := complaint(studio, "prefix"):
+        st.error(problem)
+    elif text := state.value(studio, PREFIX).strip():
+        st.caption(f"Every molecule begins with `{text}`.")
+
+
+def _weightless(studio: Studio, term: str) -> None:
+    """Say it when a wish does not count yet."""
+    if not state.value(studio, term):
+        label = next(t.label for t in studio.terms if t.name == term)
+        st.caption(f"It counts once **{label}** has a weight.")
+        st.button("Let it count", key=f"count-{term}", on_click=state.choose, args=(studio, {term: COUNTED[term]}))
+
+
+def _as_begun(studio: Studio) -> None:
+    """A run cannot be told new wishes of this kind: they change what is measured."""
+    run = state.run(studio)
+    if run and run.state in store.ACTIVE:
+        st.caption("The living run keeps the molecules, substructures and shapes that it began with.")
+
+
+# ---------------------------------------------------------------- files
+
+
+def _file(studio: Studio) -> None:
+    file = st.file_uploader(
+        "SMILES, CSV, MOL or SDF",
+        type=[extension.lstrip(".") for extension in inputs.EXTENSIONS],
+        max_upload_size=LARGEST_FILE,
+        help="A CSV needs a column named smiles",
+    )
+    if file is None:
+        return
+    with told():
+        found = inputs.upload(file.getvalue(), file.name)
+        if found.problems:
+            more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
+            listed = "".join(f"\n- {problem}" for problem in found.problems[:SHOWN])
+            st.warning(f"{len(found.problems)} records could not be read:{listed}{more}")
+        chosen = found.molecules[0]
+        if len(found.molecules) > 1:
+            names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
+            i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
+            chosen = found.molecules[i]
+        st.image(drawing(chosen.smiles, WIDTH, HEIGHT))
+        for remark in chosen.remarks:
+            st.info(remark)
+        uses(studio, chosen.smiles, "file")
+
+
+def uses(studio: Studio, smiles: str, key: str) -> None:
+    """What a molecule at hand can be used for. The whole page is drawn again: the fields stand elsewhere on it."""
+    with st.container(horizontal=True):
+        for label, values in (
+            ("Resemble it", {TARGET: smiles, "similarity": COUNTED["similarity"]}),
+            ("Keep it as a part", {REQUIRED: smiles, "required": COUNTED["required"]}),
+            ("Grow from it", {PREFIX: smiles}),
+        ):
+            if st.button(label, key=f"{key}-{label}", on_click=_use, args=(studio, values)):
+                st.rerun()
+
+
+def _use(studio: Studio, values: Mapping[str, Any]) -> None:
+    state.choose(studio, values)
+    look_at()
