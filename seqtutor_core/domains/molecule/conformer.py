@@ -4,6 +4,7 @@ ETKDG: Riniker and Landrum 2015, doi:10.1021/acs.jcim.5b00654, with the small-ri
 """
 
 from functools import lru_cache
+from typing import Any
 
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
@@ -45,7 +46,7 @@ def conformer(smiles: str, seed: int = 0) -> str:
 def _embed(molecule: Chem.Mol, seed: int) -> bool:
     """Give the molecule coordinates; large rings and cages may need to start from random ones."""
     for random_start in (False, True):
-        params = rdDistGeom.ETKDGv3()
+        params: Any = rdDistGeom.ETKDGv3()
         params.randomSeed = seed
         params.maxIterations = ATTEMPTS
         params.timeout = SECONDS // 2

@@ -65,7 +65,7 @@ def drawing(
         _check_atoms(molecule, colours)
         atoms.update(_by_contribution(colours))
     canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
-    options = canvas.drawOptions()
+    options: Any = canvas.drawOptions()
     options.clearBackground = False
     options.setAtomPalette({number: _colour(code)[:3] for number, code in ELEMENTS.items()})
     options.standardColoursForHighlightedAtoms = True

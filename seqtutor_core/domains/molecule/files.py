@@ -124,7 +124,8 @@ def _record(row: Row, deadline: float) -> str:
             block, coordinates = conformer(row.smiles), "3D"
     properties = {"SMILES": row.smiles, "coordinates": coordinates, **_values(row)}
     fields = "".join(f">  <{re.sub('[<>]', '', _one_line(key))}>\n{value}\n\n" for key, value in properties.items())
-    return _one_line(row.name) + block[block.index("\n") :] + fields + "$$$$\n"
+    title = _one_line(row.name).replace("$$$$", "$")  # four would end the record
+    return title + block[block.index("\n") :] + fields + "$$$$\n"
 
 
 def _flat(smiles: str) -> str:

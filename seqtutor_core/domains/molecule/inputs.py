@@ -63,7 +63,7 @@ def molecule(text: str) -> Given:
 def smarts(text: str) -> tuple[str, ...]:
     """SMARTS, one a line, at most 20; InputError names the line and the place."""
     lines = [(number, line.strip(AROUND)) for number, line in enumerate(text.splitlines(), start=1)]
-    lines = [(number, line.split()[0]) for number, line in lines if line]
+    lines = [(number, line.split()[0].strip(AROUND)) for number, line in lines if line]
     if len(lines) > MOST_SMARTS:
         raise InputError(
             f"{len(lines)} SMARTS are more than {MOST_SMARTS}; drop some, or join some with a comma inside a bracket"

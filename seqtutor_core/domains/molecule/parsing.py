@@ -3,14 +3,12 @@
 import re
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 from rdkit import Chem, rdBase
 
 from seqtutor_core.domains.molecule.tokens import PATTERN
 from seqtutor_core.errors import InputError
-
-Result = TypeVar("Result")
 
 LONGEST_TEXT = 10_000  # characters; a molecule of 500 atoms needs about 1,500
 WAY_OUT = {
@@ -44,7 +42,7 @@ def parse_smarts(text: str) -> Chem.Mol:
     return query
 
 
-def quietly(function: Callable[[], Result]) -> tuple[Result, str]:
+def quietly(function: Callable[[], Any]) -> tuple[Any, str]:
     """What a function of RDKit returns, and what it wrote to the log meanwhile instead of raising."""
     with _LOG, rdBase.CaptureErrorLog() as captured:
         result = function()
@@ -54,7 +52,7 @@ def quietly(function: Callable[[], Result]) -> tuple[Result, str]:
 
 def only_smiles(sanitize: bool) -> Chem.SmilesParserParams:
     """SMILES and nothing behind it, no name, no extension; unless it is sanitised, every atom stays as written."""
-    params = Chem.SmilesParserParams()
+    params: Any = Chem.SmilesParserParams()
     params.sanitize = params.removeHs = sanitize
     params.allowCXSMILES = params.parseName = False
     return params

@@ -1,0 +1,64 @@
+"""The 3D view in a real browser, on a page that Streamlit serves: it draws, turns, and asks no other machine."""
+
+import shutil
+import textwrap
+
+import pytest
+
+from seqtutor_core.domains.molecule import three_d
+from tests.browsing import Watch, chromium, needs_chromium, served
+
+pytestmark = [
+    *needs_chromium,
+    pytest.mark.skipif(not three_d.available(), reason=f"3Dmol-min.js is missing: {three_d.REMEDY}"),
+]
+
+SCRIPT = """
+    import streamlit as st
+    from seqtutor_core.domains.molecule.conformer import conformer
+    from seqtutor_core.domains.molecule.three_d import view
+
+    st.iframe(view(conformer("CC(=O)Oc1ccccc1C(=O)O"), "app/static/3Dmol-min.js", 400, 300), height=310)
+    st.button("Again")
+"""
+# The picture as text, and how many of its pixels are not transparent.
+LOOK = """canvas => {
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [canvas.width, canvas.height];
+    const pen = copy.getContext("2d");
+    pen.drawImage(canvas, 0, 0);
+    const pixels = pen.getImageData(0, 0, copy.width, copy.height).data;
+    let drawn = 0;
+    for (let i = 3; i < pixels.length; i += 4) drawn += pixels[i] > 0;
+    return [copy.toDataURL(), drawn / (copy.width * copy.height)];
+}"""
+
+
+def test_the_view_draws_turns_and_stays_as_it_was_turned(tmp_path):
+    (tmp_path / "page.py").write_text(textwrap.dedent(SCRIPT))
+    (tmp_path / "static").mkdir()
+    shutil.copy(three_d.SCRIPT, tmp_path / "static")
+    environment = {"STREAMLIT_SERVER_ENABLE_STATIC_SERVING": "true"}
+    with served(tmp_path / "page.py", tmp_path, **environment) as address, chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(30_000)
+        watch = Watch(page)
+        page.goto(address)
+        canvas = page.frame_locator("iframe").locator("canvas")
+        canvas.wait_for()
+        page.wait_for_timeout(1000)
+        before, drawn = canvas.evaluate(LOOK)
+        assert 0.01 < drawn < 0.5  # a molecule on a transparent ground
+        box = canvas.bounding_box()
+        page.mouse.move(box["x"] + 200, box["y"] + 150)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 320, box["y"] + 190, steps=5)
+        page.mouse.up()
+        page.wait_for_timeout(500)
+        turned, _ = canvas.evaluate(LOOK)
+        assert turned != before
+        page.get_by_role("button", name="Again").click()
+        page.wait_for_timeout(1500)
+        assert canvas.evaluate(LOOK)[0] == turned
+        assert any(url.endswith("/app/static/3Dmol-min.js") for url in watch.requests)
+        watch.check(address)
