@@ -24,6 +24,7 @@ DRUGS = [
     "c1ccc2c(c1)[nH]c1ccccc12",
     "CN(=O)=O",
     "C#CCN(C)Cc1ccccc1",
+    "C1ccCC1",  # unusual and allowed: small letters in a ring that closes through others
 ]
 
 # ---------------------------------------------------------------- one molecule
