@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.shared import controls, live, state
 from pages.shared.frame import open_page, told
-from pages.shared.molecule import compare
+from pages.shared.molecule import compare, detail, distributions, grid
 from pages.shared.molecule.studio import MOLECULE
 
 open_page(
@@ -12,6 +12,8 @@ open_page(
     "Say with the sliders what would be better, start, and see how the molecules change. "
     "Moving a slider while it tunes steers it.",
 )
+
+detail.panel()
 
 
 @st.fragment
@@ -24,6 +26,8 @@ def studio() -> None:
         run = state.run(MOLECULE)
         compare.panel(run)
         live.panel(MOLECULE, run)
+        distributions.panel(run)
+        grid.panel(run)
 
 
 studio()

@@ -1,0 +1,62 @@
+"""Molecules to take away: SDF, SMILES, CSV, pictures, all of them as a zip."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from seqtutor_core.domains.molecule import files
+from seqtutor_core.domains.molecule.files import Row
+from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.errors import SeqTutorError
+
+SHAPE_SECONDS = 0.15  # that a conformer takes, about
+LONG = 10.0  # seconds that are worth a word
+
+FORMATS: tuple[tuple[str, str, str, Callable[[Sequence[Row]], bytes]], ...] = (
+    ("SDF", "sdf", "chemical/x-mdl-sdfile", files.sdf),
+    ("SMILES", "smi", "chemical/x-daylight-smiles", files.smi),
+    ("CSV", "csv", "text/csv", files.csv),
+    ("PNG", "png", "image/png", files.png),
+    ("SVG", "svg", "image/svg+xml", files.svg),
+    ("All as zip", "zip", "application/zip", files.archive),
+)
+
+
+def downloads(found: Sequence[Found], what: str, key: str, name: str = "molecules") -> None:
+    """A button a format. Files are made when asked for: shapes in space take their time."""
+    valid = [one for one in found if one.facts.valid]
+    seconds = SHAPE_SECONDS * len(valid)
+    slow = f" SDF and zip look for shapes in space: about {seconds:.0f} s." if seconds > LONG else ""
+    st.caption(f"Take away {what}.{slow}")
+    with st.container(horizontal=True):
+        for label, ending, kind, write in FORMATS:
+            st.download_button(
+                label,
+                _making(write, valid),
+                f"{name}.{ending}",
+                kind,
+                key=f"{key}-{ending}",
+                icon=":material/folder_zip:" if ending == "zip" else ":material/download:",
+                on_click="ignore",
+                disabled=not valid,
+            )
+
+
+def rows(found: Sequence[Found]) -> list[Row]:
+    """Molecules numbered as they stand, with reward and properties as columns."""
+    return [
+        Row(one.smiles, f"molecule {i}", {"reward": one.reward, **one.facts.values})
+        for i, one in enumerate(found, start=1)
+    ]
+
+
+def _making(write: Callable[[Sequence[Row]], bytes], found: Sequence[Found]) -> Callable[[], bytes]:
+    """The file, or its error as the file's text: a download cannot show a message."""
+
+    def make() -> bytes:
+        try:
+            return write(rows(found))
+        except SeqTutorError as error:
+            return str(error).encode()
+
+    return make
