@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     build = command("corpus", commands.prior_corpus, "build the training corpus; resumes", prior)
     build.add_argument("domain")
     build.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
+    command("neighbours", commands.prior_neighbours, "index the training molecules, to look up the nearest ones", prior)
     train = command("train", commands.prior_train, "train a prior; resumes", prior)
     train.add_argument("name", help="the recipe: melody, melody-paper, molecule or molecule-paper")
     train.add_argument("--out", help="folder that receives the prior (default: assets/priors)")

@@ -209,6 +209,17 @@ def prior_corpus(options: Namespace) -> None:
     show(statistics, options.json, listing(statistics))
 
 
+def prior_neighbours(options: Namespace) -> None:
+    """Build the index of training molecules that nearest ones are looked up in."""
+    from seqtutor_core import recipes
+    from seqtutor_core.domains.molecule import neighbours
+
+    folder = recipes.corpus_folder("molecule")
+    neighbours.build(folder, _progress)
+    print(file=sys.stderr)
+    show({"index": str(folder)}, options.json, f"the nearest training molecules are looked up in {folder}")
+
+
 def _progress(done: int, total: int) -> None:
     bar = "#" * (40 * done // total)
     print(f"\r[{bar:<40}] {done}/{total}", end="", file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from seqtutor_core.files import home
 
 PACKAGES = "run make app, or pip install -r requirements.txt"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+VIEWER = Path(__file__).resolve().parents[1] / "static" / "3Dmol-min.js"
 ENOUGH_FREE_BYTES = 500_000_000  # some dozens of runs with their checkpoints
 
 
@@ -27,7 +28,17 @@ class Part:
 
 def diagnose() -> list[Part]:
     """Every part, in the order of a user's interest; never raises, imports nothing heavy but torch."""
-    return [_device(), _synthesiser(), _corpus(), _priors(), _run_folder(), _browser()]
+    return [
+        _device(),
+        _synthesiser(),
+        _chemistry(),
+        _viewer(),
+        _priors(),
+        _run_folder(),
+        _corpus(),
+        _molecules(),
+        _browser(),
+    ]
 
 
 def browser() -> str | None:
@@ -68,8 +79,37 @@ def _synthesiser() -> Part:
     return Part(name, True, f"{program} with soundfont {soundfont.name}", "")
 
 
+def _chemistry() -> Part:
+    name = "chemistry"
+    if not _installed("rdkit"):
+        return Part(name, False, "the package rdkit is not installed: no molecules", PACKAGES)
+    return Part(name, True, f"RDKit {metadata.version('rdkit')}", "")
+
+
+def _viewer() -> Part:
+    name, without = "molecule viewer", "molecules are drawn in two dimensions only"
+    if not _installed("py3Dmol"):
+        return Part(name, False, f"the package py3Dmol is not installed: {without}", PACKAGES)
+    if not VIEWER.is_file():
+        return Part(name, False, f"{VIEWER.name} was not fetched: {without}", "make viewer, which needs npm")
+    return Part(name, True, f"3Dmol.js for py3Dmol {metadata.version('py3Dmol')}", "")
+
+
+def _molecules() -> Part:
+    name, remedy = "training molecules", "make molecules, or pip install --no-deps molsets==0.3.1"
+    try:
+        version = metadata.version("molsets")
+    except metadata.PackageNotFoundError:
+        detail = "the package molsets is not installed: no corpus to train a molecule prior on, no nearest molecules"
+        return Part(name, False, detail, remedy)
+    if not (home() / "corpora" / "molecule" / "neighbours" / "statistics.json").is_file():
+        remedy = "python -m seqtutor_core prior neighbours, once, about five minutes"
+        return Part(name, False, f"MOSES of molsets {version}; the nearest ones cannot be looked up yet", remedy)
+    return Part(name, True, f"MOSES of molsets {version}, with an index of the nearest", "")
+
+
 def _corpus() -> Part:
-    name = "corpus"
+    name = "folk tunes"
     if not _installed("music21"):
         detail = "the package music21 is not installed: no corpus to train a melody prior on, no MusicXML files"
         return Part(name, False, detail, PACKAGES)

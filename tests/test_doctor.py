@@ -24,9 +24,12 @@ def test_every_part_has_a_name_and_what_is_missing_a_remedy() -> None:
     assert [p.name for p in parts] == [
         "compute device",
         "synthesiser",
-        "corpus",
+        "chemistry",
+        "molecule viewer",
         "priors",
         "run folder",
+        "folk tunes",
+        "training molecules",
         "browser tests",
     ]
     for p in parts:
@@ -98,8 +101,8 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_damaged_and_missing_priors_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from seqtutor_core import prior
 
-    for function in (prior.load, prior.available):
-        monkeypatch.setattr(function, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(prior.load, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(prior.available, "__defaults__", (tmp_path,))
     assert "none in" in part("priors").detail
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "card.json").write_text("{}")
@@ -127,4 +130,4 @@ print(*(p.name for p in diagnose() if not p.present), sep=",")
     )
     assert done.returncode == 0, done.stderr
     missing = done.stdout.strip().split(",")
-    assert {"compute device", "synthesiser", "corpus", "priors", "browser tests"} <= set(missing)
+    assert {"compute device", "synthesiser", "folk tunes", "priors", "browser tests"} <= set(missing)

@@ -15,7 +15,7 @@ HELD_OUT_EVERY = 35  # every 35th held-out molecule, 5,031 of them, is enough fo
 RECIPES = {
     "molecule": PriorSettings(
         NetworkSettings(len(VOCABULARY), hidden=256, embedding=64, branches=(OPEN, CLOSE), stems=ATOMS, pairs=RINGS),
-        epochs=90,
+        epochs=75,
         batch=128,
         window=64,
         weight_decay=0.0,
