@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import controls, live, state
+from pages.shared.draws import can_draw
 from pages.shared.frame import open_page, told
 from pages.shared.molecule import compare, detail, distributions, grid
 from pages.shared.molecule.studio import MOLECULE
@@ -26,8 +27,9 @@ def studio() -> None:
         run = state.run(MOLECULE)
         compare.panel(run)
         live.panel(MOLECULE, run)
-        distributions.panel(run)
-        grid.panel(run)
+        if can_draw(MOLECULE):  # else the first of these has said why, and once is enough
+            distributions.panel(run)
+            grid.panel(run)
 
 
 studio()

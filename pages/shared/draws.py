@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import state
 from pages.shared.studio import Studio
 from seqtutor_core.domains import domain
+from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.runs import store
@@ -15,6 +16,15 @@ from seqtutor_core.runs import store
 def has_policy(run: store.Run) -> bool:
     """Whether there is a tuned policy to draw from; the worker writes the first after two seconds."""
     return (run.folder / "policy.safetensors").exists()
+
+
+def can_draw(studio: Studio) -> bool:
+    """Whether the chosen prior can be loaded."""
+    try:
+        state.prior(studio.domain, state.value(studio, state.PRIOR))
+    except PriorError:
+        return False
+    return True
 
 
 def draw(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[list[int]]:

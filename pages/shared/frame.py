@@ -3,19 +3,31 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs.store import Run
 
+
+class Page(NamedTuple):
+    """A page of the app."""
+
+    path: str
+    label: str
+    icon: str
+    domain: str = ""
+    """Whose runs it shows."""
+
+
 PAGES = (
-    ("app.py", "Home", ":material/home:"),
-    ("pages/melody.py", "Melody", ":material/music_note:"),
-    ("pages/molecule.py", "Molecule", ":material/science:"),
-    ("pages/method.py", "Method", ":material/menu_book:"),
+    Page("app.py", "Home", ":material/home:"),
+    Page("pages/melody.py", "Melody", ":material/music_note:", "melody"),
+    Page("pages/molecule.py", "Molecule", ":material/science:", "molecule"),
+    Page("pages/method.py", "Method", ":material/menu_book:"),
 )
-PAGE_OF = {"melody": "pages/melody.py", "molecule": "pages/molecule.py"}
+STUDIOS = tuple(page for page in PAGES if page.domain)
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
 
@@ -35,18 +47,19 @@ def open_page(title: str, lead: str) -> None:
     st.html(STYLE)
     with st.sidebar:
         st.markdown("**Sequence Tutor Studio**")
-        for path, label, icon in PAGES:
-            st.page_link(path, label=label, icon=icon)
+        for page in PAGES:
+            st.page_link(page.path, label=page.label, icon=page.icon)
     st.title(title)
     st.markdown(lead)
 
 
 def page_of(run: Run) -> str:
-    """The page that shows a run. Any can say that a run is damaged."""
+    """The page that shows a run. Any of them can say that a run is damaged."""
     try:
-        return PAGE_OF[run.config.domain]
+        wanted = run.config.domain
     except RunError:
-        return PAGE_OF["melody"]
+        wanted = ""
+    return next((page.path for page in STUDIOS if page.domain == wanted), STUDIOS[0].path)
 
 
 @contextmanager

@@ -28,8 +28,6 @@ class Studio:
     """One domain's page: its words, defaults and what only it draws. The functions are given the studio itself."""
 
     domain: str
-    page: str
-    """The script, for links to it."""
     prefix: str
     """Begins every key of this page's widgets, and so every parameter of its links; see state.key."""
     one: str

@@ -50,7 +50,6 @@ def arrivals(studio: Studio, run: Run) -> None:
 
 MELODY = Studio(
     domain="melody",
-    page="pages/melody.py",
     prefix="",
     one="melody",
     many="melodies",

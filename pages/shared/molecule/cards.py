@@ -32,8 +32,7 @@ def _no_molecule(width: int, height: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f'<rect x="8" y="8" width="{width - 16}" height="{height - 16}" rx="8" fill="none" stroke="#7D8590" '
-        'stroke-dasharray="4 4"/><text x="50%" y="54%" text-anchor="middle" font-family="sans-serif" font-size="12" '
-        'fill="#7D8590">no molecule</text></svg>'
+        'stroke-dasharray="4 4"/></svg>'
     )
 
 
@@ -42,17 +41,20 @@ def strip(molecules: Sequence[tuple[str, Found]], key: str, columns: int = 6) ->
     for i, (column, (caption, one)) in enumerate(zip(st.columns(columns), molecules, strict=False)):
         with column, st.container(gap=None):
             picture(one)
-            st.caption(caption if one.facts.valid else reason(one))
-            look_button(one, f"{key}-{i}")
+            if one.facts.valid:
+                st.caption(caption)
+                look_button(one, f"{key}-{i}")
+            else:
+                why_not(one)
 
 
-def reason(one: Found) -> str:
-    """Why this is no molecule."""
-    return f"`{one.smiles}`: {one.facts.error}" if one.smiles else "It never came to an end."
+def why_not(one: Found) -> None:
+    """That this is no molecule, and on hovering why."""
+    st.caption("no molecule", help=f"`{one.smiles}`: {one.facts.error}" if one.smiles else "It never came to an end.")
 
 
 def look_button(one: Found, key: str) -> None:
     """Opens the closer look. The whole page is drawn again, for the look stands apart from all of it."""
-    if st.button("Look", key=key, icon=":material/search:", type="tertiary", disabled=not one.facts.valid):
+    if st.button("Look", key=key, icon=":material/search:", type="tertiary"):
         look_at(one.smiles)
         st.rerun()

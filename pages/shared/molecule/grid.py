@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.shared import state
 from pages.shared.frame import told
-from pages.shared.molecule.cards import look_button, picture, reason
+from pages.shared.molecule.cards import look_button, picture, why_not
 from pages.shared.molecule.compare import caption
 from pages.shared.molecule.filters import COLOURINGS, Order, order_by, wanted
 from pages.shared.molecule.found import examined, molecule, sources, taken
@@ -64,7 +64,7 @@ def _cards(shown: Sequence[Found], order: Order) -> None:
             with column, st.container(gap=None):
                 picture(one, WIDTH, HEIGHT, marks, COLOURINGS[order.colouring])
                 if not one.facts.valid:
-                    st.caption(reason(one))
+                    why_not(one)
                     continue
                 st.caption(caption(one) + order.figure(one))
                 with st.container(horizontal=True, vertical_alignment="center"):

@@ -101,7 +101,7 @@ def curve(term: str, known: Shape) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-label="desirability of {term}"><g fill="{SPREAD}" fill-opacity="0.35">{bars}</g>'
         f'<polyline points="{points}" fill="none" stroke="{CURVE}" stroke-width="2"{dash}/>'
-        f"{_text(0, 'start', f'{low:.3g}', SPREAD)}{_text(WIDTH, 'end', f'{high:.3g}', SPREAD)}"
+        f"{_text(1, 'start', f'{low:.3g}', SPREAD)}{_text(WIDTH - 1, 'end', f'{high:.3g}', SPREAD)}"
         f"{_text(WIDTH / 2, 'middle', words(known), CURVE)}</svg>"
     )
 

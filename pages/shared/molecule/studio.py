@@ -66,7 +66,6 @@ def arrivals(studio: Studio, run: Run) -> None:
 
 MOLECULE = Studio(
     domain="molecule",
-    page="pages/molecule.py",
     prefix="mol_",
     one="molecule",
     many="molecules",

@@ -26,7 +26,6 @@ from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUE
 from seqtutor_core.runs import store
 
 WIDTH, HEIGHT = 260, 170
-LARGEST_FILE = 20  # MB
 SHOWN = 5  # broken records named
 COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight for those that ask by a button
 
@@ -116,7 +115,6 @@ def _file(studio: Studio) -> None:
     file = st.file_uploader(
         "SMILES, CSV, MOL or SDF",
         type=[extension.lstrip(".") for extension in inputs.EXTENSIONS],
-        max_upload_size=LARGEST_FILE,
         help="A CSV needs a column named smiles",
     )
     if file is None:

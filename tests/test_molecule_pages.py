@@ -1,0 +1,339 @@
+"""The molecule page without a browser: settings reach the job, wrong ones are told, filters and drawings are right."""
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.molecule.distributions import distributions
+from pages.shared.molecule.filters import AS_DRAWN, REWARD, Order, wanted
+from pages.shared.molecule.shapes import BASE, HEIGHT, WIDTH, axis, curve, words
+from pages.shared.molecule.take import rows
+from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.domains.molecule.shapes import Shape
+from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
+from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.runs import launcher, store
+
+ROOT = Path(__file__).parents[1]
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+
+
+@pytest.fixture
+def molecule(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page("pages/molecule.py")
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the page asked to start, without a worker."""
+    configs: list[TuningConfig] = []
+
+    def start(config):
+        configs.append(config)
+        return store.create(config)
+
+    monkeypatch.setattr(launcher, "start", start)
+    return configs
+
+
+def press(page, key):
+    return page.button(key=key).click().run()
+
+
+def texts(elements):
+    return " ".join(element.value for element in elements)
+
+
+# ---------------------------------------------------------------- settings
+
+
+def test_the_page_draws_every_term_with_its_help(molecule):
+    page = molecule.run()
+    assert not page.exception
+    assert not page.error
+    for term in TERMS:
+        assert page.slider(key=f"mol_{term.name}").label == term.label
+        assert term.help in texts(page.caption)
+
+
+def test_settings_reach_the_job(molecule, started):
+    page = molecule.run()
+    page.slider(key="mol_similarity").set_value(160.0).run()
+    page.select_slider(key="mol_kl").set_value(2.0).run()
+    page.text_input(key="mol_target").input(f"  {ASPIRIN} aspirin").run()
+    page.text_area(key="mol_required_smarts").input("c1ccccc1\nC(=O)O").run()
+    page.text_area(key="mol_forbidden_smarts").input("[N+]").run()
+    page.multiselect(key="mol_catalogues").set_value(["PAINS"]).run()
+    page.text_input(key="mol_prefix").input("c1ccc(").run()
+    page.selectbox(key="mol_tpsa_kind").set_value("lower").run()
+    page.number_input(key="mol_tpsa_high").set_value(120.0).run()
+    press(page, "start")
+    (config,) = started
+    assert (config.domain, config.prior, config.kl_coefficient) == ("molecule", "molecule", 2.0)
+    assert config.weights["similarity"] == 160.0
+    assert config.settings["target"] == ASPIRIN
+    assert config.settings["required"] == ("c1ccccc1", "C(=O)O")
+    assert config.settings["forbidden"] == ("[N+]",)
+    assert config.settings["catalogues"] == ("PAINS",)
+    assert config.settings["prefix"] == "c1ccc("
+    assert config.settings["shapes"]["tpsa"] == {"kind": "lower", "low": 40.0, "high": 120.0, "soft": 40.0}
+    assert json.loads(json.dumps(config.settings)), "a run keeps its settings as JSON"
+
+
+def test_the_paper_preset_and_reset(molecule):
+    page = molecule.run()
+    press(page, "preset-Paper")
+    assert {t.name: page.slider(key=f"mol_{t.name}").value for t in TERMS} == {
+        t.name: PAPER_WEIGHTS.get(t.name, 0.0) for t in TERMS
+    }
+    press(page, "preset-Brain")
+    assert page.selectbox(key="mol_log_p_kind").value == "range"
+    press(page, "preset-Paper")
+    assert page.selectbox(key="mol_log_p_kind").value == "raw", "the paper rewards log P as it is"
+    press(page, "reset")
+    assert {t.name: page.slider(key=f"mol_{t.name}").value for t in TERMS} == {t.name: t.default for t in TERMS}
+
+
+def test_studios_keep_their_settings_apart(molecule):
+    page = molecule.switch_page("pages/melody.py").run()
+    page.select_slider(key="kl").set_value(0.5).run()
+    page = page.switch_page("pages/molecule.py").run()
+    assert page.select_slider(key="mol_kl").value == 4.0
+    page.select_slider(key="mol_kl").set_value(8.0).run()
+    page = page.switch_page("pages/melody.py").run()
+    assert page.select_slider(key="kl").value == 0.5
+    page = page.switch_page("pages/molecule.py").run()
+    assert page.select_slider(key="mol_kl").value == 8.0
+
+
+# ---------------------------------------------------------------- wrong input
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "text", "told"),
+    [
+        ("text_input", "mol_target", "c1ccc(C", "never closed: '(' at position 6"),
+        ("text_input", "mol_target", "C(C)(C)(C)(C)C", "more than its valence allows"),
+        ("text_input", "mol_prefix", "c1cc[Si]", "'[Si]' at position 5"),
+        ("text_area", "mol_required_smarts", "c1ccccc1\n[NX3;H2", "line 2"),
+        ("text_area", "mol_forbidden_smarts", "xyz", "line 1"),
+    ],
+)
+def test_a_wrong_text_is_told_where_it_stands_and_costs_nothing(molecule, started, kind, key, text, told):
+    page = molecule.run()
+    page.slider(key="mol_qed").set_value(80.0).run()
+    getattr(page, kind)(key=key).input(text).run()
+    assert not page.exception
+    assert told in texts(page.error)
+    assert getattr(page, kind)(key=key).value == text
+    before = len(page.error)
+    press(page, "start")
+    assert len(page.error) == before + 1, "Start says it too"
+    assert started == []
+    assert page.slider(key="mol_qed").value == 80.0
+
+
+def test_a_range_upside_down_is_told_and_kept(molecule, started):
+    page = molecule.run()
+    page.number_input(key="mol_molecular_weight_low").set_value(900.0).run()
+    assert "from 900 to 400 is upside down" in texts(page.error)
+    press(page, "start")
+    assert "Weight: the range from 900" in texts(page.error)
+    assert started == []
+    assert page.number_input(key="mol_molecular_weight_low").value == 900.0
+    page.number_input(key="mol_molecular_weight_high").set_value(950.0).run()
+    assert not page.error
+
+
+def test_similarity_needs_a_target(molecule, started):
+    page = molecule.run()
+    page.slider(key="mol_similarity").set_value(100.0).run()
+    press(page, "start")
+    assert "Like the target has a weight" in texts(page.error)
+    assert started == []
+
+
+def test_a_salt_is_taken_apart_and_counts_at_a_press(molecule):
+    page = molecule.run()
+    page.text_input(key="mol_target").input(f"{ASPIRIN}.[Na]").run()
+    assert f"Kept the largest of 2 fragments, {ASPIRIN}" in texts(page.info)
+    press(page, "count-similarity")
+    assert page.slider(key="mol_similarity").value == 100.0
+    assert "count-similarity" not in {b.key for b in page.button}
+
+
+def test_a_prior_of_another_vocabulary_is_told(molecule, monkeypatch):
+    load = priors.load
+    monkeypatch.setattr(priors, "load", lambda name, **more: load("melody", **more))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    page = molecule.run()
+    assert not page.exception
+    assert texts(page.error).count("writes 38 tokens that are not the 25 wanted here") == 1, "once is enough"
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def test_a_prior_that_writes_no_molecules_is_shown_as_such(molecule, monkeypatch):
+    torch.manual_seed(0)
+    untrained = RecurrentNetwork(NetworkSettings(len(VOCABULARY), hidden=8)).eval()
+    monkeypatch.setattr(priors, "load", lambda name, **more: priors.Prior("untrained", untrained, {}))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    page = molecule.run()
+    assert not page.exception
+    assert not page.error
+    assert texts(page.caption).count("no molecule") >= 1
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+# ---------------------------------------------------------------- runs
+
+
+def a_run(**changes):
+    run = store.create(TuningConfig("molecule", "molecule", weights={"qed": 40.0, "validity": 20.0}, **changes))
+    line = {
+        "update": 1, "seconds": 2.0, "reward": 40.0, "kl": 0.5, "j": 9.5, "entropy": 0.6, "distinct": 1.0,
+        "steps_per_second": 2000.0, "terms": {t.name: 0.0 for t in TERMS}, "weights": {t.name: 0.0 for t in TERMS},
+        "changed": [], "figures": {"valid": 0.51, "unique": 0.9, "novel": 0.8, "scaffolds": 17.0},
+        "alarms": [{"title": "Validity fell from 95% to 51%", "advice": "Raise the weight of Valid."}],
+    }  # fmt: skip
+    (run.folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    return run
+
+
+def test_alarms_and_own_figures_are_shown(molecule):
+    run = a_run()
+    molecule.query_params["run"] = run.id
+    page = molecule.run()
+    assert not page.exception
+    assert "**Validity fell from 95% to 51%.** Raise the weight of Valid." in texts(page.warning)
+    shown = {m.label: m.value for m in page.metric}
+    assert (shown["Valid"], shown["Scaffolds"], shown["Reward"]) == ("51.0%", "17", "40.0")
+
+
+def test_the_board_is_ranked_by_the_sliders_and_grown_from_the_runs_beginning(molecule):
+    run = a_run(settings={"prefix": "CC"})
+    entries = [{"tokens": [*encode(s), END_ID], "terms": {}, "update": 1, "seconds": 1.0} for s in ("O", "CCCCCCCCC")]
+    (run.folder / "best.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
+    molecule.query_params["run"] = run.id
+    page = molecule.run()
+    leaders = [c.value for c in page.caption if re.fullmatch(r"-?[\d.]+ points", c.value)]
+    assert len(leaders) == 2
+    press(page, "preset-All off")
+    page.slider(key="mol_heavy_atoms").set_value(50.0).run()
+    points = [float(c.value.split()[0]) for c in page.caption if re.fullmatch(r"-?[\d.]+ points", c.value)]
+    assert points == [6.2, 0.0], "of undecane 11 heavy atoms, 7 below 18 on a soft edge of 8: 50 / 8; of ethanol 3"
+
+
+def test_a_run_is_shown_on_its_own_page_only(molecule):
+    tune = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+    molecule.query_params["run"] = tune.id
+    page = molecule.run()
+    assert f"the run {tune.id} is not one of molecules" in texts(page.warning)
+    assert not any(tune.id in m.value for m in page.markdown)
+
+
+def test_a_living_run_of_the_other_domain_is_named_at_start(molecule, monkeypatch):
+    tune = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))  # waiting: just launched
+    monkeypatch.setattr(launcher, "start", pytest.fail)
+    page = molecule.run()
+    press(page, "start")
+    assert f"The run {tune.id} is waiting on this machine" in texts(page.error)
+    assert "another domain's" in texts(page.error)
+
+
+# ---------------------------------------------------------------- filters, drawings, rows
+
+
+def one(smiles, reward=0.0, error="", **values):
+    return Found(Facts(smiles, "" if error else smiles, error, "", values), reward, ())
+
+
+def order(**changes):
+    values = {"by": REWARD, "rising": False, "only_valid": True, "only_novel": False, "smarts": "", "limited": ""}
+    return Order(**{**values, "limits": (0.0, 0.0), "colouring": "Matches", "size": 25, **changes})
+
+
+MOLECULES = [
+    one("CCO", 3.0, log_p=0.0),
+    one("CCCCO", 5.0, log_p=0.8),
+    one("x", error="bad"),
+    one("c1ccccc1", 4.0, log_p=1.7),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({}, ["CCCCO", "c1ccccc1", "CCO"]),
+        ({"rising": True}, ["CCO", "c1ccccc1", "CCCCO"]),
+        ({"by": "log_p"}, ["c1ccccc1", "CCCCO", "CCO"]),
+        ({"by": AS_DRAWN, "only_valid": False}, ["CCO", "CCCCO", "c1ccccc1", "x"]),
+        ({"limited": "log_p", "limits": (0.5, 1.0)}, ["CCCCO"]),
+        ({"smarts": "[OX2H]"}, ["CCCCO", "CCO"]),
+    ],
+)
+def test_what_the_filters_leave(changes, left):
+    assert [found.smiles for found in wanted(MOLECULES, order(**changes))] == left
+
+
+def test_columns_of_a_file_are_reward_and_properties():
+    named = [(row.name, dict(row.values)) for row in rows(MOLECULES[:2])]
+    assert named == [
+        ("molecule 1", {"reward": 3.0, "log_p": 0.0}),
+        ("molecule 2", {"reward": 5.0, "log_p": 0.8}),
+    ]
+
+
+def test_the_curve_is_the_desirability():
+    known = Shape("range", 200.0, 400.0, 100.0)
+    low, high = axis("molecular_weight", known)
+    assert low <= 100 <= 500 <= high
+    svg = curve("molecular_weight", known)
+    [points] = re.findall(r'points="([^"]+)"', svg)
+    drawn = [tuple(map(float, pair.split(","))) for pair in points.split()]
+    for x, y in drawn:
+        weight = low + (high - low) * x / WIDTH
+        wish = max(0.0, min(1.0, (weight - 100) / 100, (500 - weight) / 100))
+        assert y == pytest.approx(BASE - (BASE - 4) * wish, abs=0.3)
+    assert f'viewBox="0 0 {WIDTH} {HEIGHT}"' in svg
+    assert "200 to 400" in svg
+
+
+def test_the_ground_of_a_negated_term_lies_on_its_side():
+    """SA scores run from 1 to 10 and pile up near 2.3; the term is minus the score, so the pile is near the end."""
+    heights = [float(h) for h in re.findall(r'height="([\d.]+)"/>', curve("synthetic_accessibility", Shape("raw")))]
+    assert heights.index(max(heights)) > len(heights) / 2
+
+
+def test_shapes_in_words():
+    assert words(Shape("raw")) == "As it is"
+    assert words(Shape("higher", 1.0, 3.0)) == "above 3"
+    assert words(Shape("lower", 1.0, 3.0)) == "below 1"
+    assert words(Shape("range", 0.5, 2.0)) == "0.5 to 2"
+
+
+def test_distributions_are_shares():
+    values = {"log_p": 1.0, "qed": 0.5, "sa_score": 2.0, "molecular_weight": 300.0, "tpsa": 60.0,
+              "rotatable_bonds": 4.0, "fraction_sp3": 0.3, "heavy_atoms": 22.0}  # fmt: skip
+    sets = {"Prior": [one("a", **values), one("b", **values), one("c", error="bad")], "Tuned": [one("d", error="bad")]}
+    traces = distributions(sets).data
+    assert len(traces) == 8 * 3
+    for trace in traces:
+        total = sum(trace.y)
+        assert all(a < b for a, b in pairwise(trace.x))
+        expected = {"Prior": 1.0, "Tuned": 0.0, "Training": 1.0}[trace.name]
+        assert total == pytest.approx(expected, abs=0.01)
