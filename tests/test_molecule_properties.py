@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem, rdBase
-from rdkit.Chem import QED, Crippen, Descriptors
+from rdkit.Chem import QED
+from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.domains.molecule import corpus, properties
@@ -135,9 +136,14 @@ def test_only_what_is_wanted_is_measured() -> None:
 
 
 def test_one_logp_of_qed_and_logp(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    original = properties.descriptors.CalcCrippenDescriptors
-    monkeypatch.setattr(properties.descriptors, "CalcCrippenDescriptors", lambda *a: calls.append(a) or original(*a))
+    calls: list[Chem.Mol] = []
+    original = properties.crippen.log_p
+
+    def counted(mol: Chem.Mol) -> float:
+        calls.append(mol)
+        return original(mol)
+
+    monkeypatch.setattr(properties.crippen, "log_p", counted)
     values(ASPIRIN, "qed", "log_p")
     assert len(calls) == 1
 
@@ -174,13 +180,13 @@ def reference(smiles: str) -> dict[str, float]:
     mol = Chem.MolFromSmiles(smiles)
     return {
         "qed": QED.qed(mol),
-        "log_p": Crippen.MolLogP(mol),
-        "molecular_weight": Descriptors.MolWt(mol),
-        "tpsa": Descriptors.TPSA(mol),
-        "h_bond_donors": Descriptors.NumHDonors(mol),
-        "h_bond_acceptors": Descriptors.NumHAcceptors(mol),
-        "rotatable_bonds": Descriptors.NumRotatableBonds(mol),
-        "fraction_sp3": Descriptors.FractionCSP3(mol),
+        "log_p": descriptors.CalcCrippenDescriptors(mol, includeHs=True, force=True)[0],
+        "molecular_weight": descriptors._CalcMolWt(mol),
+        "tpsa": descriptors.CalcTPSA(mol),
+        "h_bond_donors": descriptors.CalcNumHBD(mol),
+        "h_bond_acceptors": descriptors.CalcNumHBA(mol),
+        "rotatable_bonds": descriptors.CalcNumRotatableBonds(mol),
+        "fraction_sp3": descriptors.CalcFractionCSP3(mol),
     }
 
 
@@ -222,6 +228,44 @@ def test_patterns_are_counted_as_one_by_one() -> None:
         matched = [m + hit for m, hit in zip(matched, one_by_one, strict=True)]
         assert counted.count(mol) == sum(one_by_one), Chem.MolToSmiles(mol)
     assert sum(m > 0 for m in matched) > len(smarts) / 2
+
+
+HYDROGENS = [  # on everything but carbon, a rule each
+    "O",
+    "OO",
+    "ON",
+    "CO",
+    "OC=C",
+    "OC#N",
+    "OC(=O)O",
+    "OC(=N)N",
+    "OS(=O)(=O)O",
+    "OP(=O)(O)O",
+    "OB(O)c1ccccc1",
+    "On1cccc1",
+    "Oc1ccc[nH]1",
+    "C#CO",
+    "CS",
+    "P",
+    "[SiH4]",
+    "[OH-]",
+    "[OH3+]",
+    "CC(O)=[OH+]",
+    "[NH4+]",
+    "[2H]OC",
+    "[H]O[2H]",
+]
+
+
+@pytest.mark.parametrize("smiles", HYDROGENS)
+def test_hydrogens_contribute_to_log_p_as_in_rdkit(smiles: str) -> None:
+    expected = descriptors.CalcCrippenDescriptors(Chem.MolFromSmiles(smiles))[0]
+    assert value(smiles, "log_p") == pytest.approx(expected, abs=1e-9)
+
+
+def test_log_p_of_ethanol_by_hand() -> None:
+    """CH3-C: C1 0.1441; CH2-O: C3 -0.2035; O: O2 -0.2893; five H on carbon 0.123 each; H of an alcohol -0.2677."""
+    assert value("CCO", "log_p") == pytest.approx(0.1441 - 0.2035 - 0.2893 + 5 * 0.123 - 0.2677)
 
 
 # ---------------------------------------------------------------- what is no molecule, and what is an odd one

@@ -3,87 +3,93 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from rdkit import Chem
-from rdkit.Chem import FilterCatalog
+from rdkit.Chem import FilterCatalog, rdFingerprintGenerator
 
-AROMATIC = 1000  # added to an atomic number
-SYMBOLS: dict[str, tuple[int, ...]] = {
-    s: (Chem.GetPeriodicTable().GetAtomicNumber(s),) for s in ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
-}
-SYMBOLS |= {s.lower(): (SYMBOLS[s][0] + AROMATIC,) for s in ("C", "N", "O", "S")}
-SYMBOLS |= {f"#{n}": (n, n + AROMATIC) for n in (6, 7, 8, 16)}
-BONDS = {"": ("SINGLE", "AROMATIC"), "-": ("SINGLE",), "=": ("DOUBLE",), "#": ("TRIPLE",), ":": ("AROMATIC",)}
-
-
-class Need(NamedTuple):
-    """A bond that a pattern cannot do without. None: anything."""
-
-    begin: frozenset[int] | None
-    """Kinds of atom: atomic number, AROMATIC added."""
-    end: frozenset[int] | None
-    bond: frozenset[str] | None
-
-    def met(self, begin: int, end: int, bond: str) -> bool:
-        """Whether a bond of a molecule will do."""
-        if self.bond is not None and bond not in self.bond:
-            return False
-        ways = ((begin, end), (end, begin))
-        return any((self.begin is None or a in self.begin) and (self.end is None or b in self.end) for a, b in ways)
+# An atom and its neighbours by one number: element, bonds, hydrogens, charge and ring membership of each, and the
+# orders of the bonds between them. Redundant ones are needed, or some atoms would have no number.
+_SURROUNDINGS = rdFingerprintGenerator.GetMorganGenerator(radius=1, includeRedundantEnvironments=True)
+_ELEMENTS = {"C": 6, "N": 7, "O": 8, "F": 9, "P": 15, "S": 16, "Cl": 17, "Br": 35, "I": 53}
+_ELEMENTS |= {symbol.lower(): _ELEMENTS[symbol] for symbol in ("C", "N", "O", "S")}
 
 
 class Patterns:
     """A list of SMARTS, counted in a molecule by `count`.
 
-    Nearly all of many patterns are ruled out by looking at the molecule's bonds once: no N-N bond, no hydrazine.
-    Only what is left is searched for.
+    A pattern can only match where each of its atoms finds one with the right neighbours. Which surroundings fit which
+    atoms of the patterns is learned from the first molecule that has them; after that, nearly all patterns are ruled
+    out by looking up the molecule's surroundings, and only what is left, and has no more rings, is searched for.
     """
 
     def __init__(self, smarts: Sequence[str]) -> None:
-        self._patterns = [Chem.MolFromSmarts(s) for s in smarts]
-        needs = [_needs(p) for p in self._patterns]
-        self._needs = sorted(set().union(*needs), key=repr)
-        bit = {need: 1 << i for i, need in enumerate(self._needs)}
-        self._masks = [sum(bit[n] for n in ns) for ns in needs]
-        self._seen: dict[tuple[int, int, str], int] = {}
-        self._candidates = lru_cache(maxsize=10_000)(self._with)
+        patterns = [Chem.MolFromSmarts(s) for s in smarts]
+        stars = [{_star(atom) for atom in pattern.GetAtoms()} for pattern in patterns]
+        bits = {star: 1 << i for i, star in enumerate(sorted(set().union(*stars)))}
+        self._stars = [(Chem.MolFromSmarts(star), bit) for star, bit in bits.items()]
+        needs = [sum(bits[star] for star in each) for each in stars]
+        rings = [p.GetNumBonds() - p.GetNumAtoms() + len(Chem.GetMolFrags(p)) for p in patterns]
+        self._patterns = list(zip(patterns, needs, rings, strict=True))
+        self._fitting: dict[int, int] = {}  # surroundings -> the stars that fit them
 
     def count(self, mol: Chem.Mol) -> int:
         """The number of patterns with at least one match."""
-        mask, seen = 0, self._seen
-        kinds = [a.GetAtomicNum() + AROMATIC * a.GetIsAromatic() for a in mol.GetAtoms()]
-        for bond in mol.GetBonds():
-            key = (kinds[bond.GetBeginAtomIdx()], kinds[bond.GetEndAtomIdx()], bond.GetBondType())
-            if key not in seen:
-                seen[key] = self._met(*key)
-            mask |= seen[key]
-        return sum(map(mol.HasSubstructMatch, self._candidates(mask)))
+        surroundings = _SURROUNDINGS.GetSparseCountFingerprint(mol).GetNonzeroElements()
+        if not surroundings.keys() <= self._fitting.keys():
+            self._learn(mol)
+        found = 0
+        for number in surroundings:
+            found |= self._fitting[number]
+        rings = mol.GetRingInfo().NumRings()
+        return sum(
+            mol.HasSubstructMatch(pattern)
+            for pattern, needed, own in self._patterns
+            if needed & found == needed and own <= rings
+        )
 
-    def _met(self, begin: int, end: int, bond: Chem.BondType) -> int:
-        return sum(1 << i for i, need in enumerate(self._needs) if need.met(begin, end, bond.name))
+    def _learn(self, mol: Chem.Mol) -> None:
+        numbers = rdFingerprintGenerator.AdditionalOutput()
+        numbers.AllocateAtomToBits()
+        _SURROUNDINGS.GetSparseCountFingerprint(mol, additionalOutput=numbers)
+        new: dict[int, Chem.Atom] = {}
+        for atom, (*smaller, last) in zip(mol.GetAtoms(), numbers.GetAtomToBits(), strict=True):
+            for number in smaller:  # the atom without its neighbours
+                self._fitting.setdefault(number, 0)
+            if last not in self._fitting:
+                new[last] = atom
+        self._fitting |= dict.fromkeys(new, 0)
+        for star, bit in self._stars:
+            centre = star.GetAtomWithIdx(0)
+            fits = {number: atom.GetIdx() for number, atom in new.items() if centre.Match(atom)}
+            if fits:
+                middles = {match[0] for match in mol.GetSubstructMatches(star, uniquify=False, maxMatches=10**6)}
+                for number, index in fits.items():
+                    self._fitting[number] |= bit * (index in middles)
 
-    def _with(self, mask: int) -> list[Chem.Mol]:
-        return [p for p, needed in zip(self._patterns, self._masks, strict=True) if needed & mask == needed]
+
+def _star(atom: Chem.Atom) -> str:
+    """SMARTS of a pattern's atom with its neighbours; it says nothing that the surroundings do not tell."""
+    centre = re.sub(r"R[1-9]", "R", atom.GetSmarts())
+    if re.search(r"[$*@]", centre):  # reaches further, names isotopes, or stands for any atom
+        centre = _elements(atom)
+    arms = []
+    for bond in atom.GetBonds():
+        order = re.sub(r"[&;]?!?@", "", bond.GetSmarts()) or ("~" if "@" in bond.GetSmarts() else "")
+        arms.append(f"({order}{_elements(bond.GetOtherAtom(atom))})")
+    return centre + "".join(sorted(arms))
 
 
-def _needs(pattern: Chem.Mol) -> set[Need]:
-    found = set()
-    for bond in pattern.GetBonds():
-        order = BONDS.get(bond.GetSmarts())
-        need = Need(_kinds(bond.GetBeginAtom()), _kinds(bond.GetEndAtom()), frozenset(order) if order else None)
-        found.add(need)
-    return found
-
-
-def _kinds(atom: Chem.Atom) -> frozenset[int] | None:
-    """The kinds a query atom admits; None where its SMARTS does not say it plainly."""
+def _elements(atom: Chem.Atom) -> str:
+    """SMARTS of the elements that a pattern's atom admits; * where it does not say them plainly."""
     text = atom.GetSmarts().strip("[]")
-    if re.search(r"[$;]", text):
-        return None
-    firsts = [re.match(r"(#\d+|Cl|Br|[A-Za-z]|)(?=&|:|$)", choice) for choice in text.split(",")]
-    kinds = [SYMBOLS.get(m.group()) if m else None for m in firsts]
-    return None if None in kinds else frozenset(k for ks in kinds if ks for k in ks)
+    firsts = [re.match(r"(#\d+|Cl|Br|[A-Za-z])(?=&|$)", choice) for choice in text.split(",")]
+    if re.search(r"[$;]", text) or not all(firsts):
+        return "*"
+    symbols = [m.group() for m in firsts if m]
+    if not all(s.startswith("#") or s in _ELEMENTS for s in symbols):
+        return "*"
+    numbers = {int(s[1:]) if s.startswith("#") else _ELEMENTS[s] for s in symbols}
+    return "[" + ",".join(f"#{n}" for n in sorted(numbers)) + "]"
 
 
 @lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from rdkit.Chem import QED, DataStructs, rdFingerprintGenerator
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from seqtutor_core.domains.molecule import crippen
 from seqtutor_core.domains.molecule.alerts import Patterns, catalogue
 from seqtutor_core.domains.molecule.parsing import LONGEST_TEXT, only_smiles, parse, parse_smarts, pointed
 from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question, check_wanted
@@ -87,7 +88,7 @@ class Measured:
     @cached_property
     def log_p(self) -> float:
         """Octanol-water partition, Crippen's contributions of atoms (Wildman and Crippen 1999)."""
-        return descriptors.CalcCrippenDescriptors(self.mol)[0]
+        return crippen.log_p(self.mol)
 
     @cached_property
     def qed(self) -> float:

@@ -1,0 +1,94 @@
+"""Microseconds a property takes of a molecule that RDKit has not seen, and molecules a second through the pool.
+
+python benchmarks/scoring.py [--molecules 200] [--rounds 7]
+
+Each round takes new molecules of the MOSES test set for every figure, in turn, so that all meet the same machine;
+the medians of the rounds are printed as a table and as JSON. A property's figure is its own time on a parsed molecule.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from rdkit import Chem
+from rdkit.Chem import QED, Crippen
+
+from seqtutor_core.domains.molecule import corpus
+from seqtutor_core.domains.molecule.pool import Pool
+from seqtutor_core.domains.molecule.properties import answer as answered
+from seqtutor_core.domains.molecule.properties import measure, prepare, read
+from seqtutor_core.domains.molecule.questions import PROPERTIES, SCAFFOLD, Question
+
+QUESTION = Question(target="Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", required=("[#7]",), forbidden=("S",))
+PAIR = frozenset({"qed", "log_p"})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--molecules", type=int, default=200, help="a round and figure")
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    molecules = corpus.smiles("held_out")
+    prepare(QUESTION, frozenset(PROPERTIES))
+    for smiles in _take(molecules, 500):  # what a long-lived process has seen
+        measure(smiles, QUESTION, PAIR)
+
+    times: dict[str, list[float]] = defaultdict(list)
+    for _ in range(options.rounds):
+        for name, action, parsed in _actions():
+            some = _take(molecules, options.molecules)
+            given = [Chem.MolFromSmiles(s) for s in some] if parsed else some
+            began = time.process_time()
+            for one in given:
+                action(one)
+            times[name].append(1e6 * (time.process_time() - began) / options.molecules)
+    figures: dict[str, float] = {name: round(statistics.median(t), 1) for name, t in times.items()}
+    rates = {f"{n} processes": round(_rate(n, molecules, options.molecules)) for n in (1, 2)}
+
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, RDKit {Chem.rdBase.rdkitVersion}\n")
+    print("| what | microseconds a molecule |\n|---|---|")
+    for name, figure in figures.items():
+        print(f"| {name} | {figure:.0f} |")
+    print("\n| pool, QED and log P | molecules a second |\n|---|---|")
+    for name, figure in rates.items():
+        print(f"| {name} | {figure:,} |")
+    print("\n" + json.dumps({"microseconds": figures, "molecules_per_second": rates}))
+
+
+def _actions() -> Iterator[tuple[str, Callable[..., object], bool]]:
+    """Name, action, whether it is given a parsed molecule."""
+    yield "plain RDKit: parse, canonical SMILES, QED, log P", _plain, False
+    yield "measure: parse, canonical SMILES, QED, log P", lambda s: measure(s, QUESTION, PAIR), False
+    yield "parse and canonical SMILES", read, False
+    for name in (*PROPERTIES, SCAFFOLD):
+        yield name, lambda mol, wanted=frozenset({name}): answered(mol, QUESTION, wanted), True
+
+
+def _plain(smiles: str) -> tuple[str, float, float]:
+    mol = Chem.MolFromSmiles(smiles)
+    return Chem.MolToSmiles(mol), QED.qed(mol), Crippen.MolLogP(mol)  # type: ignore[attr-defined]
+
+
+def _rate(processes: int, molecules: Iterator[str], batch: int) -> float:
+    pool = Pool(processes)
+    pool.measure(_take(molecules, 500), QUESTION, PAIR)  # processes start and learn
+    rates = []
+    for _ in range(5):
+        some = _take(molecules, 5 * batch)
+        began = time.perf_counter()
+        pool.measure(some, QUESTION, PAIR)
+        rates.append(len(some) / (time.perf_counter() - began))
+    pool.close()
+    return statistics.median(rates)
+
+
+def _take(molecules: Iterator[str], count: int) -> list[str]:
+    return [next(molecules) for _ in range(count)]
+
+
+if __name__ == "__main__":
+    main()

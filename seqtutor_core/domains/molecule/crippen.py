@@ -1,0 +1,57 @@
+"""Log P of Wildman and Crippen (1999): RDKit's contributions of the heavy atoms, and those of the hydrogens by rule.
+
+RDKit adds every hydrogen to the molecule and then looks for 110 patterns among twice the atoms. What a hydrogen
+contributes depends on little more than the atom that bears it, so it is worked out here; the result is RDKit's.
+"""
+
+from rdkit import Chem
+from rdkit.Chem import rdMolDescriptors as descriptors
+
+ON_CARBON = 0.123  # type H1
+ON_NITROGEN = 0.2142  # H3
+ALCOHOL = -0.2677  # H2, also on all elements but C, N, O
+ACID = 0.298  # H4
+OTHER = 0.1125  # HS
+
+_NO_CARBON = Chem.MolFromSmarts("[!#6;!H0]")
+
+
+def log_p(mol: Chem.Mol) -> float:
+    """Octanol-water partition, equal to rdkit.Chem.Crippen.MolLogP."""
+    bearers = [mol.GetAtomWithIdx(match[0]) for match in mol.GetSubstructMatches(_NO_CARBON)]
+    # hydrogens that are atoms of the graph (deuterium), and charged bearers, are rare and have more rules
+    if mol.GetNumHeavyAtoms() < mol.GetNumAtoms() or any(atom.GetFormalCharge() for atom in bearers):
+        return descriptors.CalcCrippenDescriptors(mol)[0]
+    on_carbon = mol.GetNumAtoms(onlyExplicit=False) - mol.GetNumAtoms()
+    total = descriptors.CalcCrippenDescriptors(mol, includeHs=False)[0]
+    for atom in bearers:
+        count = atom.GetTotalNumHs()
+        on_carbon -= count
+        total += count * _contribution(atom)
+    return total + on_carbon * ON_CARBON
+
+
+def _contribution(atom: Chem.Atom) -> float:
+    """Of each hydrogen on an atom that is no carbon."""
+    if atom.GetAtomicNum() == 7:
+        return ON_NITROGEN
+    if atom.GetAtomicNum() != 8 or atom.GetTotalNumHs() > 1:
+        return ALCOHOL
+    neighbours = atom.GetNeighbors()
+    numbers = {n.GetAtomicNum() for n in neighbours}
+    if numbers - {6, 7, 8, 16} or any(n.GetAtomicNum() != 7 and _like_alcohol(n) for n in neighbours):
+        return ALCOHOL
+    if 7 in numbers:
+        return ON_NITROGEN
+    return ACID if numbers & {8, 16} or any(map(_doubly_bound, neighbours)) else OTHER
+
+
+def _like_alcohol(atom: Chem.Atom) -> bool:
+    """Whether a hydroxyl on it is an alcohol or phenol: aromatic, or carbon with four neighbours."""
+    return atom.GetIsAromatic() or (atom.GetAtomicNum() == 6 and atom.GetTotalDegree() == 4)
+
+
+def _doubly_bound(carbon: Chem.Atom) -> bool:
+    """To carbon, nitrogen, oxygen or sulphur."""
+    double = [b.GetOtherAtom(carbon) for b in carbon.GetBonds() if b.GetBondType() == Chem.BondType.DOUBLE]
+    return any(other.GetAtomicNum() in (6, 7, 8, 16) for other in double)
