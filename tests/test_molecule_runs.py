@@ -1,0 +1,197 @@
+"""Runs of molecules: learning from what is paid at the end, memory in checkpoints, the board, the command line."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from seqtutor_core import prior as priors
+from seqtutor_core.config import Change, TuningConfig, preset
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.tokens import END_ID, decode
+from seqtutor_core.errors import PriorError
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.runs import board, job, recorder
+from seqtutor_core.runs.board import Board, Entry
+from seqtutor_core.runs.store import create
+from seqtutor_core.tuning import Tuner, tune
+from tests.test_cli import cli, last_json  # noqa: F401  cli is a fixture
+
+SMALL = {"batch": 16, "minibatch": 16, "replay_steps": 4096}
+
+
+@pytest.fixture(scope="module")
+def network() -> RecurrentNetwork:
+    return priors.load("molecule").network
+
+
+def tuner(network: RecurrentNetwork, weights: dict[str, float] | None = None, **values: Any) -> Tuner:
+    usual: dict[str, Any] = {"kl_coefficient": 2.0, "updates": 6, "overrides": SMALL, "device": "cpu", "seed": 1}
+    weights = weights or {"validity": 20.0, "qed": 40.0, "scaffold_diversity": 5.0}
+    config = TuningConfig("molecule", "molecule", weights=weights, **{**usual, **values})
+    return Tuner(config, Molecule(MoleculeSettings.of(config.settings)), network)
+
+
+# ---------------------------------------------------------------- learning
+
+
+def test_what_lies_beyond_the_end_counts_for_nothing(network: RecurrentNetwork) -> None:
+    progress = tuner(network).iterate()
+    assert (progress.lengths < progress.tokens.shape[1]).any()
+    for row, length in zip(progress.tokens.tolist(), progress.lengths.tolist(), strict=True):
+        assert set(row[length:]) <= {END_ID}
+        assert row[: length - 1].count(END_ID) == 0
+    assert progress.environment_steps == int(progress.lengths.sum())
+
+
+def test_the_value_head_starts_at_the_mean_reward_and_follows_the_sliders(network: RecurrentNetwork) -> None:
+    job_ = tuner(network, {"validity": 600.0})
+    first = job_.iterate()
+    assert job_.policy.value.bias.item() == pytest.approx(first.reward / 2, rel=1e-5)
+    job_.apply(Change(weights={"validity": 60.0}))
+    before = job_.level
+    job_.iterate()
+    assert job_.level == pytest.approx(before / 10, rel=0.4)  # other molecules, a tenth of the weight
+
+
+def test_a_slider_that_asks_for_something_new_scores_the_replay_anew(network: RecurrentNetwork) -> None:
+    job_ = tuner(network, {"validity": 20.0})
+    job_.iterate()
+    k = [t.name for t in job_.domain.terms].index("alerts")
+    assert not job_.replay.store["terms"][..., k].any()
+    before = job_.replay.store["terms"][:16].clone()
+    job_.apply(Change(weights={"validity": 20.0, "alerts": 1.0}))
+    after = job_.replay.store["terms"][:16]
+    assert after[..., k].any()
+    others = [i for i in range(len(job_.domain.terms)) if i != k and job_.domain.terms[i].name != "scaffold_diversity"]
+    known = [i for i in others if job_.domain.terms[i].name not in ("qed", "synthetic_accessibility")]
+    assert torch.equal(before[..., known], after[..., known])
+
+
+def test_a_slider_without_its_setting_is_told_and_costs_nothing(network: RecurrentNetwork) -> None:
+    job_ = tuner(network)
+    job_.iterate()
+    job_.apply(Change(weights={"similarity": 50.0}))
+    assert "nothing to go by" in job_.iterate().message
+
+
+def test_a_restored_run_goes_on_as_if_never_stopped(network: RecurrentNetwork) -> None:
+    """Scaffold memory included: it changes what later molecules are paid."""
+    whole = tuner(network)
+    expected = [p.reward for p in tune(whole)]
+    first = tuner(network)
+    for _ in range(3):
+        first.iterate()
+    tensors, plain = first.state()
+    second = tuner(network)
+    second.restore({k: v.clone() for k, v in tensors.items()}, json.loads(json.dumps(plain)))
+    assert [p.reward for p in tune(second)] == expected[3:]
+    for mine, theirs in zip(whole.policy.parameters(), second.policy.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_a_prefix_is_kept_by_every_molecule(network: RecurrentNetwork) -> None:
+    job_ = tuner(network, settings={"prefix": "CC(=O)Oc1ccccc1"})
+    progress = job_.iterate()
+    assert isinstance(job_.domain, Molecule)
+    smiles = job_.domain.smiles(progress.tokens, progress.lengths)
+    assert all(s.startswith("CC(=O)Oc1ccccc1") for s in smiles if s)
+    assert sum(not f.error for f in job_.domain.facts(progress.tokens, progress.lengths)) >= 8
+
+
+def test_a_domain_has_presets_of_its_own() -> None:
+    assert preset("paper", "molecule").gamma == 0.95
+    assert preset("paper", "melody").gamma == 0.5
+    assert preset("default", "molecule", {"batch": 7}).batch == 7
+
+
+def test_a_prior_of_another_vocabulary_is_refused() -> None:
+    with pytest.raises(PriorError, match="writes 38 tokens that are not the 25"):
+        priors.load("melody", vocabulary=Molecule.vocabulary)
+
+
+# ---------------------------------------------------------------- the run folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(job, "MEASURED", 32)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_leaves_figures_alarms_and_its_best() -> None:
+    config = TuningConfig(
+        "molecule", "molecule", weights={"qed": 40.0, "validity": 20.0}, updates=3, overrides=SMALL, device="cpu"
+    )
+    run = create(config)
+    assert job.work(run) == 0, run.status
+    lines, _ = run.metrics()
+    assert {"valid", "unique", "novel", "scaffolds", "log_p"} <= set(lines[-1]["figures"])
+    assert lines[-1]["figures"]["recent"] == 48
+    assert lines[-1]["alarms"] == []
+    assert not {"tokens", "lengths", "sums"} & set(lines[-1])
+    best = sorted(run.best(), key=lambda e: -e.reward(config.weights))
+    assert 16 <= len(best) <= 48
+    assert best[0].reward(config.weights) > 45
+    assert best[0].tokens[-1] == END_ID
+    assert decode(best[0].tokens)
+    assert run.status.summary is not None
+    assert 0.8 < run.status.summary["metrics"]["valid"] <= 1
+
+
+def test_the_board_keeps_the_best_and_ranks_anew_when_a_slider_moves(
+    network: RecurrentNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(board, "SIZE", 10)
+    job_, kept = tuner(network), Board()
+    seen: list[Entry] = []
+    for _ in range(3):
+        progress = job_.iterate()
+        kept.add(progress)
+        names = list(progress.terms)
+        rows = zip(progress.tokens.tolist(), progress.lengths.tolist(), progress.sums.tolist(), strict=True)
+        seen += [
+            Entry(tuple(t[:n]), dict(zip(names, s, strict=True)), progress.update, progress.seconds) for t, n, s in rows
+        ]
+    weights = job_.config.weights
+    expected = sorted({e.tokens: e.reward(weights) for e in seen}.values())[-10:]
+    assert sorted(e.reward(weights) for e in kept.entries.values()) == pytest.approx(expected)
+    kept.save(tmp_path / "best.jsonl")
+    again = board.load(tmp_path / "best.jsonl")
+    assert {e.tokens: e.terms for e in again} == {e.tokens: e.terms for e in kept.entries.values()}
+    job_.apply(Change(weights={"log_p": 1.0}))
+    kept.add(job_.iterate())
+    assert len(kept.entries) == 10
+
+
+# ---------------------------------------------------------------- command line
+
+
+def test_score_gives_every_term_raw_and_goes_on(cli):  # noqa: F811
+    text = "CC(=O)Oc1ccccc1C(=O)O aspirin\nc1ccc\n\nCCO\n"
+    out, _ = cli("score", "molecule", "-", "--json", "--set", "target=CCO", stdin=text, status=1)
+    aspirin, broken, ethanol = map(json.loads, out.splitlines())
+    assert aspirin["canonical"] == "CC(=O)Oc1ccccc1C(=O)O"
+    assert aspirin["terms"]["log_p"] == pytest.approx(1.3101, abs=1e-4)
+    assert aspirin["terms"]["molecular_weight"] == pytest.approx(180.159, abs=1e-3)
+    assert aspirin["terms"]["required"] is None
+    assert ethanol["terms"]["similarity"] == 1
+    assert (broken["valid"], broken["canonical"], broken["line"]) == (False, None, 2)
+    assert "ring 1 is opened and never closed" in broken["error"]
+
+
+def test_sample_evaluate_and_tune(cli):  # noqa: F811
+    out, _ = cli("sample", "prior:molecule", "-n", "3", "--json")
+    assert all(isinstance(json.loads(line)["smiles"], str) for line in out.splitlines())
+    found = last_json(cli("evaluate", "prior:molecule", "-n", "200", "--json")[0])["metrics"]
+    assert found["valid"] > 0.9
+    assert found["novel"] > 0.6
+    arguments = ("--updates", "2", "--override", "batch=16", "--rewards", "none", "--weight", "qed=40", "--json")
+    summary = last_json(cli("tune", "molecule", *arguments)[0])
+    assert summary["domain"] == "molecule"
+    assert summary["updates"] == 2
+    _, error = cli("tune", "molecule", "--weight", "similarity=5", "--updates", "1", status=1)
+    assert "give a target molecule" in error
