@@ -80,7 +80,7 @@ def similarity(seconds: float) -> dict[str, Any]:
         domain,
         priors.load("molecule").network,
     )
-    board, curve = Board(), []
+    board, curve = Board(), list[dict[str, float]]()
     for progress in tune(tuner):
         board.add(progress)
         best = max(entry.terms["similarity"] for entry in board.entries.values())

@@ -41,6 +41,8 @@ class LearnerSettings:
     """Act by the likeliest action with falling exploration instead of sampling."""
     clip: float = 0.3
     """Largest norm of the gradient."""
+    bfloat16: bool = False
+    """Run the LSTM of an update in bfloat16 where the processor has it: three times as fast for 256 units and more."""
 
     def __post_init__(self) -> None:
         for name in ("batch", "minibatch", "updates", "replay_steps"):
@@ -69,7 +71,7 @@ PAPER = LearnerSettings(
 PRESETS: dict[str, LearnerSettings] = {"default": LearnerSettings(), "paper": PAPER}
 BY_DOMAIN: dict[tuple[str, str], dict[str, Any]] = {
     # a molecule costs twenty times a melody, most of it in RDKit and a larger network: fewer at a time learn sooner
-    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 2e-3},
+    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 2e-3, "bfloat16": True},
     # the authors' scripts for molecules; no first token is random, since a SMILES cannot begin anywhere
     ("paper", "molecule"): {
         "gamma": 0.95,

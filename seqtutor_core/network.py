@@ -189,7 +189,8 @@ class RecurrentNetwork(nn.Module):
         hidden, _ = self.lstm(entering)  # (B, P + T, H)
         hidden = self.dropout(hidden[:, start:])
         seen_by_value = VALUE_GRADIENT * hidden + (1 - VALUE_GRADIENT) * hidden.detach()  # the same number
-        return Output(self.policy(hidden), self.value(seen_by_value).squeeze(-1))
+        with torch.autocast(self.device.type, enabled=False):  # logits keep their digits whatever the LSTM ran in
+            return Output(self.policy(hidden.float()), self.value(seen_by_value.float()).squeeze(-1))
 
 
 class Stepper:

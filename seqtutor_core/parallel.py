@@ -48,6 +48,13 @@ def _alone(function: Callable[[Item], Result], item: Item) -> Result:
     return function(item)
 
 
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are faster than in float32 here."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported())  # torch has no public name for it
+
+
 def cut(total: int, shards: int) -> list[int]:
     """Sizes of the shards, as equal as can be, none empty."""
     shards = min(shards, total)

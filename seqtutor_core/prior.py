@@ -112,7 +112,7 @@ def _pass(network, average, optimiser, batches, settings, epoch) -> float:  # ty
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=settings.bfloat16):
-            logits = network(tokens.clamp(min=0), period).logits.float()  # (B, T, V)
+            logits = network(tokens.clamp(min=0), period).logits  # (B, T, V)
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=PADDING)
         optimiser.zero_grad()
         loss.backward()

@@ -59,31 +59,33 @@ def sample(
     if primer is None:
         primer = torch.tensor(domain.primer, dtype=torch.long, device=device).expand(batch, -1)
     start = primer.shape[1]
-    whole = torch.zeros(batch, start + domain.length, dtype=torch.long, device=device)
+    padding = 0 if domain.end is None else domain.end
+    whole = torch.full((batch, start + domain.length), padding, dtype=torch.long, device=device)
     whole[:, :start] = primer
     steppers = [Stepper(network, batch) for network in (prior, policy) if network is not None]
-    log_prior = torch.zeros(batch, domain.length, size, device=device)  # zeros: steps that no sequence reaches
+    log_prior = torch.zeros(batch, domain.length, size, device=device)  # zeros: steps that a sequence does not reach
     log_pi = log_prior if policy is None else torch.zeros_like(log_prior)
     lengths = torch.full((batch,), domain.length, device=device)
+    alive = torch.arange(batch, device=device)  # rows that have not ended
 
     for t in range(start + domain.length):
-        features = prior.features(whole, domain.period, t, t + 1, origin=start)
+        features = prior.features(whole[alive], domain.period, t, t + 1, origin=start)
         outputs = [stepper.step(features) for stepper in steppers]
         if t < start:
             continue
         step = t - start
-        log_prior[:, step] = outputs[0].logits.log_softmax(-1)
+        here = log_prior[alive, step] = outputs[0].logits.log_softmax(-1)  # (alive, V)
         if policy is not None and log_policy is not None:
-            log_pi[:, step] = log_policy(outputs[1], log_prior[:, step])
-        whole[:, t] = _act(log_pi[:, step], generator, epsilon)
-        if domain.end is not None:
-            ended = (whole[:, t] == domain.end) & (lengths == domain.length)
-            lengths = torch.where(ended, step + 1, lengths)
-            if bool((lengths <= step + 1).all()):
+            here = log_pi[alive, step] = log_policy(outputs[1], here)
+        actions = _act(here, generator, epsilon)
+        whole[alive, t] = actions
+        if domain.end is not None and bool((ended := actions == domain.end).any()):
+            lengths[alive[ended]] = step + 1
+            alive = alive[~ended]
+            for stepper in steppers:
+                stepper.pick(~ended)
+            if not len(alive):
                 break
-    if domain.end is not None:  # what was sampled beyond the end is no part of a sequence
-        beyond = torch.arange(domain.length, device=device) >= lengths.unsqueeze(1)
-        whole[:, start:].masked_fill_(beyond, domain.end)
     return Rollout(whole[:, start:], lengths, log_prior, log_pi, primer)
 
 

@@ -15,11 +15,12 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import distinct, divergence
 from seqtutor_core.learners import LEARNERS, loss
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.parallel import Crew, cut
+from seqtutor_core.parallel import Crew, cut, fast_bfloat16
 from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
 
-PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds", "level", "level_holds")  # of a tuner, in its checkpoints
+# of a tuner, in its checkpoints
+PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds", "level", "level_holds")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Tuner:
         self.target = deepcopy(self.policy).requires_grad_(False) if self.rule.target_rate < 1 else None
         self.optimiser = torch.optim.Adam(self.policy.parameters(), self.rule.learning_rate)
         self.crew = Crew(self.device)
+        self.bfloat16 = self.rule.bfloat16 and fast_bfloat16(self.device)
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         self.replay = Replay(max(self.rule.replay_steps // domain.length, self.rule.batch))
         self.weights = torch.tensor(weight_vector(domain.terms, config.weights), device=self.device)
@@ -164,7 +166,7 @@ class Tuner:
         with torch.no_grad():
             for network in (self.policy, self.target):
                 if network is not None:
-                    network.value.bias += level - self.level
+                    network.value.bias.add_(level - self.level)
         self.level, self.level_holds = level, True
 
     def _sample(self, shard: tuple[int, int]) -> Rollout:
@@ -180,11 +182,12 @@ class Tuner:
 
     def _gradient(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A shard's summed loss and its gradient."""
-        online = self.policy(batch.tokens, self.domain.period, batch.primer)
-        after = online
-        if self.target is not None:
-            with torch.no_grad():
-                after = self.target(batch.tokens, self.domain.period, batch.primer)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            online = self.policy(batch.tokens, self.domain.period, batch.primer)
+            after = online
+            if self.target is not None:
+                with torch.no_grad():
+                    after = self.target(batch.tokens, self.domain.period, batch.primer)
         error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
         parameters = list(self.policy.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head

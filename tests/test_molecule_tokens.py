@@ -102,7 +102,7 @@ def test_without_the_package_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
 
 def grammar(smiles: str) -> list[tuple[int, int, list[int]]]:
     """Stem, depth and open rings before each token, by a stack: the plain way."""
-    stem, stack, opened, seen = len(VOCABULARY), [], set[int](), []
+    stem, stack, opened, seen = len(VOCABULARY), list[int](), set[int](), []
     for token in encode(smiles):
         seen.append((stem, len(stack), [int(ring in opened) for ring in RINGS]))
         if token == OPEN:

@@ -7,7 +7,7 @@ import csv
 import gzip
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +25,7 @@ REPORT_EVERY = 50_000
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(Sequence[tuple[bytes, int]]):
     """Sequences of token ids, end included, one after the other in one array (a list of them would take gigabytes)."""
 
     flat: np.ndarray  # (sum of lengths,) uint8
@@ -34,7 +34,7 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, i: int) -> tuple[bytes, int]:
+    def __getitem__(self, i: int) -> tuple[bytes, int]:  # type: ignore[override]  # no slices
         """One sequence, and its period 0: molecules have no bars."""
         if not 0 <= i < len(self):
             raise IndexError(i)
