@@ -73,7 +73,7 @@ def weights(studio: Studio) -> dict[str, float]:
 def tuning_config(studio: Studio) -> TuningConfig:
     """The job that the page's settings ask for; SettingError or InputError when they do not make one."""
     overrides: dict[str, Any] = {}
-    if value(studio, LEARNING_RATE) != PRESETS["default"].learning_rate:
+    if value(studio, LEARNING_RATE) != studio.defaults[LEARNING_RATE]:
         overrides["learning_rate"] = value(studio, LEARNING_RATE)
     if value(studio, ACTING) == "argmax" and value(studio, LEARNER) == "q":
         overrides["argmax"] = True
