@@ -1,13 +1,14 @@
 """A served app and a real browser, for the tests that look at pages."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 
 from seqtutor_core.doctor import browser as find_browser
+from seqtutor_core.runs import store
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 120_000  # milliseconds
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 needs_chromium = [
     pytest.mark.browser,
@@ -78,3 +81,33 @@ class Watch:
         """No script error, and nothing asked of another machine."""
         assert self.errors == []
         assert [url for url in self.requests if not url.startswith((address, "blob:", "data:"))] == []
+
+
+def press(page: Any, key: str) -> None:
+    """Click the button of a key; one with help has a hidden twin."""
+    page.locator(f".st-key-{key} button").first.click()
+
+
+def badge(page: Any, text: str) -> Any:
+    """The coloured word that says a run's state."""
+    return (
+        page.get_by_test_id("stMarkdownBadge")
+        .filter(has_text=text)
+        .or_(page.locator(".stMarkdownBadge").filter(has_text=text))
+    )
+
+
+def until(page: Any, condition: Callable[[], Any]) -> None:
+    """Wait for what the page does not show; fails when it does not come."""
+    for _ in range(PATIENCE // 200):
+        if condition():
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("it did not happen")
+
+
+def end_runs() -> None:
+    """Kill the workers that a test left behind."""
+    for run in store.runs():
+        if run.alive and run.status.pid:
+            os.kill(run.status.pid, signal.SIGKILL)

@@ -13,11 +13,22 @@ from seqtutor_core import prior as priors
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
-from tests.browsing import ROOT, Watch, chromium, expect, needs_chromium, served
+from tests.browsing import (
+    PATIENCE,
+    ROOT,
+    Watch,
+    badge,
+    chromium,
+    end_runs,
+    expect,
+    needs_chromium,
+    press,
+    served,
+    until,
+)
 
 pytestmark = needs_chromium
 
-PATIENCE = 120_000  # milliseconds
 LABELS = {10: "10%20s", 30: "30%20s", 60: "1%20min", 120: "2%20min"}  # as the slider shows them, in a link
 
 
@@ -55,9 +66,7 @@ def own_runs(home, monkeypatch):
     """The tests look into the same run folders as the app; each begins without a living run."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(home))
     yield
-    for run in store.runs():
-        if run.alive and run.status.pid:
-            os.kill(run.status.pid, signal.SIGKILL)
+    end_runs()
 
 
 def open_melody(page, address, query=""):
@@ -66,18 +75,6 @@ def open_melody(page, address, query=""):
     expect(page.get_by_role("heading", name="Melody", exact=True)).to_be_visible()
     expect(page.get_by_test_id("roll-canvas").first).to_be_visible()
     expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
-
-
-def press(page, key):
-    page.locator(f".st-key-{key} button").first.click()  # one with help has a hidden twin
-
-
-def badge(page, text):
-    return (
-        page.get_by_test_id("stMarkdownBadge")
-        .filter(has_text=text)
-        .or_(page.locator(".stMarkdownBadge").filter(has_text=text))
-    )
 
 
 def tune(page, address, seconds=10):
@@ -163,7 +160,7 @@ def _notes(midi):
 def test_steer_pause_go_on_and_stop(page, address):
     run = tune(page, address, seconds=120)
     page.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
-    _until(page, lambda: any("weights.motif" in line["changed"] for line in run.metrics()[0]))
+    until(page, lambda: any("weights.motif" in line["changed"] for line in run.metrics()[0]))
     press(page, "pause")
     expect(badge(page, "Paused")).to_be_visible()
     press(page, "go-on")
@@ -176,7 +173,7 @@ def test_steer_pause_go_on_and_stop(page, address):
 
 def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
     run = tune(page, address, seconds=30)
-    _until(page, lambda: (run.folder / "policy.safetensors").exists())
+    until(page, lambda: (run.folder / "policy.safetensors").exists())
     os.kill(run.status.pid, signal.SIGKILL)
     expect(badge(page, "Interrupted")).to_be_visible()
     page.reload()
@@ -227,11 +224,3 @@ def test_picked_keys_are_continued(page, address):
         page.get_by_test_id(key).click()
     press(page, "use-keys")
     expect(page.get_by_text("Every melody continues your 16 steps")).to_be_visible()
-
-
-def _until(page, condition):
-    for _ in range(PATIENCE // 200):
-        if condition():
-            return
-        page.wait_for_timeout(200)
-    pytest.fail("it did not happen")

@@ -16,6 +16,7 @@ from pages.shared.molecule.shapes import BASE, HEIGHT, WIDTH, axis, curve, words
 from pages.shared.molecule.take import rows
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains.molecule import neighbours, three_d
 from seqtutor_core.domains.molecule.questions import Facts
 from seqtutor_core.domains.molecule.shapes import Shape
 from seqtutor_core.domains.molecule.studio import Found
@@ -337,3 +338,30 @@ def test_distributions_are_shares():
         assert all(a < b for a, b in pairwise(trace.x))
         expected = {"Prior": 1.0, "Tuned": 0.0, "Training": 1.0}[trace.name]
         assert total == pytest.approx(expected, abs=0.01)
+
+
+# ---------------------------------------------------------------- the closer look
+
+
+def test_a_look_without_viewer_and_index_says_how_to_get_them(molecule, monkeypatch):
+    monkeypatch.setattr(three_d, "available", lambda: False)
+    molecule.session_state["_look"] = ASPIRIN
+    page = molecule.run()
+    assert not page.exception
+    assert three_d.REMEDY in texts(page.info)
+    assert neighbours.COMMAND in texts(page.caption)
+    [properties, reasons] = [table.value for table in page.table]
+    known = dict(zip(properties["property"], properties["value"], strict=True))
+    assert (known["polar surface in Å²"], known["number of heavy atoms"]) == ("63.6", "13")
+    assert float(known["weight in Da"]) == pytest.approx(180.2, abs=0.1)
+    points = sum(float(paid) for paid in reasons["points"])
+    assert f"Why it scores {points:.1f}" in texts(page.markdown)
+
+
+def test_what_cannot_have_a_shape_in_space_says_so(molecule):
+    if not three_d.available():
+        pytest.skip(f"the viewer is not installed: {three_d.REMEDY}")
+    molecule.session_state["_look"] = "C" * 200
+    page = molecule.run()
+    assert not page.exception
+    assert "200 heavy atoms is too large" in texts(page.info)

@@ -48,6 +48,11 @@ def value(studio: Studio, name: str) -> Any:
     return st.session_state.get(key(studio, name), studio.defaults[name])
 
 
+def given(studio: Studio, name: str) -> bool:
+    """Whether a setting is not its default; asked before its widget has been drawn, the link answers."""
+    return key(studio, name) in st.query_params or value(studio, name) != studio.defaults[name]
+
+
 def choose(studio: Studio, values: Mapping[str, Any]) -> None:
     """Set widgets; only possible from a callback, before they are drawn."""
     for name, chosen in values.items():

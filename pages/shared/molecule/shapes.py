@@ -26,16 +26,15 @@ def beside(studio: Studio, term: RewardTerm) -> None:
     """The term's curve, and a popover that changes it; nothing for a term that is a wish by itself."""
     if term.name not in DEFAULT_SHAPES:
         return
-    try:
-        current, problem = shape(studio, term.name), ""
-    except SettingError as error:
-        current, problem = DEFAULT_SHAPES[term.name], str(error)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-        st.image(curve(term.name, current))
-        with st.popover("Shape", type="tertiary", help=f"{words(current)}; press to change"):
+        picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
+        with st.popover("Shape", type="tertiary", help="How the property becomes a wish"):
             _fields(studio, term)
-    if problem:
-        st.error(problem)
+    try:
+        picture.image(curve(term.name, shape(studio, term.name)))
+    except SettingError as error:
+        picture.image(curve(term.name, DEFAULT_SHAPES[term.name]))
+        st.error(str(error))
 
 
 def words(known: Shape) -> str:

@@ -33,13 +33,13 @@ COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight
 def controls(studio: Studio) -> None:
     """Everything below the sliders that only molecules have."""
     st.markdown("##### Which molecules?")
-    with st.expander("Resemble a molecule", expanded=bool(state.value(studio, TARGET))):
+    with st.expander("Resemble a molecule", expanded=state.given(studio, TARGET)):
         _target(studio)
     with st.expander("From a file"):
         _file(studio)
-    with st.expander("Substructures and alerts"):
+    with st.expander("Substructures and alerts", expanded=any(state.given(studio, n) for n in (REQUIRED, FORBIDDEN))):
         _substructures(studio)
-    with st.expander("Grow from a fragment", expanded=bool(state.value(studio, PREFIX))):
+    with st.expander("Grow from a fragment", expanded=state.given(studio, PREFIX)):
         _beginning(studio)
     _as_begun(studio)
 
@@ -124,7 +124,8 @@ def _file(studio: Studio) -> None:
         if found.problems:
             more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
             listed = "".join(f"\n- {problem}" for problem in found.problems[:SHOWN])
-            st.warning(f"{len(found.problems)} records could not be read:{listed}{more}")
+            records = "1 record" if len(found.problems) == 1 else f"{len(found.problems)} records"
+            st.warning(f"{records} could not be read:{listed}{more}")
         chosen = found.molecules[0]
         if len(found.molecules) > 1:
             names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
