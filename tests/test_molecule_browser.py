@@ -173,7 +173,7 @@ def test_a_molecule_found_becomes_the_target(page, address):
     open_molecules(page, address)
     press(page, "look-1")
     look = page.get_by_role("dialog")
-    smiles = look.locator("code").first.inner_text().strip()
+    smiles = look.get_by_test_id("stCode").locator("code").inner_text().strip()  # the scaffold below is code, too
     look.get_by_role("button", name="Resemble it").click()
     expect(look).to_have_count(0)
     expect(page.locator(".st-key-mol_target input")).to_have_value(smiles)
