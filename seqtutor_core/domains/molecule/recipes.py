@@ -25,7 +25,7 @@ RECIPES = {
     # the paper's size: one LSTM of 100 units that sees the last token and nothing else
     "molecule-paper": PriorSettings(
         NetworkSettings(len(VOCABULARY), hidden=100, embedding=len(VOCABULARY) + 1),
-        epochs=60,
+        epochs=24,
         batch=128,
         window=64,
         learning_rate=4e-3,

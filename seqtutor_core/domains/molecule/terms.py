@@ -34,12 +34,8 @@ TERMS = (
     _term("alerts", "No structural alerts", LIKE, "Each alert costs 1.", (0.0, 100.0, "alerts")),
     _term("validity", "Valid", HONEST, "A SMILES that is a molecule earns 1.", (20.0, 600.0, "share valid")),
     _term("novelty", "Novel", HONEST, "A molecule the training set has not earns 1.", (0.0, 100.0, "share novel")),
-    _term(
-        "scaffold_diversity", "New scaffolds", HONEST, "One seen often costs up to 1.", (0.0, 100.0, "points")
-    ),
-    _term(
-        "carbon_chain", "No carbon padding", HONEST, f"A chain beyond {CHAIN} costs 1.", (0.0, 200.0, "chains")
-    ),
+    _term("scaffold_diversity", "New scaffolds", HONEST, "One seen often costs up to 1.", (0.0, 100.0, "points")),
+    _term("carbon_chain", "No carbon padding", HONEST, f"A chain beyond {CHAIN} costs 1.", (0.0, 200.0, "chains")),
     _term("too_short", "Not too short", HONEST, f"Fewer than {SHORT} tokens cost 1.", (0.0, 250.0, "points")),
 )
 
