@@ -43,10 +43,14 @@ class NetworkSettings:
     """Tokens that branches grow from."""
     pairs: tuple[int, ...] = ()
     """Tokens that open something and close it when they come again; which are open is then an input."""
+    turns: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    """Up to three successive sets of tokens each; whether they occurred an even or an odd number of times since the
+    stem that opened a pair, itself included, is then an input as well."""
 
     def __post_init__(self) -> None:
         for name in ("branches", "stems", "pairs"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # a card gives lists
+        object.__setattr__(self, "turns", tuple(tuple(tuple(tokens) for tokens in turn) for turn in self.turns))
         if len(self.branches) not in (0, 2):
             raise SettingError(f"branches are one opening and one closing token, or none; got {self.branches}")
         if self.vocabulary < 2 or min(self.hidden, self.layers, self.embedding) < 1 or not 0 <= self.dropout < 1:
@@ -69,6 +73,7 @@ class RecurrentNetwork(nn.Module):
     deeper: Tensor  # (V,), 1 for the token that opens a branch, -1 for the one that closes it
     stem: Tensor  # (V,), whether branches grow from it
     pairs: Tensor  # (number of pairs,)
+    turning: Tensor  # (V + 1, V + 1, V + 1), 1 where the last three tokens complete an odd number of turns
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -82,7 +87,7 @@ class RecurrentNetwork(nn.Module):
             sizes += [tokens, tokens, LONGEST_PERIOD + 1, LONGEST_PERIOD + 1]
         if settings.branches:
             sizes += [tokens, DEEPEST + 1]
-        sizes += [2] * len(settings.pairs)
+        sizes += [3 if settings.turns else 2] * len(settings.pairs)
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets, persistent=False)
         self._register_grammar()
@@ -102,7 +107,13 @@ class RecurrentNetwork(nn.Module):
             deeper[s.branches[0]], deeper[s.branches[1]] = 1, -1
         stem[list(s.stems)] = True
         pairs = torch.tensor(s.pairs, dtype=torch.long)
-        for name, table in (("deeper", deeper), ("stem", stem), ("pairs", pairs)):
+        tokens = s.vocabulary + 1
+        turning = torch.zeros(tokens, tokens, tokens, dtype=torch.long)
+        anything = tuple(range(tokens))
+        for turn in s.turns:
+            before, between, last = (anything,) * (3 - len(turn)) + turn
+            turning[torch.meshgrid(*map(torch.tensor, (before, between, last)), indexing="ij")] ^= 1
+        for name, table in (("deeper", deeper), ("stem", stem), ("pairs", pairs), ("turning", turning)):
             self.register_buffer(name, table, persistent=False)
 
     @property
@@ -135,8 +146,7 @@ class RecurrentNetwork(nn.Module):
             columns += self._branch(tokens, first, last)
         inputs = torch.stack(columns, 2)
         if self.settings.pairs:
-            times = (tokens[:, : max(last - 1, 0)].unsqueeze(2) == self.pairs).cumsum(1)  # (B, S, pairs)
-            inputs = torch.cat([inputs, self._before(times % 2, first, last)], 2)
+            inputs = torch.cat([inputs, self._before(self._open(tokens[:, : max(last - 1, 0)]), first, last)], 2)
         return inputs + self.offsets
 
     def _sounding(self, tokens: Tensor, first: int, last: int) -> Tensor:
@@ -155,6 +165,19 @@ class RecurrentNetwork(nn.Module):
             return values[:, first - 1 : last - 1]
         start = values.new_zeros(len(values), 1, *values.shape[2:])
         return torch.cat([start, values], 1)[:, :last]
+
+    def _open(self, seen: Tensor) -> Tensor:
+        """For each pair 0 while it is closed, 1 while open, 2 while open with an odd number of turns: (B, S, pairs)."""
+        here = seen.unsqueeze(2) == self.pairs
+        is_open = here.cumsum(1) % 2
+        if not self.settings.turns or not seen.shape[1]:
+            return is_open
+        padded = nn.functional.pad(seen, (2, 0), value=self.start_token)
+        turning = self.turning[padded[:, :-2], padded[:, 1:-1], seen]
+        turns = turning.cumsum(1)  # (B, S); they never fall
+        before_stem = ((turns - turning) * self.stem[seen]).cummax(1).values  # what opens the pair is counted with it
+        at_opening = (here * before_stem.unsqueeze(2)).cummax(1).values
+        return is_open * (1 + (turns.unsqueeze(2) - at_opening) % 2)
 
     def _branch(self, tokens: Tensor, first: int, last: int) -> list[Tensor]:
         """The stem that each step's token attaches to and the depth of branches, (B, last - first) each.

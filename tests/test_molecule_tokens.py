@@ -11,6 +11,7 @@ from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.domains.molecule.tokens import (
     ATOMS,
     CLOSE,
+    DOUBLE_BONDS,
     END_ID,
     LONGEST,
     OPEN,
@@ -127,6 +128,39 @@ def test_the_network_sees_stem_depth_and_open_rings(smiles: str) -> None:
     assert torch.equal(whole, torch.cat(single, 1))
     seen = (whole - network.offsets)[0].tolist()
     assert [(row[1], row[2], row[3:]) for row in seen] == grammar(smiles)
+
+
+EVEN, ODD = 1, 2
+
+
+@pytest.mark.parametrize(
+    ("smiles", "seen"),
+    [
+        ("c1ccccc1", [EVEN]),
+        ("c1cccc1", [ODD]),  # five cannot pair up
+        ("c1ccncc1", [EVEN]),
+        ("c1ccoc1", [EVEN]),
+        ("c1cc[nH]c1", [EVEN]),
+        ("Cc1ccn(C)c1", [EVEN]),
+        ("Cc1cccn1C", [ODD]),  # that the last nitrogen has three neighbours is not known yet
+        ("Cn1ccccc1=O", [ODD]),  # nor the double bond to oxygen
+        ("O=c1cc[nH]cc1", [EVEN]),
+        ("c1cc(=O)[nH]cc1", [EVEN]),
+        ("c1cnc2ccnn2c1", [ODD, EVEN]),  # the five-membered ring takes its nitrogen from the six-membered one
+        ("c1ccc2ncccc2c1", [EVEN, EVEN]),
+        ("c1cc(-c2ccsc2)ccc1", [EVEN, EVEN]),
+        ("C1CCCCC1", [EVEN]),
+    ],
+)
+def test_the_network_sees_whether_the_double_bonds_of_a_ring_come_out(smiles: str, seen: list[int]) -> None:
+    network = RecurrentNetwork(NetworkSettings(len(VOCABULARY), hidden=4, stems=ATOMS, pairs=RINGS, turns=DOUBLE_BONDS))
+    tokens = encode(smiles)
+    whole = network.features(torch.tensor([tokens]), 0, 0, len(tokens))
+    single = [network.features(torch.tensor([tokens]), 0, t, t + 1) for t in range(len(tokens))]
+    assert torch.equal(whole, torch.cat(single, 1))
+    inputs = (whole - network.offsets)[0, :, 1:].tolist()  # (T, pairs)
+    closing = [i for i, token in enumerate(tokens) if token in RINGS and tokens[:i].count(token) % 2]
+    assert [inputs[i][RINGS.index(tokens[i])] for i in closing] == seen
 
 
 def test_unbalanced_branches_do_no_harm() -> None:

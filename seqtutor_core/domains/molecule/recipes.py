@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.tokens import ATOMS, CLOSE, OPEN, RINGS, VOCABULARY
+from seqtutor_core.domains.molecule.tokens import ATOMS, CLOSE, DOUBLE_BONDS, OPEN, RINGS, VOCABULARY
 from seqtutor_core.network import NetworkSettings
 from seqtutor_core.prior import PriorSettings, Sequences
 
@@ -14,7 +14,15 @@ HELD_OUT_EVERY = 35  # every 35th held-out molecule, 5,031 of them, is enough fo
 # An epoch is a twentieth of the training set, so that a training killed after an hour has lost three minutes.
 RECIPES = {
     "molecule": PriorSettings(
-        NetworkSettings(len(VOCABULARY), hidden=256, embedding=64, branches=(OPEN, CLOSE), stems=ATOMS, pairs=RINGS),
+        NetworkSettings(
+            len(VOCABULARY),
+            hidden=256,
+            embedding=64,
+            branches=(OPEN, CLOSE),
+            stems=ATOMS,
+            pairs=RINGS,
+            turns=DOUBLE_BONDS,
+        ),
         epochs=75,
         batch=128,
         window=64,

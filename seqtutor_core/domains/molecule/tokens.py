@@ -21,6 +21,22 @@ END_ID = VOCABULARY.id(END)
 OPEN, CLOSE = VOCABULARY.id("("), VOCABULARY.id(")")
 ATOMS = tuple(i for i, token in enumerate(SEEN) if (m := PATTERN.fullmatch(token)) and m.lastgroup == "atom")
 RINGS = tuple(sorted((i for i, token in enumerate(SEEN) if token.isdigit()), key=lambda i: SEEN[i]))
+_n, _c, _double = ((VOCABULARY.id(token),) for token in ("n", "c", "="))
+_more = (*(set(ATOMS) - {VOCABULARY.id("[H]")}), VOCABULARY.id("-"), OPEN)
+DOUBLE_BONDS = (
+    (_c,),
+    (_n,),
+    # an atom doubly bound to something outside the ring takes no part in it
+    (_double, _c),
+    (_c, _double),
+    (_c, (OPEN,), _double),
+    (_c, RINGS, _double),
+    # nor does a nitrogen with three neighbours
+    (_n, (OPEN,)),
+    (_n, RINGS, RINGS),
+    (_n, RINGS, _more),
+)
+"""Where the number of aromatic atoms that need a double bond turns from even to odd or back: it must come out even."""
 LONGEST = 64
 """Most tokens in a molecule, the end included; the longest of the training set has 54 and the end."""
 
