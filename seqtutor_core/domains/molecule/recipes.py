@@ -23,7 +23,7 @@ RECIPES = {
             pairs=RINGS,
             turns=DOUBLE_BONDS,
         ),
-        epochs=75,
+        epochs=60,
         batch=128,
         window=64,
         weight_decay=0.0,
