@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from seqtutor_core.domains import Domain, weight_vector
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.rollout import Rollout, sample
+from seqtutor_core.rollout import Rollout, beginning, distinct, divergence, sample
 
 CHUNK = 1024  # sequences sampled at a time
 
@@ -28,11 +27,9 @@ def rollouts(
     log_policy = LEARNERS[learner].log_policy if learner else None
     for done in range(0, n, CHUNK):
         size = min(CHUNK, n - done)
-        before = None  # the domain's own
-        if primer is None:
-            before = domain.random_primer(size, generator)
-        elif primer:
-            before = torch.tensor(primer, dtype=torch.long, device=prior.device).expand(size, -1)
+        before = (
+            domain.random_primer(size, generator) if primer is None else beginning(domain, size, prior.device, primer)
+        )
         yield sample(domain, prior, size, generator, policy, log_policy, before)
 
 
@@ -71,17 +68,3 @@ def evaluate_policy(
         "distinct": distinct(whole),
         "metrics": domain.metrics(whole, torch.cat(lengths)),
     }
-
-
-def divergence(rollout: Rollout) -> tuple[Tensor, Tensor]:
-    """KL(pi || p) and the policy's entropy in nats, exact over the vocabulary and summed over steps; (B,) each."""
-    pi = rollout.log_policy.exp()
-    kl = (pi * (rollout.log_policy - rollout.log_prior)).sum(-1)
-    entropy = -(pi * rollout.log_policy).sum(-1)
-    mask = rollout.mask
-    return torch.where(mask, kl, 0.0).sum(1), torch.where(mask, entropy, 0.0).sum(1)
-
-
-def distinct(tokens: Tensor) -> float:
-    """The share of sequences (B, T) that differ from all others before them."""
-    return len(torch.unique(tokens, dim=0)) / len(tokens)

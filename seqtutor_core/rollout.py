@@ -1,5 +1,6 @@
 """Sampling whole sequences from a policy, step by step, with prior and policy log-probabilities on the way."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -34,8 +35,26 @@ class Rollout:
         return Rollout(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Rollout)))
 
 
+def tempered(log_policy: LogPolicy, strength: float) -> LogPolicy:
+    """log pi between prior and policy, (1 - s) log p + s log pi, normalised: s 0 the prior, 1 the policy, above: more.
+
+    Along it reward is traded for KL without training (geometric mixture; Liu et al. 2024, decoding-time realignment).
+    """
+    return lambda output, log_prior: torch.lerp(log_prior, log_policy(output, log_prior), strength).log_softmax(-1)
+
+
+def mixed(log_policy: LogPolicy, share: float) -> LogPolicy:
+    """log of the mixture (1 - share) p + share pi at each step: a proposal that misses nothing the prior writes."""
+
+    def log_mixture(output: Output, log_prior: Tensor) -> Tensor:
+        log_pi = log_policy(output, log_prior)
+        return torch.logaddexp(log_prior + math.log1p(-share), log_pi + math.log(share))
+
+    return log_mixture
+
+
 def taken(values: Tensor, tokens: Tensor) -> Tensor:
-    """values (B, T, V) of the tokens that were taken (B, T)."""
+    """values (..., V) of the tokens that were taken (...)."""
     return values.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 
@@ -57,7 +76,7 @@ def sample(
     """
     device, size = prior.device, len(domain.vocabulary)
     if primer is None:
-        primer = torch.tensor(domain.primer, dtype=torch.long, device=device).expand(batch, -1)
+        primer = beginning(domain, batch, device)
     start = primer.shape[1]
     padding = 0 if domain.end is None else domain.end
     whole = torch.full((batch, start + domain.length), padding, dtype=torch.long, device=device)
@@ -77,7 +96,7 @@ def sample(
         here = log_prior[alive, step] = outputs[0].logits.log_softmax(-1)  # (alive, V)
         if policy is not None and log_policy is not None:
             here = log_pi[alive, step] = log_policy(outputs[1], here)
-        actions = _act(here, generator, epsilon)
+        actions = act(here, generator) if epsilon is None else _explore(here, generator, epsilon)
         whole[alive, t] = actions
         if domain.end is not None and bool((ended := actions == domain.end).any()):
             lengths[alive[ended]] = step + 1
@@ -89,12 +108,34 @@ def sample(
     return Rollout(whole[:, start:], lengths, log_prior, log_pi, primer)
 
 
-def _act(log_pi: Tensor, generator: torch.Generator, epsilon: float | None) -> Tensor:
-    """One action for each row of log pi (B, V)."""
-    if epsilon is None:  # where a uniform number falls in the cumulated probabilities; faster than multinomial
-        cumulated = log_pi.exp().cumsum(-1)
-        number = torch.rand(len(log_pi), 1, generator=generator, device=log_pi.device) * cumulated[:, -1:]
-        return (cumulated <= number).sum(-1).clamp(max=log_pi.shape[1] - 1)
+def beginning(domain: Domain, batch: int, device: torch.device, primer: tuple[int, ...] = ()) -> Tensor:
+    """The primer, or without one the domain's, before each of `batch` sequences: (B, P)."""
+    return torch.tensor(primer or domain.primer, dtype=torch.long, device=device).expand(batch, -1)
+
+
+def act(log_pi: Tensor, generator: torch.Generator) -> Tensor:
+    """One action (B,) sampled for each row of log pi (B, V)."""
+    cumulated = log_pi.exp().cumsum(-1)  # where a uniform number falls in it; faster than multinomial
+    number = torch.rand(len(log_pi), 1, generator=generator, device=log_pi.device) * cumulated[:, -1:]
+    return (cumulated <= number).sum(-1).clamp(max=log_pi.shape[1] - 1)
+
+
+def _explore(log_pi: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:
+    """The likeliest action of each row or, with chance epsilon, any."""
     random = torch.randint(log_pi.shape[1], (len(log_pi),), generator=generator, device=log_pi.device)
     explore = torch.rand(len(log_pi), generator=generator, device=log_pi.device) < epsilon
     return torch.where(explore, random, log_pi.argmax(-1))
+
+
+def divergence(rollout: Rollout) -> tuple[Tensor, Tensor]:
+    """KL(pi || p) and the policy's entropy in nats, exact over the vocabulary and summed over steps; (B,) each."""
+    pi = rollout.log_policy.exp()
+    kl = (pi * (rollout.log_policy - rollout.log_prior)).sum(-1)
+    entropy = -(pi * rollout.log_policy).sum(-1)
+    mask = rollout.mask
+    return torch.where(mask, kl, 0.0).sum(1), torch.where(mask, entropy, 0.0).sum(1)
+
+
+def distinct(tokens: Tensor) -> float:
+    """The share of sequences (B, T) that differ from all others before them."""
+    return len(torch.unique(tokens, dim=0)) / len(tokens)

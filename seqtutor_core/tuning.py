@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.domains import Domain, weight_vector
 from seqtutor_core.errors import SettingError
-from seqtutor_core.evaluation import distinct, divergence
 from seqtutor_core.learners import LEARNERS, loss
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut, fast_bfloat16
 from seqtutor_core.replay import Batch, Replay
-from seqtutor_core.rollout import Rollout, sample
+from seqtutor_core.rollout import Rollout, distinct, divergence, sample
 
 # of a tuner, in its checkpoints
 PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds", "level", "level_holds")

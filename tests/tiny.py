@@ -29,7 +29,7 @@ class Tiny(Simple):
 
     paper_weights: Mapping[str, float] = dict.fromkeys(("rise", "close"), 2.0)
 
-    def score(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def score(self, tokens: Tensor, lengths: Tensor | None = None, only: object = None) -> Tensor:
         rise = torch.diff(tokens, dim=1, prepend=tokens[:, :1]).sign().double()
         close = torch.zeros_like(rise)
         if tokens.shape[1] == self.length:

@@ -1,6 +1,6 @@
 """What an application brings: a vocabulary, reward terms, metrics. DOMAINS names them all."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,8 +69,11 @@ class Domain(Protocol):
     pays_at_end: bool
     """Whether all reward comes with the last token, found out by other processes."""
 
-    def score(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Unweighted reward terms (B, T, K) of tokens (B, T); causal; on the tokens' device."""
+    def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
+        """Unweighted reward terms (B, T, K) of tokens (B, T); causal; on the tokens' device.
+
+        only: the names of the terms that are needed; the others may be 0.
+        """
 
     def attend(self, weights: Mapping[str, float]) -> bool:
         """Measure what these weights need from now on; whether earlier scores lack something of it."""

@@ -1,6 +1,6 @@
 """Melodies: 38 tokens, one a sixteenth, under the rewards of music theory."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -130,19 +130,25 @@ class Melody(Simple):
         self.length = self.settings.length
         self.period = self.settings.bar
 
-    def score(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Unweighted terms (B, T, 15), float64, in the order of `terms`; T up to `length`."""
+    def score(self, tokens: Tensor, lengths: Tensor | None = None, only: Collection[str] | None = None) -> Tensor:
+        """Unweighted terms (B, T, 15), float64, in the order of `terms`; T up to `length`. only: 0 for the others."""
+        zero = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
+        found = self._terms()
+        values = (found[t.name](tokens) if only is None or t.name in only else zero for t in self.terms)
+        return torch.stack(list(values), -1)
+
+    def _terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Each term as a function of tokens (B, T)."""
         s = self.settings
-        values = {
-            **theory.paper_terms(tokens, s.length, s.frame),
-            "contour": style.contour(tokens),
-            "pitch_range": style.pitch_range(tokens, s.lowest, s.highest),
-            "rhythm": style.rhythm(tokens),
-            "density": style.density(tokens, s.notes_per_beat, s.steps_per_beat),
-            "on_beat": style.on_beat(tokens, s.steps_per_beat),
-            "phrase_rests": style.phrase_rests(tokens, s.length, s.phrase),
+        return {
+            **theory.paper_terms(s.length, s.frame),
+            "contour": style.contour,
+            "pitch_range": lambda tokens: style.pitch_range(tokens, s.lowest, s.highest),
+            "rhythm": style.rhythm,
+            "density": lambda tokens: style.density(tokens, s.notes_per_beat, s.steps_per_beat),
+            "on_beat": lambda tokens: style.on_beat(tokens, s.steps_per_beat),
+            "phrase_rests": lambda tokens: style.phrase_rests(tokens, s.length, s.phrase),
         }
-        return torch.stack([values[t.name] for t in self.terms], -1)
 
     def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """The paper's nine terms per step, in C major, each line as long as it is."""

@@ -26,7 +26,7 @@ def score_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         except TokenError as error:
             yield {"line": number, "error": str(error)}
             continue
-        values = paper_terms(torch.tensor([tokens]), len(tokens))
+        values = {name: term(torch.tensor([tokens])) for name, term in paper_terms(len(tokens)).items()}
         terms = {name: value[0].tolist() for name, value in values.items()}
         yield {"tokens": tokens, "terms": terms, "total": torch.stack([*values.values()]).sum(0)[0].tolist()}
 

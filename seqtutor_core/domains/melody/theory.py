@@ -4,7 +4,9 @@ Every term maps tokens (B, T) to its unweighted value at each step (B, T), and l
 N is the length of a whole composition; T may be shorter while one is being written.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -50,18 +52,18 @@ class Key:
 C_MAJOR = Key()
 
 
-def paper_terms(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> dict[str, Tensor]:
-    """The nine terms by name, (B, T) float64 each; `length` is N, T may be shorter."""
+def paper_terms(length: int, scale: Key = C_MAJOR) -> dict[str, Callable[[Tensor], Tensor]]:
+    """The nine terms by name, each from tokens (B, T) to (B, T) float64; `length` is N, T may be shorter."""
     return {
-        "key": key(tokens, scale),
-        "tonic": tonic(tokens, length, scale),
-        "repetition": repetition(tokens),
-        "autocorrelation": autocorrelation(tokens),
-        "motif": motif(tokens),
-        "repeated_motif": repeated_motif(tokens),
-        "interval": interval(tokens, scale),
-        "leap": leap(tokens),
-        "extremes": extremes(tokens, length),
+        "key": lambda tokens: key(tokens, scale),
+        "tonic": lambda tokens: tonic(tokens, length, scale),
+        "repetition": repetition,
+        "autocorrelation": autocorrelation,
+        "motif": motif,
+        "repeated_motif": repeated_motif,
+        "interval": lambda tokens: interval(tokens, scale),
+        "leap": leap,
+        "extremes": lambda tokens: extremes(tokens, length),
     }
 
 
@@ -118,6 +120,7 @@ def interval(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
     return _interval_table(scale).to(tokens.device)[previous, tokens]
 
 
+@cache
 def _interval_table(scale: Key) -> Tensor:
     """(V, V): previous note (rows; below 2: none) against token."""
     first, third, fifth = scale.triad

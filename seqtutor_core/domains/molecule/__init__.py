@@ -1,7 +1,7 @@
 """Molecules: SMILES a token at a time, rewarded at their end for what RDKit measures of them."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -149,7 +149,7 @@ class Molecule:
         }
         return [found.get(t.name, 0.0) for t in self.terms]
 
-    def score(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         """Terms (B, T, K) of tokens (B, T): everything is paid at the last step of a sequence."""
         rows = [
             self.shaped(self.values(facts, length + len(self.primer)), not facts.error)

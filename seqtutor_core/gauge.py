@@ -1,0 +1,242 @@
+"""How close a policy is to the best that any policy can reach.
+
+    J(pi) = E_pi[R]/c - KL(pi || p) = log Z - KL(pi || pi*) <= log Z,        Z = E_p[exp(R/c)]
+
+log Z is unknown, but several sources bound it from below; the highest of their bounds, each held at a share of the
+same confidence, says what is at least reachable, and so how much of it a policy has reached at most. A collapsed
+policy would call itself perfect by its own samples: so the prior's are always among the sources.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, stdev
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.particles import Particles, Proposal, beginning, log_mean, pool_of, sequential
+from seqtutor_core.rollout import Rollout, distinct, divergence, sample
+
+RUNS = 8  # independent estimates of each source
+DELTA = 0.05  # chance that the bound on log Z is wrong
+LOW_ENTROPY = 0.2  # nats a token, below which a policy has collapsed
+FEW_DISTINCT = 0.5  # of the prior's share
+
+
+@dataclass(frozen=True)
+class Source:
+    """Independent unbiased estimates of Z that were got in one way."""
+
+    name: str
+    log_z: tuple[float, ...]
+    """log of each estimate, nats."""
+    seen: float
+    """log of the sum of p(x) exp(R(x)/c) over the distinct sequences that were met: below log Z for certain."""
+    effective_sample_size: float
+    """Summed over the estimates."""
+    distinct: float
+    """Share of distinct sequences among all."""
+
+    def bound(self, delta: float) -> float:
+        """What log Z exceeds with probability 1 - delta, nats: the best of three bounds.
+
+        Markov's inequality on the mean of the estimates: P(mean > Z / delta) < delta. Jensen's: the mean of log Z^
+        is below log Z, tested one-sidedly by Student's t. And what was seen.
+        """
+        markov = log_mean(torch.tensor(self.log_z, dtype=torch.float64)) - math.log(2 / delta)
+        if len(self.log_z) < 2:
+            return max(markov, self.seen)
+        error = stdev(self.log_z) / math.sqrt(len(self.log_z))
+        jensen = fmean(self.log_z) - student(1 - delta / 2, len(self.log_z) - 1) * error
+        return max(markov, jensen, self.seen)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a policy is measured against: the prior's J, and what the prior's samples say of log Z."""
+
+    j: float
+    """Of the prior: its mean reward / c."""
+    j_error: float
+    """Standard error of j."""
+    sources: tuple[Source, ...]
+    weights: Mapping[str, float]
+    c: float
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """How far a policy has come. Nats per sequence."""
+
+    j: float
+    j_error: float
+    """Standard error of j."""
+    j_prior: float
+    log_z_at_least: float
+    """What is reachable at least, with 95 % confidence."""
+    at_most: float | None
+    """Share of the reachable improvement over the prior that was made, at most; None: there is none to make."""
+    gap: float
+    """log_z_at_least - j: at least so much is missing."""
+    reward: float
+    kl: float
+    entropy: float
+    """Of the policy, nats a token."""
+    distinct: float
+    collapsed: bool
+    sources: tuple[Source, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The figures in words."""
+        if self.at_most is None:
+            return "Under these rewards nothing better than the prior is known."
+        said = (
+            f"At most {self.at_most:.0%} of the reachable improvement over the prior; "
+            f"at least {self.gap:.1f} nats are missing"
+        )
+        if self.collapsed:
+            return f"{said}. The policy has collapsed to a few sequences, so its own samples say little."
+        excess = math.exp(min(self.gap, 50))
+        return f"{said}: a typical sequence is at least {excess:.2g} times likelier than it should be."
+
+
+def student(probability: float, freedom: int) -> float:
+    """Quantile of Student's t, to 1 % from 4 degrees of freedom on (Abramowitz & Stegun 26.7.5)."""
+    z = NormalDist().inv_cdf(probability)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+# ---------------------------------------------------------------- measuring
+
+
+def source(name: str, runs: Sequence[Particles]) -> Source:
+    """Sums up independent runs."""
+    whole = torch.cat([run.tokens for run in runs])
+    worth = torch.cat([run.log_prior + run.reward / run.c for run in runs])
+    _, which = whole.unique(dim=0, return_inverse=True)
+    first = torch.full((int(which.max()) + 1,), -torch.inf, dtype=worth.dtype, device=worth.device)
+    seen = first.scatter_reduce(0, which, worth, "amax").logsumexp(0)
+    size = sum(run.effective_sample_size for run in runs)
+    return Source(name, tuple(run.log_z for run in runs), float(seen), size, len(first) / len(whole))
+
+
+def reference(
+    domain: Domain,
+    prior: RecurrentNetwork,
+    weights: Mapping[str, float],
+    c: float,
+    n: int,
+    seed: int,
+    primer: tuple[int, ...] = (),
+) -> Reference:
+    """The prior's J over n sequences and its bounds on log Z, for these weights and c."""
+    domain.attend(weights)
+    generator = torch.Generator(prior.device).manual_seed(seed)
+    rollout = sample(domain, prior, n, generator, primer=beginning(domain, n, prior.device, primer))
+    runs = _weighed(domain, rollout, weights, c)
+    gain = torch.cat([run.reward for run in runs]) / c
+    sources = [source("importance sampling from the prior", runs)]
+    if not domain.pays_at_end:
+        sources.append(_sequential(domain, prior, weights, c, n, generator, primer, None))
+    return Reference(float(gain.mean()), float(gain.std()) / math.sqrt(n), tuple(sources), weights, c)
+
+
+def measure(
+    domain: Domain,
+    prior: RecurrentNetwork,
+    proposal: Proposal,
+    against: Reference,
+    n: int,
+    seed: int,
+    primer: tuple[int, ...] = (),
+) -> Gauge:
+    """A policy against a reference, from n of its sequences."""
+    weights, c = against.weights, against.c
+    domain.attend(weights)
+    generator = torch.Generator(prior.device).manual_seed(seed)
+    before = beginning(domain, n, prior.device, primer)
+    rollout = sample(domain, prior, n, generator, proposal.network, proposal.log_policy, before)
+    runs = _weighed(domain, rollout, weights, c)
+    sources = [*against.sources, source("importance sampling from the policy", runs)]
+    if not domain.pays_at_end:
+        sources.append(_sequential(domain, prior, weights, c, n, generator, primer, proposal))
+
+    reward = torch.cat([run.reward for run in runs])
+    kl, entropy = divergence(rollout)
+    gain = reward / c - kl
+    j, j_error = float(gain.mean()), float(gain.std()) / math.sqrt(n)
+    sure = 2 * j_error
+    # log Z is at least J itself
+    limit = max(j - sure, against.j, *(each.bound(DELTA / len(sources)) for each in sources))
+    room = limit - against.j
+    entropy_per_token = float(entropy.sum() / rollout.lengths.sum())
+    share = distinct(rollout.tokens)
+    return Gauge(
+        j=j,
+        j_error=j_error,
+        j_prior=against.j,
+        log_z_at_least=limit,
+        at_most=None if room <= 2 * against.j_error else max(0.0, min(1.0, (j + sure - against.j) / room)),
+        gap=max(0.0, limit - j),
+        reward=float(reward.mean()),
+        kl=float(kl.mean()),
+        entropy=entropy_per_token,
+        distinct=share,
+        collapsed=entropy_per_token < LOW_ENTROPY or share < FEW_DISTINCT * against.sources[0].distinct,
+        sources=tuple(sources),
+    )
+
+
+def _weighed(domain: Domain, rollout: Rollout, weights: Mapping[str, float], c: float) -> list[Particles]:
+    """A rollout as RUNS independent importance samples."""
+    pool = pool_of(domain, rollout)
+    vector = torch.tensor(weight_vector(domain.terms, weights), device=rollout.tokens.device)
+    return [pool.part(rows).weigh(vector, c) for rows in torch.arange(len(rollout.tokens)).chunk(RUNS)]
+
+
+def _sequential(
+    domain: Domain,
+    prior: RecurrentNetwork,
+    weights: Mapping[str, float],
+    c: float,
+    n: int,
+    generator: torch.Generator,
+    primer: tuple[int, ...],
+    proposal: Proposal | None,
+) -> Source:
+    """RUNS independent runs of sequential Monte Carlo over n particles in all."""
+    size = max(2, n // RUNS)
+    before = beginning(domain, size, prior.device, primer)
+    runs = [sequential(domain, prior, weights, c, size, generator, proposal, before) for _ in range(RUNS)]
+    return source(f"sequential Monte Carlo from the {'policy' if proposal else 'prior'}", runs)
+
+
+# ---------------------------------------------------------------- reward against KL
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """The best reward for each KL, estimated: a point for each c. Shapes (points,)."""
+
+    c: Tensor
+    reward: Tensor
+    kl: Tensor
+    """Nats per sequence."""
+    effective_sample_size: Tensor
+
+
+def frontier(found: Particles, cs: Sequence[float]) -> Frontier:
+    """Reward and KL of pi* at each c, from particles that were found at another: E[R] and E[R]/c - log Z."""
+    points = [found.at(c) for c in cs]
+    reward = torch.stack([(point.shares * point.reward).sum() for point in points])
+    log_z = torch.tensor([point.log_z for point in points], dtype=reward.dtype)
+    c = torch.tensor(list(cs), dtype=reward.dtype)
+    sizes = torch.tensor([point.effective_sample_size for point in points])
+    return Frontier(c, reward.cpu(), reward.cpu() / c - log_z, sizes)
