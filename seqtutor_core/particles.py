@@ -96,24 +96,6 @@ class Particles:
 # ---------------------------------------------------------------- two ways to get them
 
 
-def particles(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    weights: Mapping[str, float],
-    c: float,
-    n: int,
-    generator: torch.Generator,
-    proposal: Proposal | None = None,
-    primer: Tensor | None = None,
-) -> Particles:
-    """n particles of pi* by the way that suits the domain; the generator lives on the networks' device."""
-    if domain.pays_at_end:
-        domain.attend(weights)
-        vector = torch.tensor(weight_vector(domain.terms, weights), device=prior.device)
-        return pool(domain, prior, n, generator, proposal, primer).weigh(vector, c)
-    return sequential(domain, prior, weights, c, n, generator, proposal, primer)
-
-
 def pool(
     domain: Domain,
     prior: RecurrentNetwork,

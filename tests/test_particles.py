@@ -13,7 +13,6 @@ from seqtutor_core.particles import (
     Proposal,
     effective_sample_size,
     log_mean,
-    particles,
     pool,
     sequential,
     systematic,
@@ -72,7 +71,7 @@ def test_importance_sampling_is_unbiased() -> None:
 
 
 def test_many_particles_find_log_z_and_the_mean_reward() -> None:
-    found = particles(Tiny(), tiny_prior(), WEIGHTS, C, 20_000, generator(1))
+    found = sequential(Tiny(), tiny_prior(), WEIGHTS, C, 20_000, generator(1))
     log_z, reward = exact()
     assert found.log_z == pytest.approx(log_z, abs=0.03)
     assert (found.shares * found.reward).sum().item() == pytest.approx(reward, abs=0.05)
