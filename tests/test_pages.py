@@ -7,9 +7,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.shared import mini
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
+from seqtutor_core.exact import likeliest
 from seqtutor_core.runs import launcher, store
 
 ROOT = Path(__file__).parents[1]
@@ -114,3 +117,34 @@ def test_home_and_method(tmp_path, monkeypatch):
         page = opened(script).run()
         assert not page.exception
         assert len(page.title) == 1
+
+
+def test_the_exact_task_follows_its_slider(tmp_path, monkeypatch):
+    """Moving c shows log Z, the sentence and the likeliest words of the exact solution at that c."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened("pages/method.py").run()
+    task = mini_task(DEFAULT_WEIGHTS)
+    for c in (1.0, 0.2, 8.0):
+        page.select_slider(key="mini_c").set_value(c).run()
+        assert not page.exception
+        exact = task.solve(c)
+        shown = {m.label: m.value for m in page.metric}
+        assert shown["log Z"] == f"{exact.log_z:.2f}"
+        assert shown["J of prior"] == f"{exact.j_prior:.2f}"
+        assert any(f"{exact.log_z - exact.j_prior:.2f} nats and no more" in m.value for m in page.markdown)
+        prior, best = (list(table.value["Word"]) for table in page.table)
+        assert prior == [text(word) for word in likeliest(task.log_prior, 5)]
+        assert best == [text(word) for word in likeliest(exact.log_policy, 5)]
+
+
+def test_the_frontier_is_drawn_as_it_is():
+    """The tangent touches the curve at the best policy only, and begins at c log Z above KL 0."""
+    exact = mini_task(DEFAULT_WEIGHTS).solve(0.7)
+    drawn = {trace.name: trace for trace in mini.frontier_chart(exact).data}
+    tangent, curve, best = (drawn[n] for n in ("J = log Z at this c, slope c", "frontier", "π* at this c"))
+    assert tangent.y[0] == pytest.approx(0.7 * exact.log_z)
+    assert (tangent.y[1] - tangent.y[0]) / (tangent.x[1] - tangent.x[0]) == pytest.approx(0.7)
+    assert best.y[0] == pytest.approx(tangent.y[0] + 0.7 * best.x[0])
+    gaps = [tangent.y[0] + 0.7 * kl - reward for kl, reward in zip(curve.x, curve.y, strict=True)]
+    assert 0 < min(gaps) < 0.01
+    assert curve.x[gaps.index(min(gaps))] == pytest.approx(best.x[0], abs=0.3)
