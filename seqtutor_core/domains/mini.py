@@ -3,7 +3,7 @@
 The optimum of any learner, bound or preview can be checked against it, by seqtutor_core.exact.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -54,7 +54,7 @@ class Mini(Simple):
     def __init__(self) -> None:
         self.points = _points()
 
-    def score(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def score(self, tokens: Tensor, lengths: Tensor | None = None, only: Collection[str] | None = None) -> Tensor:
         """Unweighted terms (B, T, K), float64."""
         previous = torch.cat([torch.full_like(tokens[:, :1], len(VOCABULARY)), tokens[:, :-1]], 1)
         steps = torch.arange(tokens.shape[1], device=tokens.device)
