@@ -75,6 +75,9 @@ def _tuning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
     parser.add_argument("--prior", help="a prior's name (default: the domain's)")
     parser.add_argument("--kl", type=float, default=4.0, help="the KL coefficient c; larger stays nearer the prior")
+    parser.add_argument(
+        "--kl-budget", type=float, metavar="NATS", help="keep this KL a sequence: c begins at --kl and moves by itself"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of learning time")
     parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
     parser.add_argument(

@@ -51,6 +51,7 @@ def config_of(options: Namespace) -> TuningConfig:
         preset=options.preset,
         weights=_weights(known, options),
         kl_coefficient=options.kl,
+        kl_budget=options.kl_budget,
         seconds=options.seconds,
         updates=options.updates,
         settings=_pairs(options.set),

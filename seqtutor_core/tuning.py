@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,53 +12,18 @@ from torch import Tensor, nn
 from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.domains import Domain, weight_vector
 from seqtutor_core.errors import SettingError
-from seqtutor_core.learners import LEARNERS, loss
+from seqtutor_core.kl_budget import steered
+from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut, fast_bfloat16
+from seqtutor_core.progress import Progress
 from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, distinct, divergence, sample
 
-# of a tuner, in its checkpoints
-PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds", "level", "level_holds")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a tuning job stands after an update. Sums are per sequence, means over the last rollout."""
-
-    update: int
-    environment_steps: int
-    seconds: float
-    """Learning time, pauses left out."""
-    steps_per_second: float
-    terms: dict[str, float]
-    """Each unweighted reward term, summed over a sequence."""
-    reward: float
-    """Weighted sum of the terms, before division by c."""
-    kl: float
-    """KL(pi || p) in nats per sequence, exact over the vocabulary at each step."""
-    kl_per_token: float
-    entropy: float
-    """Of the policy, nats per token."""
-    j: float
-    """The objective in nats: reward / c - kl."""
-    distinct: float
-    """Share of distinct sequences among the last 1,024."""
-    loss: float
-    weights: dict[str, float]
-    kl_coefficient: float
-    learning_rate: float
-    paused: bool
-    message: str
-    """Something the user should know (batch halved, say), else empty."""
-    figures: dict[str, float]
-    """What the domain observed beyond its terms."""
-    tokens: Tensor
-    """The rollout, (B, T)."""
-    lengths: Tensor
-    """(B,)."""
-    sums: Tensor
-    """Each sequence's unweighted terms, (B, K)."""
+# Attributes of a tuner that its checkpoints keep
+COUNTED = ("update", "environment_steps", "seconds")
+STEERED = ("batch", "learning_rate", "c", "kl_budget", "kl_before", "level", "level_holds")
+PLAIN = COUNTED + STEERED
 
 
 class Tuner:
@@ -78,9 +43,11 @@ class Tuner:
         self.crew = Crew(self.device)
         self.bfloat16 = self.rule.bfloat16 and fast_bfloat16(self.device)
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
-        self.replay = Replay(max(self.rule.replay_steps // domain.length, self.rule.batch))
+        remembered = 0 if self.learner.on_policy else self.rule.replay_steps // domain.length
+        self.replay = Replay(max(remembered, self.rule.batch))
         self.weights = torch.tensor(weight_vector(domain.terms, config.weights), device=self.device)
         self.c = config.kl_coefficient
+        self.kl_budget, self.kl_before = config.kl_budget, 0.0  # nats per sequence
         self.learning_rate = self.rule.learning_rate
         self.batch = self.rule.batch
         self.update = self.environment_steps = 0
@@ -110,6 +77,7 @@ class Tuner:
         took = time.perf_counter() - began
         self.seconds += took
         progress = self._progress(rollout, terms, error, took)
+        self._keep_budget(progress)
         self.message = ""
         return progress
 
@@ -135,20 +103,21 @@ class Tuner:
         return [self._update() for _ in range(self.rule.updates)][-1]
 
     def _update(self) -> float:
-        size = min(self.rule.minibatch, 2 * self.batch)
-        newest = min(size // 2, self.batch)
+        size = self.batch if self.learner.on_policy else min(self.rule.minibatch, 2 * self.batch)
+        newest = size if self.learner.on_policy else min(size // 2, self.batch)
         batch = self.replay.sample(size, newest, self.weights, self.c, self.generators[0])
-        shards = self.crew.map(self._gradient, batch.split(cut(size, self.crew.size)))
+        shards = min(self.crew.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
+        parts = self.crew.map(self._gradient, batch.split(cut(size, shards)))
         steps = batch.mask.sum()
-        for parameter, *parts in zip(self.policy.parameters(), *(gradients for _, gradients in shards), strict=True):
-            parameter.grad = torch.stack(parts).sum(0) / steps
+        for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
+            parameter.grad = torch.stack(each).sum(0) / steps
         nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
         self.optimiser.step()
         if self.target is not None:
             with torch.no_grad():
                 for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
                     mine.lerp_(theirs, self.rule.target_rate)
-        return float(sum(error for error, _ in shards) / steps)
+        return float(sum(error for error, _ in parts) / steps)
 
     def _score(self, rollout: Rollout) -> Tensor:
         """Unweighted terms (B, T, K)."""
@@ -161,12 +130,24 @@ class Tuner:
         """
         if self.level_holds:
             return
-        level = (terms.sum(1) @ self.weights).mean().item() / self.c
-        with torch.no_grad():
-            for network in (self.policy, self.target):
-                if network is not None:
-                    network.value.bias.add_(level - self.level)
-        self.level, self.level_holds = level, True
+        self._move_level((terms.sum(1) @ self.weights).mean().item() / self.c)
+        self.level_holds = True
+
+    @torch.no_grad()
+    def _move_level(self, level: float) -> None:
+        for network in (self.policy, self.target):
+            if network is not None:
+                network.value.bias.add_(level - self.level)
+        self.level = level
+
+    def _keep_budget(self, progress: Progress) -> None:
+        """Move c towards the KL budget, if there is one, and the value head with it: V changes by R (1/c' - 1/c)."""
+        c, before, self.kl_before = self.c, self.kl_before, progress.kl
+        if self.kl_budget is None:
+            return
+        self.c = steered(c, progress.kl, before, self.kl_budget)
+        if self.domain.pays_at_end:
+            self._move_level(self.level + progress.reward * (1 / self.c - 1 / c))
 
     def _sample(self, shard: tuple[int, int]) -> Rollout:
         """The rollout of a shard, given by number and size."""
@@ -187,7 +168,7 @@ class Tuner:
             if self.target is not None:
                 with torch.no_grad():
                     after = self.target(batch.tokens, self.domain.period, batch.primer)
-        error = loss(self.learner, online, after, batch, self.rule.gamma, self.rule.trace, self.rule.raw)
+        error = self.learner.loss(online, after, batch, self.rule)
         parameters = list(self.policy.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
         filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
@@ -227,6 +208,7 @@ class Tuner:
             loss=error,
             weights=dict(zip(names, self.weights.tolist(), strict=True)),
             kl_coefficient=self.c,
+            kl_budget=self.kl_budget,
             learning_rate=self.learning_rate,
             paused=False,
             message=self.message,
@@ -247,6 +229,8 @@ class Tuner:
             self.weights = torch.tensor(weight_vector(self.domain.terms, change.weights), device=self.device)
         if change.kl_coefficient is not None:
             self.c = change.kl_coefficient
+        if change.kl_budget is not None:
+            self.kl_budget = change.kl_budget or None
         self.level_holds &= change.weights is None and change.kl_coefficient is None
         if change.learning_rate is not None:
             self.learning_rate = change.learning_rate

@@ -21,7 +21,7 @@ LEVELS = [
     {"vocabulary", "network", "exact"},
     {"prior"},
     {"learners", "rollout", "replay", "particles", "gauge", "domains"},
-    {"config", "tuning", "evaluation"},
+    {"config", "kl_budget", "progress", "tuning", "evaluation"},
     {"runs", "sweep"},
 ]
 APART = ["learners", "domains"]

@@ -1,13 +1,19 @@
 """The learners: identities of their equations, and the exact optimum on a task small enough to enumerate."""
 
+import math
+from dataclasses import fields
+
 import pytest
 import torch
 
-from seqtutor_core.learners import LEARNERS
+from seqtutor_core.config import LearnerSettings
+from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.learners.targets import Values, returns
 from seqtutor_core.network import Output
+from seqtutor_core.replay import Batch
+from seqtutor_core.rollout import taken
 from seqtutor_core.tuning import tune
-from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_tuner
+from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
@@ -29,26 +35,26 @@ def some_output() -> tuple[Output, torch.Tensor]:
 def test_psi_is_log_prior_plus_g() -> None:
     """With the same policy and state value, Psi = log p + G."""
     output, log_prior = some_output()
-    psi = LEARNERS["psi"].values(output, log_prior, raw=False)
+    psi = PUBLISHED["psi"].values(output, log_prior, raw=False)
     corrected = Output(output.logits.log_softmax(-1) - log_prior, output.value)
-    g = LEARNERS["g"].values(corrected, log_prior, raw=False)
+    g = PUBLISHED["g"].values(corrected, log_prior, raw=False)
     torch.testing.assert_close(psi.action, log_prior + g.action)
     torch.testing.assert_close(psi.state, g.state)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("raw", [False, True])
 def test_policy_follows_from_the_values(name: str, raw: bool) -> None:
     """pi = softmax(Q), softmax(Psi) and p exp(G), normalised."""
     output, log_prior = some_output()
-    values = LEARNERS[name].values(output, log_prior, raw).action
+    values = PUBLISHED[name].values(output, log_prior, raw).action
     scores = log_prior + values if name == "g" else values
-    torch.testing.assert_close(LEARNERS[name].log_policy(output, log_prior), scores.log_softmax(-1))
+    torch.testing.assert_close(PUBLISHED[name].log_policy(output, log_prior), scores.log_softmax(-1))
 
 
 def test_state_values() -> None:
     output, log_prior = some_output()
-    q, psi, g = (LEARNERS[n].values(output, log_prior, raw=True) for n in ("q", "psi", "g"))
+    q, psi, g = (PUBLISHED[n].values(output, log_prior, raw=True) for n in ("q", "psi", "g"))
     torch.testing.assert_close(q.state, output.logits.amax(-1))
     torch.testing.assert_close(psi.state, output.logits.logsumexp(-1))
     torch.testing.assert_close(g.state, (log_prior + output.logits).logsumexp(-1))
@@ -69,15 +75,106 @@ def test_whole_trace_and_a_shorter_sequence() -> None:
     assert y[0, 0].item() == pytest.approx(1.0 + 1.5 + (2.0 - 0.2))
 
 
+# ---------------------------------------------------------------- gradients
+
+
+def every_sequence(c: float, end: int | None) -> Batch:
+    """All sequences of four tokens, or, with an end token, those that end with it or at the fourth."""
+    x = all_sequences()
+    if end is not None:
+        x = torch.where((x == end).cumsum(1) - (x == end).int() > 0, end, x).unique(dim=0)
+    ended = torch.zeros_like(x) if end is None else (x == end).cumsum(1) - (x == end).int()
+    mask = (ended == 0).double()
+    with torch.no_grad():
+        log_prior = tiny_prior()(x, 4).logits.double().log_softmax(-1)
+    return Batch(x, x[:, :0], mask, log_prior, Tiny().score(x).sum(-1) / c * mask)
+
+
+def objective(log_pi: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """J, exactly."""
+    log_p, log_q = ((taken(each, batch.tokens) * batch.mask).sum(1) for each in (batch.log_prior, log_pi))
+    return (log_q.exp() * (batch.reward.sum(1) + log_p - log_q)).sum()
+
+
+@pytest.mark.parametrize("end", [None, 1])
+@pytest.mark.parametrize(("name", "times"), [("rloo", 2.0), ("trajectory_balance", 1.0)])
+def test_the_expected_gradient_is_that_of_the_objective(name: str, times: float, end: int | None) -> None:
+    """Over all batches of two sequences, each as likely as the policy writes it.
+
+    The loss is a sum over sequences: rloo's gradient is that of -2 J. A mean over two of which one is the sequence
+    itself halves that for trajectory balance.
+    """
+    learner = LEARNERS[name]
+    policy = tiny_prior()
+    torch.nn.init.normal_(policy.policy.weight, std=0.7, generator=torch.Generator().manual_seed(3))
+    batch = every_sequence(c=2.0, end=end)
+    output = Output(*(each.double() for each in policy(batch.tokens, 4)))
+    log_pi = learner.log_policy(output, batch.log_prior)
+    pi = (taken(log_pi, batch.tokens) * batch.mask).sum(1).exp()
+    assert pi.sum().item() == pytest.approx(1.0)
+
+    def of_pair(rows: torch.Tensor) -> torch.Tensor:
+        pair = Batch(*(getattr(batch, f.name)[rows] for f in fields(Batch)))
+        here = Output(output.logits[rows], output.value[rows])
+        return learner.loss(here, here, pair, LearnerSettings())
+
+    rows = torch.cartesian_prod(torch.arange(len(pi)), torch.arange(len(pi)))
+    expected = (pi.detach()[rows].prod(1) * torch.vmap(of_pair)(rows)).sum()
+    weights = [p for n, p in policy.named_parameters() if not n.startswith("value")]
+    found = torch.autograd.grad(expected, weights, retain_graph=True)
+    wanted = torch.autograd.grad(-times * objective(log_pi, batch), weights)
+    assert max(w.abs().max().item() for w in wanted) > 0.01
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_trajectory_balance_is_at_rest_at_the_optimum_only() -> None:
+    """With pi = p exp(R / c) / Z, w is log Z for all: no loss, whatever the batch; with pi = p there is one."""
+    batch = every_sequence(c=2.0, end=None)
+    worth = (taken(batch.log_prior, batch.tokens).sum(1) + batch.reward.sum(1)).reshape(3, 3, 3, 3)
+    steps = [worth.logsumexp(tuple(range(t + 1, 4))) if t < 3 else worth for t in range(4)]  # over what may follow
+    at = batch.tokens
+    best = torch.stack([steps[t][tuple(at[:, :t].T)].expand(81, 3) for t in range(4)], 1).log_softmax(-1)  # (81, 4, 3)
+    learner = LEARNERS["trajectory_balance"]
+    for logits, least, most in ((best - batch.log_prior, 0.0, 1e-12), (torch.zeros_like(best), 1.0, 1e9)):
+        output = Output(logits, logits[..., 0])
+        loss = learner.loss(output, output, batch, LearnerSettings()).item()
+        assert least <= loss <= most
+
+
+def test_rloo_by_hand() -> None:
+    """Two sequences, the second a step shorter, pi = p: A is the reward to go less the other's, where there is one."""
+    half = torch.full((2, 2, 2), 0.5).log()
+    batch = Batch(
+        tokens=torch.zeros(2, 2, dtype=torch.long),
+        primer=torch.zeros(2, 0, dtype=torch.long),
+        mask=torch.tensor([[1.0, 1.0], [1.0, 0.0]]),
+        log_prior=half,
+        reward=torch.tensor([[1.0, 3.0], [5.0, 0.0]]),
+    )
+    output = Output(torch.zeros(2, 2, 2), torch.zeros(2, 2))
+    loss = LEARNERS["rloo"].loss(output, output, batch, LearnerSettings()).item()
+    assert loss == pytest.approx(((4 - 5) + 3 + (5 - 4)) * math.log(2))
+
+
 # ---------------------------------------------------------------- the optimum
 
 
-@pytest.mark.parametrize("name", ["psi", "g"])
-@pytest.mark.parametrize("trace", [0.0, 0.9])
-def test_reaches_the_kl_optimum(name: str, trace: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "updates", "settings"),
+    [
+        ("psi", 500, {"trace": 0.0}),
+        ("psi", 500, {"trace": 0.9}),
+        ("g", 500, {"trace": 0.0}),
+        ("g", 500, {"trace": 0.9}),
+        ("trajectory_balance", 200, {}),
+        ("rloo", 200, {}),
+    ],
+)
+def test_reaches_the_kl_optimum(name: str, updates: int, settings: dict[str, float]) -> None:
     """J comes within 0.05 nats of log Z = log sum p exp(R / c)."""
     c = 0.7
-    tuner = tiny_tuner(name, updates=500, weights=ONES, c=c, trace=trace)
+    tuner = tiny_tuner(name, updates=updates, weights=ONES, c=c, **settings)
     list(tune(tuner))
     log_p, log_pi = log_probabilities(tuner)
     log_z = (log_p + rewards() / c).logsumexp(0).item()
@@ -98,11 +195,11 @@ def test_q_finds_the_best_sequence() -> None:
     with torch.no_grad():
         output = tuner.policy(best.unsqueeze(0), 4)
     assert output.logits.argmax(-1)[0].tolist() == best.tolist()
-    q = tuner.learner.values(output, torch.empty(0), raw=False)
+    q = PUBLISHED["q"].values(output, torch.empty(0), raw=False)
     assert q.state[0, 0].item() == pytest.approx(worth.max().item(), abs=0.1)
 
 
-@pytest.mark.parametrize("name", ["psi", "g"])
+@pytest.mark.parametrize("name", ["psi", "g", "trajectory_balance", "rloo"])
 def test_without_reward_the_policy_stays_the_prior(name: str) -> None:
     tuner = tiny_tuner(name, updates=100, weights={})
     list(tune(tuner))

@@ -7,12 +7,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import mini
+from pages.shared import controls, mini
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.exact import likeliest
+from seqtutor_core.learners import LEARNERS
 from seqtutor_core.runs import launcher, store
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,21 @@ def test_settings_reach_the_job(melody, started):
     assert config.kl_coefficient == 2.0
     assert config.settings["length"] == 64
     assert config.learner == "psi"
+
+
+def test_the_published_rules_are_for_published_learners(melody, started):
+    page = melody.run()
+    page.segmented_control(key="preset").set_value("paper").run()
+    page.segmented_control(key="learner").set_value("rloo").run()
+    assert "preset" not in {each.key for each in page.segmented_control}
+    assert any("newest ones only" in c.value for c in page.caption)
+    press(page, "start")
+    (config,) = started
+    assert (config.learner, config.preset, config.learner_settings.learning_rate) == ("rloo", "default", 8e-3)
+
+
+def test_every_learner_can_be_chosen():
+    assert set(LEARNERS) == set(controls.LEARNERS)
 
 
 def test_presets_and_reset(melody):

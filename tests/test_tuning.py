@@ -114,6 +114,27 @@ def test_every_learner_and_preset_runs(learner: str, preset: str) -> None:
     assert math.isfinite(last.j)
 
 
+def test_on_policy_is_the_newest_rollout_and_nothing_else() -> None:
+    tuner = tiny_tuner("rloo", 3, ONES, batch=16)
+    learned = []
+    gradient = tuner._gradient
+    tuner._gradient = lambda batch: (learned.append(batch.tokens), gradient(batch))[1]  # type: ignore[method-assign, func-returns-value]
+    tuner.crew.pool = None  # shards in order
+    for progress in tune(tuner):
+        assert torch.equal(torch.cat(learned), progress.tokens)
+        learned.clear()
+
+
+@pytest.mark.parametrize("learner", ["trajectory_balance", "rloo"])
+def test_learners_without_values_have_no_target_network(learner: str) -> None:
+    tuner = tiny_tuner(learner, 3, ONES, batch=2, minibatch=2)
+    before = tuner.policy.value.bias.clone()
+    *_, last = tune(tuner)
+    assert tuner.target is None
+    assert torch.equal(tuner.policy.value.bias, before)
+    assert math.isfinite(last.loss) and last.loss != 0.0  # two sequences are never cut apart
+
+
 def test_argmax_acting_explores_less_and_less() -> None:
     tuner = tiny_tuner("q", 20, ONES, argmax=True)
     first, *_, last = tune(tuner)
@@ -128,7 +149,12 @@ def test_argmax_acting_explores_less_and_less() -> None:
         ({"kl_coefficient": math.nan}, "KL coefficient of nan"),
         ({"seconds": 0.0}, "budget of 0"),
         ({"updates": 0}, "at least 1"),
-        ({"learner": "sarsa"}, "choose one of q, psi, g"),
+        ({"learner": "sarsa"}, "choose one of q, psi, g, trajectory_balance, rloo"),
+        ({"learner": "rloo", "preset": "paper"}, "rloo is not in the paper; choose the preset default, or one of"),
+        ({"learner": "trajectory_balance", "overrides": {"random_primer": True}}, "has no random_primer"),
+        ({"learner": "rloo", "overrides": {"gamma": 0.9}}, "has no gamma, which is for q, psi, g"),
+        ({"learner": "rloo", "overrides": {"updates": 2}}, "learns from each rollout once; got updates 2"),
+        ({"learner": "trajectory_balance", "overrides": {"minibatch": 1}}, "at least 2"),
         ({"preset": "best"}, "no preset"),
         ({"weights": {"rise": math.inf}}, "weight of inf"),
         ({"overrides": {"momentum": 1}}, "momentum"),

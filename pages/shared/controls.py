@@ -11,9 +11,16 @@ from seqtutor_core import prior as priors
 from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.learners import PUBLISHED
 from seqtutor_core.runs import store
 
-LEARNERS = {"psi": "Psi", "g": "G", "q": "Q"}
+LEARNERS = {  # what each is called, and what it does
+    "psi": ("Psi", "Learns what each choice is worth, from everything seen; in the paper."),
+    "g": ("G", "Psi counted from the prior: what each choice is worth beyond it; in the paper."),
+    "q": ("Q", "Judges a choice by the best that can follow, and so overrates rare luck; in the paper."),
+    "trajectory_balance": ("Balance", "Trajectory balance: makes whole sequences as likely as their rewards say."),
+    "rloo": ("REINFORCE", "Does more often what beats the other sequences; learns from the newest ones only."),
+}
 
 
 def panel(studio: Studio) -> None:
@@ -122,20 +129,23 @@ def _machine(studio: Studio) -> None:
         "Learner",
         state.LEARNER,
         options=list(LEARNERS),
-        format_func=LEARNERS.__getitem__,
+        format_func=lambda name: LEARNERS[name][0],
         required=True,
     )
-    widget(
-        studio,
-        st.segmented_control,
-        "Learning rules",
-        state.PRESET,
-        options=("default", "paper"),
-        required=True,
-        format_func={"default": "Ours", "paper": "As published"}.__getitem__,
-        help="As published: gamma 0.5, one-step targets, raw outputs as values, a slow target network",
-    )
-    if state.value(studio, state.LEARNER) == "q":
+    learner = state.value(studio, state.LEARNER)
+    st.caption(LEARNERS[learner][1])
+    if learner in PUBLISHED:
+        widget(
+            studio,
+            st.segmented_control,
+            "Learning rules",
+            state.PRESET,
+            options=("default", "paper"),
+            required=True,
+            format_func={"default": "Ours", "paper": "As published"}.__getitem__,
+            help="As published: gamma 0.5, one-step targets, raw outputs as values, a slow target network",
+        )
+    if learner == "q":
         widget(
             studio,
             st.segmented_control,
@@ -153,6 +163,7 @@ def _machine(studio: Studio) -> None:
         steer=_steer_rate,
         options=state.RATE_STEPS,
         format_func=lambda r: f"{r:g}",
+        help="Left as it is, the learner's own: 0.008 for Balance and REINFORCE on melodies",
     )
     widget(studio, st.selectbox, "Prior", state.PRIOR, options=_priors(studio))
     widget(studio, st.selectbox, "Device", state.DEVICE, options=("auto", "cpu", "cuda"))

@@ -15,6 +15,7 @@ from seqtutor_core import prior as priors
 from seqtutor_core.config import PRESETS, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
+from seqtutor_core.learners import PUBLISHED
 from seqtutor_core.runs import store
 
 # ---------------------------------------------------------------- settings
@@ -86,7 +87,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
         domain=studio.domain,
         prior=value(studio, PRIOR),
         learner=value(studio, LEARNER),
-        preset=value(studio, PRESET),
+        preset=value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default",
         weights=weights(studio),
         kl_coefficient=float(value(studio, KL)),
         seconds=float(value(studio, SECONDS)),

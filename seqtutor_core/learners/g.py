@@ -6,26 +6,17 @@ Identity: Psi = log p + G. Values with a head: G = V + log pi - log p with log p
 so the network learns a correction to the prior.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqtutor_core.learners.targets import Values
-from seqtutor_core.network import Output, RecurrentNetwork
+from seqtutor_core.learners.targets import Bellman, FromPrior, Values
+from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
 
 
-class G:
+class G(FromPrior, Bellman):
     """See the module's equation."""
 
     name = "g"
-
-    def start(self, network: RecurrentNetwork, published: bool) -> None:
-        """Zero the output layer, so that pi starts as p; as published it keeps the prior's and starts as p squared."""
-        if not published:
-            nn.init.zeros_(network.policy.weight)
-            nn.init.zeros_(network.policy.bias)
-
-    def log_policy(self, output: Output, log_prior: Tensor) -> Tensor:
-        return (log_prior + output.logits).log_softmax(-1)
 
     def values(self, output: Output, log_prior: Tensor, raw: bool) -> Values:
         headed = output.value.unsqueeze(-1) + self.log_policy(output, log_prior) - log_prior

@@ -7,13 +7,13 @@ Values with a head: Psi = V + log pi, whose logsumexp over actions is V itself.
 
 from torch import Tensor
 
-from seqtutor_core.learners.targets import Values
+from seqtutor_core.learners.targets import Bellman, Values
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import taken
 
 
-class Psi:
+class Psi(Bellman):
     """See the module's equation."""
 
     name = "psi"

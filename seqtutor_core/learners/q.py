@@ -7,13 +7,13 @@ Values with a head: Q = V + log pi, so that the state's worth and the preference
 
 from torch import Tensor
 
-from seqtutor_core.learners.targets import Values
+from seqtutor_core.learners.targets import Bellman, Values
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import taken
 
 
-class Q:
+class Q(Bellman):
     """See the module's equation."""
 
     name = "q"

@@ -1,12 +1,60 @@
-"""What the learners share: the protocol, and the target of a whole sequence."""
+"""What the learners share: the protocol; and for Q, Psi and G, the target of a whole sequence and the loss."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
+from seqtutor_core.rollout import taken
+
+HUBER = 10.0  # nats; errors beyond it count linearly: a reward of -100 divided by a small c would drown all else
+
+
+class Rule(Protocol):
+    """What Q, Psi and G are told about targets; config.LearnerSettings says what each means."""
+
+    @property
+    def gamma(self) -> float: ...
+    @property
+    def trace(self) -> float: ...
+    @property
+    def raw(self) -> bool: ...
+
+
+class Learner(Protocol):
+    """The rule that turns sequences into a loss, and the policy's log-probabilities."""
+
+    name: str
+    on_policy: bool
+    """Whether it learns from the newest rollout alone, else from replay as well."""
+
+    def start(self, network: RecurrentNetwork, published: bool) -> None:
+        """Turn a copy of the prior into the first policy."""
+
+    def log_policy(self, output: Output, log_prior: Tensor) -> Tensor:
+        """log pi (..., V)."""
+
+    def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+        """Summed over the batch's steps, or sequences; nothing flows into the prior.
+
+        `after` is the target network's output on the same batch, or the online one's where there is none.
+        """
+
+
+class FromPrior:
+    """The network gives a correction to the prior: pi = p exp(logits), normalised."""
+
+    def start(self, network: RecurrentNetwork, published: bool) -> None:
+        """Zero the output layer, so that pi starts as p; as published (G) it keeps the prior's, p squared."""
+        if not published:
+            nn.init.zeros_(network.policy.weight)
+            nn.init.zeros_(network.policy.bias)
+
+    def log_policy(self, output: Output, log_prior: Tensor) -> Tensor:
+        return (log_prior + output.logits).log_softmax(-1)
 
 
 class Values(NamedTuple):
@@ -16,22 +64,26 @@ class Values(NamedTuple):
     state: Tensor  # (B, T)
 
 
-class Learner(Protocol):
-    """The rule that gives values and targets, and the policy's log-probabilities."""
+class Bellman(Learner, ABC):
+    """Learns values by their own Bellman equation: Q, Psi, G."""
 
-    name: str
+    on_policy = False
 
-    def start(self, network: RecurrentNetwork, published: bool) -> None:
-        """Turn a copy of the prior into the first policy."""
-
-    def log_policy(self, output: Output, log_prior: Tensor) -> Tensor:
-        """log pi (..., V)."""
-
+    @abstractmethod
     def values(self, output: Output, log_prior: Tensor, raw: bool) -> Values:
         """Values from the network's output: raw logits, or a value head plus log-probabilities."""
 
+    @abstractmethod
     def gain(self, batch: Batch) -> Tensor:
         """What the taken step itself pays, (B, T)."""
+
+    def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+        """Huber distance between the taken actions' values and their targets, into which nothing flows."""
+        values = taken(self.values(online, batch.log_prior, rule.raw).action, batch.tokens)
+        target = self.values(Output(after.logits.detach(), after.value.detach()), batch.log_prior, rule.raw)
+        y = returns(self.gain(batch), target, taken(target.action, batch.tokens), rule.gamma, rule.trace, batch.mask)
+        distance = nn.functional.huber_loss(values, y, reduction="none", delta=HUBER)
+        return (distance * batch.mask).sum()
 
 
 def returns(gain: Tensor, after: Values, taken: Tensor, gamma: float, trace: float, mask: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtutor_core.files import replace_text
+from seqtutor_core.progress import Progress
 from seqtutor_core.runs.lines import facts, finite, read
-from seqtutor_core.tuning import Progress
 
 SIZE = 200
 NEWEST = 32  # of a rollout that can enter at once

@@ -153,6 +153,7 @@ def summarise(run: Run, tuner: Tuner) -> dict[str, Any]:
         "learner": config.learner,
         "preset": config.preset,
         "kl_coefficient": tuner.c,
+        "kl_budget": tuner.kl_budget,
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,

@@ -6,12 +6,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 from seqtutor_core.files import replace_text
+from seqtutor_core.progress import Progress
 from seqtutor_core.runs.board import Board
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.lines import append
 from seqtutor_core.runs.store import BEST, Run, Status
-from seqtutor_core.tuning import Progress, Tuner
+from seqtutor_core.tuning import Tuner
 
 LINE_EVERY = 1.0  # seconds
 SAMPLES_EVERY = 2.0
@@ -85,8 +86,8 @@ class Recorder:
             return
         values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in UNWRITTEN}
         message = self._news()
-        settings = _settings(self.last.weights, self.last.kl_coefficient, self.last.learning_rate)
-        changed = [name for name, value in settings.items() if value != self.settings[name]]
+        settings = _settings(self.last.weights, self.last.kl_coefficient, self.last.kl_budget, self.last.learning_rate)
+        changed = [name for name, value in settings.items() if value != self.settings.get(name)]
         fact = {**values, "message": message, "time": time.time(), "changed": changed}
         self.first = self.first or fact
         fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first, fact])]
@@ -127,10 +128,12 @@ class Recorder:
 
 def _settings_at(tuner: Tuner) -> dict[str, float]:
     names = [t.name for t in tuner.domain.terms]
-    return _settings(dict(zip(names, tuner.weights.tolist(), strict=True)), tuner.c, tuner.learning_rate)
+    weights = dict(zip(names, tuner.weights.tolist(), strict=True))
+    return _settings(weights, tuner.c, tuner.kl_budget, tuner.learning_rate)
 
 
-def _settings(weights: dict[str, float], c: float, learning_rate: float) -> dict[str, float]:
-    """All that a control can change, by the name that a chart marks it with."""
+def _settings(weights: dict[str, float], c: float, kl_budget: float | None, rate: float) -> dict[str, float]:
+    """All that a control can change, by the name that a chart marks it with; a KL budget sets c itself."""
     by_term = {f"weights.{name}": weight for name, weight in weights.items()}
-    return {**by_term, "kl_coefficient": c, "learning_rate": learning_rate}
+    strength = {"kl_coefficient": c} if kl_budget is None else {"kl_budget": kl_budget}
+    return {**by_term, **strength, "learning_rate": rate}

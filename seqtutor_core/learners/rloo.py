@@ -1,0 +1,34 @@
+"""REINFORCE with a leave-one-out baseline (Kool et al. 2019; Ahmadian et al. 2024) on the objective J itself.
+
+    A_t = sum_{k >= t} r_k/c - sum_{k > t} KL_k        loss = sum_t KL_t - (A_t - baseline_t) log pi(a_t|s_t)
+
+KL_t = KL(pi(.|s_t) || p(.|s_t)) is exact over the vocabulary. The gradient of J reaches it in two ways: at its own
+state directly, and through the actions that lead there; its own action does not, so A_t begins with KL_{t+1}.
+baseline_t is the mean of A_t over the other sequences. As in G, pi = p exp(logits), normalised.
+
+It learns from the newest rollout only, once. Where rewards come at the end and are scored while the network learns,
+that rollout is one update old, which is close enough to need no ratio of probabilities.
+"""
+
+from torch import Tensor
+
+from seqtutor_core.learners.targets import FromPrior, Rule
+from seqtutor_core.network import Output
+from seqtutor_core.replay import Batch
+from seqtutor_core.rollout import taken
+
+
+class Rloo(FromPrior):
+    """See the module's equation."""
+
+    name = "rloo"
+    on_policy = True
+
+    def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+        log_pi = self.log_policy(online, batch.log_prior)  # (B, T, V)
+        kl = (log_pi.exp() * (log_pi - batch.log_prior)).sum(-1) * batch.mask  # (B, T)
+        paid, cost = batch.reward, kl.detach()
+        ahead = cost + (paid - cost).flip(1).cumsum(1).flip(1)  # A_t, (B, T); 0 beyond the end
+        others = (batch.mask.sum(0) - 1).clamp(min=1)  # (T,), of those that have got this far
+        advantage = ahead - (ahead.sum(0) - ahead) / others
+        return (kl - advantage * taken(log_pi, batch.tokens) * batch.mask).sum()

@@ -1,0 +1,28 @@
+"""Trajectory balance (Malkin et al. 2022), log Z being the batch's mean (Richter et al. 2020; Zhang et al. 2023).
+
+    w(x) = log p(x) + R(x)/c - log pi(x)        loss = mean (w - mean w)^2 / 2, the mean of w held fixed
+
+At the optimum pi(x) = p(x) exp(R(x)/c) / Z, w is log Z for every sequence x, whoever sampled it: so replay serves as
+well as the newest rollout. On the policy's own sequences the gradient is that of -J, times 1 - 1/B. The network gives
+a correction to the prior, pi = p exp(logits): J rises sooner, for less KL, than from a copy of the prior.
+"""
+
+from torch import Tensor, nn
+
+from seqtutor_core.learners.targets import HUBER, FromPrior, Rule
+from seqtutor_core.network import Output
+from seqtutor_core.replay import Batch
+from seqtutor_core.rollout import taken
+
+
+class TrajectoryBalance(FromPrior):
+    """See the module's equation. All sequences must begin alike, for log Z depends on the primer."""
+
+    name = "trajectory_balance"
+    on_policy = False
+
+    def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+        log_ratio = taken(batch.log_prior - self.log_policy(online, batch.log_prior), batch.tokens)  # (B, T)
+        w = ((log_ratio + batch.reward) * batch.mask).sum(1)  # (B,)
+        log_z = w.detach().mean().expand_as(w)
+        return nn.functional.huber_loss(w, log_z, reduction="sum", delta=HUBER)
