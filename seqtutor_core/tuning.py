@@ -19,6 +19,7 @@ from seqtutor_core.parallel import Crew, cut, fast_bfloat16
 from seqtutor_core.replay import Batch, Replay
 from seqtutor_core.rollout import Rollout, sample
 
+SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 # of a tuner, in its checkpoints
 PLAIN = ("c", "learning_rate", "batch", "update", "environment_steps", "seconds", "level", "level_holds")
 
@@ -115,7 +116,8 @@ class Tuner:
         return progress
 
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
-        parts = self.crew.map(self._sample, enumerate(cut(self.batch, self.crew.size)))
+        shards = min(self.crew.size, max(self.batch // SMALLEST_SHARD, 1))
+        parts = self.crew.map(self._sample, enumerate(cut(self.batch, shards)))
         rollout = Rollout.together(parts)
         if self.domain.pays_at_end:  # other processes score this rollout while the network learns from those before
             scoring = self.crew.later(self._score, rollout)
