@@ -71,7 +71,7 @@ PAPER = LearnerSettings(
 PRESETS: dict[str, LearnerSettings] = {"default": LearnerSettings(), "paper": PAPER}
 BY_DOMAIN: dict[tuple[str, str], dict[str, Any]] = {
     # a molecule costs twenty times a melody, most of it in RDKit and a larger network: fewer at a time learn sooner
-    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 2e-3, "bfloat16": True},
+    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 1e-3, "bfloat16": True},
     # the authors' scripts for molecules; no first token is random, since a SMILES cannot begin anywhere
     ("paper", "molecule"): {
         "gamma": 0.95,
