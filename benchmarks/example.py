@@ -1,6 +1,6 @@
 """Write assets/example.json: the pair of melodies that the home page plays.
 
-python benchmarks/example.py RUN: from the prior and the policy of a run, the best of 64 each.
+python -m benchmarks.example RUN: from the prior and the policy of a run, the best of 64 each.
 """
 
 import json

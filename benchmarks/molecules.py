@@ -1,6 +1,6 @@
 """Molecules: the shipped prior tuned by each learner, a search for a known drug, and molecules a second.
 
-python benchmarks/molecules.py tune [--seconds 120] | similarity [--seconds 120] | speed [--seconds 20]
+python -m benchmarks.molecules tune [--seconds 120] | similarity [--seconds 120] | speed [--seconds 20]
 Prints JSON on standard output, a Markdown table on standard error.
 """
 

@@ -1,6 +1,6 @@
 """How soon a cold browser shows the melody page, and a moved slider its new value; medians, seconds.
 
-python benchmarks/page.py [--runs 5]: needs Chromium.
+python -m benchmarks.page [--runs 5]: needs Chromium.
 """
 
 import argparse

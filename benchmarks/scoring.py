@@ -1,6 +1,6 @@
 """Microseconds a property takes of a molecule that RDKit has not seen, and molecules a second through the pool.
 
-python benchmarks/scoring.py [--molecules 200] [--rounds 7]
+python -m benchmarks.scoring [--molecules 200] [--rounds 7]
 
 Each round takes new molecules of the MOSES test set for every figure, in turn, so that all meet the same machine;
 the medians of the rounds are printed as a table and as JSON. A property's figure is its own time on a parsed molecule.

@@ -1,6 +1,6 @@
 """Environment steps a second, learning included, and what sampling alone takes; medians, on the CPU.
 
-python benchmarks/steps.py [--seconds 8] [--runs 3]
+python -m benchmarks.steps [--seconds 8] [--runs 3]
 """
 
 import argparse

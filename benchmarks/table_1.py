@@ -1,6 +1,6 @@
 """The paper's Table 1, by us: each learner and preset tuned for a minute, over 10,000 samples.
 
-python benchmarks/table_1.py [--seconds 60] [--kl 4] > table_1.json; prints a Markdown table on standard error.
+python -m benchmarks.table_1 [--seconds 60] [--kl 4] > table_1.json; prints a Markdown table on standard error.
 """
 
 import argparse

@@ -71,7 +71,7 @@ PAPER = LearnerSettings(
 PRESETS: dict[str, LearnerSettings] = {"default": LearnerSettings(), "paper": PAPER}
 BY_DOMAIN: dict[tuple[str, str], dict[str, Any]] = {
     # a molecule costs twenty times a melody, most of it in RDKit and a larger network: fewer at a time learn sooner
-    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 2e-3, "bfloat16": True},
+    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 1e-3, "bfloat16": True},
     # the authors' scripts for molecules; no first token is random, since a SMILES cannot begin anywhere
     ("paper", "molecule"): {
         "gamma": 0.95,
@@ -122,6 +122,8 @@ class TuningConfig:
     """Budget in updates instead, which makes a run repeatable to the bit."""
     kl_budget: float | None = None
     """Nats per sequence that the policy may move from the prior: c then only says where to begin. None: c stays."""
+    warm_start: bool = False
+    """Begin by distilling samples that sequential Monte Carlo draws, then tune."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The domain's own settings."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -152,6 +154,8 @@ class TuningConfig:
     def _check_fit(self) -> None:
         """SettingError for a preset or an override that this learner has no use for."""
         rule = self.learner_settings  # checks the overrides themselves
+        if self.warm_start and self.sampling_primer is None:
+            raise SettingError("a warm start needs sequences that begin alike; choose the preset default, or a primer")
         if self.learner in PUBLISHED:
             return
         if self.preset == "paper":

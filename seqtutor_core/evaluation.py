@@ -47,6 +47,7 @@ def evaluate_policy(
     """Over n sampled sequences: reward (weighted sum), kl and j (nats per sequence; exact KL at each step),
     entropy (nats per token), distinct (share), and the domain's metrics. policy None: the prior itself.
     """
+    domain.attend(weights)
     vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=prior.device)
     tokens, lengths = [], []
     reward = kl = entropy = steps = 0.0

@@ -3,7 +3,7 @@
 Networks this small gain little from the threads inside one matrix product, which wait for each other thousands of
 times a second: by spinning, which starves a machine that does other things too, or asleep, which takes long to end.
 Threads that each take their share of the batch through the whole computation meet twice an update
-(benchmarks/steps.py compares the two).
+(python -m benchmarks.steps compares the two).
 """
 
 import os

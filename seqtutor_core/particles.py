@@ -9,7 +9,7 @@ Shapes: n particles, T time, K reward terms.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -110,12 +110,17 @@ def pool(
 
 
 def pool_of(domain: Domain, rollout: Rollout) -> Pool:
-    """The sequences of a rollout, with their terms."""
+    """The sequences of a rollout, scored."""
+    return pool_from(rollout, domain.score(rollout.tokens, rollout.lengths))
+
+
+def pool_from(rollout: Rollout, terms: Tensor) -> Pool:
+    """The sequences of a rollout with their terms (n, T, K)."""
     log_prior, log_policy = (
         (taken(each, rollout.tokens) * rollout.mask).double().sum(1) for each in (rollout.log_prior, rollout.log_policy)
     )
-    terms = domain.score(rollout.tokens, rollout.lengths) * rollout.mask.unsqueeze(-1)
-    return Pool(rollout.tokens, rollout.lengths, log_prior, log_policy, terms.sum(1))
+    sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)
+    return Pool(rollout.tokens, rollout.lengths, log_prior, log_policy, sums)
 
 
 @torch.no_grad()
@@ -172,6 +177,17 @@ def sequential(
     lengths = torch.full_like(roots, domain.length)
     log_z += log_mean(log_weights)
     return Particles(whole[:, start:], lengths, log_weights, log_prior, reward, roots, log_z, c)
+
+
+def together(runs: Sequence[Particles]) -> Particles:
+    """Independent runs of equal size as one: each counts by its estimate of Z."""
+    log_weights = torch.cat([run.log_weights.log_softmax(0) + run.log_z for run in runs])
+    roots = torch.cat([run.roots + i * len(run.roots) for i, run in enumerate(runs)])
+    tokens, lengths, log_prior, reward = (
+        torch.cat([getattr(run, name) for run in runs]) for name in ("tokens", "lengths", "log_prior", "reward")
+    )
+    log_z = log_mean(torch.tensor([run.log_z for run in runs], dtype=torch.float64))
+    return Particles(tokens, lengths, log_weights, log_prior, reward, roots, log_z, runs[0].c)
 
 
 # ---------------------------------------------------------------- weights

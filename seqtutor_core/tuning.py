@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,16 +15,21 @@ from seqtutor_core.domains import Domain, weight_vector
 from seqtutor_core.errors import SettingError
 from seqtutor_core.kl_budget import steered
 from seqtutor_core.learners import LEARNERS
-from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.learners.targets import Loss, Rule
+from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut, fast_bfloat16
+from seqtutor_core.particles import Particles, Proposal, pool_from, sequential, together
 from seqtutor_core.progress import Progress
 from seqtutor_core.replay import Batch, Replay
-from seqtutor_core.rollout import Rollout, distinct, divergence, sample
+from seqtutor_core.rollout import Rollout, distinct, divergence, mixed, sample, taken
 
 # Attributes of a tuner that its checkpoints keep
 COUNTED = ("update", "environment_steps", "seconds")
 STEERED = ("batch", "learning_rate", "c", "kl_budget", "kl_before", "level", "level_holds")
 PLAIN = COUNTED + STEERED
+WARM_SHARE = 0.15  # of the budget, for a warm start
+GUIDED = 0.5  # share of the policy in the proposals of a warm start; the rest is the prior's
+SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 
 class Tuner:
@@ -82,9 +88,14 @@ class Tuner:
         return progress
 
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
-        parts = self.crew.map(self._sample, enumerate(cut(self.batch, self.crew.size)))
+        shards = min(self.crew.size, max(self.batch // SMALLEST_SHARD, 1))
+        parts = self.crew.map(self._sample, enumerate(cut(self.batch, shards)))
         rollout = Rollout.together(parts)
-        if self.domain.pays_at_end:  # other processes score this rollout while the network learns from those before
+        if self.warming:
+            terms = self._score(rollout)
+            self.replay.add(rollout, terms)
+            error = self._distil(rollout, terms)
+        elif self.domain.pays_at_end:  # other processes score this rollout while the network learns from those before
             scoring = self.crew.later(self._score, rollout)
             error = self._learn() if len(self.replay) else 0.0
             terms = scoring.result()
@@ -98,16 +109,50 @@ class Tuner:
 
     def _learn(self) -> float:
         """The updates after a rollout; the last one's loss per token."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
         return [self._update() for _ in range(self.rule.updates)][-1]
+
+    def _distil(self, rollout: Rollout, terms: Tensor) -> float:
+        """An update towards samples of pi* that need no learner; the loss per token."""
+        guide = Proposal(self.policy, mixed(self.learner.log_policy, GUIDED))
+        if self.domain.pays_at_end:
+            found = pool_from(rollout, terms).weigh(self.weights, self.c)
+        else:
+            weights = dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True))
+
+            def run(shard: tuple[int, int]) -> Particles:
+                generator, primer = self.generators[shard[0]], rollout.primer[:1].expand(shard[1], -1)
+                return sequential(self.domain, self.prior, weights, self.c, shard[1], generator, guide, primer)
+
+            found = together(self.crew.map(run, enumerate(cut(self.batch, self.crew.size))))
+        rows = found.draw(self.rule.minibatch, self.generators[0])
+        return self._descend(self._batch(found.tokens[rows], found.lengths[rows], rollout.primer), self._likelihood)
+
+    def _batch(self, tokens: Tensor, lengths: Tensor, primer: Tensor) -> Batch:
+        """Sequences (B, T) to imitate; they all begin as the rollout did."""
+        before = primer[:1].expand(len(tokens), -1)
+        with torch.no_grad():
+            log_prior = self.prior(tokens, self.domain.period, before).logits.log_softmax(-1)
+        mask = (torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)).float()
+        return Batch(tokens, before, mask, log_prior, torch.zeros_like(mask))
+
+    def _likelihood(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+        """Minus log pi of the batch's sequences, summed."""
+        log_pi = self.learner.log_policy(online, batch.log_prior)
+        return -(taken(log_pi, batch.tokens) * batch.mask).sum()
 
     def _update(self) -> float:
         size = self.batch if self.learner.on_policy else min(self.rule.minibatch, 2 * self.batch)
         newest = size if self.learner.on_policy else min(size // 2, self.batch)
         batch = self.replay.sample(size, newest, self.weights, self.c, self.generators[0])
+        return self._descend(batch, self.learner.loss)
+
+    def _descend(self, batch: Batch, loss: Loss) -> float:
+        """One step of gradient descent on a loss, by shards; the loss per token."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
+        size = len(batch.tokens)
         shards = min(self.crew.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
-        parts = self.crew.map(self._gradient, batch.split(cut(size, shards)))
+        parts = self.crew.map(partial(self._gradient, loss), batch.split(cut(size, shards)))
         steps = batch.mask.sum()
         for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps
@@ -160,7 +205,7 @@ class Tuner:
         log_policy = self.learner.log_policy
         return sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
 
-    def _gradient(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _gradient(self, loss: Loss, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A shard's summed loss and its gradient."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             online = self.policy(batch.tokens, self.domain.period, batch.primer)
@@ -168,7 +213,7 @@ class Tuner:
             if self.target is not None:
                 with torch.no_grad():
                     after = self.target(batch.tokens, self.domain.period, batch.primer)
-        error = self.learner.loss(online, after, batch, self.rule)
+        error = loss(online, after, batch, self.rule)
         parameters = list(self.policy.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
         filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
@@ -177,6 +222,11 @@ class Tuner:
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""
         return max(0.1, 1 - 1.8 * self.progress) if self.rule.argmax else None
+
+    @property
+    def warming(self) -> bool:
+        """Whether the warm start is still on."""
+        return self.config.warm_start and self.progress < WARM_SHARE
 
     @property
     def progress(self) -> float:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"python3? -m seqtutor_core\b([^`|>\n]*)")
+BENCHMARK = re.compile(r"python3? -m (benchmarks\.\w+)")
 MAP_HEADING = "## Map of the code"
 
 
@@ -103,3 +104,13 @@ def test_quoted_make_targets_exist() -> None:
     for document in DOCUMENTS:
         quoted = set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", document.read_text(encoding="utf-8")))
         assert quoted <= targets, f"{name(document)} quotes make targets that do not exist: {quoted - targets}"
+
+
+def test_quoted_benchmarks_run_from_the_root() -> None:
+    """By the module's name, so that they find the package; a path would not."""
+    text = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    assert "python benchmarks/" not in text
+    named = set(BENCHMARK.findall(text))
+    assert named
+    for module in named:
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module

@@ -11,6 +11,7 @@ from seqtutor_core.config import Change, TuningConfig, preset
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.tokens import END_ID, decode
 from seqtutor_core.errors import PriorError
+from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.runs import board, job, recorder
 from seqtutor_core.runs.board import Board, Entry
@@ -197,3 +198,10 @@ def test_sample_evaluate_and_tune(cli):  # noqa: F811
     assert summary["updates"] == 2
     _, error = cli("tune", "molecule", "--weight", "similarity=5", "--updates", "1", status=1)
     assert "give a target molecule" in error
+
+
+def test_evaluation_measures_what_the_weights_ask_for(network: RecurrentNetwork) -> None:
+    """A domain that has scored nothing yet does not measure QED of itself."""
+    found = evaluate_policy(Molecule(), network, None, None, {"qed": 1.0}, 1.0, 64)
+    assert found["reward"] == pytest.approx(found["metrics"]["qed_all"], abs=1e-6)
+    assert found["reward"] > 0.5

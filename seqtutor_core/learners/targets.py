@@ -1,6 +1,7 @@
 """What the learners share: the protocol; and for Q, Psi and G, the target of a whole sequence and the loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import torch
@@ -42,6 +43,10 @@ class Learner(Protocol):
 
         `after` is the target network's output on the same batch, or the online one's where there is none.
         """
+
+
+Loss = Callable[[Output, Output, Batch, Rule], Tensor]
+"""What `Learner.loss` is."""
 
 
 class FromPrior:
