@@ -4,10 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from seqtutor_core import commands
+from seqtutor_core.commands import priors, runs, sampling, tuning
 from seqtutor_core.config import PRESETS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import LEARNERS
+from seqtutor_core.preview import PARTICLES
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,47 +22,58 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="print JSON for machines")
         return sub
 
-    tune = command("tune", commands.tune, "fine-tune a prior towards weighted rewards")
+    tune = command("tune", tuning.tune, "fine-tune a prior towards weighted rewards")
     tune.add_argument("domain")
     _tuning_options(tune)
 
-    sample = command("sample", commands.sample, "print sequences, one a line")
-    evaluate = command("evaluate", commands.evaluate, "print the metrics of sampled sequences")
+    sample = command("sample", sampling.sample, "print sequences, one a line")
+    evaluate = command("evaluate", sampling.evaluate, "print the metrics of sampled sequences")
     for sub, usual in ((sample, 10), (evaluate, 10_000)):
         sub.add_argument("what", help="a run, or prior:NAME")
         sub.add_argument("-n", type=int, default=usual)
         sub.add_argument("--seed", type=int, default=0)
 
-    score = command("score", commands.score, "print every reward term of given sequences")
+    preview = command("preview", sampling.preview, "sequences that tuning would lead to, without training")
+    preview.add_argument("domain")
+    preview.add_argument("--particles", type=int, default=PARTICLES)
+    preview.add_argument("--preset", choices=sorted(PRESETS), default="default", help="paper: the paper's weights")
+    _reward_options(preview)
+
+    gauge = command("gauge", sampling.gauge, "how far a run has come towards the best reachable")
+    gauge.add_argument("run")
+    gauge.add_argument("-n", type=int, default=4096, help="sequences of the policy, and of the prior")
+    gauge.add_argument("--seed", type=int, default=0)
+
+    score = command("score", sampling.score, "print every reward term of given sequences")
     score.add_argument("domain")
     score.add_argument("file", help="one JSON list of tokens, or one SMILES, a line; - reads standard input")
     score.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
 
     prior = parser_group(commands_, "prior", "the priors and their corpora")
-    command("info", commands.prior_info, "the cards of the priors", prior)
-    build = command("corpus", commands.prior_corpus, "build the training corpus; resumes", prior)
+    command("info", priors.info, "the cards of the priors", prior)
+    build = command("corpus", priors.corpus, "build the training corpus; resumes", prior)
     build.add_argument("domain")
     build.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
-    command("neighbours", commands.prior_neighbours, "index the training molecules, to look up the nearest ones", prior)
-    train = command("train", commands.prior_train, "train a prior; resumes", prior)
+    command("neighbours", priors.neighbours, "index the training molecules, to look up the nearest ones", prior)
+    train = command("train", priors.train, "train a prior; resumes", prior)
     train.add_argument("name", help="the recipe: melody, melody-paper, molecule or molecule-paper")
     train.add_argument("--out", help="folder that receives the prior (default: assets/priors)")
 
-    runs = parser_group(commands_, "runs", "tuning runs kept on this machine")
-    command("list", commands.runs_list, "all runs, newest first", runs)
-    show = command("show", commands.runs_show, "one run", runs)
-    resume = command("resume", commands.runs_resume, "go on with a run that was stopped or killed", runs)
-    stop = command("stop", commands.runs_stop, "stop a run; it keeps what it learned", runs)
-    delete = command("delete", commands.runs_delete, "delete a run and its files", runs)
+    kept = parser_group(commands_, "runs", "tuning runs kept on this machine")
+    command("list", runs.listed, "all runs, newest first", kept)
+    show = command("show", runs.details, "one run", kept)
+    resume = command("resume", runs.resume, "go on with a run that was stopped or killed", kept)
+    stop = command("stop", runs.stop, "stop a run; it keeps what it learned", kept)
+    delete = command("delete", runs.delete, "delete a run and its files", kept)
     for sub in (show, resume, stop, delete):
         sub.add_argument("id")
     resume.add_argument("--seconds", type=float, default=0.0, help="learning time on top of what is left")
 
-    bench = command("bench", commands.bench, "environment steps a second, learning included")
+    bench = command("bench", tuning.bench, "environment steps a second, learning included")
     bench.add_argument("domain")
     _tuning_options(bench)
     bench.set_defaults(seconds=10.0)
-    command("doctor", commands.doctor, "what this machine has, what is missing, and the remedy")
+    command("doctor", runs.doctor, "what this machine has, what is missing, and the remedy")
     return parser
 
 
@@ -70,16 +82,10 @@ def parser_group(parent, name: str, text: str):  # type: ignore[no-untyped-def] 
     return parent.add_parser(name, help=text, description=text).add_subparsers(dest="action", required=True)
 
 
-def _tuning_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--learner", choices=sorted(LEARNERS), default="psi")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
+def _reward_options(parser: argparse.ArgumentParser) -> None:
+    """What is wanted, of which sequences."""
     parser.add_argument("--prior", help="a prior's name (default: the domain's)")
     parser.add_argument("--kl", type=float, default=4.0, help="the KL coefficient c; larger stays nearer the prior")
-    parser.add_argument(
-        "--kl-budget", type=float, metavar="NATS", help="keep this KL a sequence: c begins at --kl and moves by itself"
-    )
-    parser.add_argument("--seconds", type=float, default=60.0, help="budget of learning time")
-    parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
     parser.add_argument(
         "--rewards",
         choices=("default", "paper", "none"),
@@ -87,9 +93,23 @@ def _tuning_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weight", action="append", default=[], metavar="NAME=VALUE", help="weight of a reward term")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _tuning_options(parser: argparse.ArgumentParser) -> None:
+    _reward_options(parser)
+    parser.add_argument("--learner", choices=sorted(LEARNERS), default="psi")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
+    parser.add_argument(
+        "--kl-budget", type=float, metavar="NATS", help="keep this KL a sequence: c begins at --kl and moves by itself"
+    )
+    parser.add_argument(
+        "--warm-start", action="store_true", help="first imitate samples that particles draw, then tune"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="budget of learning time")
+    parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
     parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--seed", type=int, default=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

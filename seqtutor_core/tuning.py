@@ -152,7 +152,7 @@ class Tuner:
             group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
         size = len(batch.tokens)
         shards = min(self.crew.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
-        parts = self.crew.map(partial(self._gradient, loss), batch.split(cut(size, shards)))
+        parts = self.crew.map(partial(self._gradient, loss=loss), batch.split(cut(size, shards)))
         steps = batch.mask.sum()
         for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps
@@ -205,7 +205,7 @@ class Tuner:
         log_policy = self.learner.log_policy
         return sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
 
-    def _gradient(self, loss: Loss, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A shard's summed loss and its gradient."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             online = self.policy(batch.tokens, self.domain.period, batch.primer)

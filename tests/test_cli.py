@@ -110,3 +110,31 @@ def test_doctor_and_prior_info(cli):
     cards = last_json(cli("prior", "info", "--json")[0])
     assert {"melody", "melody-paper"} <= set(cards)
     assert "nats a token" in cli("prior", "info")[0]
+
+
+def test_preview_prints_what_tuning_would_lead_to(cli):
+    out, _ = cli("preview", "melody", "--preset", "paper", "--kl", "4", "--particles", "64", "--seed", "3", "--json")
+    found = last_json(out)
+    assert {"milliseconds", "log_z", "effective_sample_size", "ancestors", "metrics", "samples"} == set(found)
+    assert 1 <= found["effective_sample_size"] <= 64 and 1 <= found["ancestors"] <= 64
+    assert len(found["samples"]) == 64 and len(found["samples"][0]["tokens"]) == 32
+    assert found["metrics"]["in_motif"] > 0.6  # the prior's is 0.34
+    again = last_json(cli("preview", "melody", "--preset", "paper", "--particles", "64", "--seed", "3", "--json")[0])
+    assert {**again, "milliseconds": 0} == {**found, "milliseconds": 0}
+
+
+def test_preview_of_molecules(cli):
+    found = last_json(cli("preview", "molecule", "--kl", "1", "--particles", "48", "--weight", "qed=100", "--json")[0])
+    assert found["metrics"]["qed"] > 0.84  # the prior's is 0.80
+    assert all(isinstance(sample["smiles"], str) for sample in found["samples"])
+
+
+def test_gauge_of_a_run(cli):
+    out, _ = cli("tune", "melody", "--learner", "rloo", "--updates", "12", "--kl", "4", "--warm-start", "--json")
+    run = last_json(out)["run"]
+    found = last_json(cli("gauge", run, "-n", "256", "--json")[0])
+    assert found["j"] > found["j_prior"]
+    assert 0 < found["at_most"] < 1
+    assert found["gap"] == pytest.approx(found["log_z_at_least"] - found["j"])
+    assert len(found["sources"]) == 4
+    assert "missing" in cli("gauge", run, "-n", "256")[0]

@@ -16,6 +16,7 @@ from seqtutor_core.particles import (
     pool,
     sequential,
     systematic,
+    together,
 )
 from seqtutor_core.rollout import mixed, tempered
 from tests.tiny import Tiny, all_sequences, tiny_prior
@@ -157,3 +158,16 @@ def test_a_learner_gives_a_proposal() -> None:
     by = Proposal(tiny_prior(), learner.log_policy)
     plain = sequential(Tiny(), tiny_prior(), WEIGHTS, C, 32, generator(7))
     assert torch.equal(sequential(Tiny(), tiny_prior(), WEIGHTS, C, 32, generator(7), by).tokens, plain.tokens)
+
+
+def test_runs_together_are_unbiased_and_weigh_by_their_z() -> None:
+    estimates = [
+        together([sequential(Tiny(), tiny_prior(), WEIGHTS, C, 16, generator(2 * s + i)) for i in (0, 1)]).log_z
+        for s in range(100)
+    ]
+    assert is_unbiased(estimates, exact()[0])
+    runs = [sequential(Tiny(), tiny_prior(), WEIGHTS, C, 16, generator(i)) for i in (0, 1)]
+    both = together(runs)
+    odds = both.shares[:16].sum() / both.shares[16:].sum()
+    assert odds.item() == pytest.approx(math.exp(runs[0].log_z - runs[1].log_z))
+    assert both.roots.max() >= 16

@@ -9,6 +9,8 @@ import torch
 from seqtutor_core.config import Change, TuningConfig, resolve_device
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.learners.targets import Loss
+from seqtutor_core.replay import Batch
 from seqtutor_core.tuning import tune
 from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
 
@@ -118,7 +120,12 @@ def test_on_policy_is_the_newest_rollout_and_nothing_else() -> None:
     tuner = tiny_tuner("rloo", 3, ONES, batch=16)
     learned = []
     gradient = tuner._gradient
-    tuner._gradient = lambda batch: (learned.append(batch.tokens), gradient(batch))[1]  # type: ignore[method-assign, func-returns-value]
+
+    def noted(batch: Batch, loss: Loss) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        learned.append(batch.tokens)
+        return gradient(batch, loss)
+
+    tuner._gradient = noted  # type: ignore[method-assign]
     tuner.crew.pool = None  # shards in order
     for progress in tune(tuner):
         assert torch.equal(torch.cat(learned), progress.tokens)

@@ -1,0 +1,58 @@
+"""prior: cards, corpora, training."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from seqtutor_core import prior as priors
+from seqtutor_core.commands.plain import listing, show
+
+
+def info(options: Namespace) -> None:
+    """The cards."""
+    cards = {name: priors.load(name).card for name in priors.available()}
+    lines = (f"{name}: {card['held_out_nats']:.3f} nats a token, {card['licence']}" for name, card in cards.items())
+    show(cards, options.json, "\n".join(lines))
+
+
+def corpus(options: Namespace) -> None:
+    """Build the corpus with a progress bar."""
+    from seqtutor_core import recipes
+
+    domain_recipes, folder = recipes.workshop(options.domain), recipes.corpus_folder(options.domain)
+    statistics = domain_recipes.build(folder, _progress)
+    print(file=sys.stderr)
+    if options.ship:
+        domain_recipes.ship(folder)
+    show(statistics, options.json, listing(statistics))
+
+
+def neighbours(options: Namespace) -> None:
+    """Build the index of training molecules that nearest ones are looked up in."""
+    from seqtutor_core import recipes
+    from seqtutor_core.domains.molecule.neighbours import build
+
+    folder = recipes.corpus_folder("molecule")
+    build(folder, _progress)
+    print(file=sys.stderr)
+    show({"index": str(folder)}, options.json, f"the nearest training molecules are looked up in {folder}")
+
+
+def _progress(done: int, total: int) -> None:
+    bar = "#" * (40 * done // total)
+    print(f"\r[{bar:<40}] {done}/{total}", end="", file=sys.stderr, flush=True)
+
+
+def train(options: Namespace) -> None:
+    """Train a recipe, epoch by epoch, and publish the best weights with their card."""
+    from seqtutor_core import recipes
+
+    for epoch in recipes.train(options.name):
+        print(
+            f"epoch {epoch.epoch:3d}  training {epoch.training_nats:.4f}  held out {epoch.held_out_nats:.4f} nats "
+            f"a token, accuracy {epoch.held_out_accuracy:.3f}{'  best' if epoch.best else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
+    card = recipes.publish(options.name, Path(options.out) if options.out else priors.ASSETS)
+    show(card, options.json, listing(card))

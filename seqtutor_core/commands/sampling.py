@@ -1,0 +1,133 @@
+"""sample, evaluate, score, preview, gauge: look at a policy, a prior, a reward."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from seqtutor_core import prior as priors
+from seqtutor_core.commands.plain import listing, pairs, show, weights_of
+from seqtutor_core.config import TuningConfig, check_kl_coefficient, check_weights
+from seqtutor_core.domains import Domain, domain
+from seqtutor_core.errors import InputError, SettingError
+from seqtutor_core.evaluation import evaluate_policy, rollouts
+from seqtutor_core.gauge import DELTA, Gauge, measure, reference
+from seqtutor_core.learners import LEARNERS
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.particles import Proposal
+from seqtutor_core.preview import preview as previewing
+from seqtutor_core.runs import store
+
+MOST_PARTICLES = 100_000
+
+
+def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | None, TuningConfig | None]:
+    """Domain, prior and policy of a run, or of prior:NAME (no policy)."""
+    if what.startswith("prior:"):
+        prior = priors.load(what.removeprefix("prior:"))
+        return domain(prior.card["domain"]), prior.network, None, None
+    run = store.open_run(what)
+    config = run.config
+    known = domain(config.domain, config.settings)
+    prior = priors.load(config.prior, vocabulary=known.vocabulary)
+    return known, prior.network, store.load_policy(run), config
+
+
+def _standing(run: store.Run) -> tuple[Mapping[str, float], float]:
+    """Weights and c of a run as they stood last: sliders, or a KL budget, may have moved them."""
+    lines, _ = run.metrics()
+    if not lines:
+        return run.config.weights, run.config.kl_coefficient
+    return lines[-1]["weights"], lines[-1]["kl_coefficient"]
+
+
+def sample(options: Namespace) -> None:
+    """One sequence a line."""
+    if options.n < 1:
+        raise SettingError(f"-n {options.n}: ask for at least 1 sequence")
+    known, prior, policy, config = _policy(options.what)
+    learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
+    for rollout in rollouts(known, prior, policy, learner, options.n, options.seed, primer):
+        for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
+            show(known.written(tokens[:length]), True)
+
+
+def evaluate(options: Namespace) -> None:
+    """The metrics of n sampled sequences."""
+    if options.n < 1:
+        raise SettingError(f"-n {options.n}: ask for at least 1 sequence")
+    known, prior, policy, config = _policy(options.what)
+    weights, c = _standing(store.open_run(options.what)) if config else ({}, 1.0)
+    learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
+    found = evaluate_policy(known, prior, policy, learner, weights, c, options.n, options.seed, primer)
+    show({**found, "n": options.n}, options.json, listing(found["metrics"]))
+
+
+def preview(options: Namespace) -> None:
+    """Samples of the best policy under the given rewards and c, without training."""
+    if not 2 <= options.particles <= MOST_PARTICLES:
+        raise SettingError(f"{options.particles} particles are not possible; choose from 2 to {MOST_PARTICLES}")
+    check_kl_coefficient(options.kl)
+    known = domain(options.domain, pairs(options.set))
+    weights = weights_of(known, options)
+    check_weights(weights)
+    prior = priors.load(options.prior or known.name, vocabulary=known.vocabulary).network
+    found = previewing(known, prior, weights, options.kl, options.particles, options.seed)
+    rows = zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)
+    figures = {
+        "milliseconds": found.milliseconds,
+        "log_z": found.found.log_z,
+        "effective_sample_size": found.found.effective_sample_size,
+        "ancestors": found.found.ancestors,
+    }
+    metrics = known.metrics(found.tokens, found.lengths)
+    samples = [known.written(tokens[:length]) for tokens, length in rows]
+    show({**figures, "metrics": metrics, "samples": samples}, options.json, listing({**figures, **metrics}))
+
+
+def gauge(options: Namespace) -> None:
+    """How far a run has come towards the best reachable, for its weights and c as they stood at the end."""
+    if not 64 <= options.n <= MOST_PARTICLES:
+        raise SettingError(f"-n {options.n} is not possible; choose from 64 to {MOST_PARTICLES}")
+    run = store.open_run(options.run)
+    known, prior, policy, config = _policy(options.run)
+    if policy is None or config is None:
+        raise SettingError(f"{options.run} is a prior; the gauge measures a run against its prior")
+    if config.sampling_primer is None:
+        raise SettingError(f"the sequences of {options.run} begin with a random note each, so they share no log Z")
+    weights, c = _standing(run)
+    against = reference(known, prior, weights, c, options.n, options.seed, config.primer)
+    proposal = Proposal(policy, LEARNERS[config.learner].log_policy)
+    found = measure(known, prior, proposal, against, options.n, options.seed + 1, config.primer)
+    facts = asdict(found) | {"sentence": found.sentence, "kl_coefficient": c, "n": options.n}
+    brief = {name: value for name, value in facts.items() if name not in ("sources", "sentence")}
+    show(facts, options.json, f"{found.sentence}\n\n{listing(brief)}\n\n{_sources(found)}")
+
+
+def _sources(found: Gauge) -> str:
+    """What each source says of log Z, a line each."""
+    share = DELTA / len(found.sources)
+    return "\n".join(
+        f"{source.name:<40} log Z at least {source.bound(share):8.2f}   effective samples "
+        f"{source.effective_sample_size:7.1f}   distinct {source.distinct:.2f}"
+        for source in found.sources
+    )
+
+
+def score(options: Namespace) -> int:
+    """Every term of each line; a wrong line is reported and does not stop the rest."""
+    failed = 0
+    for result in domain(options.domain, pairs(options.set)).score_lines(_lines(options.file)):
+        failed += "error" in result
+        show(result, True)
+    return 1 if failed else 0
+
+
+def _lines(file: str) -> Iterable[str]:
+    if file == "-":
+        return sys.stdin
+    try:
+        return Path(file).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}") from None

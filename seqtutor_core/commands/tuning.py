@@ -1,0 +1,102 @@
+"""tune, bench: start a run and follow it; time learning."""
+
+import sys
+import time
+from argparse import Namespace
+
+import torch
+
+from seqtutor_core import prior as priors
+from seqtutor_core.commands.plain import listing, pairs, show, weights_of
+from seqtutor_core.config import Change, TuningConfig
+from seqtutor_core.domains import domain
+from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.runs import launcher, store
+from seqtutor_core.tuning import Tuner
+from seqtutor_core.tuning import tune as tuning
+
+
+def config_of(options: Namespace) -> TuningConfig:
+    """The tuning job that the options ask for."""
+    known = domain(options.domain, pairs(options.set))
+    return TuningConfig(
+        domain=known.name,
+        prior=options.prior or known.name,
+        learner=options.learner,
+        preset=options.preset,
+        weights=weights_of(known, options),
+        kl_coefficient=options.kl,
+        kl_budget=options.kl_budget,
+        seconds=options.seconds,
+        updates=options.updates,
+        warm_start=options.warm_start,
+        settings=pairs(options.set),
+        overrides=pairs(options.override),
+        device=options.device,
+        seed=options.seed,
+    )
+
+
+def tune(options: Namespace) -> int:
+    """Start a run in its own process and follow it; Ctrl-C stops it and keeps what it learned."""
+    run = launcher.start(config_of(options))
+    try:
+        follow(run)
+    except KeyboardInterrupt:
+        run.change(Change(stop=True))
+        follow(run)
+    return report(run, options.json)
+
+
+def follow(run: store.Run) -> None:
+    """One line a second on standard error until the run has ended."""
+    seen = 0
+    while True:
+        over = run.state not in store.ACTIVE
+        lines, seen = run.metrics(seen)
+        if lines:
+            p = lines[-1]
+            print(
+                f"\r{p['seconds']:6.1f} s  reward {p['reward']:8.2f}  KL {p['kl']:6.2f}  J {p['j']:8.2f}  "
+                f"distinct {p['distinct']:.2f}  {p['steps_per_second']:9,.0f} steps/s",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+        if over:
+            print(file=sys.stderr)
+            return
+        time.sleep(0.5)
+
+
+def report(run: store.Run, as_json: bool) -> int:
+    status = run.status
+    if not status.summary:
+        raise SeqTutorError(f"the run {run.id} ended as {run.state}: {status.error or status.message}")
+    flat = {k: v for k, v in status.summary.items() if k != "metrics"} | status.summary["metrics"]
+    show(status.summary, as_json, listing(flat))
+    return 0
+
+
+def bench(options: Namespace) -> None:
+    """Tune in this process and time it: environment steps a second over the budget, learning included."""
+    config = config_of(options)
+    known = domain(config.domain, config.settings)
+    tuner = Tuner(config, known, priors.load(config.prior, vocabulary=known.vocabulary).network)
+    for _ in range(3):  # warm-up: the first iterations allocate
+        tuner.iterate()
+    tuner.seconds, before = 0.0, tuner.environment_steps
+    for _ in tuning(tuner):
+        pass
+    steps = tuner.environment_steps - before
+    result = {
+        "domain": config.domain,
+        "learner": config.learner,
+        "preset": config.preset,
+        "device": str(tuner.device),
+        "threads": torch.get_num_threads(),
+        "seconds": tuner.seconds,
+        "environment_steps": steps,
+        "environment_steps_per_second": steps / tuner.seconds,
+    }
+    show(result, options.json, listing(result))
