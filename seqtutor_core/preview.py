@@ -21,6 +21,7 @@ class Preview:
     """Particles, and as many sequences drawn from them by weight."""
 
     found: Particles
+    rows: Tensor  # (n,), the particles that were drawn
     tokens: Tensor  # (n, T)
     lengths: Tensor  # (n,)
     milliseconds: float
@@ -38,6 +39,10 @@ class Preview:
             if len(rows) == count:
                 break
         return torch.tensor(list(rows.values()))
+
+    def some(self, count: int) -> Tensor:
+        """Rows (count,) in `found`, drawn by weight: fewer of `rows`, as evenly spread over the particles as those."""
+        return self.rows[torch.arange(count) * len(self.rows) // count]
 
 
 def preview(
@@ -65,4 +70,4 @@ def preview(
     else:
         found = sequential(domain, prior, weights, c, n, generator, primer=before)
     rows = found.draw(n, generator)
-    return Preview(found, found.tokens[rows], found.lengths[rows], 1000 * (time.perf_counter() - began))
+    return Preview(found, rows, found.tokens[rows], found.lengths[rows], 1000 * (time.perf_counter() - began))
