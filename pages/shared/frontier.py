@@ -11,6 +11,7 @@ import streamlit as st
 from pages.shared.charts import COLOURS, INK
 from pages.shared.previews import Asked
 from pages.shared.studio import Studio
+from seqtutor_core.errors import SettingError
 from seqtutor_core.gauge import Frontier, frontier
 from seqtutor_core.particles import Particles
 from seqtutor_core.preview import FEW
@@ -43,9 +44,9 @@ def panel(studio: Studio, wanted: Asked, found: Particles, prior_reward: float) 
         points = [Point("prior", 0.0, prior_reward, PRIOR, "circle"), *alike(studio, wanted)]
         st.plotly_chart(frontier_figure(curve, REACH, points), key="frontier", config={"displayModeBar": False})
         st.caption(
-            "The line is the most reward that can be had for each KL from the prior, estimated from the preview; dotted "
-            f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c (dR/dKL = c): one more nat "
-            f"buys {wanted.c:g} points, and no policy lies above the dashed line. Diamonds are runs with these rewards."
+            "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted where "
+            f"fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat buys "
+            f"{wanted.c:g} points, and no policy lies above the dashed line. Diamonds are runs with the same rewards."
         )
 
 
@@ -61,7 +62,6 @@ def around(c: float) -> list[float]:
 class Standing:
     """A run that was measured at its end, and what it was measured under."""
 
-    domain: str
     prior: str
     primer: tuple[int, ...] | None
     settings: Mapping[str, Any]
@@ -71,40 +71,34 @@ class Standing:
 
 def alike(studio: Studio, wanted: Asked) -> list[Point]:
     """Runs that wrote and were rewarded as the page asks, whatever their c, learner and time."""
-    settings, weights = json.loads(wanted.settings), json.loads(wanted.weights)
-    same = (studio.domain, wanted.draw.prior, wanted.draw.primer, weights)
+    draw = wanted.draw
+    same = (draw.prior, draw.primer, json.loads(wanted.settings), json.loads(wanted.weights))
     ended = [run for run in store.runs() if run.state in store.ENDED]
-    found = [stand for run in ended if (stand := _standing(run.id, run.status.ended))]
-    return [
-        stand.point
-        for stand in found
-        if (stand.domain, stand.prior, stand.primer, stand.weights) == same
-        and _plain(studio.judged(stand.settings)) == settings
-    ]
+    found = [stand for run in ended if (stand := _standing(run.id, run.status.ended, studio.domain, studio))]
+    return [stand.point for stand in found if (stand.prior, stand.primer, stand.settings, stand.weights) == same]
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def _standing(run_id: str, ended: float | None) -> Standing | None:
-    """How a run stood when it ended, None where nothing was measured; read again when it has ended anew."""
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) -> Standing | None:
+    """How a run of the domain stood when it ended, if it was measured then; read again when it has ended anew."""
     run = store.open_run(run_id)
-    config, summary, lines = run.config, run.status.summary, run.metrics()[0]
-    if not summary:
+    config, summary = run.config, run.status.summary
+    if config.domain != domain or not summary:
         return None
+    try:
+        settings = json.loads(json.dumps(_studio.judged(config.settings)))
+    except SettingError:  # settings of another version
+        return None
+    lines = run.metrics()[0]
     weights = lines[-1]["weights"] if lines else config.weights  # sliders may have moved since it began
     name = f"{run_id}: {config.learner}, c = {summary['kl_coefficient']:.3g}"
     return Standing(
-        config.domain,
         config.prior,
         config.sampling_primer,
-        config.settings,
+        settings,
         {term: weight for term, weight in weights.items() if weight},
         Point(name, summary["kl"], summary["reward"]),
     )
-
-
-def _plain(values: Mapping[str, Any]) -> Any:
-    """As JSON gives it back: lists for tuples."""
-    return json.loads(json.dumps(values))
 
 
 # ---------------------------------------------------------------- the picture

@@ -6,6 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.shared import frontier
+from pages.shared.draws import can_draw
 from pages.shared.frame import told
 from pages.shared.melody.figures import shown
 from pages.shared.melody.listen import downloads, take
@@ -23,6 +24,8 @@ Row = dict[str, float | None]
 @st.fragment
 def panel() -> None:
     """The heaviest particle as a melody, the figures of all of them, and the frontier; redrawn with the sliders."""
+    if not can_draw(MELODY):  # the player of the prior says why
+        return
     heading(MELODY)
     with st.container(key="preview"), told():
         wanted = asked(MELODY)
