@@ -44,9 +44,9 @@ def panel(studio: Studio, wanted: Asked, found: Particles, prior_reward: float) 
         points = [Point("prior", 0.0, prior_reward, PRIOR, "circle"), *alike(studio, wanted)]
         st.plotly_chart(frontier_figure(curve, REACH, points), key="frontier", config={"displayModeBar": False})
         st.caption(
-            "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted where "
-            f"fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat buys "
-            f"{wanted.c:g} points, and no policy lies above the dashed line. Diamonds are runs with the same rewards."
+            "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted "
+            f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat "
+            f"buys {wanted.c:g} points, and no policy lies above the dashed line. Diamonds are runs with these rewards."
         )
 
 
