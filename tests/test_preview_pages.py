@@ -52,7 +52,12 @@ def heard(monkeypatch):
     """The melodies that the preview's player was given."""
     takes = []
     show = melody_preview.piano_rolls
-    monkeypatch.setattr(melody_preview, "piano_rolls", lambda given, key: takes.extend(given) or show(given, key=key))
+
+    def piano_rolls(given, *, key):
+        takes.extend(given)
+        show(given, key=key)
+
+    monkeypatch.setattr(melody_preview, "piano_rolls", piano_rolls)
     return takes
 
 
