@@ -20,7 +20,7 @@ LEVELS = [
     {"errors", "files", "parallel"},
     {"vocabulary", "network", "exact"},
     {"prior"},
-    {"learners", "rollout", "replay", "particles", "gauge", "domains"},
+    {"learners", "rollout", "replay", "particles", "preview", "gauge", "domains"},
     {"config", "kl_budget", "progress", "tuning", "evaluation"},
     {"runs", "sweep"},
 ]
