@@ -13,6 +13,7 @@ from pages.shared import state
 from pages.shared.studio import Studio
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.evaluation import rollouts
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.preview import PARTICLES, Preview, preview
 from seqtutor_core.rollout import Rollout
 
@@ -94,7 +95,8 @@ def drawn(draw: Draw) -> Rollout:
     """As many sequences of the prior as a preview has particles."""
     world = domain(draw.domain, json.loads(draw.settings))
     network = state.prior(draw.domain, draw.prior).network
-    return next(rollouts(world, network, None, None, PARTICLES, draw.seed, draw.primer))
+    with one_thread():
+        return next(rollouts(world, network, None, None, PARTICLES, draw.seed, draw.primer))
 
 
 # ---------------------------------------------------------------- what is said with it

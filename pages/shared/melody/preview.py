@@ -16,6 +16,7 @@ from pages.shared.previews import FIRST_SEED, Asked, Draw, asked, drawn, heading
 from seqtutor_core.domains import domain, weight_vector
 from seqtutor_core.domains.melody import studio
 from seqtutor_core.domains.melody.metrics import TABLE_1
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.particles import pool_of
 
 Row = dict[str, float | None]
@@ -58,12 +59,14 @@ def _table(prior: Row, preview: Row) -> None:
 def _expected(wanted: Asked) -> Row:
     """The figures of melodies drawn by weight."""
     found = previewed(wanted)
-    return wanted.world.metrics(found.tokens, found.lengths)
+    with one_thread():
+        return wanted.world.metrics(found.tokens, found.lengths)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _of_prior(draw: Draw, settings: str) -> tuple[Row, list[float]]:
     """The prior's figures, and its mean reward by term, unweighted."""
     rollout, world = drawn(draw), domain(draw.domain, json.loads(settings))
-    means = pool_of(world, rollout).terms.mean(0)
-    return world.metrics(rollout.tokens, rollout.lengths), means.tolist()
+    with one_thread():
+        means = pool_of(world, rollout).terms.mean(0)
+        return world.metrics(rollout.tokens, rollout.lengths), means.tolist()
