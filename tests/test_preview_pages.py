@@ -1,5 +1,7 @@
 """The previews of both pages, without a browser: they follow the sliders, and only those."""
 
+from dataclasses import replace
+
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -49,15 +51,21 @@ def counted(monkeypatch, name):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """The melodies that the preview's player was given."""
+    """The melodies that the preview's player was given, each with the sound that was brought for it."""
     takes = []
-    show = melody_preview.piano_rolls
+    show, bring = melody_preview.piano_rolls, melody_preview.bring
 
     def piano_rolls(given, *, key):
         takes.extend(given)
         show(given, key=key)
 
+    def brought(name, sound, *, key):
+        assert takes[-1].sound == name
+        takes[-1] = replace(takes[-1], sound=sound)
+        bring(name, sound, key=key)
+
     monkeypatch.setattr(melody_preview, "piano_rolls", piano_rolls)
+    monkeypatch.setattr(melody_preview, "bring", brought)
     return takes
 
 

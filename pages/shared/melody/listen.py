@@ -30,7 +30,7 @@ def panel(run: store.Run | None) -> None:
             st.button("Back to the pair", key="unpick", on_click=pick)
     with st.container(), told():  # always there: a player that changes its place on the page would stop
         pieces = _pieces(known, run)
-        piano_rolls([take(known, piece) for piece in pieces], key="listen")
+        piano_rolls([_take(known, piece) for piece in pieces], key="listen")
         downloads(pieces[-1], "listen")
     missing = synthesiser_available().remedy
     if missing:
@@ -54,8 +54,7 @@ def _pieces(known: Melody, run: store.Run | None) -> list[Piece]:
     return pieces
 
 
-def take(known: Melody, piece: Piece) -> Take:
-    """A piece as it is shown and heard, with what it earns under the sliders."""
+def _take(known: Melody, piece: Piece) -> Take:
     roll = studio.roll(known, piece.tokens, piece.primer, state.weights(MELODY))
     return Take(roll, sound(piece), piece.title)
 

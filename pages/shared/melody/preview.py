@@ -2,22 +2,25 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import streamlit as st
 
-from pages.shared import frontier
+from pages.shared import frontier, state
 from pages.shared.draws import can_draw
 from pages.shared.frame import told
 from pages.shared.melody.figures import shown
-from pages.shared.melody.listen import downloads, take
-from pages.shared.melody.player import piano_rolls
+from pages.shared.melody.listen import downloads
+from pages.shared.melody.player import Take, bring, piano_rolls
 from pages.shared.melody.studio import MELODY, melody
 from pages.shared.previews import FIRST_SEED, Asked, Draw, asked, drawn, heading, previewed, remarks
 from seqtutor_core.domains import domain, weight_vector
 from seqtutor_core.domains.melody import studio
+from seqtutor_core.domains.melody.audio import Piece, midi, sound
 from seqtutor_core.domains.melody.metrics import TABLE_1
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.particles import pool_of
+from seqtutor_core.preview import Preview
 
 Row = dict[str, float | None]
 
@@ -31,19 +34,31 @@ def panel() -> None:
     with st.container(key="preview"), told():
         wanted = asked(MELODY)
         found = previewed(wanted)
+        piece = _piece(found)
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            tokens = found.found.tokens[found.best(1)[0]].tolist()
-            piece = studio.piece(melody(), tokens, MELODY.primer(MELODY), "Preview")
-            piano_rolls([take(melody(), piece)], key="preview-roll")
+            roll = studio.roll(melody(), piece.tokens, piece.primer, state.weights(MELODY))
+            piano_rolls([Take(roll, _name(piece), piece.title)], key="preview-roll")
             downloads(piece, "preview")
         with right:
             prior, worth = _of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
             _table(prior, _expected(wanted))
-        remarks(MELODY, wanted, found)
+            remarks(MELODY, wanted, found)
         weights = weight_vector(MELODY.terms, json.loads(wanted.weights))
         reward = sum(weight * mean for weight, mean in zip(weights, worth, strict=True))
         frontier.panel(MELODY, wanted, found.found, reward)
+        bring(_name(piece), sound(piece), key="preview-sound")  # last: it takes longer than all the rest
+
+
+def _piece(found: Preview) -> Piece:
+    """The heaviest particle."""
+    tokens = found.found.tokens[found.best(1)[0]].tolist()
+    return studio.piece(melody(), tokens, MELODY.primer(MELODY), "Preview")
+
+
+def _name(piece: Piece) -> str:
+    """What its sound is called before there is one."""
+    return sha256(midi(piece)).hexdigest()
 
 
 def _table(prior: Row, preview: Row) -> None:
