@@ -44,10 +44,10 @@ def panel() -> None:
             prior, worth = _of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
             _table(prior, _expected(wanted))
             remarks(MELODY, wanted, found)
+        bring(_name(piece), sound(piece), key="preview-sound")  # after the roll: it takes longer than all of that
         weights = weight_vector(MELODY.terms, json.loads(wanted.weights))
         reward = sum(weight * mean for weight, mean in zip(weights, worth, strict=True))
         frontier.panel(MELODY, wanted, found.found, reward)
-        bring(_name(piece), sound(piece), key="preview-sound")  # last: it takes longer than all the rest
 
 
 def _piece(found: Preview) -> Piece:
