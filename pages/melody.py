@@ -4,12 +4,12 @@ import streamlit as st
 
 from pages.shared import controls, live, state
 from pages.shared.frame import open_page, told
-from pages.shared.melody import beginning, gallery, listen
+from pages.shared.melody import beginning, gallery, listen, preview
 from pages.shared.melody.studio import MELODY
 
 open_page(
     "Melody",
-    "Say with the sliders what would be better, start, and hear how the melodies change. "
+    "Say with the sliders what would be better: a preview follows at once. Start, and hear how the melodies change. "
     "Moving a slider while it tunes steers it.",
 )
 
@@ -21,6 +21,7 @@ def studio() -> None:
     with left:
         controls.panel(MELODY)
     with right, told():
+        preview.panel()
         run = state.run(MELODY)
         listen.panel(run)
         live.panel(MELODY, run)

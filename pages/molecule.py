@@ -5,12 +5,12 @@ import streamlit as st
 from pages.shared import controls, live, state
 from pages.shared.draws import can_draw
 from pages.shared.frame import open_page, told
-from pages.shared.molecule import compare, detail, distributions, grid
+from pages.shared.molecule import compare, detail, distributions, grid, preview
 from pages.shared.molecule.studio import MOLECULE
 
 open_page(
     "Molecule",
-    "Say with the sliders what would be better, start, and see how the molecules change. "
+    "Say with the sliders what would be better: a preview follows at once. Start, and see how the molecules change. "
     "Moving a slider while it tunes steers it.",
 )
 
@@ -24,6 +24,7 @@ def studio() -> None:
     with left:
         controls.panel(MOLECULE)
     with right, told():
+        preview.panel()
         run = state.run(MOLECULE)
         compare.panel(run)
         live.panel(MOLECULE, run)

@@ -130,7 +130,7 @@ def test_a_whole_session(page, address):
     expect(page.get_by_text("Arriving")).to_be_visible()
     expect(page.locator(".st-key-arrival-0 button").first).to_be_visible()
     page.wait_for_function(
-        "() => { const d = document.querySelector('.js-plotly-plot')?.data?.[0]; return d && d.x && "
+        "() => { const d = document.querySelector('.st-key-curves .js-plotly-plot')?.data?.[0]; return d && d.x && "
         "(d.x.length || Object.keys(d.x._inputArray ?? {}).length) >= 3 }"
     )
     expect(badge(page, "Finished")).to_be_visible()
@@ -139,7 +139,7 @@ def test_a_whole_session(page, address):
 
     expect(page.get_by_test_id("roll-choose-B")).to_be_visible()
     page.get_by_test_id("roll-choose-B").click()
-    page.get_by_test_id("roll-play").first.click()
+    page.get_by_test_id("roll-play").last.click()  # the first is the preview's
     tuned = page.locator("[data-take=B]").get_by_test_id("roll-audio").first.element_handle()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=tuned)
 

@@ -350,7 +350,7 @@ def test_a_look_without_viewer_and_index_says_how_to_get_them(molecule, monkeypa
     assert not page.exception
     assert three_d.REMEDY in texts(page.info)
     assert neighbours.COMMAND in texts(page.caption)
-    [properties, reasons] = [table.value for table in page.table]
+    [properties, reasons] = [table.value for table in page.table if "expected" not in table.value]
     known = dict(zip(properties["property"], properties["value"], strict=True))
     assert (known["polar surface in Å²"], known["number of heavy atoms"]) == ("63.6", "13")
     assert float(known["weight in Da"]) == pytest.approx(180.2, abs=0.1)

@@ -1,5 +1,5 @@
 // One or two rolls that play: a shared transport, a canvas and an account for each take.
-// roll_draw.js, roll_account.js and roll_take.js stand above this file in the same module.
+// sound_event.js, roll_draw.js, roll_account.js and roll_take.js stand above this file in the same module.
 
 const PLAY_EVENT = "sequence-tutor-plays";
 const players = new WeakMap(); // the element a component lives in -> its player
@@ -20,6 +20,8 @@ class Player {
     this.volume.addEventListener("input", () => this.setVolume(Number(this.volume.value)));
     this.onOther = (event) => event.detail !== this && this.pause();
     window.addEventListener(PLAY_EVENT, this.onOther);
+    this.onSound = (event) => this.hear(event.detail);
+    window.addEventListener(SOUND_EVENT, this.onSound);
     this.resized = new ResizeObserver(() => this.element.clientWidth !== this.width && this.fit());
     this.resized.observe(this.element);
   }
@@ -30,9 +32,9 @@ class Player {
 
   show(data) {
     if (data.takes.length !== this.takes.length) this.build(data.takes.length);
-    const wavs = this.takes.map((take) => take.wav);
+    const sounds = this.takes.map((take) => take.sound);
     this.takes.forEach((take, i) => take.show(data.takes[i]));
-    if (this.takes.some((take, i) => take === this.active && take.wav !== wavs[i])) this.pause();
+    if (this.takes.some((take, i) => take === this.active && take.sound !== sounds[i])) this.pause();
     this.range = pitchRange(data.takes.map((take) => take.roll));
     this.theme = readTheme(this.element);
     const { cost, neutral, gain, onPrimary } = this.theme;
@@ -41,6 +43,14 @@ class Player {
     this.fit();
     this.activate(this.active);
     this.setVolume(volume);
+  }
+
+  // A sound that was made after its roll was drawn.
+  hear(sound) {
+    const take = this.takes.find((one) => one.sound === sound.name && !one.ready);
+    if (!take) return;
+    take.load(sound);
+    this.activate(this.active);
   }
 
   build(count) {
@@ -90,6 +100,8 @@ class Player {
       button.setAttribute("aria-label", `${button.textContent}: ${one.title}`);
       button.tabIndex = one === take ? 0 : -1;
     });
+    this.play.disabled = !take.ready;
+    this.play.title = take.ready ? "" : "The sound is on its way";
     this.synth.textContent = take.synthesiser === "fluidsynth" ? "" : take.synthesiser;
     this.synth.className = "synth plain";
     this.synth.hidden = !this.synth.textContent;
@@ -118,6 +130,7 @@ class Player {
 
   start() {
     const take = this.active;
+    if (!take.ready) return;
     if (take.audio.ended || take.step >= take.roll.steps) this.seek(0);
     window.dispatchEvent(new CustomEvent(PLAY_EVENT, { detail: this }));
     this.setPlaying(true);
@@ -170,6 +183,7 @@ class Player {
     this.setPlaying(false);
     cancelAnimationFrame(this.frame);
     window.removeEventListener(PLAY_EVENT, this.onOther);
+    window.removeEventListener(SOUND_EVENT, this.onSound);
     this.resized.disconnect();
     this.takes.forEach((take) => take.unload());
   }

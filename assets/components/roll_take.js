@@ -18,7 +18,13 @@ class Take {
   }
 
   show(data) {
-    if (data.wav !== this.wav) this.load(data.wav);
+    const sound = data.wav ?? data.awaits; // what is heard, or the name under which it comes later
+    if (sound !== this.sound) {
+      this.sound = sound;
+      this.unload();
+      if (data.wav) this.load(data);
+      else if (newestSound()?.name === sound) this.load(newestSound());
+    }
     const roll = JSON.stringify(data.roll);
     if (roll !== this.rollText) {
       this.rollText = roll;
@@ -27,24 +33,26 @@ class Take {
       this.pinned = this.hovered = this.sounding = null;
     }
     this.title = data.title;
-    this.synthesiser = data.synthesiser;
     this.stepSeconds = 60 / data.roll.bpm / data.roll.beat;
     this.element.querySelector(".title").textContent = data.title;
     this.element.querySelector(".total").textContent = `${signed(data.roll.total)} in all`;
   }
 
-  load(wav) {
-    this.wav = wav;
-    this.unload();
+  load({ wav, synthesiser }) {
+    this.synthesiser = synthesiser;
     const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
     this.url = URL.createObjectURL(new Blob([bytes], { type: "audio/wav" }));
     this.audio.src = this.url;
+    this.ready = true;
   }
 
   unload() {
     this.audio.pause();
     this.audio.removeAttribute("src");
+    this.audio.load(); // without this the last sound would stay
     if (this.url) URL.revokeObjectURL(this.url);
+    this.ready = false;
+    this.synthesiser = "";
   }
 
   get step() {

@@ -107,8 +107,8 @@ def prior(domain_name: str, name: str) -> priors.Prior:
 
 # ---------------------------------------------------------------- draws
 
-# The seeds of what the page draws: first a pair to compare, then a set to choose from.
-PAIR, SET = "_pair_seed", "_set_seed"
+# The seeds of what the page draws: a pair to compare, a set to choose from, the preview.
+PAIR, SET, PREVIEW = "_pair_seed", "_set_seed", "_preview_seed"
 
 
 def draw_seed(studio: Studio, which: str) -> int:

@@ -44,6 +44,10 @@ class Studio:
     """What stands where a run will be."""
     settings: Callable[["Studio"], dict[str, Any]]
     """The domain's own settings for TuningConfig; SettingError or InputError when they do not fit together."""
+    readable: Callable[["Studio"], dict[str, Any]]
+    """The same as far as they can be read, for what the page shows meanwhile."""
+    judged: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """Of such settings, defaults filled in, those that a sequence or its reward depends on; JSON values."""
     sampling: Callable[["Studio"], dict[str, Any]]
     """Those among them that a draw from a network depends on."""
     primer: Callable[["Studio"], tuple[int, ...]]

@@ -9,6 +9,7 @@ from pages.shared import state
 from pages.shared.draws import draw, has_policy
 from pages.shared.frame import told
 from pages.shared.melody.cards import strip
+from pages.shared.melody.figures import shown
 from pages.shared.melody.studio import MELODY, melody
 from seqtutor_core.domains import weight_vector
 from seqtutor_core.domains.melody import Melody, studio
@@ -74,16 +75,10 @@ def _table(run: store.Run | None) -> None:
     card = state.prior("melody", run.config.prior if run else state.value(MELODY, state.PRIOR)).card["samples"]
     summary = run.status.summary if run else None
     for name, label in {**TABLE_1, **MORE}.items():
-        row = {"figure": label, "prior": _shown(name, card.get(name))}
+        row = {"figure": label, "prior": shown(name, card.get(name))}
         if summary:
-            row["tuned"] = _shown(name, summary["metrics"].get(name))
+            row["tuned"] = shown(name, summary["metrics"].get(name))
         rows.append(row)
     with st.expander("The paper's Table 1, measured"):
         st.table(rows)
         st.caption("Prior: 10,000 melodies. Tuned: 2,000 melodies at the end of the run.")
-
-
-def _shown(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if name.startswith("autocorrelation") or name == "notes_per_beat" else f"{value:.2%}"

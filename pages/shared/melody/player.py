@@ -27,8 +27,9 @@ _roll = st.components.v2.component(
     "sequence_tutor_piano_roll",
     html=_source("piano_roll.html"),
     css=_source("common.css", "piano_roll.css", "roll_account.css"),
-    js=_source("roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
+    js=_source("sound_event.js", "roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
 )
+_sound = st.components.v2.component("sequence_tutor_sound", js=_source("sound_event.js", "sound.js"))
 _keyboard = st.components.v2.component(
     "sequence_tutor_keyboard",
     html=_source("keyboard.html"),
@@ -42,7 +43,8 @@ class Take:
     """One melody as it is shown and heard."""
 
     roll: Roll
-    sound: Sound
+    sound: Sound | str
+    """Or the name under which `bring` brings it later, so that the roll need not wait for it."""
     title: str
 
 
@@ -63,12 +65,20 @@ def piano_rolls(takes: Sequence[Take], *, key: str) -> None:
         {
             "title": take.title,
             "roll": take.roll.as_dict(),
-            "wav": base64.b64encode(take.sound.wav).decode("ascii"),
-            "synthesiser": take.sound.synthesiser,
+            **({"awaits": take.sound} if isinstance(take.sound, str) else _heard(take.sound)),
         }
         for take in takes
     ]
     _roll(key=key, data={"takes": data})
+
+
+def bring(name: str, sound: Sound, *, key: str) -> None:
+    """The sound that takes of this name wait for, wherever they are on the page."""
+    _sound(key=key, data={"name": name, **_heard(sound)})
+
+
+def _heard(sound: Sound) -> dict[str, str]:
+    return {"wav": base64.b64encode(sound.wav).decode("ascii"), "synthesiser": sound.synthesiser}
 
 
 def keyboard(key: str, *, on_change: Callable[[], Any] = lambda: None) -> list[Picked]:

@@ -1,6 +1,6 @@
 """What is set on the melody page alone: key, tempo, metre, length, and the notes that melodies begin with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,6 +8,7 @@ import streamlit as st
 from pages.shared import state
 from pages.shared.controls import widget
 from pages.shared.studio import Studio
+from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.primer import Primer
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
 
@@ -46,8 +47,14 @@ def settings(studio: Studio) -> dict[str, Any]:
     }
 
 
+def judged(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that a melody or its reward depends on: tempo and key only change how it sounds."""
+    known = vars(MelodySettings.of(values))
+    return {name: value for name, value in known.items() if name not in ("tempo", "key")}
+
+
 def sampling(studio: Studio) -> dict[str, Any]:
-    """Those that a draw depends on: tempo and key only change how it sounds."""
+    """Those that a draw from the prior depends on."""
     return {"length": state.value(studio, LENGTH), "bar": state.value(studio, BAR)}
 
 

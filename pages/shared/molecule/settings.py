@@ -123,6 +123,13 @@ def readable(studio: Studio) -> dict[str, Any]:
     return {**found, "shapes": shapes}
 
 
+def judged(values: Mapping[str, Any]) -> dict[str, Any]:
+    """All of them, the shapes that are left out of `values` included: rewards depend on each."""
+    known = MoleculeSettings.of(values)
+    shapes = {term: _plain(shape) for term in DEFAULT_SHAPES if (shape := known.shape(term))}
+    return {**vars(known), "shapes": shapes}
+
+
 def complaint(studio: Studio, name: str) -> str:
     """What is wrong with a field of READERS; empty when it can be read."""
     try:

@@ -51,6 +51,17 @@ def examine(molecule: Molecule, smiles: Sequence[str], weights: Mapping[str, flo
     return [_found(molecule, facts, weights) for facts in shared().measure(smiles, molecule.question, wanted)]
 
 
+def expected(found: Sequence[Found], shares: Sequence[float]) -> dict[str, float]:
+    """Figures to expect of molecules (n,) that are met with these shares (n,), which sum to 1.
+
+    `valid`, the chance of a molecule, and the mean of each property over what is one; no mean where nothing is.
+    """
+    valid = [(one.facts.values, share) for one, share in zip(found, shares, strict=True) if one.facts.valid]
+    total = sum(share for _, share in valid)
+    names = valid[0][0] if total else ()
+    return {"valid": total} | {name: sum(values[name] * share for values, share in valid) / total for name in names}
+
+
 def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
     """The SMILES of token rows, prefix included; empty for a row that never ends."""
     if not rows:

@@ -1,0 +1,162 @@
+"""Reward against KL: the frontier as particles show it, the place of the page's c on it, and where policies stand."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.shared.charts import COLOURS, INK
+from pages.shared.previews import Asked
+from pages.shared.studio import Studio
+from seqtutor_core.errors import SettingError
+from seqtutor_core.gauge import Frontier, frontier
+from seqtutor_core.particles import Particles
+from seqtutor_core.preview import FEW
+from seqtutor_core.runs import store
+
+REACH = 12  # points on each side of the page's c, a quarter of an octave apart: from c / 8 to 8 c
+LOWER = 0.5  # heights of the curve, by how much a point may lie below it to be shown at its place
+PRIOR, FRONTIER, HERE, TANGENT, RUN = COLOURS[0], COLOURS[5], COLOURS[1], COLOURS[3], COLOURS[4]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a policy stands."""
+
+    name: str
+    kl: float
+    """From the prior, nats per sequence."""
+    reward: float
+    colour: str = RUN
+    symbol: str = "diamond"
+    """One of plotly's markers."""
+
+
+def panel(studio: Studio, wanted: Asked, found: Particles, prior_reward: float) -> None:
+    """The chart under the preview's weights, with one sentence on how to read it."""
+    if not wanted.rewarding:
+        return
+    with st.expander("Reward against KL: how much is there to gain?"):
+        curve = frontier(found, around(wanted.c))
+        points = [Point("prior", 0.0, prior_reward, PRIOR, "circle"), *alike(studio, wanted)]
+        st.plotly_chart(frontier_figure(curve, REACH, points), key="frontier", config={"displayModeBar": False})
+        st.caption(
+            "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted "
+            f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat "
+            f"buys {wanted.c:g} points, and no policy lies above the dashed line. Diamonds are runs with these rewards."
+        )
+
+
+def around(c: float) -> list[float]:
+    """A logarithmic grid with c in its middle, at REACH."""
+    return [c * 2 ** (k / 4) for k in range(-REACH, REACH + 1)]
+
+
+# ---------------------------------------------------------------- runs
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run that was measured at its end, and what it was measured under."""
+
+    prior: str
+    primer: tuple[int, ...] | None
+    settings: Mapping[str, Any]
+    weights: Mapping[str, float]
+    point: Point
+
+
+def alike(studio: Studio, wanted: Asked) -> list[Point]:
+    """Runs that wrote and were rewarded as the page asks, whatever their c, learner and time."""
+    draw = wanted.draw
+    same = (draw.prior, draw.primer, json.loads(wanted.settings), json.loads(wanted.weights))
+    ended = [run for run in store.runs() if run.state in store.ENDED]
+    found = [stand for run in ended if (stand := _standing(run.id, run.status.ended, studio.domain, studio))]
+    return [stand.point for stand in found if (stand.prior, stand.primer, stand.settings, stand.weights) == same]
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) -> Standing | None:
+    """How a run of the domain stood when it ended, if it was measured then; read again when it has ended anew."""
+    run = store.open_run(run_id)
+    config, summary = run.config, run.status.summary
+    if config.domain != domain or not summary:
+        return None
+    try:
+        settings = json.loads(json.dumps(_studio.judged(config.settings)))
+    except SettingError:  # settings of another version
+        return None
+    lines = run.metrics()[0]
+    weights = lines[-1]["weights"] if lines else config.weights  # sliders may have moved since it began
+    name = f"{run_id}: {config.learner}, c = {summary['kl_coefficient']:.3g}"
+    return Standing(
+        config.prior,
+        config.sampling_primer,
+        settings,
+        {term: weight for term, weight in weights.items() if weight},
+        Point(name, summary["kl"], summary["reward"]),
+    )
+
+
+# ---------------------------------------------------------------- the picture
+
+
+def frontier_figure(curve: Frontier, here: int, points: Sequence[Point]) -> go.Figure:
+    """The frontier, its tangent at the place `here` in the curve, and policies as points named on hover.
+
+    A point far below the frontier, as the prior often is, hangs at the lower edge and says its reward on hover.
+    """
+    figure = go.Figure()
+    kl, reward, c = curve.kl.tolist(), curve.reward.tolist(), float(curve.c[here])
+    enough = (curve.effective_sample_size >= FEW).tolist()
+    sure = [height if known else None for height, known in zip(reward, enough, strict=True)]
+    _line(figure, "frontier, unsure", (kl, reward), {"color": INK, "width": 2, "dash": "dot"})
+    _line(figure, "frontier", (kl, sure), {"color": FRONTIER, "width": 3})
+    far = max([*kl, *(point.kl for point in points)])
+    tangent = [reward[here] + c * (x - kl[here]) for x in (0.0, far)]
+    _line(figure, f"slope c = {c:g}", ([0.0, far], tangent), {"color": TANGENT, "width": 1.5, "dash": "dash"})
+    span = (max(reward) - min(reward)) or 1.0
+    floor = min(reward) - LOWER * span
+    for point in (*points, Point("preview at your c", kl[here], reward[here], HERE, "circle")):
+        _mark(figure, point, floor)
+    heights = [max(point.reward, floor) for point in points]
+    _lay_out(figure, far, (min([*reward, *heights]) - 0.06 * span, max([*reward, *heights]) + 0.06 * span))
+    return figure
+
+
+def _line(
+    figure: go.Figure, name: str, points: tuple[Sequence[float], Sequence[float | None]], stroke: Mapping[str, Any]
+) -> None:
+    hover = "KL %{x:.2f}, reward %{y:.1f}<extra>" + name + "</extra>"
+    figure.add_scatter(x=points[0], y=points[1], name=name, mode="lines", line=stroke, hovertemplate=hover)
+
+
+def _mark(figure: go.Figure, point: Point, floor: float) -> None:
+    below = point.reward < floor
+    figure.add_scatter(
+        x=[point.kl],
+        y=[floor if below else point.reward],
+        name=point.name,
+        mode="markers",
+        marker={"color": point.colour, "symbol": "triangle-down" if below else point.symbol, "size": 11},
+        hovertemplate=f"KL {point.kl:.2f}, reward {point.reward:.1f}<extra>{point.name}</extra>",
+        showlegend=point.symbol == "circle",  # runs have long names and may be many
+        cliponaxis=False,
+    )
+
+
+def _lay_out(figure: go.Figure, far: float, heights: tuple[float, float]) -> None:
+    figure.update_layout(
+        height=340,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        uirevision="frontier",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "y": -0.2, "font": {"size": 11}},
+    )
+    grid = {"gridcolor": "rgba(125,133,144,0.25)", "zeroline": False}
+    figure.update_xaxes(title="KL from the prior, nats a sequence", range=[-0.03 * far, 1.03 * far], **grid)
+    figure.update_yaxes(title="Reward", range=list(heights), **grid)

@@ -1,0 +1,76 @@
+"""What tuning would lead to, before any: molecules, and the properties to expect beside the prior's."""
+
+import json
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.shared import frontier
+from pages.shared.draws import can_draw
+from pages.shared.frame import told
+from pages.shared.molecule.cards import strip
+from pages.shared.molecule.compare import caption
+from pages.shared.molecule.studio import MOLECULE
+from pages.shared.previews import Asked, asked, drawn, heading, previewed, remarks
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.statistics import LABELS
+from seqtutor_core.domains.molecule.studio import Found, examine, expected, smiles_of
+from seqtutor_core.rollout import distinct
+
+ROW = 6
+SHOWN = ("qed", "log_p", "sa_score", "molecular_weight", "tpsa", "heavy_atoms")
+SIMILARITY = "similarity"  # joins them when there is a target
+
+
+@st.fragment
+def panel() -> None:
+    """Two rows of molecules, what to expect of all, and the frontier; redrawn with the sliders."""
+    if not can_draw(MOLECULE):  # the rows of the prior say why
+        return
+    heading(MOLECULE)
+    with st.container(key="preview"), told():
+        wanted = asked(MOLECULE)
+        found = previewed(wanted)
+        molecules = _examined(wanted)
+        _row("Weighing most", molecules, found.best(ROW).tolist())
+        _row("Drawn by weight", molecules, found.some(ROW).tolist())
+        even = [1 / len(molecules)] * len(molecules)
+        _table(
+            {
+                "prior": {"distinct": distinct(drawn(wanted.draw).tokens), **expected(molecules, even)},
+                "preview": {"distinct": distinct(found.tokens), **expected(molecules, found.found.shares.tolist())},
+            }
+        )
+        remarks(MOLECULE, wanted, found)
+        frontier.panel(MOLECULE, wanted, found.found, float(found.found.reward.mean()))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _examined(wanted: Asked) -> list[Found]:
+    """The particles as molecules, measured and weighed."""
+    known = Molecule(MoleculeSettings.of(json.loads(wanted.settings)))
+    return examine(known, smiles_of(known, previewed(wanted).found.tokens.tolist()), json.loads(wanted.weights))
+
+
+def _row(title: str, molecules: Sequence[Found], rows: Sequence[int]) -> None:
+    st.markdown(f"**{title}**")
+    chosen = [molecules[row] for row in rows]
+    strip([(caption(one), one) for one in chosen], f"preview-{title.lower().replace(' ', '-')}", ROW)
+
+
+def _table(sides: dict[str, dict[str, float]]) -> None:
+    labels = {"valid": "valid", "distinct": "distinct", **{name: LABELS[name] for name in SHOWN}}
+    if any(SIMILARITY in figures for figures in sides.values()):
+        labels[SIMILARITY] = SIMILARITY
+    st.table(
+        [
+            {"expected": side} | {label: _shown(name, figures.get(name)) for name, label in labels.items()}
+            for side, figures in sides.items()
+        ]
+    )
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1%}" if name in ("valid", "distinct") else f"{value:.3g}"

@@ -1,0 +1,198 @@
+"""Previews and the frontier: what is drawn follows the weights, what is shown is what was found."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from pages.shared.frontier import REACH, Point, alike, around, frontier_figure
+from pages.shared.melody.studio import MELODY
+from pages.shared.molecule.studio import MOLECULE
+from pages.shared.previews import Asked, Draw
+from seqtutor_core import gauge
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.domains.molecule.studio import Found, expected
+from seqtutor_core.preview import FEW, preview
+from seqtutor_core.rollout import sample
+from seqtutor_core.runs import store
+from tests.test_particles import WEIGHTS, C, exact, generator
+from tests.tiny import Tiny, tiny_prior
+
+
+class Late(Tiny):
+    """The same rewards, all paid with the last token."""
+
+    pays_at_end = True
+
+    def score(self, tokens, lengths=None, only=None):
+        paid = torch.zeros_like(values := super().score(tokens))
+        paid[:, -1] = values.sum(1)
+        return paid
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def test_drawn_sequences_earn_what_the_best_policy_earns():
+    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=20_000, seed=1)
+    reward = Tiny().score(found.tokens).sum(1) @ torch.tensor([1.0, 0.5], dtype=torch.float64)
+    assert reward.mean().item() == pytest.approx(exact()[1], abs=0.05)
+    assert torch.equal(found.tokens, found.found.tokens[found.rows])
+
+
+def test_some_are_evenly_spread_over_those_drawn():
+    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=64)
+    assert torch.equal(found.some(8), found.rows[::8])
+    assert found.some(6).tolist() == found.rows[[0, 10, 21, 32, 42, 53]].tolist()
+
+
+def test_the_best_are_distinct_and_the_heaviest_first():
+    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=64)
+    best = found.best(5)
+    weights = found.found.log_weights[best].tolist()
+    assert weights == sorted(weights, reverse=True)
+    assert weights[0] == found.found.log_weights.max().item()
+    assert len(found.found.tokens[best].unique(dim=0)) == 5
+
+
+def test_without_weights_it_is_the_prior():
+    """Every particle counts the same, and they are what the prior samples from that seed."""
+    found = preview(Tiny(), tiny_prior(), {}, C, n=64, seed=3)
+    assert found.found.effective_sample_size == pytest.approx(64)
+    assert found.rows.tolist() == list(range(64))
+    assert torch.equal(found.found.tokens, sample(Tiny(), tiny_prior(), 64, generator(3)).tokens)
+    assert found.found.log_z == pytest.approx(0)
+
+
+def test_the_same_rollout_is_weighed_under_any_weights():
+    rollout = sample(Late(), tiny_prior(), 64, generator(4))
+    for weights, c in (({"rise": 1.0}, 0.7), ({"close": 2.0}, 3.0)):
+        found = preview(Late(), tiny_prior(), weights, c, n=64, drawn=rollout).found
+        reward = Tiny().score(rollout.tokens).sum(1) @ torch.tensor(
+            [weights.get("rise", 0.0), weights.get("close", 0.0)], dtype=torch.float64
+        )
+        assert torch.equal(found.tokens, rollout.tokens)
+        torch.testing.assert_close(found.log_weights, reward / c)
+
+
+def test_it_is_rough_when_few_particles_count():
+    assert preview(Late(), tiny_prior(), WEIGHTS, 0.05, n=64).rough
+    assert not preview(Late(), tiny_prior(), WEIGHTS, 50.0, n=64).rough
+
+
+def test_expected_figures_by_hand():
+    def one(smiles, error="", **values):
+        return Found(Facts(smiles, "" if error else smiles, error, "", values), 0.0, ())
+
+    found = [one("C", log_p=1.0, qed=0.2), one("x", "bad"), one("CC", log_p=3.0, qed=0.6)]
+    assert expected(found, [0.2, 0.2, 0.6]) == pytest.approx({"valid": 0.8, "log_p": 2.5, "qed": 0.5})
+    assert expected(found[1:2], [1.0]) == {"valid": 0}
+
+
+# ---------------------------------------------------------------- the frontier
+
+
+def test_the_grid_is_logarithmic_around_c():
+    grid = around(4.0)
+    assert (grid[0], grid[REACH], grid[-1], len(grid)) == (0.5, 4.0, 32.0, 2 * REACH + 1)
+    assert all(b / a == pytest.approx(2**0.25) for a, b in pairwise(grid))
+
+
+CURVE = gauge.Frontier(
+    torch.tensor([1.0, 2.0, 4.0]),
+    torch.tensor([9.0, 8.0, 5.0]),
+    torch.tensor([3.0, 2.5, 1.0]),
+    torch.tensor([FEW - 1, FEW, 10 * FEW]),
+)
+
+
+def drawn(*points):
+    figure = frontier_figure(CURVE, 1, points)
+    return {trace.name: trace for trace in figure.data}, figure
+
+
+def test_the_tangent_touches_the_curve_with_slope_c():
+    traces, _ = drawn(Point("prior", 0.0, 4.0, symbol="circle"))
+    tangent, here = traces["slope c = 2"], traces["preview at your c"]
+    assert (tangent.x, tangent.y) == ((0.0, 3.0), (3.0, 9.0)), "through KL 2.5, reward 8"
+    assert (here.x, here.y) == ((2.5,), (8.0,))
+
+
+def test_where_few_particles_count_the_curve_is_dotted():
+    traces, _ = drawn()
+    assert traces["frontier"].y == (None, 8.0, 5.0)
+    assert traces["frontier, unsure"].y == (9.0, 8.0, 5.0)
+    assert traces["frontier, unsure"].line.dash == "dot"
+
+
+def test_points_are_named_and_one_far_below_hangs_at_the_edge():
+    traces, figure = drawn(Point("run a", 3.5, 8.5), Point("prior", 0.0, -200.0, symbol="circle"))
+    assert (traces["run a"].x, traces["run a"].y, traces["run a"].showlegend) == ((3.5,), (8.5,), False)
+    low, high = figure.layout.yaxis.range
+    assert low < traces["prior"].y[0] == 5.0 - 0.5 * 4.0 < high
+    assert traces["prior"].marker.symbol == "triangle-down"
+    assert "reward -200.0" in traces["prior"].hovertemplate
+    assert figure.layout.xaxis.range[1] > 3.5
+
+
+# ---------------------------------------------------------------- runs on it
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch):
+    """Makes runs that have ended and were measured."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+
+    def make(reward, weights, lines=(), **changes):
+        run = store.create(TuningConfig(**{"domain": "melody", "prior": "melody", "weights": weights, **changes}))
+        summary = {"reward": reward, "kl": 2.0, "kl_coefficient": 4.0}
+        run.write_status(replace(run.status, state="finished", summary=summary, ended=1.0))
+        (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return run
+
+    return make
+
+
+def wanted(studio, weights, **settings):
+    draw = Draw(studio.domain, studio.domain, "{}", 0, ())
+    return Asked(draw, json.dumps(studio.judged(settings)), json.dumps(weights), 4.0)
+
+
+def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
+    """Whatever their c, tempo and learner; and with the weights that they ended with."""
+    same = ended(50.0, {"key": 1.0, "leap": 0.0}, learner="rloo", settings={"tempo": 90.0})
+    ended(51.0, {"key": 2.0})
+    ended(52.0, {"key": 1.0}, settings={"length": 64})
+    ended(53.0, {"key": 1.0}, primer=(14, 1))
+    moved = {"update": 1, "weights": {"key": 1.0, "motif": 0.0}}
+    steered = ended(54.0, {"motif": 3.0}, [moved])
+    store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))  # not measured yet
+    points = alike(MELODY, wanted(MELODY, {"key": 1.0}))
+    assert {(p.name.split(":")[0], p.reward, p.kl) for p in points} == {(same.id, 50.0, 2.0), (steered.id, 54.0, 2.0)}
+    assert points[-1].name == f"{same.id}: rloo, c = 4"
+
+
+def test_a_run_of_another_domain_or_version_is_left_out(ended):
+    ended(50.0, {"key": 1.0}, settings={"no_such_setting": 1})
+    ended(51.0, {"qed": 1.0}, domain="molecule", prior="molecule")
+    assert alike(MELODY, wanted(MELODY, {"key": 1.0})) == []
+    (point,) = alike(MOLECULE, wanted(MOLECULE, {"qed": 1.0}))
+    assert point.reward == 51.0
+
+
+def test_judged_settings_are_whole_and_leave_out_how_it_sounds():
+    assert MELODY.judged({"tempo": 90.0, "key": 5}) == MELODY.judged({})
+    assert MELODY.judged({"mode": "minor"}) != MELODY.judged({})
+    shapes = MOLECULE.judged({})["shapes"]
+    assert MOLECULE.judged({"shapes": shapes}) == MOLECULE.judged({})
+    assert shapes["molecular_weight"]["kind"] == "range"
+
+
+def test_the_chart_reads_what_the_gauge_gives():
+    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=256).found
+    curve = gauge.frontier(found, around(C))
+    point = curve.reward[REACH].item() / C - curve.kl[REACH].item()
+    assert point == pytest.approx(found.log_z), "on the tangent J is log Z"

@@ -1,0 +1,105 @@
+"""The previews in a real Chromium: a slider is released, and the preview beside it is another, with its sound."""
+
+import pytest
+
+from tests.browsing import PATIENCE, ROOT, Watch, chromium, expect, needs_chromium, press, served
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    home = str(tmp_path_factory.mktemp("home"))
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=home) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    expect.set_options(timeout=PATIENCE)
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser, address):
+    context = browser.new_context(viewport={"width": 1500, "height": 1400})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    watch = Watch(opened)
+    yield opened
+    context.close()
+    watch.check(address)
+
+
+def preview(page):
+    return page.locator(".st-key-preview")
+
+
+def release(page, name):
+    """Move a slider by one step and let it go."""
+    page.locator(f".st-key-{name}").get_by_role("slider").press("ArrowRight")
+
+
+def changed(page, locator, reading, before):
+    """Wait until what is read of an element differs."""
+    page.wait_for_function(f"([element, before]) => ({reading}) !== before", arg=[locator.element_handle(), before])
+
+
+def test_a_released_slider_redraws_the_melody_with_its_sound(page, address):
+    page.goto(f"{address}/melody")
+    box = preview(page)
+    expect(box.get_by_test_id("roll-canvas")).to_be_visible()
+    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    audio = box.get_by_test_id("roll-audio")
+    before = audio.evaluate("audio => audio.src")
+    assert before.startswith("blob:")
+    release(page, "motif")
+    changed(page, audio, "element.src", before)
+    box.get_by_test_id("roll-play").click()
+    page.wait_for_function("audio => audio.currentTime > 0.3", arg=audio.element_handle())
+    expect(box.get_by_text("Preview, no training")).to_be_visible()
+
+
+def test_another_is_drawn_and_the_frontier_is_shown(page, address):
+    page.goto(f"{address}/melody")
+    box = preview(page)
+    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    audio = box.get_by_test_id("roll-audio")
+    before = audio.evaluate("audio => audio.src")
+    press(page, "preview-another")
+    changed(page, audio, "element.src", before)
+    box.get_by_text("Reward against KL: how much is there to gain?").click()
+    expect(box.locator(".js-plotly-plot")).to_be_visible()
+    expect(box.get_by_text("slope c = 4")).to_be_visible()
+
+
+def test_released_sliders_redraw_the_molecules(page, address):
+    page.goto(f"{address}/molecule")
+    box = preview(page)
+    expect(page.get_by_text("Take away everything")).to_be_visible()
+    pictures = box.locator("img")
+    expect(pictures).to_have_count(12)
+    before = pictures.evaluate_all("all => all.map(one => one.alt).join()")
+    release(page, "mol_log_p")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.st-key-preview img')].map(one => one.alt).join() !== before",
+        arg=before,
+    )
+    expect(box.locator("img")).to_have_count(12)
+
+
+def test_many_moves_end_at_the_last(page, address):
+    """Moves that come while a preview is drawn wait as one; what stands at the end is the last one's."""
+    page.goto(f"{address}/melody")
+    box = preview(page)
+    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    for _ in range(6):
+        release(page, "motif")
+        page.wait_for_timeout(60)
+    page.wait_for_url("**motif=1.6**")
+    expect(page.locator(".st-key-motif")).to_contain_text("1.6")
+    followed = page.context.new_page()
+    followed.goto(page.url)
+    followed.get_by_text("The paper's Table 1, measured").wait_for()
+    expect(box.get_by_test_id("roll-total")).to_have_text(preview(followed).get_by_test_id("roll-total").inner_text())

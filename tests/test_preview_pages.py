@@ -1,0 +1,233 @@
+"""The previews of both pages, without a browser: they follow the sliders, and only those."""
+
+from dataclasses import replace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import pages.shared.melody.preview as melody_preview
+import pages.shared.molecule.preview as molecule_preview
+from pages.shared import previews
+from seqtutor_core.domains.melody.metrics import TABLE_1
+from tests.test_pages import ROOT, press
+
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def opened(page):
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(page)
+
+
+@pytest.fixture
+def melody():
+    return opened("pages/melody.py")
+
+
+@pytest.fixture
+def molecule():
+    return opened("pages/molecule.py")
+
+
+def counted(monkeypatch, name):
+    """How often a function that previews are made with is called."""
+    calls = []
+    function = getattr(previews, name)
+
+    def counting(*arguments, **named):
+        calls.append(arguments)
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(previews, name, counting)
+    return calls
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """The melodies that the preview's player was given, each with the sound that was brought for it."""
+    takes = []
+    show, bring = melody_preview.piano_rolls, melody_preview.bring
+
+    def piano_rolls(given, *, key):
+        takes.extend(given)
+        show(given, key=key)
+
+    def brought(name, sound, *, key):
+        assert takes[-1].sound == name
+        takes[-1] = replace(takes[-1], sound=sound)
+        bring(name, sound, key=key)
+
+    monkeypatch.setattr(melody_preview, "piano_rolls", piano_rolls)
+    monkeypatch.setattr(melody_preview, "bring", brought)
+    return takes
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The rows of molecules that the preview has shown, as SMILES by title."""
+    rows = {}
+    show = molecule_preview.strip
+
+    def strip(molecules, key, columns):
+        rows[key] = [one.smiles for _, one in molecules]
+        show(molecules, key, columns)
+
+    monkeypatch.setattr(molecule_preview, "strip", strip)
+    return rows
+
+
+def texts(elements):
+    return " ".join(element.value for element in elements)
+
+
+def expectations(page):
+    """The preview's table by its first column."""
+    (table,) = [t.value for t in page.table if "expected" in t.value]
+    return table.set_index("expected")
+
+
+# ---------------------------------------------------------------- melodies
+
+
+def test_a_moved_slider_gives_another_melody_with_its_sound(melody, heard):
+    page = melody.run()
+    assert not page.exception
+    before = expectations(page)
+    assert list(before.index) == list(TABLE_1.values())
+    page.slider(key="motif").set_value(5.0).run()
+    one, two = heard
+    assert one.roll.notes != two.roll.notes
+    assert all(take.title == "Preview" and take.sound.wav[:4] == b"RIFF" for take in heard)
+    after = expectations(page)
+    assert list(after["prior"]) == list(before["prior"])
+    assert list(after["preview"]) != list(before["preview"])
+    assert "no training" in texts(page.caption)
+
+
+def test_rewards_show_in_the_expected_figures(melody):
+    """With the paper's rewards hardly a note is repeated excessively, and many more lie in motifs."""
+    table = expectations(melody.run())
+    share = {side: float(table[side]["notes in motif"].rstrip("%")) for side in ("prior", "preview")}
+    assert share["preview"] > share["prior"] + 20
+    assert float(table["preview"]["notes excessively repeated"].rstrip("%")) < 1
+
+
+def test_what_changes_what_is_written_draws_anew_and_nothing_else_does(melody, monkeypatch):
+    calls = counted(monkeypatch, "preview")
+    page = melody.run()
+    assert len(calls) == 1
+    for _ in range(2):
+        page.run()
+    page.select_slider(key="seconds").set_value(120).run()
+    page.slider(key="tempo").set_value(80).run()
+    press(page, "another")
+    assert len(calls) == 1, "neither the tuning time nor the tempo, nor another pair to compare"
+    page.slider(key="leap").set_value(3.0).run()
+    page.select_slider(key="kl").set_value(2.0).run()
+    page.select_slider(key="length").set_value(16).run()
+    press(page, "preview-another")
+    assert len(calls) == 5
+    page.select_slider(key="length").set_value(32).run()
+    page.select_slider(key="length").set_value(16).run()
+    assert len(calls) == 6, "what was drawn before is kept"
+
+
+def test_another_draws_another_with_the_same_settings(melody, heard):
+    page = melody.run()
+    prior = list(expectations(page)["prior"])
+    press(page, "preview-another")
+    assert heard[0].roll.notes != heard[1].roll.notes
+    assert list(expectations(page)["prior"]) == prior
+
+
+def test_a_preview_continues_the_primer(melody, heard):
+    from seqtutor_core.domains.melody.primer import Primer
+
+    melody.session_state["_primer"] = Primer((14, 1, 1, 1, 18, 1, 1, 1, 21, 1, 1, 1, 14, 1, 1, 1), ())
+    melody.run()
+    (take,) = heard
+    assert take.roll.primer_steps == 16
+    assert take.roll.steps == 48
+
+
+def test_without_weights_it_says_that_it_is_the_prior(melody):
+    page = melody.run()
+    press(page, "preset-All off")
+    assert not page.exception
+    assert "Every weight is 0" in texts(page.caption)
+    assert "Rough" not in texts(page.caption)
+    assert not any("Reward against KL" in e.label for e in page.expander)
+
+
+def test_a_rough_preview_says_so(melody):
+    page = melody.run()
+    assert any("Reward against KL" in e.label for e in page.expander)
+    page.slider(key="extremes").set_value(5.0).run()
+    page.select_slider(key="kl").set_value(0.25).run()
+    assert "The weight rests on about" in texts(page.caption)
+
+
+# ---------------------------------------------------------------- molecules
+
+
+def test_moved_sliders_weigh_the_same_molecules_anew(molecule, seen, monkeypatch):
+    draws, previewed = counted(monkeypatch, "rollouts"), counted(monkeypatch, "preview")
+    page = molecule.run()
+    assert not page.exception
+    assert not page.error
+    before = {title: list(row) for title, row in seen.items()}
+    assert {title: len(row) for title, row in before.items()} == {
+        "preview-weighing-most": 6,
+        "preview-drawn-by-weight": 6,
+    }
+    figures = expectations(page)
+    press(page, "preset-All off")
+    page.slider(key="mol_heavy_atoms").set_value(50.0).run()
+    assert seen != before
+    after = expectations(page)
+    assert list(after.loc["prior"]) == list(figures.loc["prior"])
+    assert list(after.loc["preview"]) != list(figures.loc["preview"])
+    assert (len(draws), len(previewed)) == (1, 3)
+    page.select_slider(key="mol_seconds").set_value(60).run()
+    assert (len(draws), len(previewed)) == (1, 3), "the tuning time changes no preview"
+    page.text_input(key="mol_prefix").input("c1ccc(").run()
+    assert (len(draws), len(previewed)) == (2, 4)
+    assert all(smiles for smiles in seen["preview-weighing-most"])
+
+
+def test_a_wish_moves_the_means(molecule):
+    page = molecule.run()
+    figures = expectations(page)
+    assert float(figures["QED"]["preview"]) > float(figures["QED"]["prior"])
+    press(page, "preset-All off")
+    page.slider(key="mol_log_p").set_value(page.slider(key="mol_log_p").max).run()
+    figures = expectations(page)
+    assert float(figures["log P"]["preview"]) > float(figures["log P"]["prior"])
+
+
+def test_a_weight_without_its_setting_is_told_and_costs_nothing(molecule, seen):
+    page = molecule.run()
+    page.slider(key="mol_similarity").set_value(100.0).run()
+    assert not page.exception
+    assert "Like the target has a weight but nothing to go by" in texts(page.error)
+    assert page.slider(key="mol_similarity").value == 100.0
+    assert page.button(key="start").label == "Start tuning", "the rest of the page stands"
+    page.text_input(key="mol_target").input(ASPIRIN).run()
+    assert not page.error
+    assert float(expectations(page)["similarity"]["preview"]) > float(expectations(page)["similarity"]["prior"])
+
+
+def test_molecules_without_weights_and_rough_ones(molecule):
+    page = molecule.run()
+    press(page, "preset-All off")
+    assert "Every weight is 0" in texts(page.caption)
+    press(page, "reset")
+    page.select_slider(key="mol_kl").set_value(0.25).run()
+    assert "The weight rests on about" in texts(page.caption)
