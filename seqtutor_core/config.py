@@ -122,6 +122,8 @@ class TuningConfig:
     """Budget in updates instead, which makes a run repeatable to the bit."""
     kl_budget: float | None = None
     """Nats per sequence that the policy may move from the prior: c then only says where to begin. None: c stays."""
+    warm_start: bool = False
+    """Begin by distilling samples that sequential Monte Carlo draws, then tune."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The domain's own settings."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
