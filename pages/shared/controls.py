@@ -132,7 +132,8 @@ def _kl_budget(studio: Studio) -> None:
         help=f"KL from the prior that a tuned {studio.one} may have on average; the live figures show how c moves.",
     )
     nats = float(state.value(studio, state.KL_BUDGET))
-    st.caption(f"a typical tuned {studio.one} is then about {math.exp(nats):.1g} times rarer from the prior")
+    often = f"{math.exp(nats):,.0f}" if nats < 14 else f"10 to the {nats / math.log(10):.0f}"
+    st.caption(f"the prior would write a typical tuned {studio.one} about {often} times more rarely")
 
 
 def _budget(studio: Studio) -> None:
