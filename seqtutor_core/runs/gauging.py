@@ -67,7 +67,8 @@ class Gauging:
             return None
         began = self.clock()
         try:
-            return written(self._measure(n), n, self.tuner.c)
+            (found,) = self.tuner.crew.map(self._measure, [n])  # on one thread: two wait for each other at every step
+            return written(found, n, self.tuner.c)
         except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
             self.problem = f"there is no gauge: {str(error) or 'out of memory'}"
             return None
