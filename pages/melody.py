@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import controls, live, state
+from pages.shared import controls, live, state, strength
 from pages.shared.frame import open_page, told
 from pages.shared.melody import beginning, gallery, listen, preview
 from pages.shared.melody.studio import MELODY
@@ -24,6 +24,7 @@ def studio() -> None:
         preview.panel()
         run = state.run(MELODY)
         listen.panel(run)
+        strength.panel(MELODY, run)
         live.panel(MELODY, run)
         gallery.panel(run)
         beginning.panel()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import controls, live, state
+from pages.shared import controls, live, state, strength
 from pages.shared.draws import can_draw
 from pages.shared.frame import open_page, told
 from pages.shared.molecule import compare, detail, distributions, grid, preview
@@ -27,6 +27,7 @@ def studio() -> None:
         preview.panel()
         run = state.run(MOLECULE)
         compare.panel(run)
+        strength.panel(MOLECULE, run)
         live.panel(MOLECULE, run)
         if can_draw(MOLECULE):  # else the first of these has said why, and once is enough
             distributions.panel(run)

@@ -6,11 +6,14 @@ from typing import Any
 import torch
 
 from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.rollout import Rollout, beginning, distinct, divergence, sample
+from seqtutor_core.particles import pool_of
+from seqtutor_core.rollout import LogPolicy, Rollout, beginning, distinct, divergence, sample, tempered
 
 CHUNK = 1024  # sequences sampled at a time
+STRONGEST = 1.5  # tutor strength; beyond it sequences soon fall apart
 
 
 def rollouts(
@@ -21,16 +24,39 @@ def rollouts(
     n: int,
     seed: int,
     primer: tuple[int, ...] | None = (),
+    strength: float = 1.0,
 ) -> Iterator[Rollout]:
-    """n sequences in chunks, from the policy or, without one, from the prior; primer None: one random note each."""
+    """n sequences in chunks, from the policy or, without one, from the prior; primer None: one random note each.
+
+    strength mixes prior and policy (rollout.tempered): 0 the prior, 1 the policy; SettingError outside 0 to 1.5.
+    """
+    check_strength(strength)
     generator = torch.Generator(prior.device).manual_seed(seed)
-    log_policy = LEARNERS[learner].log_policy if learner else None
+    log_policy: LogPolicy | None = LEARNERS[learner].log_policy if learner else None
+    if log_policy is not None and strength != 1:
+        log_policy = tempered(log_policy, strength)
     for done in range(0, n, CHUNK):
         size = min(CHUNK, n - done)
         before = (
             domain.random_primer(size, generator) if primer is None else beginning(domain, size, prior.device, primer)
         )
         yield sample(domain, prior, size, generator, policy, log_policy, before)
+
+
+def check_strength(strength: float) -> None:
+    """SettingError unless a tutor strength is from 0 to 1.5."""
+    if not 0 <= strength <= STRONGEST:  # false for NaN, too
+        raise SettingError(
+            f"a tutor strength of {strength} is not possible; "
+            f"choose from 0, which is the prior, over 1, the policy, to {STRONGEST:g}"
+        )
+
+
+def averages(domain: Domain, rollout: Rollout) -> tuple[dict[str, float], float]:
+    """Means over a rollout's sequences: each unweighted term by name, and the exact KL in nats."""
+    terms = pool_of(domain, rollout).terms.mean(0).tolist()
+    kl, _ = divergence(rollout)
+    return dict(zip([t.name for t in domain.terms], terms, strict=True)), kl.mean().item()
 
 
 def evaluate_policy(
@@ -43,15 +69,17 @@ def evaluate_policy(
     n: int,
     seed: int = 0,
     primer: tuple[int, ...] | None = (),
+    strength: float = 1.0,
 ) -> dict[str, Any]:
     """Over n sampled sequences: reward (weighted sum), kl and j (nats per sequence; exact KL at each step),
-    entropy (nats per token), distinct (share), and the domain's metrics. policy None: the prior itself.
+    entropy (nats per token), distinct (share), and the domain's metrics. policy None: the prior itself;
+    strength: see rollouts.
     """
     domain.attend(weights)
     vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=prior.device)
     tokens, lengths = [], []
     reward = kl = entropy = steps = 0.0
-    for rollout in rollouts(domain, prior, policy, learner, n, seed, primer):
+    for rollout in rollouts(domain, prior, policy, learner, n, seed, primer, strength):
         per_sequence_kl, per_sequence_entropy = divergence(rollout)
         terms = domain.score(rollout.tokens, rollout.lengths).double() * rollout.mask.unsqueeze(-1)
         reward += (terms.sum(1) @ vector).sum().item()

@@ -135,11 +135,16 @@ def reference(
     n: int,
     seed: int,
     primer: tuple[int, ...] = (),
+    drawn: Rollout | None = None,
 ) -> Reference:
-    """The prior's J over n sequences and its bounds on log Z, for these weights and c."""
+    """The prior's J over n sequences and its bounds on log Z, for these weights and c.
+
+    drawn: n sequences of the prior, if they are there already; else they are drawn.
+    """
     domain.attend(weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
-    rollout = sample(domain, prior, n, generator, primer=beginning(domain, n, prior.device, primer))
+    before = beginning(domain, n, prior.device, primer)
+    rollout = drawn or sample(domain, prior, n, generator, primer=before)
     runs = _weighed(domain, rollout, weights, c)
     gain = torch.cat([run.reward for run in runs]) / c
     sources = [source("importance sampling from the prior", runs)]

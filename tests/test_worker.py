@@ -39,6 +39,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
     monkeypatch.setattr(recorder, "SAMPLES_EVERY", 0.0)
     monkeypatch.setattr(job, "MEASURED", 20)
+    monkeypatch.setattr(job, "FINAL", 20)
 
 
 # ---------------------------------------------------------------- what a worker leaves
@@ -53,8 +54,8 @@ def test_a_run_ends_with_its_figures(prior: Path) -> None:
     assert (status.state, status.update, status.device, status.error) == ("finished", 5, "cpu", "")
     summary = status.summary
     assert summary is not None
-    wanted = "run domain learner preset kl_coefficient seconds updates environment_steps_per_second"
-    assert [*summary] == [*wanted.split(), "reward", "kl", "entropy", "j", "distinct", "metrics"]
+    wanted = "run domain learner preset kl_coefficient kl_budget seconds updates environment_steps_per_second"
+    assert [*summary] == [*wanted.split(), "reward", "kl", "entropy", "j", "distinct", "metrics", "gauge"]
     assert summary["updates"] == 5
     assert summary["j"] == pytest.approx(summary["reward"] / 4 - summary["kl"])
     assert "not_in_key" in summary["metrics"]

@@ -1,5 +1,6 @@
 """The sliders of a studio's page. Moving one steers a living run at once."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -103,8 +104,36 @@ def _kl(studio: Studio) -> None:
         options=state.KL_STEPS,
         help="Rewards are divided by c and every nat away from the prior costs 1. The scale is logarithmic.",
     )
-    c = float(state.value(studio, state.KL))
-    st.caption(next(text for limit, text in studio.kl_words if c < limit))
+    words = st.empty()
+    widget(
+        studio,
+        st.toggle,
+        "Keep a KL budget instead",
+        state.KEEP_BUDGET,
+        steer=_steer_kl,
+        help="Say how far it may move instead of what moving costs; c then follows by itself while it tunes.",
+    )
+    if state.value(studio, state.KEEP_BUDGET):
+        words.caption("only where c begins: the KL budget moves it while it tunes")
+        _kl_budget(studio)
+    else:
+        c = float(state.value(studio, state.KL))
+        words.caption(next(text for limit, text in studio.kl_words if c < limit))
+
+
+def _kl_budget(studio: Studio) -> None:
+    widget(
+        studio,
+        st.select_slider,
+        f"KL budget, nats a {studio.one}",
+        state.KL_BUDGET,
+        steer=_steer_kl,
+        options=state.KL_BUDGET_STEPS,
+        help=f"KL from the prior that a tuned {studio.one} may have on average; the live figures show how c moves.",
+    )
+    nats = float(state.value(studio, state.KL_BUDGET))
+    often = f"{math.exp(nats):,.0f}" if nats < 14 else f"10 to the {nats / math.log(10):.0f}"
+    st.caption(f"the prior would write a typical tuned {studio.one} about {often} times more rarely")
 
 
 def _budget(studio: Studio) -> None:
@@ -117,6 +146,12 @@ def _budget(studio: Studio) -> None:
         format_func=lambda s: f"{s} s" if s < 60 else f"{s // 60} min",
         help="Learning time; pauses do not count. You can add time afterwards.",
     )
+    with st.container(gap=None):
+        widget(studio, st.toggle, "Warm start", state.WARM_START)
+        st.caption(
+            f"Imitates {studio.many} that are drawn without training before it tunes: "
+            "a head start that keeps variety, most of all where c is small."
+        )
 
 
 # ---------------------------------------------------------------- learner and machine
@@ -207,7 +242,11 @@ def _steer_weights(studio: Studio) -> None:
 
 
 def _steer_kl(studio: Studio) -> None:
-    _steer(studio, {"kl_coefficient": float(state.value(studio, state.KL))})
+    """With a KL budget c is left to the run; without one it is again what its slider says."""
+    if state.value(studio, state.KEEP_BUDGET):
+        _steer(studio, {"kl_budget": float(state.value(studio, state.KL_BUDGET))})
+    else:
+        _steer(studio, {"kl_budget": 0.0, "kl_coefficient": float(state.value(studio, state.KL))})
 
 
 def _steer_rate(studio: Studio) -> None:

@@ -18,6 +18,11 @@ def has_policy(run: store.Run) -> bool:
     return (run.folder / "policy.safetensors").exists()
 
 
+def written(run: store.Run) -> int:
+    """When the run's policy was written; another number for each policy."""
+    return (run.folder / "policy.safetensors").stat().st_mtime_ns
+
+
 def can_draw(studio: Studio) -> bool:
     """Whether the chosen prior can be loaded."""
     try:
@@ -28,9 +33,9 @@ def can_draw(studio: Studio) -> bool:
 
 
 def draw(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[list[int]]:
-    """n sequences from the run's policy, or from the prior; the same seed gives the same draw."""
+    """n sequences from the run's policy at the tutor's strength, or from the prior; same seed, same draw."""
     prior = run.config.prior if run else state.value(studio, state.PRIOR)
-    tuned = (run.id, (run.folder / "policy.safetensors").stat().st_mtime_ns) if run else None
+    tuned = (run.id, written(run), float(state.value(studio, state.STRENGTH))) if run else None
     primer = studio.primer(studio) or (run.config.sampling_primer if run else ())
     settings = json.dumps(studio.sampling(studio), sort_keys=True)
     return _draw(studio.domain, settings, prior, tuned, (n, seed), primer)
@@ -41,19 +46,22 @@ def _draw(
     name: str,
     settings: str,
     prior: str,
-    tuned: tuple[str, int] | None,
+    tuned: tuple[str, int, float] | None,
     many_and_seed: tuple[int, int],
     primer: tuple[int, ...] | None,
 ) -> list[list[int]]:
-    """The draw, kept for when only a slider has moved. `tuned` is a run and when its policy was written."""
-    policy = _policy(*tuned) if tuned else None
-    learner = store.open_run(tuned[0]).config.learner if tuned else None
-    network = state.prior(name, prior).network
-    found = rollouts(domain(name, json.loads(settings)), network, policy, learner, *many_and_seed, primer)
+    """The draw, kept for when only a slider has moved. `tuned`: a run, when its policy was written, the strength."""
+    network, known = state.prior(name, prior).network, domain(name, json.loads(settings))
+    if tuned is None:
+        found = rollouts(known, network, None, None, *many_and_seed, primer)
+    else:
+        run_id, when, strength = tuned
+        learner = store.open_run(run_id).config.learner
+        found = rollouts(known, network, policy(run_id, when), learner, *many_and_seed, primer, strength)
     return [tokens for rollout in found for tokens in rollout.tokens.tolist()]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _policy(run_id: str, written: int) -> RecurrentNetwork:
+def policy(run_id: str, when: int) -> RecurrentNetwork:
     """A run's policy as of a moment; loaded again when the worker has written a newer one."""
     return store.load_policy(store.open_run(run_id))

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import state
+from pages.shared import reach, state
 from pages.shared.charts import curves
 from pages.shared.draws import has_policy
 from pages.shared.studio import Studio
@@ -128,12 +128,13 @@ def _report(studio: Studio, run: store.Run) -> None:
     if now == "interrupted":
         text = "its worker is gone; Resume goes on from the last checkpoint"
     st.markdown(f":{colour}-badge[{label}] `{run.id}` on {(status.device or config.device).upper()} {text}")
-    lines = _lines(run)
+    lines = state.lines(run)
     st.progress(min(1.0, status.seconds / config.seconds), _time_left(status.seconds, config.seconds, now))
     if not lines:
         return
     _alarms(lines[-1])
     _figures(studio, lines)
+    reach.panel(studio, run, lines)
     st.plotly_chart(curves(lines, studio.terms, studio.figures), key="curves", config={"displayModeBar": False})
     studio.arrivals(studio, run)
 
@@ -141,17 +142,6 @@ def _report(studio: Studio, run: store.Run) -> None:
 def _time_left(seconds: float, budget: float, now: str) -> str:
     left = max(0.0, budget - seconds)
     return f"{seconds:.0f} s learned" + (f", {left:.0f} s left" if now in store.ACTIVE else "")
-
-
-def _lines(run: store.Run) -> list[dict[str, Any]]:
-    """The curves so far; only what is new is read."""
-    kept = st.session_state.setdefault("_lines", {})
-    if kept.get("run") != run.id:
-        kept.clear()
-        kept.update(run=run.id, offset=0, lines=[])
-    fresh, kept["offset"] = run.metrics(kept["offset"])
-    kept["lines"] = store.consistent([*kept["lines"], *fresh])
-    return kept["lines"]
 
 
 def _alarms(line: Mapping[str, Any]) -> None:
@@ -163,14 +153,18 @@ def _alarms(line: Mapping[str, Any]) -> None:
 def _figures(studio: Studio, lines: list[dict[str, Any]]) -> None:
     """The last values, with their change since the first; the domain's own in a second row."""
     first, last = lines[0], lines[-1]
-    shown = (
+    budget = last.get("kl_budget")
+    shown = [
         ("Reward", f"{last['reward']:.1f}", last["reward"] - first["reward"], f"Weighted sum per {studio.one}"),
         ("KL", f"{last['kl']:.2f}", None, f"Nats per {studio.one} away from the prior, exact"),
         ("J", f"{last['j']:.2f}", last["j"] - first["j"], "The objective: reward / c - KL, in nats"),
         ("Entropy", f"{last['entropy']:.2f}", None, f"Nats a token; near 0 every {studio.one} is the same"),
         ("Distinct", f"{last['distinct']:.0%}", None, f"Share of different {studio.many} among the last 1,024"),
         ("Steps/s", f"{last['steps_per_second']:,.0f}", None, "Tokens sampled a second, learning included"),
-    )
+    ]
+    if budget is not None:
+        text = f"The KL coefficient, moved to keep KL at {budget:g} nats a {studio.one}"
+        shown.insert(2, ("c", f"{last['kl_coefficient']:.2f}", last["kl_coefficient"] - first["kl_coefficient"], text))
     columns = st.columns(len(shown))
     for column, (label, value, change, text) in zip(columns, shown, strict=True):
         column.metric(label, value, None if change is None else f"{change:+.1f}", help=text)

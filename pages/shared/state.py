@@ -22,8 +22,11 @@ from seqtutor_core.runs import store
 
 KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed"
 LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
+KEEP_BUDGET, KL_BUDGET = "keep_kl_budget", "kl_budget"  # whether, and how many nats a sequence
+WARM_START, STRENGTH = "warm_start", "strength"
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
+KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0, 100.0)
 RATE_STEPS = (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
 
 DEFAULTS: dict[str, Any] = {
@@ -35,6 +38,10 @@ DEFAULTS: dict[str, Any] = {
     LEARNING_RATE: PRESETS["default"].learning_rate,
     DEVICE: "auto",
     ACTING: "sample",
+    KEEP_BUDGET: False,
+    KL_BUDGET: 8.0,
+    WARM_START: False,
+    STRENGTH: 1.0,
 }
 """What studios begin with unless they say otherwise; each names its own PRIOR."""
 
@@ -90,6 +97,8 @@ def tuning_config(studio: Studio) -> TuningConfig:
         preset=value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default",
         weights=weights(studio),
         kl_coefficient=float(value(studio, KL)),
+        kl_budget=float(value(studio, KL_BUDGET)) if value(studio, KEEP_BUDGET) else None,
+        warm_start=bool(value(studio, WARM_START)),
         seconds=float(value(studio, SECONDS)),
         settings=studio.settings(studio),
         overrides=overrides,
@@ -123,7 +132,7 @@ def draw_others(studio: Studio, which: str) -> None:
 
 # ---------------------------------------------------------------- the run in view
 
-_RUN, _LINKED = "run", "_linked"
+_RUN, _LINKED, _LINES = "run", "_linked", "_lines"
 
 
 def run(studio: Studio) -> store.Run | None:
@@ -171,6 +180,17 @@ def forget_run(studio: Studio) -> None:
     st.session_state.pop(_in_view(studio), None)
     st.session_state.pop(_LINKED, None)
     st.query_params.pop(_RUN, None)
+
+
+def lines(found: store.Run) -> list[dict[str, Any]]:
+    """The curves of the run in view so far; only what is new is read."""
+    kept = st.session_state.setdefault(_LINES, {})
+    if kept.get("run") != found.id:
+        kept.clear()
+        kept.update(run=found.id, offset=0, lines=[])
+    fresh, kept["offset"] = found.metrics(kept["offset"])
+    kept["lines"] = store.consistent([*kept["lines"], *fresh])
+    return kept["lines"]
 
 
 def _in_view(studio: Studio) -> str:

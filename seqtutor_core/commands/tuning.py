@@ -73,7 +73,7 @@ def report(run: store.Run, as_json: bool) -> int:
     status = run.status
     if not status.summary:
         raise SeqTutorError(f"the run {run.id} ended as {run.state}: {status.error or status.message}")
-    flat = {k: v for k, v in status.summary.items() if k != "metrics"} | status.summary["metrics"]
+    flat = {k: v for k, v in status.summary.items() if k not in ("metrics", "gauge")} | status.summary["metrics"]
     show(status.summary, as_json, listing(flat))
     return 0
 

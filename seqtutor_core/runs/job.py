@@ -18,6 +18,7 @@ from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
 from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.gauging import FINAL
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
 from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.store import Run, Status
@@ -125,8 +126,8 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
     if not stopping():  # the system is in a hurry
         message = recorder.status.message
         recorder.say(message=f"measuring the tuned policy on {MEASURED} samples")
-        summary = summarise(run, tuner)
-        recorder.say(message=message)
+        summary = {**summarise(run, tuner), "gauge": recorder.gauge(FINAL)}
+        recorder.say(message=recorder.news() or message)
     recorder.say(state=state, summary=summary, ended=time.time())
     if state == "finished":  # a replay memory is tens of megabytes
         thin(run.folder / "checkpoints", 1)

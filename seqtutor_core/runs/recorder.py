@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from seqtutor_core.progress import Progress
 from seqtutor_core.runs.board import Board
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
 from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.gauging import LIVE, Gauging
 from seqtutor_core.runs.lines import append
 from seqtutor_core.runs.store import BEST, Run, Status
 from seqtutor_core.tuning import Tuner
@@ -37,6 +39,7 @@ class Recorder:
         self.notices: list[str] = []
         self.last: Progress | None = None
         self.board = Board(run.best())
+        self.gauging = Gauging(tuner)
         self.first = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
         self.written = self.saved = -1  # updates of the last line and checkpoint
 
@@ -53,9 +56,10 @@ class Recorder:
         self.board.add(progress)
         if self.status.state != "running":
             self.say(state="running")
+        gauge = self.gauge(LIVE) if self.gauging.due else None
         now = time.monotonic()
-        if now >= self.next_line:
-            self.line()
+        if gauge or now >= self.next_line:
+            self.line(gauge)
             self.next_line = now + LINE_EVERY
         if now >= self.next_samples:
             self._samples(progress)
@@ -69,8 +73,14 @@ class Recorder:
             self.checkpoint()
             self.say(state="paused")
         elif self.notices:
-            self.say(message=self._news())
+            self.say(message=self.news())
         time.sleep(0.1)
+
+    def gauge(self, n: int) -> dict[str, Any] | None:
+        """How far the policy has come, over n sequences; what goes wrong with it is a notice."""
+        found = self.gauging.take(n)
+        self.notices += [self.gauging.problem] if self.gauging.problem else []
+        return found
 
     # ------------------------------------------------------------ files
 
@@ -80,15 +90,17 @@ class Recorder:
         self.status = replace(self.status, **{**at, **changes})
         self.run.write_status(self.status)
 
-    def line(self) -> None:
+    def line(self, gauge: Mapping[str, Any] | None = None) -> None:
         """One line of metrics.jsonl for the last update, unless it has one, and the status with it."""
         if self.last is None or self.last.update == self.written:
             return
         values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in UNWRITTEN}
-        message = self._news()
+        message = self.news()
         settings = _settings(self.last.weights, self.last.kl_coefficient, self.last.kl_budget, self.last.learning_rate)
         changed = [name for name, value in settings.items() if value != self.settings.get(name)]
         fact = {**values, "message": message, "time": time.time(), "changed": changed}
+        if gauge:
+            fact["gauge"] = dict(gauge)
         self.first = self.first or fact
         fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first, fact])]
         self.board.save(self.run.folder / BEST)
@@ -121,7 +133,8 @@ class Recorder:
             for path in moments[1:-RECENT:2]:
                 path.unlink()
 
-    def _news(self) -> str:
+    def news(self) -> str:
+        """The notices since the last call, as one sentence or more."""
         news, self.notices = "; ".join(dict.fromkeys(self.notices)), []
         return news
 

@@ -1,0 +1,115 @@
+"""How far the policy of a living run has come: gauge.measure, now and then, at a pace that learning hardly feels.
+
+Measuring has generators of its own and observes nothing for the domain, so a run learns the same with and without it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.gauge import Gauge, Reference, measure, reference
+from seqtutor_core.particles import Proposal
+from seqtutor_core.rollout import Rollout, beginning, sample
+from seqtutor_core.tuning import Tuner
+
+LIVE = 512  # sequences while a run lives
+FINAL = 2048  # and at its end
+FIRST = 3.0  # seconds into a run
+EVERY = 5.0  # seconds at least between two gauges
+SHARE = 0.05  # most of the time that may go into gauges
+SHARE_CHANGED = 0.25  # and until changed weights or a changed c have been gauged once
+SEED = 20_000  # apart from those that runs learn with; the same for all, so that runs share their reference
+
+
+def missing(config: TuningConfig) -> str:
+    """Why a run has no gauge; empty when it has one."""
+    if config.sampling_primer is None:
+        return (
+            "This run has no gauge: each of its sequences begins after a random note of its own, "
+            "and what is reachable differs from note to note."
+        )
+    return ""
+
+
+class Gauging:
+    """The gauges of one run, and the reference that they share while it holds."""
+
+    def __init__(self, tuner: Tuner, clock: Callable[[], float] = time.monotonic) -> None:
+        self.tuner, self.clock = tuner, clock
+        self.began = self.ended = clock()
+        self.took = 0.0  # by the last gauge
+        self.gauged: tuple[Any, ...] | None = None  # the settings as of the last gauge
+        self.n = 0  # sequences of the reference
+        self.against: Reference | None = None
+        self.drawn: Rollout | None = None  # by the prior
+        self.problem = ""
+        """Why the last gauge failed; empty when it did not."""
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for the next gauge."""
+        if missing(self.tuner.config):
+            return False
+        if self.gauged is None:
+            return self.clock() >= self.began + FIRST
+        wait = max(EVERY, self.took / SHARE) if self.gauged == self._settings() else self.took / SHARE_CHANGED
+        return self.clock() >= self.ended + wait
+
+    def take(self, n: int) -> dict[str, Any] | None:
+        """A gauge over n sequences, as JSON values; None where there is none: `problem` says why it failed."""
+        self.problem = ""
+        if missing(self.tuner.config):
+            return None
+        began = self.clock()
+        try:
+            (found,) = self.tuner.crew.map(self._measure, [n])  # on one thread: two wait for each other at every step
+            return written(found, n, self.tuner.c)
+        except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
+            self.problem = f"there is no gauge: {str(error) or 'out of memory'}"
+            return None
+        finally:
+            self.ended, self.gauged = self.clock(), self._settings()
+            self.took = self.ended - began
+
+    def _measure(self, n: int) -> Gauge:
+        tuner, against = self.tuner, self._reference(n)
+        proposal = Proposal(tuner.policy, tuner.learner.log_policy)
+        return measure(tuner.domain, tuner.prior, proposal, against, n, SEED + 1, tuner.config.primer)
+
+    def _reference(self, n: int) -> Reference:
+        """What the prior says of log Z: for other weights, c or n anew, else as it was."""
+        if n != self.n:
+            self.n, self.against, self.drawn = n, None, None
+        tuner, primer = self.tuner, self.tuner.config.primer
+        weights = dict(zip((t.name for t in tuner.domain.terms), tuner.weights.tolist(), strict=True))
+        if tuner.domain.pays_at_end:
+            # the prior's sequences serve under all weights and c; they are weighed each time, since what a scaffold
+            # earns depends on what the run has seen by now
+            if self.drawn is None:
+                before = beginning(tuner.domain, n, tuner.device, primer)
+                generator = torch.Generator(tuner.device).manual_seed(SEED)
+                self.drawn = sample(tuner.domain, tuner.prior, n, generator, primer=before)
+        elif self.against and (self.against.weights, self.against.c) == (weights, tuner.c):
+            return self.against
+        self.against = reference(tuner.domain, tuner.prior, weights, tuner.c, n, SEED, primer, self.drawn)
+        return self.against
+
+    def _settings(self) -> tuple[Any, ...]:
+        """What a user can change of the objective; a KL budget moves c by itself."""
+        tuner = self.tuner
+        return tuner.weights.tolist(), tuner.kl_budget, tuner.c if tuner.kl_budget is None else None
+
+
+def written(gauge: Gauge, n: int, c: float) -> dict[str, Any]:
+    """A gauge over n sequences, at this c, as JSON values."""
+    values = {f.name: getattr(gauge, f.name) for f in fields(gauge)}
+    sources = {
+        each.name: {"effective_sample_size": each.effective_sample_size, "distinct": each.distinct}
+        for each in gauge.sources
+    }
+    return {**values, "sentence": gauge.sentence, "sources": sources, "n": n, "kl_coefficient": c}

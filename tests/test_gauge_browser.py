@@ -1,0 +1,120 @@
+"""How far a run has come, and what the page asks of it, in a real Chromium: gauge, tutor strength, KL budget."""
+
+import re
+
+import pytest
+
+from seqtutor_core.runs import store
+from tests.browsing import (
+    PATIENCE,
+    ROOT,
+    Watch,
+    badge,
+    chromium,
+    end_runs,
+    expect,
+    needs_chromium,
+    press,
+    served,
+    until,
+)
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def address(home, tmp_path_factory):
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    expect.set_options(timeout=PATIENCE)
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser, address):
+    context = browser.new_context(viewport={"width": 1500, "height": 1600})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    watch = Watch(opened)
+    yield opened
+    context.close()
+    watch.check(address)
+
+
+@pytest.fixture(autouse=True)
+def own_runs(home, monkeypatch):
+    """The tests look into the same run folders as the app; each begins without a living run."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(home))
+    yield
+    end_runs()
+
+
+def started(page, address, query):
+    """A run of the melody page with these settings, learning."""
+    page.goto(f"{address}/melody{query}")
+    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    press(page, "start")
+    expect(badge(page, "Tuning")).to_be_visible()
+    return store.runs()[0]
+
+
+def figure(page, label):
+    """The number that a metric shows."""
+    shown = page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
+    return float(shown.first.inner_text())
+
+
+def slide(page, key, presses, button):
+    """Move a slider by the keyboard."""
+    handle = page.locator(f".st-key-{key}").get_by_role("slider")
+    for _ in range(presses):
+        handle.press(button)
+
+
+def test_a_run_says_how_far_it_has_come_and_the_tutor_can_speak_softer(page, address):
+    run = started(page, address, "?seconds=20%20s")
+    meter = page.get_by_role("meter")
+    expect(meter).to_be_visible()  # while it lives
+    expect(page.get_by_text(re.compile("At most .* of the reachable improvement"))).to_be_visible()
+    expect(badge(page, "Finished")).to_be_visible()
+    gauge = run.status.summary["gauge"]
+    expect(page.get_by_text("Measured at the end on 2,048 melodies")).to_be_visible()
+    expect(meter).to_have_attribute("aria-valuenow", f"{100 * gauge['at_most']:.0f}")
+    assert page.locator("body").inner_text().lower().count("optimal") == 0
+
+    until(page, lambda: figure(page, "KL at this strength") > 1)
+    reward, kl = figure(page, "Reward at this strength"), figure(page, "KL at this strength")
+    slide(page, "strength", 10, "ArrowLeft")
+    page.wait_for_url(re.compile("strength=0.5"))
+    until(page, lambda: figure(page, "KL at this strength") < kl / 2)
+    assert figure(page, "Reward at this strength") < reward
+    slide(page, "strength", 20, "ArrowRight")
+    until(page, lambda: figure(page, "KL at this strength") > kl)
+
+    page.reload()
+    expect(meter).to_be_visible()
+    expect(page.locator(".st-key-strength")).to_contain_text("1.50")
+
+
+def test_a_budget_moves_c_and_outlasts_a_reload(page, address):
+    run = started(page, address, "?seconds=1%20min&keep_kl_budget=true&kl_budget=3.0")
+    assert run.config.kl_budget == 3.0
+    until(page, lambda: run.metrics()[0] and run.metrics()[0][-1]["kl_coefficient"] != 4.0)
+    expect(page.get_by_test_id("stMetric").filter(has_text=re.compile("^c"))).to_be_visible()
+    slide(page, "kl_budget", 1, "ArrowRight")
+    until(page, lambda: run.metrics()[0][-1]["kl_budget"] == 4.0)
+    page.reload()
+    expect(page.locator(".st-key-kl_budget")).to_contain_text("4.0")
+    page.locator(".st-key-keep_kl_budget label").first.click()
+    until(page, lambda: run.metrics()[0][-1]["kl_budget"] is None and run.metrics()[0][-1]["kl_coefficient"] == 4.0)
+    expect(page.locator(".st-key-kl_budget")).to_have_count(0)

@@ -1,0 +1,248 @@
+"""Gauges of a living run: what the worker writes, when it measures, and that learning does not feel it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seqtutor_core import prior as priors
+from seqtutor_core.config import Change, TuningConfig
+from seqtutor_core.domains import domain
+from seqtutor_core.domains.molecule import Molecule
+from seqtutor_core.errors import SettingError
+from seqtutor_core.gauge import Gauge, measure, reference
+from seqtutor_core.learners import LEARNERS
+from seqtutor_core.particles import Proposal
+from seqtutor_core.runs import gauging, job, recorder
+from seqtutor_core.runs.gauging import EVERY, FIRST, SEED, SHARE, SHARE_CHANGED, Gauging, missing, written
+from seqtutor_core.runs.store import Run, create, load_policy
+from seqtutor_core.tuning import Tuner
+from tests.running import small, tiny_prior
+from tests.tiny import tiny_tuner
+
+N = 64
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(recorder, "LIVE", N)
+    monkeypatch.setattr(job, "FINAL", 2 * N)
+    monkeypatch.setattr(job, "MEASURED", 20)
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gauge after every update."""
+    pace(monkeypatch, 0.0)
+
+
+def pace(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    for name, value in {"FIRST": seconds, "EVERY": seconds, "SHARE": math.inf, "SHARE_CHANGED": math.inf}.items():
+        monkeypatch.setattr(gauging, name, value)
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_prior(tmp_path_factory.mktemp("priors"))
+
+
+def worked(config: TuningConfig) -> Run:
+    run = create(config)
+    assert job.work(run) == 0
+    return run
+
+
+def directly(run: Run, n: int) -> dict[str, Any]:
+    """The gauge of a finished run, without a worker."""
+    config = run.config
+    known, network = domain(config.domain, config.settings), priors.load(config.prior).network
+    weights = {t.name: float(config.weights.get(t.name, 0.0)) for t in known.terms}
+    against = reference(known, network, weights, config.kl_coefficient, n, SEED, config.primer)
+    proposal = Proposal(load_policy(run), LEARNERS[config.learner].log_policy)
+    found = measure(known, network, proposal, against, n, SEED + 1, config.primer)
+    return written(found, n, config.kl_coefficient)
+
+
+# ---------------------------------------------------------------- what is written
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("primer", [(), (14, 1, 18, 1)])
+def test_a_worker_writes_what_the_gauge_says(prior: Path, primer: tuple[int, ...]) -> None:
+    run = worked(small(prior, updates=3, primer=primer))
+    lines = run.metrics()[0]
+    assert [line["gauge"]["n"] for line in lines] == [N] * 3
+    for gauge in (line["gauge"] for line in lines):
+        assert gauge["j"] == pytest.approx(gauge["reward"] / 4 - gauge["kl"])
+        assert gauge["gap"] == pytest.approx(max(0.0, gauge["log_z_at_least"] - gauge["j"]))
+        assert gauge["j_prior"] == lines[0]["gauge"]["j_prior"]
+    assert [len(gauge["sources"]) for gauge in (line["gauge"] for line in lines)] == [4] * 3
+    assert lines[-1]["gauge"] == directly(run, N)
+    assert run.status.summary is not None
+    assert run.status.summary["gauge"] == directly(run, 2 * N)
+
+
+@pytest.mark.usefixtures("always")
+def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [SettingError("no target"), RuntimeError("not enough memory"), torch.OutOfMemoryError("no room")]
+    left = [*problems, MemoryError()]
+
+    def broken(*_: Any) -> Gauge:
+        raise left.pop(0)
+
+    monkeypatch.setattr(gauging, "measure", broken)
+    run = worked(small(prior, updates=3))
+    assert left == []
+    assert run.state == "finished"
+    assert run.status.summary is not None and run.status.summary["gauge"] is None
+    assert "reward" in run.status.summary
+    assert ["gauge" in line for line in run.metrics()[0]] == [False] * 3
+    told = [line["message"].removeprefix("there is no gauge: ") for line in run.metrics()[0]]
+    assert told == [str(problem) for problem in problems]
+    assert run.status.message == "there is no gauge: out of memory"
+
+
+@pytest.mark.usefixtures("always")
+def test_random_beginnings_have_no_gauge(prior: Path) -> None:
+    config = small(prior, updates=2, overrides={"batch": 8, "minibatch": 8, "random_primer": True})
+    assert "random note" in missing(config)
+    run = worked(config)
+    assert ["gauge" in line for line in run.metrics()[0]] == [False] * 2
+    assert run.status.summary is not None and run.status.summary["gauge"] is None
+    assert run.status.message == ""
+    assert missing(small(prior, overrides={"random_primer": True}, primer=(14, 1))) == ""
+
+
+# ---------------------------------------------------------------- learning does not feel it
+
+
+def test_a_run_learns_the_same_with_and_without(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlike = ("seconds", "steps_per_second", "time", "gauge")
+    seen = []
+    for seconds in (0.0, math.inf):
+        pace(monkeypatch, seconds)
+        run = worked(small(prior, updates=4))
+        lines = run.metrics()[0]
+        assert sum("gauge" in line for line in lines) == (4 if seconds == 0 else 0)
+        figures = [{name: value for name, value in line.items() if name not in unlike} for line in lines]
+        seen.append((figures, load_policy(run).state_dict()))
+    (with_it, weights), (without, others) = seen
+    assert with_it == without
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def test_molecules_remember_nothing_of_a_gauge() -> None:
+    """Scaffolds that a run has seen cost; those that only the gauge saw do not. Nor is the prior drawn twice."""
+    weights = {"validity": 20.0, "qed": 40.0, "scaffold_diversity": 5.0}
+    rule = {"batch": 16, "minibatch": 16, "replay_steps": 4096}
+    config = TuningConfig("molecule", "molecule", weights=weights, updates=4, overrides=rule, device="cpu", seed=1)
+    network = priors.load("molecule").network
+    one, other = (Tuner(config, Molecule(), network) for _ in range(2))
+    gauge = Gauging(one)
+    for each in (one, other):
+        each.iterate()
+    first = gauge.take(N)
+    drawn = gauge.drawn
+    assert first is not None and len(first["sources"]) == 2
+    assert one.domain.memory() == other.domain.memory()
+    assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(one.generators, other.generators, strict=True))
+    for each in (one, other):
+        each.apply(Change(kl_coefficient=8.0))
+    second = gauge.take(N)
+    assert gauge.drawn is drawn
+    assert second is not None
+    assert second["j_prior"] == pytest.approx(first["j_prior"] / 2, rel=0.02)  # but for what scaffolds cost by now
+    a, b = one.iterate(), other.iterate()
+    assert torch.equal(a.tokens, b.tokens) and a.reward == b.reward
+
+
+# ---------------------------------------------------------------- when
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def timed(clock: Clock, monkeypatch: pytest.MonkeyPatch, budget: float | None = None) -> Gauging:
+    """A gauge of the tiny task that takes a second."""
+    tuner = tiny_tuner("psi", 4, {"rise": 1.0})
+    tuner.kl_budget = budget
+    gauge = Gauging(tuner, clock)
+
+    def slow(*arguments: Any) -> Gauge:
+        clock.now += 1.0
+        return measure(*arguments)
+
+    monkeypatch.setattr(gauging, "measure", slow)
+    return gauge
+
+
+def due_after(gauge: Gauging, clock: Clock, seconds: float) -> bool:
+    """Whether it is due then and not just before."""
+    start = clock.now
+    clock.now = start + seconds - 0.01
+    early = gauge.due
+    clock.now = start + seconds + 0.01
+    return gauge.due and not early
+
+
+def test_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    gauge = timed(clock, monkeypatch)
+    assert due_after(gauge, clock, FIRST)
+    gauge.take(N)
+    assert due_after(gauge, clock, 1.0 / SHARE) and 1.0 / SHARE > EVERY
+    gauge.take(N)
+    gauge.tuner.apply(Change(weights={"rise": 2.0}))
+    assert due_after(gauge, clock, 1.0 / SHARE_CHANGED)
+    gauge.take(N)
+    gauge.tuner.apply(Change(kl_coefficient=2.0))
+    assert due_after(gauge, clock, 1.0 / SHARE_CHANGED)
+    gauge.take(N)
+    gauge.tuner.apply(Change(learning_rate=0.01))
+    assert due_after(gauge, clock, 1.0 / SHARE)
+
+
+def test_a_c_that_a_budget_moves_hastens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    gauge = timed(clock, monkeypatch, budget=1.0)
+    clock.now = FIRST
+    first = gauge.take(N)
+    gauge.tuner.c = 2.0
+    assert due_after(gauge, clock, 1.0 / SHARE)
+    second = gauge.take(N)
+    assert first is not None and second is not None
+    assert second["j_prior"] == pytest.approx(first["j_prior"] / 2)
+    assert second["kl_coefficient"] == 2.0
+
+
+def test_the_reference_holds_until_weights_or_c_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[dict[str, float], float]] = []
+
+    def counted(*arguments: Any) -> Any:
+        asked.append((arguments[2], arguments[3]))
+        return reference(*arguments)
+
+    monkeypatch.setattr(gauging, "reference", counted)
+    gauge = Gauging(tiny_tuner("psi", 4, {"rise": 1.0}))
+    for change in (Change(), Change(), Change(weights={"close": 1.0}), Change(kl_coefficient=2.0), Change()):
+        gauge.tuner.apply(change)
+        gauge.take(N)
+    assert asked == [
+        ({"rise": 1.0, "close": 0.0}, 1.0),
+        ({"rise": 0.0, "close": 1.0}, 1.0),
+        ({"rise": 0.0, "close": 1.0}, 2.0),
+    ]
+    gauge.take(2 * N)
+    assert len(asked) == 4

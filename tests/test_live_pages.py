@@ -1,0 +1,283 @@
+"""What both pages show of a run and ask of it, without a browser: gauge, tutor strength, KL budget, warm start."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import draws, reach, strength
+from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains import domain
+from seqtutor_core.evaluation import averages, rollouts
+from seqtutor_core.runs import gauging, job, launcher, recorder, store
+from tests.running import small
+
+ROOT = Path(__file__).parents[1]
+PREFIX = {"melody": "", "molecule": "mol_"}
+BOTH = pytest.mark.parametrize("name", list(PREFIX))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
+    monkeypatch.setattr(recorder, "LIVE", 64)
+    monkeypatch.setattr(job, "FINAL", 64)
+    monkeypatch.setattr(job, "MEASURED", 16)
+    for pace, value in {"FIRST": 0.0, "EVERY": 0.0, "SHARE": 1e9}.items():
+        monkeypatch.setattr(gauging, pace, value)
+
+
+@pytest.fixture
+def prior():
+    """The shipped one: pages show figures that its card has."""
+    return Path("melody")
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the page asked to start, without a worker."""
+    configs: list[TuningConfig] = []
+
+    def start(config):
+        configs.append(config)
+        return store.create(config)
+
+    monkeypatch.setattr(launcher, "start", start)
+    return configs
+
+
+def opened(name, **link):
+    """A page by its link."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).switch_page(f"pages/{name}.py")
+    for parameter, value in link.items():
+        app.query_params[parameter] = value
+    return app.run()
+
+
+def worked(config):
+    run = store.create(config)
+    assert job.work(run) == 0, run.status
+    return run
+
+
+def molecules(**changes):
+    values = {"weights": {"qed": 40.0, "validity": 20.0}, "updates": 2, "device": "cpu", **changes}
+    return TuningConfig(
+        "molecule", "molecule", overrides={"batch": 16, "minibatch": 16, "replay_steps": 4096}, **values
+    )
+
+
+def finished(name, prior):
+    return worked(small(prior, updates=2) if name == "melody" else molecules())
+
+
+def asked(run):
+    return [json.loads(line) for line in (run.folder / "controls.jsonl").read_text().splitlines()]
+
+
+def metrics(page):
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def texts(elements):
+    return " ".join(element.value for element in elements)
+
+
+# ---------------------------------------------------------------- the gauge
+
+
+@BOTH
+def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
+    run = finished(name, prior)
+    gauge = run.status.summary["gauge"]
+    page = opened(name, run=run.id)
+    assert not page.exception
+    assert gauge["sentence"] in texts(page.markdown)
+    assert "Measured at the end on 64" in texts(page.caption)
+    if gauge["at_most"] is not None:
+        assert reach.bar(gauge) in [html.value for html in page.get("html")]
+
+    last = run.metrics()[0][-1]
+    run.write_status(replace(run.status, state="stopped", summary=None))
+    page = opened(name, run=run.id)
+    assert last["gauge"]["sentence"] in texts(page.markdown)
+    assert f"Measured after {last['seconds']:.0f} s on 64" in texts(page.caption)
+    assert "optimal" not in texts([*page.markdown, *page.caption, *page.warning]).lower()
+
+
+def test_the_bar_leads_from_the_prior_to_what_is_reachable():
+    drawn = reach.bar({"at_most": 0.625, "j_prior": -39.2, "j": 14.4, "j_error": 0.2, "log_z_at_least": 46.5})
+    assert 'aria-valuenow="62"' in drawn and "width: 62.5%" in drawn
+    assert "prior: J -39.2" in drawn and "now: J 14.4 &plusmn; 0.4" in drawn and "J 46.5 or more" in drawn
+
+
+def test_a_collapse_is_an_alarm_that_says_what_to_change(prior):
+    run = finished("melody", prior)
+    summary = run.status.summary
+    run.write_status(replace(run.status, summary={**summary, "gauge": {**summary["gauge"], "collapsed": True}}))
+    assert any("Raise c" in w.value and "warm start" in w.value for w in opened("melody", run=run.id).warning)
+    run.write_status(replace(run.status, summary=summary))
+    collapsed = summary["gauge"]["collapsed"]
+    assert any("collapsed" in w.value for w in opened("melody", run=run.id).warning) == collapsed
+
+
+def test_a_run_without_a_gauge_says_why(prior):
+    overrides = {"batch": 8, "minibatch": 8, "replay_steps": 512, "random_primer": True}
+    run = worked(small(prior, updates=1, overrides=overrides))
+    assert "random note" in texts(opened("melody", run=run.id).caption)
+
+
+def test_a_gauge_from_before_a_change_says_so(prior):
+    run = finished("melody", prior)
+    lines = run.metrics()[0]
+    old = {"changed": ["weights.key"], "seconds": 9.0}
+    run.write_status(replace(run.status, summary=None))
+    assert reach.newest(run, lines) == (lines[-1]["gauge"], f"after {lines[-1]['seconds']:.0f} s")
+    found, when = reach.newest(run, [*lines, old])
+    assert found == lines[-1]["gauge"] and when.endswith("before a slider was moved,")
+    assert reach.newest(run, [old]) == (None, "")
+
+
+# ---------------------------------------------------------------- tutor strength
+
+
+@BOTH
+def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
+    run = finished(name, prior)
+    page = opened(name, run=run.id)
+    slider = page.slider(key=PREFIX[name] + "strength")
+    assert (slider.value, slider.min, slider.max) == (1.0, 0.0, 1.5)
+    config, c = run.config, run.config.kl_coefficient
+    known, network = domain(config.domain, config.settings), priors.load(config.prior).network
+    known.attend(config.weights)
+    for s in (0.0, 1.5):
+        page.slider(key=PREFIX[name] + "strength").set_value(s).run()
+        assert not page.exception
+        policy = store.load_policy(run)
+        (rollout,) = rollouts(known, network, policy, "psi", strength.SAMPLES, strength.SEED, (), s)
+        terms, kl = averages(known, rollout)
+        reward = sum(weight * terms[term] for term, weight in config.weights.items())
+        shown = metrics(page)
+        assert shown["Reward at this strength"] == f"{reward:.1f}"
+        assert shown["KL at this strength"] == f"{kl:.2f}"
+        assert shown["J at this strength"] == f"{reward / c - kl:.2f}"
+    assert float(shown["KL at this strength"]) > 0
+
+
+def test_without_a_policy_there_is_no_strength(prior):
+    run = store.create(small(prior))
+    assert "strength" not in {slider.key for slider in opened("melody", run=run.id).slider}
+
+
+def test_what_is_drawn_follows_the_strength(prior):
+    run = finished("melody", prior)
+    tuned, settings = (run.id, draws.written(run)), json.dumps({"length": 16})
+
+    def drawn(strength=None):
+        policy = None if strength is None else (*tuned, strength)
+        return draws._draw("melody", settings, str(prior), policy, (64, 7), ())
+
+    assert drawn(0.0) == drawn()
+    known, network = domain("melody", {"length": 16}), priors.load(str(prior)).network
+    (policy,) = rollouts(known, network, store.load_policy(run), "psi", 64, 7)
+    assert drawn(1.0) == policy.tokens.tolist()
+    assert drawn(1.5) != drawn(1.0) != drawn(0.0)
+
+
+def test_a_living_run_has_measured_itself(prior):
+    run = finished("melody", prior)
+    last = run.metrics()[0][-1]
+    with FileLock(run.folder / "worker.lock"):
+        run.write_status(replace(run.status, state="running"))
+        found = strength.standing(run, 1.0, last["weights"])
+    assert found.reward == pytest.approx(last["reward"], rel=1e-5)
+    assert found.j(last["kl_coefficient"]) == pytest.approx(last["j"], rel=1e-4)
+
+
+def test_a_point_for_the_frontier(prior):
+    run = finished("melody", prior)
+    weights = {"key": 2.0, "motif": 0.0}
+    point = strength.point(strength_of(1.0), run, weights)
+    other = strength.point(strength_of(0.5), run, weights)
+    assert (point.label, other.label) == ("this run", "this run, strength 0.5")
+    assert point.kl > other.kl > 0
+    assert point.reward == strength.standing(run, 1.0, {"key": 1.0}).reward * 2
+
+
+def strength_of(value):
+    """A studio at a strength."""
+    from pages.shared.melody.studio import MELODY
+
+    return replace(MELODY, defaults={**MELODY.defaults, "strength": value})
+
+
+# ---------------------------------------------------------------- KL budget and warm start
+
+
+@BOTH
+def test_a_budget_and_a_warm_start_reach_the_job(name, started):
+    page = opened(name)
+    keys = [PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "warm_start", "start")]
+    assert keys[1] not in {slider.key for slider in page.select_slider}
+    page.button(key="start").click().run()
+    run = store.runs()[0]
+    run.write_status(replace(run.status, state="stopped"))
+    page.run()
+    page.toggle(key=keys[0]).set_value(True).run()
+    page.select_slider(key=keys[1]).set_value(12.0).run()
+    page.toggle(key=keys[2]).set_value(True).run()
+    assert "only where c begins" in texts(page.caption)
+    page.button(key="start").click().run()
+    assert [(config.kl_budget, config.warm_start) for config in started] == [(None, False), (12.0, True)]
+    kept = store.runs()[0].config
+    assert (kept.kl_budget, kept.warm_start) == (12.0, True)
+    page.button(key="reset").click().run()
+    assert not page.toggle(key=keys[0]).value and not page.toggle(key=keys[2]).value
+
+
+@BOTH
+def test_a_budget_travels_in_the_link(name, started):
+    link = {"keep_kl_budget": "true", "kl_budget": "4.0", "warm_start": "true", "strength": "0.5"}
+    page = opened(name, **{PREFIX[name] + key: value for key, value in link.items()})
+    assert page.select_slider(key=PREFIX[name] + "kl_budget").value == 4.0
+    assert "only where c begins" in texts(page.caption)
+    page.button(key="start").click().run()
+    (config,) = started
+    assert (config.kl_budget, config.warm_start) == (4.0, True)
+
+
+@pytest.mark.parametrize("wrong", ["-3", "nan", "5000", "many", "0"])
+def test_a_wrong_budget_in_the_link_counts_for_nothing(wrong, started):
+    page = opened("melody", keep_kl_budget="true", kl_budget=wrong, strength=wrong)
+    assert not page.exception
+    assert page.select_slider(key="kl_budget").value == 8.0
+    page.button(key="start").click().run()
+    assert [config.kl_budget for config in started] == [8.0]
+
+
+@BOTH
+def test_a_living_run_is_given_a_budget_and_loses_it_again(name, prior):
+    run = store.create(small(prior) if name == "melody" else molecules())
+    keep, nats, c = (PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "kl"))
+    with FileLock(run.folder / "worker.lock"):
+        page = opened(name, run=run.id)
+        page.toggle(key=keep).set_value(True).run()
+        page.select_slider(key=nats).set_value(2.0).run()
+        page.select_slider(key=c).set_value(1.0).run()
+        page.toggle(key=keep).set_value(False).run()
+    wanted = [{"kl_budget": 8.0}, {"kl_budget": 2.0}, {"kl_budget": 2.0}, {"kl_budget": 0.0, "kl_coefficient": 1.0}]
+    assert [{key: value for key, value in line.items() if key not in ("time", "stop")} for line in asked(run)] == wanted
+
+
+def test_the_moving_c_is_shown(prior):
+    run = worked(small(prior, updates=3, kl_budget=0.5))
+    last = run.metrics()[0][-1]
+    assert last["kl_coefficient"] != 4.0
+    assert metrics(opened("melody", run=run.id))["c"] == f"{last['kl_coefficient']:.2f}"
+    assert "c" not in metrics(opened("melody", run=finished("melody", prior).id))
