@@ -73,6 +73,7 @@ MOLECULE = Studio(
     defaults={
         **state.DEFAULTS,
         state.PRIOR: "molecule",
+        state.KL: 1.0,
         state.SECONDS: 120,
         state.LEARNING_RATE: preset("default", "molecule").learning_rate,
         **settings.DEFAULTS,
@@ -80,10 +81,10 @@ MOLECULE = Studio(
     },
     reward_presets=REWARD_PRESETS,
     kl_words=(
-        (0.9, "almost only the rewards count; molecules grow alike"),
-        (2.5, "rewards first, the training molecules still recognisable"),
-        (6, "a balance: better molecules that stay varied"),
-        (12, "close to the training molecules, a little better"),
+        (0.3, "almost only the rewards count; molecules grow alike"),
+        (0.6, "rewards first, the training molecules still recognisable"),
+        (2.5, "a balance: better molecules that stay varied"),
+        (6, "close to the training molecules, a little better"),
         (math.inf, "hardly moves from the training molecules"),
     ),
     budgets=(10, 20, 30, 60, 120, 300, 600, 1800),
