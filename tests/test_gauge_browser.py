@@ -96,7 +96,7 @@ def test_a_run_says_how_far_it_has_come_and_the_tutor_can_speak_softer(page, add
     reward, kl = figure(page, "Reward at this strength"), figure(page, "KL at this strength")
     slide(page, "strength", 10, "ArrowLeft")
     page.wait_for_url(re.compile("strength=0.5"))
-    until(page, lambda: figure(page, "KL at this strength") < kl / 2)
+    until(page, lambda: figure(page, "KL at this strength") < 0.9 * kl)
     assert figure(page, "Reward at this strength") < reward
     slide(page, "strength", 20, "ArrowRight")
     until(page, lambda: figure(page, "KL at this strength") > kl)

@@ -10,6 +10,7 @@ from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
 
 
@@ -58,7 +59,8 @@ def _draw(
         run_id, when, strength = tuned
         learner = store.open_run(run_id).config.learner
         found = rollouts(known, network, policy(run_id, when), learner, *many_and_seed, primer, strength)
-    return [tokens for rollout in found for tokens in rollout.tokens.tolist()]
+    with one_thread():  # here the sampling happens
+        return [tokens for rollout in found for tokens in rollout.tokens.tolist()]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -14,9 +14,8 @@ COLLAPSED = (
     "Balance (trajectory balance), which spreads over all that is rewarded."
 )
 LOOSE = "Where few samples are effective a bound is loose, and more may be reachable than the highest of them says."
-BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at most"
-  aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}"
-  style="font-size: 0.8rem; font-variant-numeric: tabular-nums;">
+BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0"
+  aria-valuemax="100" aria-valuenow="{percent:.0f}" style="font-size: 0.8rem; font-variant-numeric: tabular-nums;">
   <div style="height: 0.9rem; border-radius: 0.45rem; background: rgba(125,133,144,0.25); overflow: hidden;">
     <div style="height: 100%; width: {percent:.1f}%; background: #2F7F86;"></div>
   </div>

@@ -13,6 +13,7 @@ from pages.shared.studio import Studio
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import STRONGEST, averages, rollouts
 from seqtutor_core.exact import Standing
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
 
 SAMPLES, SEED = 256, 30_000
@@ -92,5 +93,6 @@ def _averages(run_id: str, when: int, strength: float, wanted: tuple[str, ...]) 
     known = domain(config.domain, config.settings)
     known.attend(dict.fromkeys(wanted, 1.0))
     prior, tuned = state.prior(config.domain, config.prior).network, policy(run_id, when)
-    found = rollouts(known, prior, tuned, config.learner, SAMPLES, SEED, config.sampling_primer, strength)
-    return averages(known, next(found))
+    with one_thread():
+        found = rollouts(known, prior, tuned, config.learner, SAMPLES, SEED, config.sampling_primer, strength)
+        return averages(known, next(found))

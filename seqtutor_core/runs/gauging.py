@@ -13,6 +13,7 @@ import torch
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.gauge import Gauge, Reference, measure, reference
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout, beginning, sample
 from seqtutor_core.tuning import Tuner
@@ -67,8 +68,8 @@ class Gauging:
             return None
         began = self.clock()
         try:
-            (found,) = self.tuner.crew.map(self._measure, [n])  # on one thread: two wait for each other at every step
-            return written(found, n, self.tuner.c)
+            with one_thread():
+                return written(self._measure(n), n, self.tuner.c)
         except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
             self.problem = f"there is no gauge: {str(error) or 'out of memory'}"
             return None
