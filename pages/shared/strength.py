@@ -29,9 +29,19 @@ class Point(NamedTuple):
 
 
 def panel(studio: Studio, run: store.Run | None) -> None:
-    """The slider, once there is a policy, and what its choice earns and costs."""
-    if run is None or not has_policy(run):
-        return
+    """The slider, once there is a policy, and what its choice earns and costs.
+
+    Its place is kept from the start: were the panels below to move, one that redraws itself every second could write
+    to where it stood before, and the browser would show an empty page.
+    """
+    with st.container():
+        if run is not None and has_policy(run):
+            _slider(studio)
+            living = run.state in store.ACTIVE
+            st.fragment(_figures, run_every=EVERY if living else None)(studio, run)
+
+
+def _slider(studio: Studio) -> None:
     widget(
         studio,
         st.slider,
@@ -44,8 +54,6 @@ def panel(studio: Studio, run: store.Run | None) -> None:
         help=f"Mixes prior and tuned policy as it samples, without training: 0 is the prior, 1 the tuned policy, more "
         f"goes on in the same direction. Every tuned one of the {studio.many} on this page follows it.",
     )
-    living = run.state in store.ACTIVE
-    st.fragment(_figures, run_every=EVERY if living else None)(studio, run)
 
 
 def _figures(studio: Studio, run: store.Run) -> None:
