@@ -18,11 +18,11 @@ from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout, beginning, sample
 from seqtutor_core.tuning import Tuner
 
-LIVE = 512  # sequences while a run lives
+LIVE = 256  # sequences while a run lives
 FINAL = 2048  # and at its end
 FIRST = 3.0  # seconds into a run
 EVERY = 5.0  # seconds at least between two gauges
-SHARE = 0.05  # most of the time that may go into gauges
+SHARE = 0.1  # most of the time that may go into gauges
 SHARE_CHANGED = 0.25  # and until changed weights or a changed c have been gauged once
 SEED = 20_000  # apart from those that runs learn with; the same for all, so that runs share their reference
 
