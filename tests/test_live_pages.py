@@ -281,3 +281,19 @@ def test_the_moving_c_is_shown(prior):
     assert last["kl_coefficient"] != 4.0
     assert metrics(opened("melody", run=run.id))["c"] == f"{last['kl_coefficient']:.2f}"
     assert "c" not in metrics(opened("melody", run=finished("melody", prior).id))
+
+
+def test_the_strength_is_a_point_on_the_frontier():
+    """Where the page asks for what the run was rewarded for; at strength 1 the run itself is there."""
+    page = opened("molecule", run=finished("molecule", None).id)
+
+    def stars():
+        (chart,) = [json.loads(each.proto.spec) for each in page.get("plotly_chart") if each.key == "frontier"]
+        return [t for t in chart["data"] if t.get("marker", {}).get("symbol") == "star"]
+
+    assert not stars()
+    page.slider(key="mol_strength").set_value(0.5).run()
+    (star,) = stars()
+    assert star["name"] == "this run, strength 0.5"
+    page.text_input(key="mol_target").set_value("CCO").run()
+    assert not stars()

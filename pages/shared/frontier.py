@@ -8,7 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.shared import state, strength
 from pages.shared.charts import COLOURS, INK
+from pages.shared.draws import has_policy
 from pages.shared.previews import Asked
 from pages.shared.studio import Studio
 from seqtutor_core.errors import SettingError
@@ -41,12 +43,13 @@ def panel(studio: Studio, wanted: Asked, found: Particles, prior_reward: float) 
         return
     with st.expander("Reward against KL: how much is there to gain?"):
         curve = frontier(found, around(wanted.c))
-        points = [Point("prior", 0.0, prior_reward, PRIOR, "circle"), *alike(studio, wanted)]
+        points = [Point("prior", 0.0, prior_reward, PRIOR, "circle"), *alike(studio, wanted), *mixed(studio, wanted)]
         st.plotly_chart(frontier_figure(curve, REACH, points), key="frontier", config={"displayModeBar": False})
         st.caption(
             "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted "
             f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat "
-            f"buys {wanted.c:g} points, and no policy lies above the dashed line. Diamonds are runs with these rewards."
+            f"buys {wanted.c:g} points, and no policy lies above the dashed line. Diamonds are such runs, "
+            "the star is the run below at another tutor strength."
         )
 
 
@@ -99,6 +102,21 @@ def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) ->
         {term: weight for term, weight in weights.items() if weight},
         Point(name, summary["kl"], summary["reward"]),
     )
+
+
+def mixed(studio: Studio, wanted: Asked) -> list[Point]:
+    """The run in view at a tutor strength other than 1, if it was rewarded for what the page asks."""
+    run = state.run(studio)
+    if run is None or state.value(studio, state.STRENGTH) == 1 or not has_policy(run):
+        return []
+    try:
+        settings = json.loads(json.dumps(studio.judged(run.config.settings)))
+    except SettingError:  # settings of another version
+        return []
+    if settings != json.loads(wanted.settings):
+        return []
+    here = strength.point(studio, run, json.loads(wanted.weights))
+    return [Point(here.label, here.kl, here.reward, HERE, "star")]
 
 
 # ---------------------------------------------------------------- the picture
