@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     _reward_options(preview)
 
     gauge = command("gauge", sampling.gauge, "how far a run has come towards the best reachable")
-    gauge.add_argument("run")
+    gauge.add_argument("id", metavar="run", help="a run's id")
     gauge.add_argument("-n", type=int, default=4096, help="sequences of the policy, and of the prior")
     gauge.add_argument("--seed", type=int, default=0)
 

@@ -269,9 +269,9 @@ def test_a_living_run_is_given_a_budget_and_loses_it_again(name, prior):
         page = opened(name, run=run.id)
         page.toggle(key=keep).set_value(True).run()
         page.select_slider(key=nats).set_value(2.0).run()
-        page.select_slider(key=c).set_value(1.0).run()
+        page.select_slider(key=c).set_value(2.0).run()
         page.toggle(key=keep).set_value(False).run()
-    wanted = [{"kl_budget": 8.0}, {"kl_budget": 2.0}, {"kl_budget": 2.0}, {"kl_budget": 0.0, "kl_coefficient": 1.0}]
+    wanted = [{"kl_budget": 8.0}, {"kl_budget": 2.0}, {"kl_budget": 2.0}, {"kl_budget": 0.0, "kl_coefficient": 2.0}]
     assert [{key: value for key, value in line.items() if key not in ("time", "stop")} for line in asked(run)] == wanted
 
 

@@ -110,7 +110,7 @@ def test_studios_keep_their_settings_apart(molecule):
     page = molecule.switch_page("pages/melody.py").run()
     page.select_slider(key="kl").set_value(0.5).run()
     page = page.switch_page("pages/molecule.py").run()
-    assert page.select_slider(key="mol_kl").value == 4.0
+    assert page.select_slider(key="mol_kl").value == 1.0
     page.select_slider(key="mol_kl").set_value(8.0).run()
     page = page.switch_page("pages/melody.py").run()
     assert page.select_slider(key="kl").value == 0.5

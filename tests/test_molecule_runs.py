@@ -106,7 +106,7 @@ def test_a_domain_has_presets_of_its_own() -> None:
     assert preset("paper", "melody").gamma == 0.5
     assert preset("default", "molecule", {"batch": 7}).batch == 7
     assert preset("default", "melody", learner="rloo").learning_rate == 8e-3
-    assert preset("default", "molecule", learner="rloo").learning_rate == 2e-3  # a domain's own go first
+    assert preset("default", "molecule", learner="rloo").learning_rate == 8e-3  # a learner's own go first
 
 
 def test_a_prior_of_another_vocabulary_is_refused() -> None:

@@ -90,12 +90,12 @@ def gauge(options: Namespace) -> None:
     """How far a run has come towards the best reachable, for its weights and c as they stood at the end."""
     if not 64 <= options.n <= MOST_PARTICLES:
         raise SettingError(f"-n {options.n} is not possible; choose from 64 to {MOST_PARTICLES}")
-    run = store.open_run(options.run)
-    known, prior, policy, config = _policy(options.run)
+    run = store.open_run(options.id)
+    known, prior, policy, config = _policy(options.id)
     if policy is None or config is None:
-        raise SettingError(f"{options.run} is a prior; the gauge measures a run against its prior")
+        raise SettingError(f"{options.id} is a prior; the gauge measures a run against its prior")
     if config.sampling_primer is None:
-        raise SettingError(f"the sequences of {options.run} begin with a random note each, so they share no log Z")
+        raise SettingError(f"the sequences of {options.id} begin with a random note each, so they share no log Z")
     weights, c = _standing(run)
     against = reference(known, prior, weights, c, options.n, options.seed, config.primer)
     proposal = Proposal(policy, LEARNERS[config.learner].log_policy)
