@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from rdkit import Chem
 from rdkit.Chem import QED, Crippen
 
+from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.domains.molecule.pool import Pool
 from seqtutor_core.domains.molecule.properties import answer as answered
@@ -49,7 +50,7 @@ def main() -> None:
     figures: dict[str, float] = {name: round(statistics.median(t), 1) for name, t in times.items()}
     rates = {f"{n} processes": round(_rate(n, molecules, options.molecules)) for n in (1, 2)}
 
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, RDKit {Chem.rdBase.rdkitVersion}\n")
+    print(f"{cores()} cores, load {os.getloadavg()[0]:.1f}, RDKit {Chem.rdBase.rdkitVersion}\n")
     print("| what | microseconds a molecule |\n|---|---|")
     for name, figure in figures.items():
         print(f"| {name} | {figure:.0f} |")

@@ -4,7 +4,6 @@ python -m benchmarks.steps [--seconds 8] [--runs 3]
 """
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from seqtutor_core import parallel
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
+from seqtutor_core.cores import cores
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import MOST_SHARDS
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     network = priors.load("melody").network
-    print(f"{os.cpu_count()} cores, torch {torch.__version__}, medians of {options.runs}")
+    print(f"{cores()} cores, torch {torch.__version__}, medians of {options.runs}")
 
     for learner in ("q", "psi", "g"):
         rates = {}

@@ -13,21 +13,14 @@ open_page(
     "Moving a slider while it tunes steers it.",
 )
 
-
-@st.fragment
-def studio() -> None:
-    """Sliders beside what they do: a moved slider redraws this part only."""
-    left, right = st.columns([2, 5], gap="large")
-    with left:
-        controls.panel(MELODY)
-    with right, told():
-        preview.panel()
-        run = state.run(MELODY)
-        listen.panel(run)
-        strength.panel(MELODY, run)
-        live.panel(MELODY, run)
-        gallery.panel(run)
-        beginning.panel()
-
-
-studio()
+left, right = st.columns([2, 5], gap="large")
+with left:
+    controls.panel(MELODY)
+with right, told():
+    preview.panel()
+    run = state.run(MELODY)
+    listen.panel(run)
+    strength.panel(MELODY, run)
+    live.panel(MELODY, run)
+    gallery.panel(run)
+    beginning.panel()

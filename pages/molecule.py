@@ -16,22 +16,15 @@ open_page(
 
 detail.panel()
 
-
-@st.fragment
-def studio() -> None:
-    """Sliders beside what they do: a moved slider redraws this part only."""
-    left, right = st.columns([2, 5], gap="large")
-    with left:
-        controls.panel(MOLECULE)
-    with right, told():
-        preview.panel()
-        run = state.run(MOLECULE)
-        compare.panel(run)
-        strength.panel(MOLECULE, run)
-        live.panel(MOLECULE, run)
-        if can_draw(MOLECULE):  # else the first of these has said why, and once is enough
-            distributions.panel(run)
-            grid.panel(run)
-
-
-studio()
+left, right = st.columns([2, 5], gap="large")
+with left:
+    controls.panel(MOLECULE)
+with right, told():
+    preview.panel()
+    run = state.run(MOLECULE)
+    compare.panel(run)
+    strength.panel(MOLECULE, run)
+    live.panel(MOLECULE, run)
+    if can_draw(MOLECULE):  # else the first of these has said why, and once is enough
+        distributions.panel(run)
+        grid.panel(run)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seqtutor_core.commands import priors, runs, sampling, tuning
 from seqtutor_core.config import PRESETS
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.learners import LEARNERS
+from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.preview import PARTICLES
 
 
@@ -98,7 +98,7 @@ def _reward_options(parser: argparse.ArgumentParser) -> None:
 
 def _tuning_options(parser: argparse.ArgumentParser) -> None:
     _reward_options(parser)
-    parser.add_argument("--learner", choices=sorted(LEARNERS), default="psi")
+    parser.add_argument("--learner", choices=sorted(LEARNERS), help=f"default: {DEFAULT}, or psi with --preset paper")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
     parser.add_argument(
         "--kl-budget", type=float, metavar="NATS", help="keep this KL a sequence: c begins at --kl and moves by itself"

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 from seqtutor_core.errors import SettingError
-from seqtutor_core.learners import LEARNERS, PUBLISHED
+from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED
+
+LARGEST_ANNEAL = 100.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class LearnerSettings:
     """G only: begin as the prior squared, as published."""
     learning_rate: float = 4e-3
     """At the start; it falls to a twentieth along the budget."""
-    batch: int = 512
+    batch: int = 256
     """Sequences sampled at a time."""
     minibatch: int = 256
     """Sequences in an update, half of them the newest; rloo takes the rollout as it is."""
@@ -39,6 +41,8 @@ class LearnerSettings:
     """Begin each sequence after one random note that does not count, as published."""
     argmax: bool = False
     """Act by the likeliest action with falling exploration instead of sampling."""
+    anneal: float = 1.0
+    """How many times higher than asked the learner's c begins; it falls to c over the first half of the budget."""
     clip: float = 0.3
     """Largest norm of the gradient."""
     bfloat16: bool = False
@@ -51,6 +55,8 @@ class LearnerSettings:
         for name in ("gamma", "trace", "target_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
+        if not 1 <= self.anneal <= LARGEST_ANNEAL:
+            raise SettingError(f"anneal must be from 1, which is none, to {LARGEST_ANNEAL:g}; got {self.anneal}")
         if not 0 < self.learning_rate <= 1 or not self.clip > 0:
             raise SettingError(f"learning_rate must be from 0 to 1 and clip positive; got {self}")
 
@@ -88,13 +94,16 @@ BY_LEARNER: dict[str, dict[str, Any]] = {
     # J is 14.1 instead of 13.4 for trajectory balance, 14.6 instead of 14.2 for rloo; after 40 s on molecules at c = 1,
     # 49.1 instead of 48.4 and 49.0 instead of 48.1
     "trajectory_balance": {"target_rate": 1.0, "learning_rate": 8e-3},
-    "rloo": {"target_rate": 1.0, "learning_rate": 8e-3},
+    # without replay it settles on the first good sequences at a small c; c from above leads to better ones
+    "rloo": {"target_rate": 1.0, "learning_rate": 8e-3, "anneal": 2.0},
 }
 # settings that learners without values have no use for
 VALUES_ONLY = frozenset({"gamma", "trace", "target_rate", "raw", "published_start", "random_primer", "argmax"})
 
 
-def preset(name: str, domain: str, overrides: Mapping[str, Any] | None = None, learner: str = "psi") -> LearnerSettings:
+def preset(
+    name: str, domain: str, overrides: Mapping[str, Any] | None = None, learner: str = DEFAULT
+) -> LearnerSettings:
     """The settings of a preset for a learner and a domain, with overrides."""
     by_place = {**BY_DOMAIN.get((name, domain), {}), **BY_LEARNER.get(learner, {})}
     return replace(PRESETS[name], **{**by_place, **(overrides or {})})
@@ -111,7 +120,7 @@ class TuningConfig:
 
     domain: str
     prior: str
-    learner: str = "psi"
+    learner: str = DEFAULT
     preset: str = "default"
     weights: Mapping[str, float] = field(default_factory=dict)
     """Weight of each reward term by name; a term not named has weight 0."""

@@ -6,13 +6,14 @@ Threads that each take their share of the batch through the whole computation me
 (python -m benchmarks.steps compares the two).
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from seqtutor_core.cores import cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ class Crew:
     """Threads that run the same function on the shards of a batch; on a GPU there is one shard and no thread."""
 
     def __init__(self, device: torch.device) -> None:
-        self.size = min(os.cpu_count() or 1, MOST_SHARDS) if device.type == "cpu" else 1
+        self.size = min(cores(), MOST_SHARDS) if device.type == "cpu" else 1
         self.aside = ThreadPoolExecutor(1)
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
 

@@ -28,6 +28,7 @@ COUNTED = ("update", "environment_steps", "seconds")
 STEERED = ("batch", "learning_rate", "c", "kl_budget", "kl_before", "level", "level_holds")
 PLAIN = COUNTED + STEERED
 WARM_SHARE = 0.15  # of the budget, for a warm start
+ANNEALED = 0.5  # share of the budget over which c falls, where it is annealed
 GUIDED = 0.5  # share of the policy in the proposals of a warm start; the rest is the prior's
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
@@ -143,7 +144,7 @@ class Tuner:
     def _update(self) -> float:
         size = self.batch if self.learner.on_policy else min(self.rule.minibatch, 2 * self.batch)
         newest = size if self.learner.on_policy else min(size // 2, self.batch)
-        batch = self.replay.sample(size, newest, self.weights, self.c, self.generators[0])
+        batch = self.replay.sample(size, newest, self.weights, self.learning_c, self.generators[0])
         return self._descend(batch, self.learner.loss)
 
     def _descend(self, batch: Batch, loss: Loss) -> float:
@@ -222,6 +223,11 @@ class Tuner:
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""
         return max(0.1, 1 - 1.8 * self.progress) if self.rule.argmax else None
+
+    @property
+    def learning_c(self) -> float:
+        """c as the learner has it now: higher at first, so that it finds many good sequences before the best ones."""
+        return self.c * self.rule.anneal ** max(0.0, 1 - self.progress / ANNEALED)
 
     @property
     def warming(self) -> bool:

@@ -117,29 +117,15 @@ def test_a_whole_session(page, address):
     expect(page.get_by_role("heading", name="Best so far")).to_be_visible()
 
 
-def test_a_moved_slider_steers_and_redraws_only_its_part(page, address):
-    from streamlit.proto.BackMsg_pb2 import BackMsg
-
-    reruns = []
-
-    def sent(frame):
-        message = BackMsg()
-        message.ParseFromString(frame if isinstance(frame, bytes) else frame.encode())
-        if message.WhichOneof("type") == "rerun_script":
-            reruns.append(message.rerun_script.fragment_id)
-
-    page.on("websocket", lambda socket: socket.on("framesent", sent))
+def test_a_moved_slider_steers(page, address):
     open_molecules(page, address, "?mol_seconds=5%20min&mol_qed=80")
     press(page, "start")
     expect(badge(page, "Tuning")).to_be_visible()
     expect(page.get_by_role("heading", name="Tuned")).to_be_visible()
-    reruns.clear()
     page.locator(".st-key-mol_qed").get_by_role("slider").press("ArrowRight")
     page.wait_for_url(re.compile("mol_qed=84"))
     run = store.runs()[0]
     until(page, lambda: any("weights.qed" in line["changed"] for line in run.metrics()[0]))
-    assert reruns
-    assert all(reruns), "a rerun without a fragment is a rerun of the whole page"
     press(page, "stop")
     expect(badge(page, "Stopped")).to_be_visible()
 
@@ -209,8 +195,7 @@ def test_everything_page_by_page(page, address):
     open_molecules(page, address)
     all_of_them = page.locator(".st-key-choose-all button").first.inner_text()
     n = int(re.findall(r"\d+", all_of_them)[0])
-    first = page.locator(".st-key-choose-0").inner_text()
-    assert first
+    expect(page.locator(".st-key-choose-0")).not_to_have_text("")
     expect(page.locator(".st-key-choose-24")).to_be_visible()
     expect(page.locator(".st-key-choose-25")).to_have_count(0)
     assert len(fetched(page, "take-smi").decode().splitlines()) == n

@@ -16,10 +16,10 @@ from seqtutor_core.learners import PUBLISHED
 from seqtutor_core.runs import store
 
 LEARNERS = {  # what each is called, and what it does
+    "trajectory_balance": ("Balance", "Trajectory balance: makes whole sequences as likely as their rewards say."),
     "psi": ("Psi", "Learns what each choice is worth, from everything seen; in the paper."),
     "g": ("G", "Psi counted from the prior: what each choice is worth beyond it; in the paper."),
     "q": ("Q", "Judges a choice by the best that can follow, and so overrates rare luck; in the paper."),
-    "trajectory_balance": ("Balance", "Trajectory balance: makes whole sequences as likely as their rewards say."),
     "rloo": ("REINFORCE", "Does more often what beats the other sequences; learns from the newest ones only."),
 }
 
@@ -198,7 +198,7 @@ def _machine(studio: Studio) -> None:
         steer=_steer_rate,
         options=state.RATE_STEPS,
         format_func=lambda r: f"{r:g}",
-        help="Left as it is, the learner's own: 0.008 for Balance and REINFORCE on melodies",
+        help="Left as it is, the learner's own: it is gentler for the paper's three",
     )
     widget(studio, st.selectbox, "Prior", state.PRIOR, options=_priors(studio))
     widget(studio, st.selectbox, "Device", state.DEVICE, options=("auto", "cpu", "cuda"))

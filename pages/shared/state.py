@@ -12,10 +12,10 @@ import streamlit as st
 
 from pages.shared.studio import Studio
 from seqtutor_core import prior as priors
-from seqtutor_core.config import PRESETS, TuningConfig
+from seqtutor_core.config import TuningConfig, preset
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
-from seqtutor_core.learners import PUBLISHED
+from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.runs import store
 
 # ---------------------------------------------------------------- settings
@@ -31,11 +31,11 @@ RATE_STEPS = (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
 
 DEFAULTS: dict[str, Any] = {
     KL: 4.0,
-    LEARNER: "psi",
+    LEARNER: DEFAULT,
     PRESET: "default",
     SECONDS: 60,
     SEED: 0,
-    LEARNING_RATE: PRESETS["default"].learning_rate,
+    LEARNING_RATE: preset("default", "melody").learning_rate,
     DEVICE: "auto",
     ACTING: "sample",
     KEEP_BUDGET: False,

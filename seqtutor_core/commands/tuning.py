@@ -11,6 +11,7 @@ from seqtutor_core.commands.plain import listing, pairs, show, weights_of
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.learners import DEFAULT
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.tuning import Tuner
 from seqtutor_core.tuning import tune as tuning
@@ -22,7 +23,7 @@ def config_of(options: Namespace) -> TuningConfig:
     return TuningConfig(
         domain=known.name,
         prior=options.prior or known.name,
-        learner=options.learner,
+        learner=options.learner or ("psi" if options.preset == "paper" else DEFAULT),
         preset=options.preset,
         weights=weights_of(known, options),
         kl_coefficient=options.kl,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from seqtutor_core.cores import cores
 from seqtutor_core.runs.locks import root, run_lock
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
@@ -42,13 +43,8 @@ def main(arguments: list[str]) -> int:
         from seqtutor_core.runs.store import Run
 
         os.nice(NICENESS)
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or _cores()))
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores()))
         return work(Run(folder), lambda: bool(signals))
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

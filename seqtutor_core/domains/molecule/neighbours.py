@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
+from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.domains.molecule.parsing import parse
 from seqtutor_core.errors import InputError, SettingError
@@ -49,7 +50,7 @@ def build(folder: Path, progress: Callable[[int, int], None], limit: int | None 
     words = np.empty((len(smiles), WORDS), np.uint64)  # (n, 16)
     done = 0
     portions = [smiles[start : start + PORTION] for start in range(0, len(smiles), PORTION)]
-    with ProcessPoolExecutor(_processes(), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("spawn")) as pool:
         for packed in pool.map(_fingerprints, portions):
             rows = np.frombuffer(packed, np.uint64).reshape(-1, WORDS)
             words[done : done + len(rows)] = rows
@@ -108,10 +109,6 @@ def _fingerprint(molecule: Chem.Mol) -> bytes:
 def _fingerprints(smiles: list[str]) -> bytes:
     """What one process computes at a time."""
     return b"".join(_fingerprint(parse(text)) for text in smiles)
-
-
-def _processes() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write(folder: Path, smiles: list[str], words: Words) -> None:

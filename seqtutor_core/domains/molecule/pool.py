@@ -4,13 +4,13 @@ A molecule that RDKit crashes on, or takes too long for, is given up; all others
 """
 
 import atexit
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
 
+from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule.memory import Memory
 from seqtutor_core.domains.molecule.process import Scorer
 from seqtutor_core.domains.molecule.questions import Facts, Question, check_wanted
@@ -27,7 +27,7 @@ class Pool:
 
     def __init__(self, processes: int | None = None, timeout: float = 10.0) -> None:
         """As many processes as this program may use cores, up to 8; `timeout` in seconds for each molecule."""
-        self.processes = processes or min(os.cpu_count() or 1, MOST_PROCESSES)
+        self.processes = processes or min(cores(), MOST_PROCESSES)
         self.timeout = timeout
         self.scored = 0
         """Molecules measured; one whose facts were remembered does not count."""

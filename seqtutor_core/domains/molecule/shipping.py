@@ -1,9 +1,9 @@
 """The two tables the package carries about MOSES: which molecules the training set has, and their properties."""
 
-import os
 from collections.abc import Sequence
 from itertools import islice
 
+from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.domains.molecule.known import write_known
 from seqtutor_core.domains.molecule.pool import Pool
@@ -30,7 +30,7 @@ def ship_statistics() -> None:
 
 
 def _measured(molecules: Sequence[str], wanted: frozenset[str]) -> list[Facts]:
-    pool = Pool(os.cpu_count())
+    pool = Pool(cores())
     try:
         found: list[Facts] = []
         for i in range(0, len(molecules), CHUNK):
