@@ -109,13 +109,13 @@ def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: p
 
 @pytest.mark.usefixtures("always")
 def test_random_beginnings_have_no_gauge(prior: Path) -> None:
-    config = small(prior, updates=2, overrides={"batch": 8, "minibatch": 8, "random_primer": True})
+    config = small(prior, updates=2, learner="psi", overrides={"batch": 8, "minibatch": 8, "random_primer": True})
     assert "random note" in missing(config)
     run = worked(config)
     assert ["gauge" in line for line in run.metrics()[0]] == [False] * 2
     assert run.status.summary is not None and run.status.summary["gauge"] is None
     assert run.status.message == ""
-    assert missing(small(prior, overrides={"random_primer": True}, primer=(14, 1))) == ""
+    assert missing(small(prior, learner="psi", overrides={"random_primer": True}, primer=(14, 1))) == ""
 
 
 # ---------------------------------------------------------------- learning does not feel it

@@ -67,11 +67,12 @@ def test_settings_reach_the_job(melody, started):
     assert config.weights["motif"] == 2.5
     assert config.kl_coefficient == 2.0
     assert config.settings["length"] == 64
-    assert config.learner == "psi"
+    assert config.learner == "trajectory_balance"
 
 
 def test_the_published_rules_are_for_published_learners(melody, started):
     page = melody.run()
+    page.segmented_control(key="learner").set_value("psi").run()
     page.segmented_control(key="preset").set_value("paper").run()
     page.segmented_control(key="learner").set_value("rloo").run()
     assert "preset" not in {each.key for each in page.segmented_control}

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import weight_vector
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.particles import (
@@ -154,7 +153,7 @@ def test_the_primer_comes_first_and_does_not_count() -> None:
 
 def test_a_learner_gives_a_proposal() -> None:
     """What tuning leaves behind can propose: the policy that is the prior gives the prior's particles."""
-    learner = LEARNERS[TuningConfig("tiny", "tiny").learner]
+    learner = LEARNERS["psi"]  # for which a copy of the prior is the prior
     by = Proposal(tiny_prior(), learner.log_policy)
     plain = sequential(Tiny(), tiny_prior(), WEIGHTS, C, 32, generator(7))
     assert torch.equal(sequential(Tiny(), tiny_prior(), WEIGHTS, C, 32, generator(7), by).tokens, plain.tokens)

@@ -147,7 +147,7 @@ def test_a_device_without_space_stops_the_run(prior: Path) -> None:
 
 
 def test_another_prior_does_not_fit_an_old_checkpoint(prior: Path, tmp_path: Path) -> None:
-    config = small(prior, updates=2)
+    config = small(prior, updates=2, learner="psi")
     run = create(replace(config, overrides={**config.overrides, "target_rate": 1.0}))  # without a target network
     job.work(run)
     run.write_config(replace(run.config, overrides={**run.config.overrides, "target_rate": 0.5}, updates=4))
