@@ -133,7 +133,7 @@ def test_a_whole_session(page, address):
         page.locator(".st-key-listen-mid button").first.click()
     read = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
     melody, prior = Melody(), priors.load("melody").network
-    tokens = next(rollouts(melody, prior, store.load_policy(run), "psi", 1, 0)).tokens[0].tolist()
+    tokens = next(rollouts(melody, prior, store.load_policy(run), run.config.learner, 1, 0)).tokens[0].tolist()
     piece = studio.piece(melody, tokens, (), "Tuned")
     heard = [(n.pitch, round(n.start / piece.step_seconds), round(n.end / piece.step_seconds)) for n in _notes(read)]
     assert heard == [(n.pitch, n.start, n.end) for n in piece.notes]
