@@ -43,8 +43,8 @@ class Crew:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Lets torch use one thread meanwhile, for single steps of a small network: on a busy machine two of them lose
-    most of their time waiting for each other (a gauge of 2 s took 100 s).
+    """Lets torch use one thread meanwhile, for single steps of a small network: on a busy machine two of them wait
+    for each other longer than they save.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -65,7 +65,7 @@ def preview(
     domain.attend(weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
     before = beginning(domain, n, prior.device, primer)
-    with one_thread():  # beside a living run two take four times as long
+    with one_thread():  # two would wait for each other beside a living run
         if domain.pays_at_end:
             vector = torch.tensor(weight_vector(domain.terms, weights), device=prior.device)
             found = pool_of(domain, drawn or sample(domain, prior, n, generator, primer=before)).weigh(vector, c)

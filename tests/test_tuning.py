@@ -116,6 +116,23 @@ def test_every_learner_and_preset_runs(learner: str, preset: str) -> None:
     assert math.isfinite(last.j)
 
 
+def test_the_learners_c_falls_to_what_was_asked() -> None:
+    """It judges by four times c at first and by c from the middle on; what is reported is judged by c throughout."""
+    tuner = tiny_tuner("rloo", 8, ONES, c=0.5, anneal=4.0)
+    judged: list[float] = []
+    drawn = tuner.replay.sample
+
+    def noted(size: int, newest: int, weights: torch.Tensor, c: float, generator: torch.Generator) -> Batch:
+        judged.append(c)
+        return drawn(size, newest, weights, c, generator)
+
+    tuner.replay.sample = noted  # type: ignore[method-assign]
+    seen = list(tune(tuner))
+    assert judged == pytest.approx([2.0 * 4.0 ** (-update / 4) for update in range(4)] + [0.5] * 4)
+    assert {p.kl_coefficient for p in seen} == {0.5}
+    assert all(p.j == pytest.approx(p.reward / 0.5 - p.kl, abs=1e-4) for p in seen)
+
+
 def test_on_policy_is_the_newest_rollout_and_nothing_else() -> None:
     tuner = tiny_tuner("rloo", 3, ONES, batch=16)
     learned = []
@@ -166,7 +183,8 @@ def test_argmax_acting_explores_less_and_less() -> None:
         ({"weights": {"rise": math.inf}}, "weight of inf"),
         ({"overrides": {"momentum": 1}}, "momentum"),
         ({"overrides": {"batch": 0}}, "batch"),
-        ({"overrides": {"gamma": 1.5}}, "gamma"),
+        ({"learner": "psi", "overrides": {"gamma": 1.5}}, "gamma must be from 0 to 1"),
+        ({"overrides": {"anneal": 0.5}}, "anneal must be from 1"),
     ],
 )
 def test_absurd_settings_are_refused(wrong: dict[str, Any], message: str) -> None:

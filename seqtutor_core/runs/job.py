@@ -16,6 +16,7 @@ from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.gauging import FINAL
@@ -126,7 +127,8 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
     if not stopping():  # the system is in a hurry
         message = recorder.status.message
         recorder.say(message=f"measuring the tuned policy on {MEASURED} samples")
-        summary = {**summarise(run, tuner), "gauge": recorder.gauge(FINAL)}
+        with one_thread():
+            summary = {**summarise(run, tuner), "gauge": recorder.gauge(FINAL)}
         recorder.say(message=recorder.news() or message)
     recorder.say(state=state, summary=summary, ended=time.time())
     if state == "finished":  # a replay memory is tens of megabytes
