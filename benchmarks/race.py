@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ ENTRANTS: dict[str, dict[str, Any]] = {
     "trajectory balance": {"learner": "trajectory_balance"},
     "rloo": {"learner": "rloo"},
     "rloo, not annealed": {"learner": "rloo", "overrides": {"anneal": 1.0}},
+    "trajectory balance, annealed": {"learner": "trajectory_balance", "overrides": {"anneal": 2.0}},
     "trajectory balance, warm": {"learner": "trajectory_balance", "warm_start": True},
     "rloo, warm": {"learner": "rloo", "warm_start": True},
 }
@@ -95,7 +96,7 @@ def smoothed(curve: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    """Means over seeds, an entrant a row, for each c."""
+    """Medians over seeds, an entrant a row, for each c; a time only where all seeds got there."""
     rows = [
         "| c | learner | by its gauge | by the best known | J | KL | distinct | entropy | s to 50 % | s to 80 % |",
         "|" + "---|" * 10,
@@ -107,23 +108,19 @@ def table(lines: list[dict[str, Any]]) -> str:
         def share(j: float, start: float = start, log_z: float = log_z) -> float:
             return (j - start) / (log_z - start)
 
-        def reached(line: dict[str, Any], wanted: float) -> float | None:
+        def reached(line: dict[str, Any], wanted: float) -> int | None:
             return next((second for second, j in line["curve"] if share(j) >= wanted), None)
 
         rows.append(f"| {c:g} | *best known* | | | {log_z:.1f} | | | | | |")
         for entrant in sorted({line["entrant"] for line in here}, key=[*ENTRANTS].index):
             mine = [line for line in here if line["entrant"] == entrant]
-            mean = {
-                name: fmean(line["gauge"][name] for line in mine)
-                for name in ("j", "kl", "distinct", "entropy", "at_most")
-            }
-            times = [
-                "-" if None in (found := [reached(line, wanted) for line in mine]) else f"{fmean(found):.0f}"  # type: ignore[arg-type]
-                for wanted in (0.5, 0.8)
-            ]
+            names = ("at_most", "j", "kl", "distinct", "entropy")
+            at_most, j, kl, distinct, entropy = (median(line["gauge"][name] for line in mine) for name in names)
+            times = [[reached(line, wanted) for line in mine] for wanted in (0.5, 0.8)]
+            shown = [f"{median(all_)}" if (all_ := [t for t in each if t]) == each else "-" for each in times]
             rows.append(
-                f"| {c:g} | {entrant} | {mean['at_most']:.1%} | {share(mean['j']):.1%} | {mean['j']:.1f} | "
-                f"{mean['kl']:.1f} | {mean['distinct']:.1%} | {mean['entropy']:.2f} | {times[0]} | {times[1]} |"
+                f"| {c:g} | {entrant} | {at_most:.1%} | {share(j):.1%} | {j:.1f} | {kl:.1f} | {distinct:.1%} | "
+                f"{entropy:.2f} | {shown[0]} | {shown[1]} |"
             )
     return "\n".join(rows)
 

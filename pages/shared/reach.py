@@ -10,8 +10,8 @@ from seqtutor_core.runs import store
 from seqtutor_core.runs.gauging import missing
 
 COLLAPSED = (
-    "**The policy has collapsed to a few sequences.** At this c a few may earn so much that they are the best there is. "
-    "For variety raise c or keep a KL budget, or lower the weight that they live on, and start anew."
+    "**The policy has collapsed to a few sequences.** At this c a few may earn so much that they are the best there "
+    "is. For variety raise c or keep a KL budget, or lower the weight that they live on, and start anew."
 )
 LOOSE = "Where few samples are effective a bound is loose, and more may be reachable than the highest of them says."
 BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0"
