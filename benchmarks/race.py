@@ -45,9 +45,14 @@ ENTRANTS: dict[str, dict[str, Any]] = {
     "g, paper": {"learner": "g", "preset": "paper"},
     "trajectory balance": {"learner": "trajectory_balance"},
     "rloo": {"learner": "rloo"},
+    "trajectory balance, not annealed": {"learner": "trajectory_balance", "overrides": {"anneal": 1.0}},
     "rloo, not annealed": {"learner": "rloo", "overrides": {"anneal": 1.0}},
-    "trajectory balance, annealed": {"learner": "trajectory_balance", "overrides": {"anneal": 2.0}},
     "trajectory balance, warm": {"learner": "trajectory_balance", "warm_start": True},
+    "trajectory balance, warm, not annealed": {
+        "learner": "trajectory_balance",
+        "warm_start": True,
+        "overrides": {"anneal": 1.0},
+    },
     "rloo, warm": {"learner": "rloo", "warm_start": True},
 }
 MEASURED = 4096
@@ -117,7 +122,7 @@ def table(lines: list[dict[str, Any]]) -> str:
             names = ("at_most", "j", "kl", "distinct", "entropy")
             at_most, j, kl, distinct, entropy = (median(line["gauge"][name] for line in mine) for name in names)
             times = [[reached(line, wanted) for line in mine] for wanted in (0.5, 0.8)]
-            shown = [f"{median(all_)}" if (all_ := [t for t in each if t]) == each else "-" for each in times]
+            shown = [f"{median(all_):.0f}" if (all_ := [t for t in each if t]) == each else "-" for each in times]
             rows.append(
                 f"| {c:g} | {entrant} | {at_most:.1%} | {share(j):.1%} | {j:.1f} | {kl:.1f} | {distinct:.1%} | "
                 f"{entropy:.2f} | {shown[0]} | {shown[1]} |"
