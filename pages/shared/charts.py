@@ -11,6 +11,22 @@ from seqtutor_core.domains import Figure, RewardTerm
 MOST_POINTS = 500
 COLOURS = ("#2F7F86", "#D9822B", "#7A5BA6", "#B8405E", "#5B8C3A", "#4A78C2", "#A6843C", "#7D8590")
 INK = "#7D8590"  # legible on light and dark
+GRID = "rgba(125,133,144,0.25)"
+
+
+def dress(figure: go.Figure, name: str, height: int, legend: float, top: int = 10) -> None:
+    """What all figures share; legend is its height below the plots, as a share of theirs.
+
+    Under one name zoom and hidden traces outlive a redraw.
+    """
+    figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": top, "b": 10},
+        uirevision=name,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "y": legend, "font": {"size": 11}},
+    )
 
 
 def _coloured(text: str, colour: str) -> str:
@@ -117,17 +133,10 @@ def _mark_changes(figure: go.Figure, lines: Sequence[Mapping[str, Any]]) -> None
 
 
 def _lay_out(figure: go.Figure, rows: int) -> None:
-    figure.update_layout(
-        height=240 * rows,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        uirevision="run",  # zoom and hidden traces outlive the redraw of every second
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="x",
-        legend={"orientation": "h", "y": -0.24 / rows, "font": {"size": 11}},
-    )
+    dress(figure, "run", 240 * rows, legend=-0.24 / rows, top=30)
+    figure.update_layout(hovermode="x")
     figure.update_xaxes(showgrid=False, ticksuffix=" s", zeroline=False)
-    figure.update_yaxes(gridcolor="rgba(125,133,144,0.25)", zerolinecolor="rgba(125,133,144,0.4)")
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor="rgba(125,133,144,0.4)")
     figure.update_yaxes(
         color=COLOURS[1], showgrid=False, row=1, col=2, secondary_y=True, rangemode="tozero", tickmode="auto"
     )

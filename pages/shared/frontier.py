@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.shared import state, strength
-from pages.shared.charts import COLOURS, INK
+from pages.shared.charts import COLOURS, GRID, INK, dress
 from pages.shared.draws import has_policy
 from pages.shared.previews import Asked
 from pages.shared.studio import Studio
@@ -167,14 +167,7 @@ def _mark(figure: go.Figure, point: Point, floor: float) -> None:
 
 
 def _lay_out(figure: go.Figure, far: float, heights: tuple[float, float]) -> None:
-    figure.update_layout(
-        height=340,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        uirevision="frontier",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": -0.2, "font": {"size": 11}},
-    )
-    grid = {"gridcolor": "rgba(125,133,144,0.25)", "zeroline": False}
+    dress(figure, "frontier", 340, legend=-0.2)
+    grid = {"gridcolor": GRID, "zeroline": False}
     figure.update_xaxes(title="KL from the prior, nats a sequence", range=[-0.03 * far, 1.03 * far], **grid)
     figure.update_yaxes(title="Reward", range=list(heights), **grid)

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
-from pages.shared.charts import COLOURS, INK
+from pages.shared.charts import COLOURS, GRID, INK, dress
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.exact import Exact, MarkovTask, Standing, along, likeliest
 
@@ -113,15 +113,8 @@ def frontier_chart(exact: Exact) -> go.Figure:
     _point(figure, "c log Z", (0, meets), TANGENT)
     _mixed(figure, exact.c)
     span = highest - lowest
-    figure.update_layout(
-        height=440,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        uirevision="mini",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": -0.16, "font": {"size": 11}},
-    )
-    grid = {"gridcolor": "rgba(125,133,144,0.25)", "zeroline": False}
+    dress(figure, "mini", 440, legend=-0.16)
+    grid = {"gridcolor": GRID, "zeroline": False}
     figure.update_xaxes(title="KL from the prior, nats a word", range=[-0.2, 1.05 * frontier[0].kl], **grid)
     figure.update_yaxes(title="Reward of a word", range=[lowest - 0.08 * span, highest + 0.08 * span], **grid)
     return figure

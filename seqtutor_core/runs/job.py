@@ -128,7 +128,8 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
         message = recorder.status.message
         recorder.say(message=f"measuring the tuned policy on {MEASURED} samples")
         with one_thread():
-            summary = {**summarise(run, tuner), "gauge": recorder.gauge(FINAL)}
+            figures = summarise(run, tuner)
+        summary = {**figures, "gauge": recorder.gauge(FINAL)}
         recorder.say(message=recorder.news() or message)
     recorder.say(state=state, summary=summary, ended=time.time())
     if state == "finished":  # a replay memory is tens of megabytes

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.shared.charts import COLOURS, INK
+from pages.shared.charts import COLOURS, INK, dress
 from pages.shared.draws import has_policy
 from pages.shared.frame import told
 from pages.shared.molecule.found import PRIOR, SET, TUNED, taken
@@ -56,14 +56,7 @@ def distributions(sets: Mapping[str, Sequence[Found]]) -> go.Figure:
     for i, name in enumerate(names):
         rows = {source: np.array([known[name] for known in found]) for source, found in values.items()}
         _property(figure, name, rows, (i // 4 + 1, i % 4 + 1))
-    figure.update_layout(
-        height=420,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        uirevision="properties",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": -0.12, "font": {"size": 11}},
-    )
+    dress(figure, "properties", 420, legend=-0.12, top=30)
     figure.update_annotations(font_size=12)
     figure.update_xaxes(showgrid=False, zeroline=False)
     figure.update_yaxes(showgrid=False, zeroline=False, showticklabels=False, rangemode="tozero")
