@@ -150,7 +150,7 @@ def _budget(studio: Studio) -> None:
         widget(studio, st.toggle, "Warm start", state.WARM_START)
         st.caption(
             f"Imitates {studio.many} that are drawn without training before it tunes: "
-            "a head start that keeps variety, most of all where c is small."
+            "a head start where good ones are rare. At a small c it may settle on the first of them."
         )
 
 
