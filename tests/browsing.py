@@ -23,6 +23,7 @@ expect = playwright.expect
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 needs_chromium = [
     pytest.mark.browser,
@@ -81,6 +82,18 @@ class Watch:
         """No script error, and nothing asked of another machine."""
         assert self.errors == []
         assert [url for url in self.requests if not url.startswith((address, "blob:", "data:"))] == []
+
+
+@contextmanager
+def looked_at(browser: Any, address: str) -> Iterator[Any]:
+    """A blank page, and at its end a look at what went wrong on it."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    watch = Watch(opened)
+    yield opened
+    context.close()
+    watch.check(address)
 
 
 def press(page: Any, key: str) -> None:

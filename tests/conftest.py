@@ -1,6 +1,58 @@
-"""Settings of every test."""
+"""Settings of every test, and the served app with a browser for those that look at pages.
 
+tests.browsing is imported by the fixtures that need it: the tests of the core run where no browser's package is.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
 
 # tiny networks gain nothing from a second thread, and busy threads of several processes starve each other
 torch.set_num_threads(1)
+pytest.register_assert_rewrite("tests.browsing")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's folder of the served app, new for each file of tests."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def address(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the app is served."""
+    from tests.browsing import ROOT, served
+
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    from tests.browsing import chromium
+
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A blank page; the test fails for a script error or a request that leaves the machine."""
+    from tests.browsing import looked_at
+
+    with looked_at(browser, address) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The test looks into the same run folders as the app, and leaves no living run."""
+    from tests.browsing import end_runs
+
+    monkeypatch.setenv("SEQTUTOR_HOME", str(home))
+    yield
+    end_runs()

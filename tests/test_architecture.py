@@ -166,6 +166,12 @@ def test_pages_build_on_shared_and_not_on_each_other() -> None:
         assert not strays, f"{module} imports the page {strays}"
 
 
+def test_parts_that_draw_themselves_anew_have_a_place_of_their_own() -> None:
+    """A bare fragment may empty the page; frame.apart says why, test_slow_line.py shows it."""
+    users = [path.name for path in python_files("app.py", "pages") if "st.fragment" in path.read_text("utf-8")]
+    assert users == ["frame.py"]
+
+
 BLOCKED_IMPORT = """
 import importlib, importlib.abc, sys
 blocked = set(sys.argv[1].split(","))

@@ -14,59 +14,16 @@ from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from tests.browsing import (
-    PATIENCE,
-    ROOT,
-    Watch,
     badge,
-    chromium,
-    end_runs,
     expect,
     needs_chromium,
     press,
-    served,
     until,
 )
 
-pytestmark = needs_chromium
+pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
 LABELS = {10: "10%20s", 30: "30%20s", 60: "1%20min", 120: "2%20min"}  # as the slider shows them, in a link
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def address(home, tmp_path_factory):
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=PATIENCE)
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser, address):
-    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True)
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    watch = Watch(opened)
-    yield opened
-    context.close()
-    watch.check(address)
-
-
-@pytest.fixture(autouse=True)
-def own_runs(home, monkeypatch):
-    """The tests look into the same run folders as the app; each begins without a living run."""
-    monkeypatch.setenv("SEQTUTOR_HOME", str(home))
-    yield
-    end_runs()
 
 
 def open_melody(page, address, query=""):

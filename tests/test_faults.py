@@ -20,7 +20,7 @@ from seqtutor_core.runs import launcher
 from seqtutor_core.runs.store import Run, load_policy, open_run
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
-UPDATES = 60
+UPDATES = 150
 
 
 @pytest.fixture(scope="module")

@@ -6,57 +6,14 @@ import pytest
 
 from seqtutor_core.runs import store
 from tests.browsing import (
-    PATIENCE,
-    ROOT,
-    Watch,
     badge,
-    chromium,
-    end_runs,
     expect,
     needs_chromium,
     press,
-    served,
     until,
 )
 
-pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def address(home, tmp_path_factory):
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=PATIENCE)
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser, address):
-    context = browser.new_context(viewport={"width": 1500, "height": 1600})
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    watch = Watch(opened)
-    yield opened
-    context.close()
-    watch.check(address)
-
-
-@pytest.fixture(autouse=True)
-def own_runs(home, monkeypatch):
-    """The tests look into the same run folders as the app; each begins without a living run."""
-    monkeypatch.setenv("SEQTUTOR_HOME", str(home))
-    yield
-    end_runs()
+pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
 
 def started(page, address, query):

@@ -121,7 +121,7 @@ def test_a_collapse_is_an_alarm_that_says_what_to_change(prior):
     run = finished("melody", prior)
     summary = run.status.summary
     run.write_status(replace(run.status, summary={**summary, "gauge": {**summary["gauge"], "collapsed": True}}))
-    assert any("Raise c" in w.value and "warm start" in w.value for w in opened("melody", run=run.id).warning)
+    assert any("raise c" in w.value and "KL budget" in w.value for w in opened("melody", run=run.id).warning)
     run.write_status(replace(run.status, summary=summary))
     collapsed = summary["gauge"]["collapsed"]
     assert any("collapsed" in w.value for w in opened("melody", run=run.id).warning) == collapsed

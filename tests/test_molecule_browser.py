@@ -12,60 +12,17 @@ from rdkit import Chem
 from seqtutor_core.domains.molecule import three_d
 from seqtutor_core.runs import store
 from tests.browsing import (
-    PATIENCE,
-    ROOT,
-    Watch,
     badge,
-    chromium,
-    end_runs,
     expect,
     needs_chromium,
     press,
-    served,
     until,
 )
 
-pytestmark = needs_chromium
+pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def address(home, tmp_path_factory):
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=PATIENCE)
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser, address):
-    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True)
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    watch = Watch(opened)
-    yield opened
-    context.close()
-    watch.check(address)
-
-
-@pytest.fixture(autouse=True)
-def own_runs(home, monkeypatch):
-    """The tests look into the same run folders as the app; each begins without a living run."""
-    monkeypatch.setenv("SEQTUTOR_HOME", str(home))
-    yield
-    end_runs()
 
 
 def open_molecules(page, address, query=""):

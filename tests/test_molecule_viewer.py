@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from seqtutor_core.domains.molecule import three_d
-from tests.browsing import Watch, chromium, needs_chromium, served
+from tests.browsing import needs_chromium, served
 
 pytestmark = [
     *needs_chromium,
@@ -34,31 +34,34 @@ LOOK = """canvas => {
 }"""
 
 
-def test_the_view_draws_turns_and_stays_as_it_was_turned(tmp_path):
-    (tmp_path / "page.py").write_text(textwrap.dedent(SCRIPT))
-    (tmp_path / "static").mkdir()
-    shutil.copy(three_d.SCRIPT, tmp_path / "static")
-    environment = {"STREAMLIT_SERVER_ENABLE_STATIC_SERVING": "true"}
-    with served(tmp_path / "page.py", tmp_path, **environment) as address, chromium() as browser:
-        page = browser.new_page()
-        page.set_default_timeout(30_000)
-        watch = Watch(page)
-        page.goto(address)
-        canvas = page.frame_locator("iframe").locator("canvas")
-        canvas.wait_for()
-        page.wait_for_timeout(1000)
-        before, drawn = canvas.evaluate(LOOK)
-        assert 0.01 < drawn < 0.5  # a molecule on a transparent ground
-        box = canvas.bounding_box()
-        page.mouse.move(box["x"] + 200, box["y"] + 150)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 320, box["y"] + 190, steps=5)
-        page.mouse.up()
-        page.wait_for_timeout(500)
-        turned, _ = canvas.evaluate(LOOK)
-        assert turned != before
-        page.get_by_role("button", name="Again").click()
-        page.wait_for_timeout(1500)
-        assert canvas.evaluate(LOOK)[0] == turned
-        assert any(url.endswith("/app/static/3Dmol-min.js") for url in watch.requests)
-        watch.check(address)
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "page.py").write_text(textwrap.dedent(SCRIPT))
+    (folder / "static").mkdir()
+    shutil.copy(three_d.SCRIPT, folder / "static")
+    with served(folder / "page.py", folder, STREAMLIT_SERVER_ENABLE_STATIC_SERVING="true") as url:
+        yield url
+
+
+def test_the_view_draws_turns_and_stays_as_it_was_turned(page, address):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    canvas = page.frame_locator("iframe").locator("canvas")
+    canvas.wait_for()
+    page.wait_for_timeout(1000)
+    before, drawn = canvas.evaluate(LOOK)
+    assert 0.01 < drawn < 0.5  # a molecule on a transparent ground
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 320, box["y"] + 190, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    turned, _ = canvas.evaluate(LOOK)
+    assert turned != before
+    page.get_by_role("button", name="Again").click()
+    page.wait_for_timeout(1500)
+    assert canvas.evaluate(LOOK)[0] == turned
+    assert any(url.endswith("/app/static/3Dmol-min.js") for url in asked)

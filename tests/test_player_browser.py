@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from tests.browsing import Watch, chromium, expect, needs_chromium, served
+from tests.browsing import expect, needs_chromium, served
 
 pytestmark = needs_chromium
 
@@ -50,25 +50,13 @@ def address(tmp_path_factory):
         yield url
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
-def page(browser, address):
-    """A fresh page with everything drawn; fails the test for a script error or a request that leaves the machine."""
-    opened = browser.new_page(viewport={"width": 1200, "height": 1000})
-    opened.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
-    watch = Watch(opened)
-    opened.goto(address)
-    opened.get_by_test_id("key-60").wait_for()
-    expect(opened.get_by_test_id("roll-canvas")).to_have_count(4)
-    yield opened
-    opened.close()
-    watch.check(address)
+def page(page, address):
+    """A fresh page with everything drawn."""
+    page.goto(address)
+    page.get_by_test_id("key-60").wait_for()
+    expect(page.get_by_test_id("roll-canvas")).to_have_count(4)
+    return page
 
 
 class Single:

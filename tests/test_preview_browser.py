@@ -1,35 +1,8 @@
 """The previews in a real Chromium: a slider is released, and the preview beside it is another, with its sound."""
 
-import pytest
-
-from tests.browsing import PATIENCE, ROOT, Watch, chromium, expect, needs_chromium, press, served
+from tests.browsing import expect, needs_chromium, press
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    home = str(tmp_path_factory.mktemp("home"))
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=home) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=PATIENCE)
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser, address):
-    context = browser.new_context(viewport={"width": 1500, "height": 1400})
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    watch = Watch(opened)
-    yield opened
-    context.close()
-    watch.check(address)
 
 
 def preview(page):

@@ -1,6 +1,6 @@
 """What every page shares: its set-up, the one list of pages, and the way errors are shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +60,17 @@ def page_of(run: Run) -> str:
     except RunError:
         wanted = ""
     return next((page.path for page in STUDIOS if page.domain == wanted), STUDIOS[0].path)
+
+
+def apart(draw: Callable[..., None], *arguments: object, every: float | None = None) -> None:
+    """Draw a part of a page that can be drawn anew by itself, every so many seconds if wished.
+
+    It gets a place of its own. When a fragment begins again before its last drawing has left the server, Streamlit
+    (1.67) takes that drawing back together with its place: what stands behind it in the same container would move up,
+    and be overwritten.
+    """
+    with st.container():
+        st.fragment(draw, run_every=every)(*arguments)
 
 
 @contextmanager

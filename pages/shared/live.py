@@ -8,6 +8,7 @@ import streamlit as st
 from pages.shared import reach, state
 from pages.shared.charts import curves
 from pages.shared.draws import has_policy
+from pages.shared.frame import apart
 from pages.shared.studio import Studio
 from seqtutor_core.config import Change
 from seqtutor_core.errors import SeqTutorError
@@ -28,7 +29,7 @@ STATES = {
 def panel(studio: Studio, run: store.Run | None) -> None:
     """Buttons, and below them the figures and curves of the run in view; redrawn every second while it lives."""
     drawn = _looks(run)
-    st.fragment(_watch, run_every=1.0 if drawn[0] else None)(studio, drawn)
+    apart(_watch, studio, drawn, every=1.0 if drawn[0] else None)
 
 
 def _looks(run: store.Run | None) -> tuple[bool, bool]:

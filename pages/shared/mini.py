@@ -5,6 +5,7 @@ import streamlit as st
 from torch import Tensor
 
 from pages.shared.charts import COLOURS, GRID, INK, dress
+from pages.shared.frame import apart
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.exact import Exact, MarkovTask, Standing, along, likeliest
 
@@ -16,9 +17,12 @@ KEY = "mini_c"
 PRIOR, FRONTIER, BEST, TANGENT = COLOURS[0], COLOURS[5], COLOURS[1], COLOURS[3]
 
 
-@st.fragment
 def panel() -> None:
     """A slider for c, the frontier, and the likeliest words of prior and best policy."""
+    apart(_panel)
+
+
+def _panel() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         c = st.select_slider(

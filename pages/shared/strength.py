@@ -8,7 +8,7 @@ import streamlit as st
 from pages.shared import state
 from pages.shared.controls import widget
 from pages.shared.draws import has_policy, policy, written
-from pages.shared.frame import told
+from pages.shared.frame import apart, told
 from pages.shared.studio import Studio
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import STRONGEST, averages, rollouts
@@ -29,16 +29,11 @@ class Point(NamedTuple):
 
 
 def panel(studio: Studio, run: store.Run | None) -> None:
-    """The slider, once there is a policy, and what its choice earns and costs.
-
-    Its place is kept from the start: were the panels below to move, one that redraws itself every second could write
-    to where it stood before, and the browser would show an empty page.
-    """
-    with st.container():
-        if run is not None and has_policy(run):
-            _slider(studio)
-            living = run.state in store.ACTIVE
-            st.fragment(_figures, run_every=EVERY if living else None)(studio, run)
+    """The slider, once there is a policy, and what its choice earns and costs."""
+    if run is not None and has_policy(run):
+        _slider(studio)
+        living = run.state in store.ACTIVE
+        apart(_figures, studio, run, every=EVERY if living else None)
 
 
 def _slider(studio: Studio) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import frontier, state
 from pages.shared.draws import can_draw
-from pages.shared.frame import told
+from pages.shared.frame import apart, told
 from pages.shared.melody.figures import shown
 from pages.shared.melody.listen import downloads
 from pages.shared.melody.player import Take, bring, piano_rolls
@@ -25,11 +25,14 @@ from seqtutor_core.preview import Preview
 Row = dict[str, float | None]
 
 
-@st.fragment
 def panel() -> None:
     """The heaviest particle as a melody, the figures of all of them, and the frontier; redrawn with the sliders."""
     if not can_draw(MELODY):  # the player of the prior says why
         return
+    apart(_panel)
+
+
+def _panel() -> None:
     heading(MELODY)
     with st.container(key="preview"), told():
         wanted = asked(MELODY)

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from pages.shared.charts import COLOURS, INK, dress
 from pages.shared.draws import has_policy
-from pages.shared.frame import told
+from pages.shared.frame import apart, told
 from pages.shared.molecule.found import PRIOR, SET, TUNED, taken
 from pages.shared.molecule.studio import MOLECULE
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range, histogram
@@ -29,7 +29,7 @@ def panel(run: store.Run | None) -> None:
     """The figure, drawn anew while a run moves it."""
     st.markdown("##### Properties")
     living = run is not None and run.state in store.ACTIVE
-    st.fragment(_distributions, run_every=EVERY if living else None)(run)
+    apart(_distributions, run, every=EVERY if living else None)
 
 
 def _distributions(run: store.Run | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared import state
-from pages.shared.frame import told
+from pages.shared.frame import apart, told
 from pages.shared.molecule.cards import look_button, picture, why_not
 from pages.shared.molecule.compare import caption
 from pages.shared.molecule.filters import COLOURINGS, Order, order_by, wanted
@@ -20,9 +20,12 @@ WIDTH, HEIGHT = 180, 130
 _CHOSEN = "_chosen"
 
 
-@st.fragment
 def panel(run: store.Run | None) -> None:
     """The grid under its controls; what is done here draws only this part anew."""
+    apart(_panel, run)
+
+
+def _panel(run: store.Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("##### Molecules")
         names = sources(run)

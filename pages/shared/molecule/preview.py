@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.shared import frontier
 from pages.shared.draws import can_draw
-from pages.shared.frame import told
+from pages.shared.frame import apart, told
 from pages.shared.molecule.cards import strip
 from pages.shared.molecule.compare import caption
 from pages.shared.molecule.studio import MOLECULE
@@ -22,11 +22,14 @@ SHOWN = ("qed", "log_p", "sa_score", "molecular_weight", "tpsa", "heavy_atoms")
 SIMILARITY = "similarity"  # joins them when there is a target
 
 
-@st.fragment
 def panel() -> None:
     """Two rows of molecules, what to expect of all, and the frontier; redrawn with the sliders."""
     if not can_draw(MOLECULE):  # the rows of the prior say why
         return
+    apart(_panel)
+
+
+def _panel() -> None:
     heading(MOLECULE)
     with st.container(key="preview"), told():
         wanted = asked(MOLECULE)

@@ -1,0 +1,48 @@
+"""Parts that draw themselves anew, over a line so slow that a drawing has not left before the next begins."""
+
+import textwrap
+
+import pytest
+
+from tests.browsing import expect, needs_chromium, served
+
+pytestmark = needs_chromium
+
+RUNS = 5
+# Each run of the page has more to say than the one before, and begins while messages wait to be sent. The big block is
+# one that Streamlit would send again as a reference to what the browser has.
+SCRIPT = f"""
+    import streamlit as st
+    import streamlit.runtime.runtime as runtime
+    from pages.shared.frame import apart
+
+    runtime.MESSAGE_FLUSH_INTERVAL_SECS = 2.0  # read at each turn of the server's loop
+    count = st.session_state["count"] = st.session_state.get("count", 0) + 1
+
+
+    def ticking():
+        for number in range(3 * count):
+            st.text(f"line {{number}}")
+        st.code("steady " * 4000)
+        ticks = st.session_state["ticks"] = st.session_state.get("ticks", 0) + 1
+        if ticks % 5 == 0 and count < {RUNS}:
+            st.rerun()
+
+
+    apart(ticking, every=0.3)
+    st.text(f"run {{count}}")
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "page.py").write_text(textwrap.dedent(SCRIPT))
+    with served(folder / "page.py", folder) as url:
+        yield url
+
+
+def test_the_page_never_goes_empty(page, address):
+    page.goto(address)
+    expect(page.get_by_text(f"line {3 * RUNS - 1}")).to_be_visible()
+    expect(page.get_by_text(f"run {RUNS}")).to_be_visible(timeout=10_000)
