@@ -1,7 +1,7 @@
 """The preview of a studio's page: drawn at once without training, and kept for as long as its settings stand.
 
-A slider's move reruns the page and so asks for another preview. Moves that come meanwhile wait as one request, the
-newest, and nothing here runs in the background: there is never more than one preview under way in a session.
+A slider's move reruns the page and so asks for another preview; the next move interrupts that rerun. Nothing here runs
+in the background, so there is never more than one preview under way in a session.
 """
 
 import json
