@@ -10,6 +10,10 @@ from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.preview import PARTICLES
 
+DOMAIN = "melody or molecule"
+RUN = "a run's id, as runs list prints it"
+SEED = "of the random numbers (default: 0)"
+
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands with their options."""
@@ -23,36 +27,36 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     tune = command("tune", tuning.tune, "fine-tune a prior towards weighted rewards")
-    tune.add_argument("domain")
+    tune.add_argument("domain", help=DOMAIN)
     _tuning_options(tune)
 
     sample = command("sample", sampling.sample, "print sequences, one a line")
     evaluate = command("evaluate", sampling.evaluate, "print the metrics of sampled sequences")
     for sub, usual in ((sample, 10), (evaluate, 10_000)):
         sub.add_argument("what", help="a run, or prior:NAME")
-        sub.add_argument("-n", type=int, default=usual)
-        sub.add_argument("--seed", type=int, default=0)
+        sub.add_argument("-n", type=int, default=usual, help=f"how many sequences (default: {usual})")
+        sub.add_argument("--seed", type=int, default=0, help=SEED)
 
     preview = command("preview", sampling.preview, "sequences that tuning would lead to, without training")
-    preview.add_argument("domain")
-    preview.add_argument("--particles", type=int, default=PARTICLES)
+    preview.add_argument("domain", help=DOMAIN)
+    preview.add_argument("--particles", type=int, default=PARTICLES, help=f"how many (default: {PARTICLES})")
     preview.add_argument("--preset", choices=sorted(PRESETS), default="default", help="paper: the paper's weights")
     _reward_options(preview)
 
     gauge = command("gauge", sampling.gauge, "how far a run has come towards the best reachable")
-    gauge.add_argument("id", metavar="run", help="a run's id")
+    gauge.add_argument("id", metavar="run", help=RUN)
     gauge.add_argument("-n", type=int, default=4096, help="sequences of the policy, and of the prior")
-    gauge.add_argument("--seed", type=int, default=0)
+    gauge.add_argument("--seed", type=int, default=0, help=SEED)
 
     score = command("score", sampling.score, "print every reward term of given sequences")
-    score.add_argument("domain")
+    score.add_argument("domain", help=DOMAIN)
     score.add_argument("file", help="one JSON list of tokens, or one SMILES, a line; - reads standard input")
     score.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
 
     prior = parser_group(commands_, "prior", "the priors and their corpora")
     command("info", priors.info, "the cards of the priors", prior)
     build = command("corpus", priors.corpus, "build the training corpus; resumes", prior)
-    build.add_argument("domain")
+    build.add_argument("domain", help=DOMAIN)
     build.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
     command("neighbours", priors.neighbours, "index the training molecules, to look up the nearest ones", prior)
     train = command("train", priors.train, "train a prior; resumes", prior)
@@ -66,11 +70,11 @@ def build_parser() -> argparse.ArgumentParser:
     stop = command("stop", runs.stop, "stop a run; it keeps what it learned", kept)
     delete = command("delete", runs.delete, "delete a run and its files", kept)
     for sub in (show, resume, stop, delete):
-        sub.add_argument("id")
+        sub.add_argument("id", metavar="run", help=RUN)
     resume.add_argument("--seconds", type=float, default=0.0, help="learning time on top of what is left")
 
     bench = command("bench", tuning.bench, "environment steps a second, learning included")
-    bench.add_argument("domain")
+    bench.add_argument("domain", help=DOMAIN)
     _tuning_options(bench)
     bench.set_defaults(seconds=10.0)
     command("doctor", runs.doctor, "what this machine has, what is missing, and the remedy")
@@ -93,13 +97,13 @@ def _reward_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weight", action="append", default=[], metavar="NAME=VALUE", help="weight of a reward term")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help=SEED)
 
 
 def _tuning_options(parser: argparse.ArgumentParser) -> None:
     _reward_options(parser)
     parser.add_argument("--learner", choices=sorted(LEARNERS), help=f"default: {DEFAULT}, or psi with --preset paper")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="default")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help="paper: the published settings")
     parser.add_argument(
         "--kl-budget", type=float, metavar="NATS", help="keep this KL a sequence: c begins at --kl and moves by itself"
     )
