@@ -92,10 +92,11 @@ def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch:
 
 @pytest.mark.usefixtures("quick")
 def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
-    run = create(small(prior, updates=4))
+    run = create(small(prior, updates=6))
     requests: dict[int, Callable[[], None]] = {
         1: lambda: run.change(Change(weights={"key": 3.0})),
         2: lambda: run.change(Change(kl_coefficient=8.0, learning_rate=0.5)),
+        3: lambda: run.change(Change(kl_budget=0.01)),
     }
 
     def stopping() -> bool:  # asked between updates
@@ -110,10 +111,13 @@ def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
         [],
         ["weights.key", "weights.motif"],
         ["kl_coefficient", "learning_rate"],
+        ["kl_budget"],
+        [],  # c moves by itself from here on
     ]
-    last = run.metrics()[0][-1]
-    assert (last["weights"]["key"], last["weights"]["motif"], last["kl_coefficient"]) == (3.0, 0.0, 8.0)
-    assert run.status.summary is not None and run.status.summary["kl_coefficient"] == 8.0
+    before, last = run.metrics()[0][-2:]
+    assert (last["weights"]["key"], last["weights"]["motif"], before["kl_coefficient"]) == (3.0, 0.0, 8.0)
+    assert last["kl_coefficient"] != 8.0 and last["kl_budget"] == 0.01
+    assert run.status.summary is not None and run.status.summary["kl_budget"] == 0.01
 
 
 def test_an_unexpected_error_fails_the_run_with_a_traceback_in_its_log(
