@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import torch
 
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.runs import launcher, store
+
 # tiny networks gain nothing from a second thread, and busy threads of several processes starve each other
 torch.set_num_threads(1)
 pytest.register_assert_rewrite("tests.browsing")
@@ -46,6 +49,19 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 
     with looked_at(browser, address) as opened:
         yield opened
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[TuningConfig]:
+    """What a page asked to start, without a worker."""
+    configs: list[TuningConfig] = []
+
+    def start(config: TuningConfig) -> store.Run:
+        configs.append(config)
+        return store.create(config)
+
+    monkeypatch.setattr(launcher, "start", start)
+    return configs
 
 
 @pytest.fixture

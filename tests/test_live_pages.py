@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from streamlit.testing.v1 import AppTest
 
 from pages.shared import draws, reach, strength
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import averages, rollouts
-from seqtutor_core.runs import gauging, job, launcher, recorder, store
+from seqtutor_core.runs import gauging, job, recorder, store
+from tests.paging import opened, texts
 from tests.running import small
 
-ROOT = Path(__file__).parents[1]
 PREFIX = {"melody": "", "molecule": "mol_"}
 BOTH = pytest.mark.parametrize("name", list(PREFIX))
 
@@ -37,27 +36,6 @@ def home(tmp_path, monkeypatch):
 def prior():
     """The shipped one: pages show figures that its card has."""
     return Path("melody")
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """What the page asked to start, without a worker."""
-    configs: list[TuningConfig] = []
-
-    def start(config):
-        configs.append(config)
-        return store.create(config)
-
-    monkeypatch.setattr(launcher, "start", start)
-    return configs
-
-
-def opened(name, **link):
-    """A page by its link."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).switch_page(f"pages/{name}.py")
-    for parameter, value in link.items():
-        app.query_params[parameter] = value
-    return app.run()
 
 
 def worked(config):
@@ -85,10 +63,6 @@ def metrics(page):
     return {metric.label: metric.value for metric in page.metric}
 
 
-def texts(elements):
-    return " ".join(element.value for element in elements)
-
-
 # ---------------------------------------------------------------- the gauge
 
 
@@ -96,16 +70,16 @@ def texts(elements):
 def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
     run = finished(name, prior)
     gauge = run.status.summary["gauge"]
-    page = opened(name, run=run.id)
+    page = opened(name, run=run.id).run()
     assert not page.exception
     assert gauge["sentence"] in texts(page.markdown)
     assert "Measured at the end on 64" in texts(page.caption)
     if gauge["at_most"] is not None:
-        assert reach.bar(gauge) in [html.value for html in page.get("html")]
+        assert reach.bar(gauge) in texts(page.get("html"))
 
     last = run.metrics()[0][-1]
     run.write_status(replace(run.status, state="stopped", summary=None))
-    page = opened(name, run=run.id)
+    page = opened(name, run=run.id).run()
     assert last["gauge"]["sentence"] in texts(page.markdown)
     assert f"Measured after {last['seconds']:.0f} s on 64" in texts(page.caption)
     assert "optimal" not in texts([*page.markdown, *page.caption, *page.warning]).lower()
@@ -121,16 +95,16 @@ def test_a_collapse_is_an_alarm_that_says_what_to_change(prior):
     run = finished("melody", prior)
     summary = run.status.summary
     run.write_status(replace(run.status, summary={**summary, "gauge": {**summary["gauge"], "collapsed": True}}))
-    assert any("raise c" in w.value and "KL budget" in w.value for w in opened("melody", run=run.id).warning)
+    assert any("raise c" in w.value and "KL budget" in w.value for w in opened("melody", run=run.id).run().warning)
     run.write_status(replace(run.status, summary=summary))
     collapsed = summary["gauge"]["collapsed"]
-    assert any("collapsed" in w.value for w in opened("melody", run=run.id).warning) == collapsed
+    assert any("collapsed" in w.value for w in opened("melody", run=run.id).run().warning) == collapsed
 
 
 def test_a_run_without_a_gauge_says_why(prior):
     overrides = {"batch": 8, "minibatch": 8, "replay_steps": 512, "random_primer": True}
     run = worked(small(prior, updates=1, learner="psi", overrides=overrides))
-    assert "random note" in texts(opened("melody", run=run.id).caption)
+    assert "random note" in texts(opened("melody", run=run.id).run().caption)
 
 
 def test_a_gauge_from_before_a_change_says_so(prior):
@@ -150,7 +124,7 @@ def test_a_gauge_from_before_a_change_says_so(prior):
 @BOTH
 def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
     run = finished(name, prior)
-    page = opened(name, run=run.id)
+    page = opened(name, run=run.id).run()
     slider = page.slider(key=PREFIX[name] + "strength")
     assert (slider.value, slider.min, slider.max) == (1.0, 0.0, 1.5)
     config, c = run.config, run.config.kl_coefficient
@@ -172,7 +146,7 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
 
 def test_without_a_policy_there_is_no_strength(prior):
     run = store.create(small(prior))
-    assert "strength" not in {slider.key for slider in opened("melody", run=run.id).slider}
+    assert "strength" not in {slider.key for slider in opened("melody", run=run.id).run().slider}
 
 
 def test_what_is_drawn_follows_the_strength(prior):
@@ -222,7 +196,7 @@ def strength_of(value):
 
 @BOTH
 def test_a_budget_and_a_warm_start_reach_the_job(name, started):
-    page = opened(name)
+    page = opened(name).run()
     keys = [PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "warm_start", "start")]
     assert keys[1] not in {slider.key for slider in page.select_slider}
     page.button(key="start").click().run()
@@ -244,7 +218,7 @@ def test_a_budget_and_a_warm_start_reach_the_job(name, started):
 @BOTH
 def test_a_budget_travels_in_the_link(name, started):
     link = {"keep_kl_budget": "true", "kl_budget": "4.0", "warm_start": "true", "strength": "0.5"}
-    page = opened(name, **{PREFIX[name] + key: value for key, value in link.items()})
+    page = opened(name, **{PREFIX[name] + key: value for key, value in link.items()}).run()
     assert page.select_slider(key=PREFIX[name] + "kl_budget").value == 4.0
     assert "only where c begins" in texts(page.caption)
     page.button(key="start").click().run()
@@ -254,7 +228,7 @@ def test_a_budget_travels_in_the_link(name, started):
 
 @pytest.mark.parametrize("wrong", ["-3", "nan", "5000", "many", "0"])
 def test_a_wrong_budget_in_the_link_counts_for_nothing(wrong, started):
-    page = opened("melody", keep_kl_budget="true", kl_budget=wrong, strength=wrong)
+    page = opened("melody", keep_kl_budget="true", kl_budget=wrong, strength=wrong).run()
     assert not page.exception
     assert page.select_slider(key="kl_budget").value == 8.0
     page.button(key="start").click().run()
@@ -266,7 +240,7 @@ def test_a_living_run_is_given_a_budget_and_loses_it_again(name, prior):
     run = store.create(small(prior) if name == "melody" else molecules())
     keep, nats, c = (PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "kl"))
     with FileLock(run.folder / "worker.lock"):
-        page = opened(name, run=run.id)
+        page = opened(name, run=run.id).run()
         page.toggle(key=keep).set_value(True).run()
         page.select_slider(key=nats).set_value(2.0).run()
         page.select_slider(key=c).set_value(2.0).run()
@@ -279,13 +253,13 @@ def test_the_moving_c_is_shown(prior):
     run = worked(small(prior, updates=3, kl_budget=0.5))
     last = run.metrics()[0][-1]
     assert last["kl_coefficient"] != 4.0
-    assert metrics(opened("melody", run=run.id))["c"] == f"{last['kl_coefficient']:.2f}"
-    assert "c" not in metrics(opened("melody", run=finished("melody", prior).id))
+    assert metrics(opened("melody", run=run.id).run())["c"] == f"{last['kl_coefficient']:.2f}"
+    assert "c" not in metrics(opened("melody", run=finished("melody", prior).id).run())
 
 
 def test_the_strength_is_a_point_on_the_frontier():
     """Where the page asks for what the run was rewarded for; at strength 1 the run itself is there."""
-    page = opened("molecule", run=worked(molecules(learner="psi")).id)  # it stays near the prior
+    page = opened("molecule", run=worked(molecules(learner="psi")).id).run()  # it stays near the prior
 
     def stars():
         (chart,) = [json.loads(each.proto.spec) for each in page.get("plotly_chart") if each.key == "frontier"]

@@ -3,12 +3,10 @@
 import json
 import re
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import streamlit as st
 import torch
-from streamlit.testing.v1 import AppTest
 
 from pages.shared.molecule.distributions import distributions
 from pages.shared.molecule.filters import AS_DRAWN, REWARD, Order, wanted
@@ -24,36 +22,15 @@ from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
+from tests.paging import opened, press, texts
 
-ROOT = Path(__file__).parents[1]
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
 
 @pytest.fixture
 def molecule(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page("pages/molecule.py")
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """What the page asked to start, without a worker."""
-    configs: list[TuningConfig] = []
-
-    def start(config):
-        configs.append(config)
-        return store.create(config)
-
-    monkeypatch.setattr(launcher, "start", start)
-    return configs
-
-
-def press(page, key):
-    return page.button(key=key).click().run()
-
-
-def texts(elements):
-    return " ".join(element.value for element in elements)
+    return opened("molecule")
 
 
 # ---------------------------------------------------------------- settings

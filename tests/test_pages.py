@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 from pages.shared import controls, mini
 from seqtutor_core import prior as priors
@@ -14,38 +13,14 @@ from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.exact import likeliest
 from seqtutor_core.learners import LEARNERS
-from seqtutor_core.runs import launcher, store
-
-ROOT = Path(__file__).parents[1]
+from seqtutor_core.runs import store
+from tests.paging import opened, press
 
 
 @pytest.fixture
 def melody(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    return opened("pages/melody.py")
-
-
-def opened(page):
-    """A page of the app; its links need the app around it."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    return app.switch_page(page) if page else app
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """What the page asked to start, without a worker."""
-    configs: list[TuningConfig] = []
-
-    def start(config):
-        configs.append(config)
-        return store.create(config)
-
-    monkeypatch.setattr(launcher, "start", start)
-    return configs
-
-
-def press(page, key):
-    return page.button(key=key).click().run()
+    return opened("melody")
 
 
 def test_the_page_draws_every_term_with_its_help(melody):
@@ -130,16 +105,16 @@ def test_a_missing_prior_is_told(melody, monkeypatch):
 
 def test_home_and_method(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    for script in ("", "pages/method.py"):
-        page = opened(script).run()
-        assert not page.exception
-        assert len(page.title) == 1
+    for page in ("app", "method"):
+        drawn = opened(page).run()
+        assert not drawn.exception
+        assert len(drawn.title) == 1
 
 
 def test_the_exact_task_follows_its_slider(tmp_path, monkeypatch):
     """Moving c shows log Z, the sentence and the likeliest words of the exact solution at that c."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    page = opened("pages/method.py").run()
+    page = opened("method").run()
     task = mini_task(DEFAULT_WEIGHTS)
     for c in (1.0, 0.2, 8.0):
         page.select_slider(key="mini_c").set_value(c).run()

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
 import pages.shared.melody.preview as melody_preview
 import pages.shared.molecule.preview as molecule_preview
 from pages.shared import previews
 from seqtutor_core.domains.melody.metrics import TABLE_1
-from tests.test_pages import ROOT, press
+from tests.paging import opened, press
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
@@ -22,18 +21,14 @@ def fresh(tmp_path, monkeypatch):
     st.cache_data.clear()
 
 
-def opened(page):
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).switch_page(page)
-
-
 @pytest.fixture
 def melody():
-    return opened("pages/melody.py")
+    return opened("melody")
 
 
 @pytest.fixture
 def molecule():
-    return opened("pages/molecule.py")
+    return opened("molecule")
 
 
 def counted(monkeypatch, name):

@@ -14,6 +14,11 @@ from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
 
 
+def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
+    """A button that lets a part of the page draw anew."""
+    st.button(label, key=key, icon=":material/casino:", on_click=state.draw_others, args=(studio, which), help=help)
+
+
 def has_policy(run: store.Run) -> bool:
     """Whether there is a tuned policy to draw from; the worker writes the first after two seconds."""
     return (run.folder / "policy.safetensors").exists()

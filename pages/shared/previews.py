@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.shared import state
+from pages.shared.draws import others_button
 from pages.shared.studio import Studio
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.evaluation import rollouts
@@ -106,14 +107,7 @@ def heading(studio: Studio) -> None:
     """The title, and a button for another draw."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("##### Preview :gray-badge[no training]")
-        st.button(
-            "Another",
-            key="preview-another",
-            icon=":material/casino:",
-            on_click=state.draw_others,
-            args=(studio, state.PREVIEW),
-            help="Draw again, from a new seed",
-        )
+        others_button(studio, state.PREVIEW, "preview-another", "Another", "Draw again, from a new seed")
 
 
 def remarks(studio: Studio, wanted: Asked, found: Preview) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from pages.shared import state
-from pages.shared.draws import draw, has_policy
+from pages.shared.draws import draw, has_policy, others_button
 from pages.shared.frame import told
 from pages.shared.melody.cards import strip
 from pages.shared.melody.figures import shown
@@ -26,13 +26,7 @@ def panel(run: store.Run | None) -> None:
     sources = ["Prior"] + (["Tuned"] if run and has_policy(run) else [])
     with st.container(horizontal=True, vertical_alignment="center"):
         source = st.segmented_control("From", sources, default=sources[-1], required=True, label_visibility="collapsed")
-        st.button(
-            "Draw twelve others",
-            key="redraw",
-            icon=":material/refresh:",
-            on_click=state.draw_others,
-            args=(MELODY, state.SET),
-        )
+        others_button(MELODY, state.SET, "redraw", "Draw twelve others")
     with told():
         known = melody()
         seed = 1000 + state.draw_seed(MELODY, state.SET)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import state
-from pages.shared.draws import has_policy
+from pages.shared.draws import has_policy, others_button
 from pages.shared.frame import told
 from pages.shared.molecule.cards import strip
 from pages.shared.molecule.found import drawn
@@ -18,14 +18,8 @@ def panel(run: store.Run | None) -> None:
     """A row of the prior, and one of the tuned policy once there is one."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("##### Compare")
-        st.button(
-            "Draw others",
-            key="another",
-            icon=":material/casino:",
-            on_click=state.draw_others,
-            args=(MOLECULE, state.PAIR),
-            help="The prior and the tuned policy draw again, both from one new seed",
-        )
+        text = "The prior and the tuned policy draw again, both from one new seed"
+        others_button(MOLECULE, state.PAIR, "another", "Draw others", text)
     with st.container(), told():
         seed = state.draw_seed(MOLECULE, state.PAIR)
         _row("Prior", drawn(MOLECULE, None, ROW, seed))

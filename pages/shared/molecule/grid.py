@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared import state
+from pages.shared.draws import others_button
 from pages.shared.frame import apart, told
 from pages.shared.molecule.cards import look_button, picture, why_not
 from pages.shared.molecule.compare import caption
@@ -32,13 +33,7 @@ def _panel(run: store.Run | None) -> None:
         source = st.segmented_control(
             "From", names, default=names[-1], required=True, label_visibility="collapsed", key="source"
         )
-        st.button(
-            "Draw others",
-            key="redraw",
-            icon=":material/refresh:",
-            on_click=state.draw_others,
-            args=(MOLECULE, state.SET),
-        )
+        others_button(MOLECULE, state.SET, "redraw", "Draw others")
     with told():
         everything = taken(MOLECULE, source or names[0], run)
         order = order_by(everything)

@@ -1,0 +1,29 @@
+"""A page without a browser: opened, pressed and read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[1]
+
+
+def opened(page: str, **link: str) -> AppTest:
+    """A page of the app by its link, not yet run; its links need the app around it."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    if page != "app":
+        app.switch_page(f"pages/{page}.py")
+    for parameter, value in link.items():
+        app.query_params[parameter] = value
+    return app
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    """Click a button by its key."""
+    return page.button(key=key).click().run()
+
+
+def texts(elements: Iterable[Any]) -> str:
+    """What elements say, as one text."""
+    return " ".join(element.value for element in elements)
