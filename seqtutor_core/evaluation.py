@@ -1,6 +1,6 @@
 """Every reported figure of a policy, defined once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -71,24 +71,29 @@ def evaluate_policy(
     primer: tuple[int, ...] | None = (),
     strength: float = 1.0,
 ) -> dict[str, Any]:
-    """Over n sampled sequences: reward (weighted sum), kl and j (nats per sequence; exact KL at each step),
-    entropy (nats per token), distinct (share), and the domain's metrics. policy None: the prior itself;
-    strength: see rollouts.
+    """The figures of n sampled sequences; policy None: the prior itself; strength: see rollouts."""
+    return figures(domain, rollouts(domain, prior, policy, learner, n, seed, primer, strength), weights, c)
+
+
+def figures(domain: Domain, drawn: Iterable[Rollout], weights: Mapping[str, float], c: float) -> dict[str, Any]:
+    """Over all sequences drawn: reward (weighted sum), kl and j (nats per sequence; exact KL at each step),
+    entropy (nats per token), distinct (share), and the domain's metrics.
     """
     domain.attend(weights)
-    vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=prior.device)
+    vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64)
     tokens, lengths = [], []
     reward = kl = entropy = steps = 0.0
-    for rollout in rollouts(domain, prior, policy, learner, n, seed, primer, strength):
+    for rollout in drawn:
         per_sequence_kl, per_sequence_entropy = divergence(rollout)
         terms = domain.score(rollout.tokens, rollout.lengths).double() * rollout.mask.unsqueeze(-1)
-        reward += (terms.sum(1) @ vector).sum().item()
+        reward += (terms.sum(1) @ vector.to(terms.device)).sum().item()
         kl += per_sequence_kl.sum().item()
         entropy += per_sequence_entropy.sum().item()
         steps += rollout.lengths.sum().item()
         tokens.append(rollout.tokens)
         lengths.append(rollout.lengths)
     whole = torch.cat(tokens)
+    n = len(whole)
     return {
         "reward": reward / n,
         "kl": kl / n,

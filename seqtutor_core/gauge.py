@@ -161,13 +161,14 @@ def measure(
     n: int,
     seed: int,
     primer: tuple[int, ...] = (),
+    drawn: Rollout | None = None,
 ) -> Gauge:
-    """A policy against a reference, from n of its sequences."""
+    """A policy against a reference, from n of its sequences; drawn as in reference."""
     weights, c = against.weights, against.c
     domain.attend(weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
     before = beginning(domain, n, prior.device, primer)
-    rollout = sample(domain, prior, n, generator, proposal.network, proposal.log_policy, before)
+    rollout = drawn or sample(domain, prior, n, generator, proposal.network, proposal.log_policy, before)
     runs = _weighed(domain, rollout, weights, c)
     sources = [*against.sources, source("importance sampling from the policy", runs)]
     if not domain.pays_at_end:

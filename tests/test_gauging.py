@@ -12,9 +12,11 @@ from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.errors import SettingError
+from seqtutor_core.evaluation import rollouts
 from seqtutor_core.gauge import Gauge, measure, reference
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.particles import Proposal
+from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import gauging, job, recorder
 from seqtutor_core.runs.gauging import EVERY, FIRST, SEED, SHARE, SHARE_CHANGED, Gauging, missing, written
 from seqtutor_core.runs.store import Run, create, load_policy
@@ -31,8 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
     monkeypatch.setattr(recorder, "LIVE", N)
-    monkeypatch.setattr(job, "FINAL", 2 * N)
-    monkeypatch.setattr(job, "MEASURED", 20)
+    monkeypatch.setattr(job, "MEASURED", 2 * N)
 
 
 @pytest.fixture
@@ -57,14 +58,17 @@ def worked(config: TuningConfig) -> Run:
     return run
 
 
-def directly(run: Run, n: int) -> dict[str, Any]:
-    """The gauge of a finished run, without a worker."""
+def directly(run: Run, n: int, seed: int | None = None) -> dict[str, Any]:
+    """The gauge of a finished run, without a worker; with a seed, from the policy's sequences of that seed."""
     config = run.config
     known, network = domain(config.domain, config.settings), priors.load(config.prior).network
     weights = {t.name: float(config.weights.get(t.name, 0.0)) for t in known.terms}
     against = reference(known, network, weights, config.kl_coefficient, n, SEED, config.primer)
-    proposal = Proposal(load_policy(run), LEARNERS[config.learner].log_policy)
-    found = measure(known, network, proposal, against, n, SEED + 1, config.primer)
+    policy = load_policy(run)
+    proposal, drawn = Proposal(policy, LEARNERS[config.learner].log_policy), None
+    if seed is not None:
+        drawn = Rollout.together([*rollouts(known, network, policy, config.learner, n, seed, config.primer)])
+    found = measure(known, network, proposal, against, n, SEED + 1, config.primer, drawn)
     return written(found, n, config.kl_coefficient)
 
 
@@ -83,8 +87,9 @@ def test_a_worker_writes_what_the_gauge_says(prior: Path, primer: tuple[int, ...
         assert gauge["j_prior"] == lines[0]["gauge"]["j_prior"]
     assert [len(gauge["sources"]) for gauge in (line["gauge"] for line in lines)] == [4] * 3
     assert lines[-1]["gauge"] == directly(run, N)
-    assert run.status.summary is not None
-    assert run.status.summary["gauge"] == directly(run, 2 * N)
+    summary = run.status.summary
+    assert summary is not None and summary["gauge"] == directly(run, 2 * N, run.config.seed)
+    assert summary["j"] == pytest.approx(summary["gauge"]["j"], abs=1e-4)  # both are over the same sequences
 
 
 @pytest.mark.usefixtures("always")

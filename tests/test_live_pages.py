@@ -26,8 +26,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
     monkeypatch.setattr(recorder, "LIVE", 64)
-    monkeypatch.setattr(job, "FINAL", 64)
-    monkeypatch.setattr(job, "MEASURED", 16)
+    monkeypatch.setattr(job, "MEASURED", 64)
     for pace, value in {"FIRST": 0.0, "EVERY": 0.0, "SHARE": 1e9}.items():
         monkeypatch.setattr(gauging, pace, value)
 

@@ -122,7 +122,6 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
     monkeypatch.setattr(job, "MEASURED", 32)
-    monkeypatch.setattr(job, "FINAL", 32)
 
 
 @pytest.mark.usefixtures("quick")

@@ -39,7 +39,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
     monkeypatch.setattr(recorder, "SAMPLES_EVERY", 0.0)
     monkeypatch.setattr(job, "MEASURED", 20)
-    monkeypatch.setattr(job, "FINAL", 20)
 
 
 # ---------------------------------------------------------------- what a worker leaves
@@ -126,7 +125,7 @@ def test_an_unexpected_error_fails_the_run_with_a_traceback_in_its_log(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("no figures")
 
-    monkeypatch.setattr(job, "evaluate_policy", broken)
+    monkeypatch.setattr(job, "figures", broken)
     run = create(small(prior, updates=2))
     assert job.work(run) == 1
     assert (run.state, run.status.error) == ("failed", "ZeroDivisionError: no figures")

@@ -18,8 +18,7 @@ from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout, beginning, sample
 from seqtutor_core.tuning import Tuner
 
-LIVE = 256  # sequences while a run lives
-FINAL = 2048  # and at its end
+LIVE = 256  # sequences
 FIRST = 3.0  # seconds into a run
 EVERY = 5.0  # seconds at least between two gauges
 SHARE = 0.1  # most of the time that may go into gauges
@@ -61,15 +60,17 @@ class Gauging:
         wait = max(EVERY, self.took / SHARE) if self.gauged == self._settings() else self.took / SHARE_CHANGED
         return self.clock() >= self.ended + wait
 
-    def take(self, n: int) -> dict[str, Any] | None:
-        """A gauge over n sequences, as JSON values; None where there is none: `problem` says why it failed."""
+    def take(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
+        """A gauge over n sequences, drawn from the policy already or not, as JSON values; None where there is none:
+        `problem` says why it failed.
+        """
         self.problem = ""
         if missing(self.tuner.config):
             return None
         began = self.clock()
         try:
             with one_thread():
-                return written(self._measure(n), n, self.tuner.c)
+                return written(self._measure(n, drawn), n, self.tuner.c)
         except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
             self.problem = f"there is no gauge: {str(error) or 'out of memory'}"
             return None
@@ -77,10 +78,10 @@ class Gauging:
             self.ended, self.gauged = self.clock(), self._settings()
             self.took = self.ended - began
 
-    def _measure(self, n: int) -> Gauge:
+    def _measure(self, n: int, drawn: Rollout | None) -> Gauge:
         tuner, against = self.tuner, self._reference(n)
         proposal = Proposal(tuner.policy, tuner.learner.log_policy)
-        return measure(tuner.domain, tuner.prior, proposal, against, n, SEED + 1, tuner.config.primer)
+        return measure(tuner.domain, tuner.prior, proposal, against, n, SEED + 1, tuner.config.primer, drawn)
 
     def _reference(self, n: int) -> Reference:
         """What the prior says of log Z: for other weights, c or n anew, else as it was."""

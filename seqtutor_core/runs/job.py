@@ -15,17 +15,17 @@ from seqtutor_core import prior as priors
 from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError, SeqTutorError
-from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.evaluation import figures, rollouts
 from seqtutor_core.parallel import one_thread
+from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
 from seqtutor_core.runs.controls import Inbox
-from seqtutor_core.runs.gauging import FINAL
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
 from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.store import Run, Status
 from seqtutor_core.tuning import Tuner, tune
 
-MEASURED = 2000  # sequences that the summary is over
+MEASURED = 2048  # sequences that summary and last gauge are over
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Stopping = Callable[[], bool]
@@ -128,29 +128,26 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
         message = recorder.status.message
         recorder.say(message=f"measuring the tuned policy on {MEASURED} samples")
         with one_thread():
-            figures = summarise(run, tuner)
-        summary = {**figures, "gauge": recorder.gauge(FINAL)}
+            drawn = policy_sample(tuner)
+            summary = summarise(run, tuner, drawn)
+        summary["gauge"] = recorder.gauge(MEASURED, drawn)
         recorder.say(message=recorder.news() or message)
     recorder.say(state=state, summary=summary, ended=time.time())
     if state == "finished":  # a replay memory is tens of megabytes
         thin(run.folder / "checkpoints", 1)
 
 
-def summarise(run: Run, tuner: Tuner) -> dict[str, Any]:
-    """The figures of the tuned policy, with the weights and c as they stand, over 2,000 sequences."""
+def policy_sample(tuner: Tuner) -> Rollout:
+    """Sequences of the tuned policy."""
+    config, before = tuner.config, tuner.config.sampling_primer
+    drawn = rollouts(tuner.domain, tuner.prior, tuner.policy, config.learner, MEASURED, config.seed, before)
+    return Rollout.together([*drawn])
+
+
+def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
+    """The figures of the tuned policy's sequences, with the weights and c as they stand."""
     config = tuner.config
     weights = {t.name: w for t, w in zip(tuner.domain.terms, tuner.weights.tolist(), strict=True)}
-    figures = evaluate_policy(
-        tuner.domain,
-        tuner.prior,
-        tuner.policy,
-        config.learner,
-        weights,
-        tuner.c,
-        MEASURED,
-        config.seed,
-        config.sampling_primer,
-    )
     return {
         "run": run.id,
         "domain": config.domain,
@@ -161,7 +158,7 @@ def summarise(run: Run, tuner: Tuner) -> dict[str, Any]:
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
-        **figures,
+        **figures(tuner.domain, [drawn], weights, tuner.c),
     }
 
 

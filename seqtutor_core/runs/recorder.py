@@ -8,6 +8,7 @@ from typing import Any
 
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
+from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.board import Board
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
 from seqtutor_core.runs.controls import Inbox
@@ -76,9 +77,9 @@ class Recorder:
             self.say(message=self.news())
         time.sleep(0.1)
 
-    def gauge(self, n: int) -> dict[str, Any] | None:
+    def gauge(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
         """How far the policy has come, over n sequences; what goes wrong with it is a notice."""
-        found = self.gauging.take(n)
+        found = self.gauging.take(n, drawn)
         self.notices += [self.gauging.problem] if self.gauging.problem else []
         return found
 
