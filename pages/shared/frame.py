@@ -36,6 +36,7 @@ STYLE = """
 [data-testid="stMainBlockContainer"] { padding-top: 2.2rem; max-width: 90rem; }
 [data-testid="stSliderTickBar"] { display: none; }
 [data-testid="stSlider"] { margin-bottom: -0.4rem; }
+[class*="st-key-steady-"] [data-stale="true"] { opacity: 1 !important; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.25rem; }
 </style>
 """
@@ -62,14 +63,15 @@ def page_of(run: Run) -> str:
     return next((page.path for page in STUDIOS if page.domain == wanted), STUDIOS[0].path)
 
 
-def apart(draw: Callable[..., None], *arguments: object, every: float | None = None) -> None:
-    """Draw a part of a page that can be drawn anew by itself, every so many seconds if wished.
+def apart(draw: Callable[..., None], *arguments: object, every: float | None = None, steady: bool = False) -> None:
+    """Draw a part of a page that can be drawn anew by itself, every so many seconds if wished; steady: without fading
+    while it waits for its turn, which a part that follows a run would do every few seconds.
 
     It gets a place of its own. When a fragment begins again before its last drawing has left the server, Streamlit
     (1.67) takes that drawing back together with its place: what stands behind it in the same container would move up,
     and be overwritten.
     """
-    with st.container():
+    with st.container(key=f"steady-{draw.__module__}" if steady else None):
         st.fragment(draw, run_every=every)(*arguments)
 
 

@@ -29,7 +29,7 @@ STATES = {
 def panel(studio: Studio, run: store.Run | None) -> None:
     """Buttons, and below them the figures and curves of the run in view; redrawn every second while it lives."""
     drawn = _looks(run)
-    apart(_watch, studio, drawn, every=1.0 if drawn[0] else None)
+    apart(_watch, studio, drawn, every=1.0 if drawn[0] else None, steady=True)
 
 
 def _looks(run: store.Run | None) -> tuple[bool, bool]:

@@ -33,7 +33,7 @@ def panel(studio: Studio, run: store.Run | None) -> None:
     if run is not None and has_policy(run):
         _slider(studio)
         living = run.state in store.ACTIVE
-        apart(_figures, studio, run, every=EVERY if living else None)
+        apart(_figures, studio, run, every=EVERY if living else None, steady=True)
 
 
 def _slider(studio: Studio) -> None:

@@ -29,7 +29,7 @@ def panel(run: store.Run | None) -> None:
     """The figure, drawn anew while a run moves it."""
     st.markdown("##### Properties")
     living = run is not None and run.state in store.ACTIVE
-    apart(_distributions, run, every=EVERY if living else None)
+    apart(_distributions, run, every=EVERY if living else None, steady=True)
 
 
 def _distributions(run: store.Run | None) -> None:
