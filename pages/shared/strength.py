@@ -30,10 +30,11 @@ class Point(NamedTuple):
 
 def panel(studio: Studio, run: store.Run | None) -> None:
     """The slider, once there is a policy, and what its choice earns and costs."""
-    if run is not None and has_policy(run):
-        _slider(studio)
-        living = run.state in store.ACTIVE
-        apart(_figures, studio, run, every=EVERY if living else None, steady=True)
+    with st.container():  # always there, so that the panels below keep their places when it appears
+        if run is not None and has_policy(run):
+            _slider(studio)
+            living = run.state in store.ACTIVE
+            apart(_figures, studio, run, every=EVERY if living else None, steady=True)
 
 
 def _slider(studio: Studio) -> None:
