@@ -24,7 +24,7 @@ app: .venv/.app fluidsynth viewer molecules  ## serve the app
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
 
 test: .venv/.dev fluidsynth chromium viewer molecules  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.dev  ## lint and check types
 	@$(BIN)/ruff check .

@@ -169,7 +169,7 @@ def test_a_target_is_drawn_and_travels_in_the_link(page, address):
     page.wait_for_url(re.compile("mol_similarity=100"))
     page.reload()
     expect(page.locator(".st-key-mol_target input")).to_have_value(CELECOXIB)
-    expect(page.locator(".js-plotly-plot").get_by_text("Similarity to the target")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").get_by_text("Similarity to the target").first).to_be_visible()
 
 
 def test_good_records_of_a_broken_file_are_read(page, address):
