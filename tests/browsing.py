@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.error
 import urllib.request
@@ -47,6 +48,15 @@ def served(script: Path, folder: Path, **environment: str) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(timeout=20)
+
+
+@contextmanager
+def served_page(script: str, folder: Path, **environment: str) -> Iterator[str]:
+    """The address of a page given by its source, written to the folder."""
+    page = folder / "page.py"
+    page.write_text(textwrap.dedent(script))
+    with served(page, folder, **environment) as url:
+        yield url
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

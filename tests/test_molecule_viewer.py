@@ -1,12 +1,11 @@
 """The 3D view in a real browser, on a page that Streamlit serves: it draws, turns, and asks no other machine."""
 
 import shutil
-import textwrap
 
 import pytest
 
 from seqtutor_core.domains.molecule import three_d
-from tests.browsing import needs_chromium, served
+from tests.browsing import needs_chromium, served_page
 
 pytestmark = [
     *needs_chromium,
@@ -37,10 +36,9 @@ LOOK = """canvas => {
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    (folder / "page.py").write_text(textwrap.dedent(SCRIPT))
     (folder / "static").mkdir()
     shutil.copy(three_d.SCRIPT, folder / "static")
-    with served(folder / "page.py", folder, STREAMLIT_SERVER_ENABLE_STATIC_SERVING="true") as url:
+    with served_page(SCRIPT, folder, STREAMLIT_SERVER_ENABLE_STATIC_SERVING="true") as url:
         yield url
 
 

@@ -1,10 +1,8 @@
 """The player and the keyboard in a real browser: what is clicked is heard, seen and returned."""
 
-import textwrap
-
 import pytest
 
-from tests.browsing import expect, needs_chromium, served
+from tests.browsing import expect, needs_chromium, served_page
 
 pytestmark = needs_chromium
 
@@ -44,9 +42,7 @@ SCRIPT = """
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "page.py").write_text(textwrap.dedent(SCRIPT))
-    with served(folder / "page.py", folder) as url:
+    with served_page(SCRIPT, tmp_path_factory.mktemp("page")) as url:
         yield url
 
 

@@ -1,10 +1,8 @@
 """Parts that draw themselves anew, over a line so slow that a drawing has not left before the next begins."""
 
-import textwrap
-
 import pytest
 
-from tests.browsing import expect, needs_chromium, served
+from tests.browsing import expect, needs_chromium, served_page
 
 pytestmark = needs_chromium
 
@@ -36,9 +34,7 @@ SCRIPT = f"""
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "page.py").write_text(textwrap.dedent(SCRIPT))
-    with served(folder / "page.py", folder) as url:
+    with served_page(SCRIPT, tmp_path_factory.mktemp("page")) as url:
         yield url
 
 
