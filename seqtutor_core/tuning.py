@@ -118,7 +118,7 @@ class Tuner:
         if self.domain.pays_at_end:
             found = pool_from(rollout, terms).weigh(self.weights, self.c)
         else:
-            weights = dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True))
+            weights = self.weights_by_name
 
             def run(shard: tuple[int, int]) -> Particles:
                 generator, primer = self.generators[shard[0]], rollout.primer[:1].expand(shard[1], -1)
@@ -225,6 +225,11 @@ class Tuner:
         return max(0.1, 1 - 1.8 * self.progress) if self.rule.argmax else None
 
     @property
+    def weights_by_name(self) -> dict[str, float]:
+        """The weights as they stand, 0 for a term that is off."""
+        return dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True))
+
+    @property
     def learning_c(self) -> float:
         """c as the learner has it now: higher at first, so that it finds many good sequences before the best ones."""
         return self.c * self.rule.anneal ** max(0.0, 1 - self.progress / ANNEALED)
@@ -262,7 +267,7 @@ class Tuner:
             j=reward / self.c - kl / count,
             distinct=distinct(self.recent),
             loss=error,
-            weights=dict(zip(names, self.weights.tolist(), strict=True)),
+            weights=self.weights_by_name,
             kl_coefficient=self.c,
             kl_budget=self.kl_budget,
             learning_rate=self.learning_rate,
@@ -327,7 +332,7 @@ class Tuner:
         for name in PLAIN:
             setattr(self, name, plain.get(name, getattr(self, name)))  # older checkpoints know fewer
         self.domain.recall(plain.get("memory", {}))
-        self.domain.attend(dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True)))
+        self.domain.attend(self.weights_by_name)
 
 
 def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:

@@ -88,7 +88,7 @@ class Gauging:
         if n != self.n:
             self.n, self.against, self.drawn = n, None, None
         tuner, primer = self.tuner, self.tuner.config.primer
-        weights = dict(zip((t.name for t in tuner.domain.terms), tuner.weights.tolist(), strict=True))
+        weights = tuner.weights_by_name
         if tuner.domain.pays_at_end:
             # the prior's sequences serve under all weights and c; they are weighed each time, since what a scaffold
             # earns depends on what the run has seen by now

@@ -147,7 +147,6 @@ def policy_sample(tuner: Tuner) -> Rollout:
 def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
     """The figures of the tuned policy's sequences, with the weights and c as they stand."""
     config = tuner.config
-    weights = {t.name: w for t, w in zip(tuner.domain.terms, tuner.weights.tolist(), strict=True)}
     return {
         "run": run.id,
         "domain": config.domain,
@@ -158,7 +157,7 @@ def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
-        **figures(tuner.domain, [drawn], weights, tuner.c),
+        **figures(tuner.domain, [drawn], tuner.weights_by_name, tuner.c),
     }
 
 

@@ -141,9 +141,7 @@ class Recorder:
 
 
 def _settings_at(tuner: Tuner) -> dict[str, float]:
-    names = [t.name for t in tuner.domain.terms]
-    weights = dict(zip(names, tuner.weights.tolist(), strict=True))
-    return _settings(weights, tuner.c, tuner.kl_budget, tuner.learning_rate)
+    return _settings(tuner.weights_by_name, tuner.c, tuner.kl_budget, tuner.learning_rate)
 
 
 def _settings(weights: dict[str, float], c: float, kl_budget: float | None, rate: float) -> dict[str, float]:
