@@ -170,14 +170,18 @@ class Tuner:
         return self.domain.score(rollout.tokens, rollout.lengths).float()
 
     def _set_level(self, terms: Tensor) -> None:
-        """After a change of rewards move the value head to their mean, where V lies when all is paid at the end.
+        """After a change of rewards move the value head to where they lie, as V does when all is paid at the end.
 
         Left to itself it would take a hundred updates to learn a number that is known.
         """
         if self.level_holds:
             return
-        self._move_level((terms.sum(1) @ self.weights).mean().item() / self.c)
+        self._move_level(self._usual(terms.sum(1)) / self.c)
         self.level_holds = True
+
+    def _usual(self, sums: Tensor) -> float:
+        """The median reward: the mean follows the few sequences that are worth nothing, whose number varies."""
+        return (sums @ self.weights).median().item()
 
     @torch.no_grad()
     def _move_level(self, level: float) -> None:
@@ -193,7 +197,7 @@ class Tuner:
             return
         self.c = steered(c, progress.kl, before, self.kl_budget)
         if self.domain.pays_at_end:
-            self._move_level(self.level + progress.reward * (1 / self.c - 1 / c))
+            self._move_level(self.level + self._usual(progress.sums) * (1 / self.c - 1 / c))
 
     def _sample(self, shard: tuple[int, int]) -> Rollout:
         """The rollout of a shard, given by number and size."""
