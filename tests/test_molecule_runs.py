@@ -107,6 +107,8 @@ def test_a_domain_has_presets_of_its_own() -> None:
     assert preset("default", "molecule", {"batch": 7}).batch == 7
     assert preset("default", "melody", learner="rloo").learning_rate == 8e-3
     assert preset("default", "molecule", learner="rloo").learning_rate == 8e-3  # a learner's own go first
+    assert preset("default", "molecule", learner="g").learning_rate == 4e-3
+    assert preset("paper", "molecule", learner="g").learning_rate == 1e-4  # as published, whoever learns
 
 
 def test_a_prior_of_another_vocabulary_is_refused() -> None:
