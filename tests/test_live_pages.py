@@ -262,10 +262,14 @@ def test_the_strength_is_a_point_on_the_frontier():
 
     def mixed():
         (chart,) = [json.loads(each.proto.spec) for each in page.get("plotly_chart") if each.key == "frontier"]
-        return [t["name"] for t in chart["data"] if t["name"].startswith("this run, strength")]
+        return [t for t in chart["data"] if t["name"].startswith("this run, strength")]
 
     assert not mixed()
     page.slider(key="mol_strength").set_value(0.5).run()
-    assert mixed() == ["this run, strength 0.5"]
+    (point,) = mixed()
+    assert point["name"] == "this run, strength 0.5"
+    reward = float(point["hovertemplate"].split("reward ")[1].split("<")[0])
+    below = reward < point["y"][0] - 0.05  # hangs at the lower edge; the hover rounds to a tenth
+    assert point["marker"]["symbol"] == ("triangle-down" if below else "star")
     page.text_input(key="mol_target").set_value("CCO").run()
     assert not mixed()
