@@ -4,20 +4,20 @@ import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
+from seqtutor_core.descent import Descent, part
 from seqtutor_core.domains import Domain, weight_vector
 from seqtutor_core.errors import SettingError
 from seqtutor_core.kl_budget import steered
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.learners.targets import Loss, Rule
 from seqtutor_core.network import Output, RecurrentNetwork
-from seqtutor_core.parallel import Crew, cut, fast_bfloat16
+from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.particles import Particles, Proposal, pool_from, sequential, together
 from seqtutor_core.progress import Progress
 from seqtutor_core.replay import Batch, Replay
@@ -45,10 +45,8 @@ class Tuner:
         self.policy = deepcopy(prior).to(self.device).requires_grad_(True).train()  # cuDNN learns in this mode only
         self.policy.dropout.eval()
         self.learner.start(self.policy, self.rule.published_start)
-        self.target = deepcopy(self.policy).requires_grad_(False) if self.rule.target_rate < 1 else None
-        self.optimiser = torch.optim.Adam(self.policy.parameters(), self.rule.learning_rate)
         self.crew = Crew(self.device)
-        self.bfloat16 = self.rule.bfloat16 and fast_bfloat16(self.device)
+        self.descent = Descent(self.policy, domain.period, self.rule, self.crew)
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         remembered = 0 if self.learner.on_policy else self.rule.replay_steps // domain.length
         self.replay = Replay(max(remembered, self.rule.batch))
@@ -148,22 +146,8 @@ class Tuner:
         return self._descend(batch, self.learner.loss)
 
     def _descend(self, batch: Batch, loss: Loss) -> float:
-        """One step of gradient descent on a loss, by shards; the loss per token."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * max(0.05, 1 - self.progress)
-        size = len(batch.tokens)
-        shards = min(self.crew.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
-        parts = self.crew.map(partial(self._gradient, loss=loss), batch.split(cut(size, shards)))
-        steps = batch.mask.sum()
-        for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
-            parameter.grad = torch.stack(each).sum(0) / steps
-        nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
-        self.optimiser.step()
-        if self.target is not None:
-            with torch.no_grad():
-                for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
-                    mine.lerp_(theirs, self.rule.target_rate)
-        return float(sum(error for error, _ in parts) / steps)
+        """One step on a loss, the shorter the less of the budget is left; the loss per token."""
+        return self.descent.step(batch, loss, self.learning_rate * max(0.05, 1 - self.progress))
 
     def _score(self, rollout: Rollout) -> Tensor:
         """Unweighted terms (B, T, K)."""
@@ -183,11 +167,8 @@ class Tuner:
         """The median reward: the mean follows the few sequences that are worth nothing, whose number varies."""
         return (sums @ self.weights).median().item()
 
-    @torch.no_grad()
     def _move_level(self, level: float) -> None:
-        for network in (self.policy, self.target):
-            if network is not None:
-                network.value.bias.add_(level - self.level)
+        self.descent.move_values(level - self.level)
         self.level = level
 
     def _keep_budget(self, progress: Progress) -> None:
@@ -209,20 +190,6 @@ class Tuner:
             primer = self.domain.random_primer(size, generator)
         log_policy = self.learner.log_policy
         return sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
-
-    def _gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """A shard's summed loss and its gradient."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            online = self.policy(batch.tokens, self.domain.period, batch.primer)
-            after = online
-            if self.target is not None:
-                with torch.no_grad():
-                    after = self.target(batch.tokens, self.domain.period, batch.primer)
-        error = loss(online, after, batch, self.rule)
-        parameters = list(self.policy.parameters())
-        gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
-        filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
-        return error.detach(), tuple(filled)
 
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""
@@ -304,11 +271,7 @@ class Tuner:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything needed to go on as if never stopped: tensors, and plain values."""
-        tensors = {f"policy.{k}": v for k, v in self.policy.state_dict().items()}
-        if self.target is not None:
-            tensors |= {f"target.{k}": v for k, v in self.target.state_dict().items()}
-        for i, slot in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
+        tensors = self.descent.state()
         tensors |= {f"replay.{k}": v for k, v in self.replay.state().items()}
         tensors |= {"generators": torch.stack([g.get_state() for g in self.generators]), "weights": self.weights}
         if self.recent is not None:
@@ -317,17 +280,8 @@ class Tuner:
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Take over a state."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-        self.policy.load_state_dict(part("policy."))
-        if self.target is not None:
-            self.target.load_state_dict(part("target."))
-        slots = {i: part(f"optimiser.{i}.") for i in range(len(list(self.policy.parameters())))}
-        whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
-        self.optimiser.load_state_dict(whole)
-        self.replay.restore({k: v.to(self.device) for k, v in part("replay.").items()})
+        self.descent.restore(tensors)
+        self.replay.restore({k: v.to(self.device) for k, v in part(tensors, "replay.").items()})
         kept = tensors["generators"].cpu().unbind()  # fewer or more than here when the cores differ
         for generator, state in zip(self.generators, kept, strict=False):
             generator.set_state(state.clone())

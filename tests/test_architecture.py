@@ -21,8 +21,8 @@ LEVELS = [
     {"vocabulary", "network", "exact"},
     {"prior"},
     {"learners", "rollout", "replay", "particles", "preview", "gauge", "domains"},
-    {"config", "kl_budget", "progress", "tuning", "evaluation"},
-    {"runs", "sweep"},
+    {"config", "kl_budget", "progress", "descent", "tuning", "evaluation"},
+    {"runs"},
 ]
 APART = ["learners", "domains"]
 DOMAIN_LIBRARIES = {

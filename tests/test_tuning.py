@@ -136,13 +136,13 @@ def test_the_learners_c_falls_to_what_was_asked() -> None:
 def test_on_policy_is_the_newest_rollout_and_nothing_else() -> None:
     tuner = tiny_tuner("rloo", 3, ONES, batch=16)
     learned = []
-    gradient = tuner._gradient
+    gradient = tuner.descent.gradient
 
     def noted(batch: Batch, loss: Loss) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         learned.append(batch.tokens)
         return gradient(batch, loss)
 
-    tuner._gradient = noted  # type: ignore[method-assign]
+    tuner.descent.gradient = noted  # type: ignore[method-assign]
     tuner.crew.pool = None  # shards in order
     for progress in tune(tuner):
         assert torch.equal(torch.cat(learned), progress.tokens)
@@ -154,7 +154,7 @@ def test_learners_without_values_have_no_target_network(learner: str) -> None:
     tuner = tiny_tuner(learner, 3, ONES, batch=2, minibatch=2)
     before = tuner.policy.value.bias.clone()
     *_, last = tune(tuner)
-    assert tuner.target is None
+    assert tuner.descent.target is None
     assert torch.equal(tuner.policy.value.bias, before)
     assert math.isfinite(last.loss) and last.loss != 0.0  # two sequences are never cut apart
 

@@ -1,0 +1,89 @@
+"""A step of gradient descent on a learner's loss, a batch cut in shards; and the networks that it moves."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from seqtutor_core.config import LearnerSettings
+from seqtutor_core.learners.targets import Loss
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.parallel import Crew, cut, fast_bfloat16
+from seqtutor_core.replay import Batch
+
+
+class Descent:
+    """A policy, the target network that follows it, if the settings want one, and their optimiser."""
+
+    def __init__(self, policy: RecurrentNetwork, period: int, rule: LearnerSettings, crew: Crew) -> None:
+        self.policy, self.period, self.rule, self.crew = policy, period, rule, crew
+        self.target = deepcopy(policy).requires_grad_(False) if rule.target_rate < 1 else None
+        self.optimiser = torch.optim.Adam(policy.parameters(), rule.learning_rate)
+        self.bfloat16 = rule.bfloat16 and fast_bfloat16(policy.device)
+
+    def step(self, batch: Batch, loss: Loss, learning_rate: float) -> float:
+        """One step; the loss per token before it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        size = len(batch.tokens)
+        shards = min(self.crew.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
+        parts = self.crew.map(partial(self.gradient, loss=loss), batch.split(cut(size, shards)))
+        steps = batch.mask.sum()
+        for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
+            parameter.grad = torch.stack(each).sum(0) / steps
+        nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
+        self.optimiser.step()
+        self._follow()
+        return float(sum(error for error, _ in parts) / steps)
+
+    def gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A shard's summed loss and its gradient."""
+        with torch.autocast(self.policy.device.type, torch.bfloat16, enabled=self.bfloat16):
+            online = self.policy(batch.tokens, self.period, batch.primer)
+            after = online
+            if self.target is not None:
+                with torch.no_grad():
+                    after = self.target(batch.tokens, self.period, batch.primer)
+        error = loss(online, after, batch, self.rule)
+        parameters = list(self.policy.parameters())
+        gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
+        filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
+        return error.detach(), tuple(filled)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        if self.target is not None:
+            for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
+                mine.lerp_(theirs, self.rule.target_rate)
+
+    @torch.no_grad()
+    def move_values(self, by: float) -> None:
+        """Add a constant, in nats, to the value of every state."""
+        for network in (self.policy, self.target):
+            if network is not None:
+                network.value.bias.add_(by)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to go on: parameters, and the optimiser's memory of them."""
+        tensors = {f"policy.{k}": v for k, v in self.policy.state_dict().items()}
+        if self.target is not None:
+            tensors |= {f"target.{k}": v for k, v in self.target.state_dict().items()}
+        for i, slot in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
+        return tensors
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over a state; other tensors in it are left alone."""
+        self.policy.load_state_dict(part(tensors, "policy."))
+        if self.target is not None:
+            self.target.load_state_dict(part(tensors, "target."))
+        slots = {i: part(tensors, f"optimiser.{i}.") for i in range(len(list(self.policy.parameters())))}
+        whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
+        self.optimiser.load_state_dict(whole)
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
