@@ -52,8 +52,17 @@ def test_home_plays_at_the_first_click(page, address):
 
 
 def test_method_page_by_its_link(page, address):
+    """Each of its links leads somewhere: to one of its sections, or to a paper."""
     page.goto(f"{address}/method")
     expect(page.get_by_role("heading", name="Method", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Molecules: corpus and prior")).to_be_attached()
+    links = page.locator(".stMarkdown a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    sections = [link for link in links if link.startswith("#")]
+    assert len(sections) > 20
+    assert [link for link in sections if not page.locator(f"h2{link}").count()] == []
+    assert all(link.startswith("https://arxiv.org/") for link in links if link not in sections)
+    page.get_by_role("link", name="Tutor strength").click()
+    expect(page.get_by_role("heading", name="Tutor strength")).to_be_in_viewport()
 
 
 def test_a_moved_slider_travels_in_the_link(page, address):
