@@ -21,7 +21,7 @@ from seqtutor_core.particles import Particles, Proposal, beginning, log_mean, po
 from seqtutor_core.rollout import Rollout, distinct, divergence, sample
 
 RUNS = 8  # independent estimates of each source
-DELTA = 0.05  # chance that the bound on log Z is wrong
+DELTA = 0.05  # chance that any of a gauge's bounds is wrong
 LOW_ENTROPY = 0.2  # nats a token, below which a policy has collapsed
 FEW_DISTINCT = 0.5  # of the prior's share
 
@@ -75,10 +75,13 @@ class Gauge:
     j_error: float
     """Standard error of j."""
     j_prior: float
+    j_prior_error: float
+    """Standard error of j_prior."""
     log_z_at_least: float
     """What is reachable at least, with 95 % confidence."""
     at_most: float | None
-    """Share of the reachable improvement over the prior that was made, at most; None: there is none to make."""
+    """Share of the reachable improvement over the prior that was made, at most, with the same confidence; None: there
+    is none to make."""
     gap: float
     """log_z_at_least - j: at least so much is missing."""
     reward: float
@@ -93,7 +96,7 @@ class Gauge:
     def sentence(self) -> str:
         """The figures in words."""
         if self.at_most is None:
-            return "Under these rewards nothing better than the prior is known."
+            return "Under these rewards nothing better than the prior is known for sure."
         said = (
             f"At most {self.at_most:.0%} of the reachable improvement over the prior; "
             f"at least {self.gap:.1f} nats are missing"
@@ -111,6 +114,23 @@ def student(probability: float, freedom: int) -> float:
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+def reached(gap: float, room: float, error: float, error_prior: float, z: float) -> float | None:
+    """The largest share s of the room, 0 to 1, that agrees with what was measured; None where there may be no room.
+
+    gap = log Z - J and room = log Z - J_prior are off by the errors of J and of J_prior, so s agrees as long as
+
+        gap - (1 - s) room <= z sqrt(error^2 + (1 - s)^2 error_prior^2)
+
+    which is solved for 1 - s, the share that is missing (Fieller 1954). All in nats but z, a normal quantile.
+    """
+    if room <= z * error_prior:
+        return None
+    if gap <= z * error:
+        return 1.0
+    root = math.sqrt((room * error) ** 2 + (gap * error_prior) ** 2 - (z * error * error_prior) ** 2)
+    return max(0.0, 1 - (gap * room - z * root) / (room**2 - (z * error_prior) ** 2))
 
 
 # ---------------------------------------------------------------- measuring
@@ -178,18 +198,18 @@ def measure(
     kl, entropy = divergence(rollout)
     gain = reward / c - kl
     j, j_error = float(gain.mean()), float(gain.std()) / math.sqrt(n)
-    sure = 2 * j_error
-    # log Z is at least J itself
-    limit = max(j - sure, against.j, *(each.bound(DELTA / len(sources)) for each in sources))
-    room = limit - against.j
+    delta = DELTA / (len(sources) + 2)  # for each bound: log Z is at least J itself, and the share has one too
+    z = NormalDist().inv_cdf(1 - delta)
+    limit = max(j - z * j_error, against.j, *(each.bound(delta) for each in sources))
     entropy_per_token = float(entropy.sum() / rollout.lengths.sum())
     share = distinct(rollout.tokens)
     return Gauge(
         j=j,
         j_error=j_error,
         j_prior=against.j,
+        j_prior_error=against.j_error,
         log_z_at_least=limit,
-        at_most=None if room <= 2 * against.j_error else max(0.0, min(1.0, (j + sure - against.j) / room)),
+        at_most=reached(limit - j, limit - against.j, j_error, against.j_error, z),
         gap=max(0.0, limit - j),
         reward=float(reward.mean()),
         kl=float(kl.mean()),
