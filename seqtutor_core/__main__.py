@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from seqtutor_core.commands import priors, runs, sampling, tuning
+from seqtutor_core.commands import priors, reading, runs, sampling, tuning
 from seqtutor_core.config import PRESETS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
@@ -52,6 +52,15 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("domain", help=DOMAIN)
     score.add_argument("file", help="one JSON list of tokens, or one SMILES, a line; - reads standard input")
     score.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
+
+    read = command("read", reading.read, "what the program makes of a MIDI file or a file of molecules")
+    read.add_argument("file", help=f"ending in {', '.join(reading.MELODIES + reading.MOLECULES)}")
+    read.add_argument(
+        "--polyphony",
+        choices=("error", "top"),
+        default="error",
+        help="top: of notes that sound together keep the highest, instead of refusing them",
+    )
 
     prior = parser_group(commands_, "prior", "the priors and their corpora")
     command("info", priors.info, "the cards of the priors", prior)

@@ -1,0 +1,54 @@
+"""read: what the program makes of a file that a user gives."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from seqtutor_core.commands.plain import show
+from seqtutor_core.errors import InputError
+
+MELODIES = (".mid", ".midi")
+MOLECULES = (".smi", ".txt", ".csv", ".mol", ".sdf")
+
+
+def read(options: Namespace) -> None:
+    """The notes of a MIDI file as tokens, or the molecules of a file; InputError when nothing can be read."""
+    kind = Path(options.file).suffix.lower()
+    if kind in MELODIES:
+        _melody(options)
+    elif kind in MOLECULES:
+        _molecules(options)
+    else:
+        raise InputError(
+            f"{options.file!r} is not a kind of file known here; choose one ending in "
+            f"{', '.join((*MELODIES, *MOLECULES))}"
+        )
+
+
+def _melody(options: Namespace) -> None:
+    # Imported here, as in `_molecules`: who reads melodies needs no chemistry, nor the other way round.
+    from seqtutor_core.domains.melody.primer import MAX_BYTES, from_midi
+    from seqtutor_core.domains.melody.tokens import decode
+
+    found = from_midi(_content(options.file, MAX_BYTES), polyphony=options.polyphony)
+    answer = {"notes": len(decode(found.tokens)), "tokens": list(found.tokens), "remarks": list(found.notes)}
+    show(answer, options.json, "\n".join([f"{answer['notes']} notes, {len(found.tokens)} steps", *found.notes]))
+
+
+def _molecules(options: Namespace) -> None:
+    from seqtutor_core.domains.molecule.inputs import MOST_BYTES, upload
+
+    found = upload(_content(options.file, MOST_BYTES), options.file)
+    records = [{"name": given.name, "smiles": given.smiles} for given in found.molecules]
+    answer = {"records": records, "problems": list(found.problems)}
+    show(answer, options.json, "\n".join([*(f"{r['smiles']} {r['name']}" for r in records), *found.problems]))
+
+
+def _content(file: str, most: int) -> bytes:
+    """The bytes of a file, at most one more than `most`, so that the reader can say that they are too many."""
+    if not Path(file).is_file():
+        raise InputError(f"there is no file {file!r}; check its name and folder")
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(most + 1)
+    except OSError as error:
+        raise InputError(f"{file!r} cannot be read: {error}; check its permissions") from None
