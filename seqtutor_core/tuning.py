@@ -30,6 +30,7 @@ PLAIN = COUNTED + STEERED
 WARM_SHARE = 0.15  # of the budget, for a warm start
 ANNEALED = 0.5  # share of the budget over which c falls, where it is annealed
 GUIDED = 0.5  # share of the policy in the proposals of a warm start; the rest is the prior's
+SEED_STRIDE = 1_000_003  # between the seeds of a run that goes on on another kind of device
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 
@@ -282,9 +283,13 @@ class Tuner:
         """Take over a state."""
         self.descent.restore(tensors)
         self.replay.restore({k: v.to(self.device) for k, v in part(tensors, "replay.").items()})
-        kept = tensors["generators"].cpu().unbind()  # fewer or more than here when the cores differ
-        for generator, state in zip(self.generators, kept, strict=False):
-            generator.set_state(state.clone())
+        kept = tensors["generators"].cpu()  # fewer or more than here when the cores differ
+        if kept.shape[1:] == self.generators[0].get_state().shape:
+            for generator, state in zip(self.generators, kept, strict=False):
+                generator.set_state(state.clone())
+        else:  # another kind of device made it: its random numbers are not to be had here, so others follow
+            for i, generator in enumerate(self.generators):
+                generator.manual_seed(self.config.seed + i + SEED_STRIDE * plain["update"])
         self.weights = tensors["weights"].to(self.device)
         self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
         for name in PLAIN:

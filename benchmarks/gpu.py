@@ -1,0 +1,274 @@
+"""The GPU beside the CPU of the same machine: the same numbers, how fast by batch, how good after a minute, and where
+the time goes. At most 8 minutes; needs torch, numpy, safetensors, filelock and platformdirs only.
+
+python -m benchmarks.gpu [--seconds 60] [--probe 4] [--device cuda]
+
+Writes benchmarks/results/gpu-CARD.json and prints its tables as Markdown.
+"""
+
+import argparse
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.cores import cores
+from seqtutor_core.domains.melody import PAPER_TERMS, Melody
+from seqtutor_core.gauge import measure, reference
+from seqtutor_core.learners import DEFAULT, LEARNERS
+from seqtutor_core.particles import Proposal
+from seqtutor_core.replay import Batch
+from seqtutor_core.rollout import sample
+from seqtutor_core.tuning import Tuner, tune
+
+RESULTS = Path(__file__).with_name("results")
+BATCHES = (256, 1024, 4096, 16_384)
+ITERATIONS = 5  # of a profile
+GAUGED = 2048  # sequences
+KL = 4.0
+NINE = dict.fromkeys(PAPER_TERMS, 1.0)
+MELODY = Melody()
+PHASES = {"_sample": "sampling", "_score": "scoring", "_learn": "learning"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of tuning before its quality is measured")
+    parser.add_argument("--probe", type=float, default=4.0, help="seconds for each speed")
+    parser.add_argument("--device", default="cuda")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    found: dict[str, Any] = {"machine": machine(device)}
+    found["correctness"] = correctness(device)
+    found["speed"] = [speed(options.device, batch, options.probe) for batch in BATCHES]
+    found["speed_cpu"] = speed("cpu", 256, options.probe)
+    found["speed_by_learner"] = {name: speed(options.device, 4096, options.probe, name) for name in LEARNERS}
+    found["profile"] = {batch: profiled(options.device, batch) for batch in (256, 4096)}
+    found["quality"] = [quality(options.device, batch, options.seconds) for batch in (256, 4096)]
+    RESULTS.mkdir(exist_ok=True)
+    card = re.sub(r"[^a-z0-9]+", "-", found["machine"]["device"].lower()).strip("-")
+    (RESULTS / f"gpu-{card}.json").write_text(json.dumps(found, indent=1) + "\n")
+    print("\n".join(tables(found)))
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What was measured on."""
+    card = torch.cuda.get_device_properties(0) if device.type == "cuda" else None
+    return {
+        "device": card.name if card else "cpu",
+        "memory_gib": round(card.total_memory / 2**30, 1) if card else None,
+        "cores": cores(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+    }
+
+
+# ---------------------------------------------------------------- correctness
+
+
+def correctness(device: torch.device) -> dict[str, float]:
+    """The largest differences from the CPU: scores, log-probabilities in nats, gradients relative to their length."""
+    network = priors.load("melody").network
+    rollout = sample(MELODY, network, 1024, torch.Generator().manual_seed(0))
+    scores = MELODY.score(rollout.tokens)
+    found = {"score": _largest(MELODY.score(rollout.tokens.to(device)).cpu() - scores)}
+    here = priors.load("melody").network.to(device)
+    there = sample(MELODY, here, 1024, torch.Generator(device).manual_seed(0))
+    with torch.no_grad():
+        log_p = network(there.tokens.cpu(), MELODY.period, there.primer.cpu()).logits.log_softmax(-1)
+        whole = here(there.tokens, MELODY.period, there.primer).logits.log_softmax(-1)
+    found["log_prior_stepwise"] = _largest(there.log_prior.cpu() - log_p)
+    found["log_prior_whole"] = _largest(whole.cpu() - log_p)
+    reward = scores[..., : len(NINE)].sum(-1).float() / KL
+    batch = Batch(rollout.tokens, rollout.primer, rollout.mask.float(), rollout.log_prior, reward)
+    for learner in LEARNERS:
+        one, two = (_gradient(batch, learner, each) for each in (torch.device("cpu"), device))
+        found[f"gradient_{learner}"] = float((one - two).norm() / one.norm())
+    return found
+
+
+def _gradient(batch: Batch, learner: str, device: torch.device) -> torch.Tensor:
+    tuner = _tuner(device.type, 256, learner)
+    on_device = Batch(*(each.to(device) for each in vars(batch).values()))
+    _, gradient = tuner.descent.gradient(on_device, tuner.learner.loss)
+    return torch.cat([each.flatten() for each in gradient]).cpu()
+
+
+def _largest(difference: torch.Tensor) -> float:
+    return float(difference.abs().max())
+
+
+# ---------------------------------------------------------------- speed
+
+
+def _tuner(device: str, batch: int, learner: str = DEFAULT, seconds: float = 60.0) -> Tuner:
+    many = {"batch": batch, "minibatch": batch, "replay_steps": max(131_072, 4 * batch * MELODY.length)}
+    overrides = many if batch != 256 else {}
+    config = TuningConfig("melody", "melody", learner, "default", NINE, KL, seconds, overrides=overrides, device=device)
+    return Tuner(config, MELODY, priors.load("melody").network)
+
+
+def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT) -> dict[str, Any]:
+    """Environment steps a second, learning included; milliseconds an iteration by phase; gigabytes at most."""
+    tuner = _tuner(device, batch, learner)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    for _ in range(3):  # the first iterations allocate
+        tuner.iterate()
+    _synchronise(device)
+    began, before, iterations = time.perf_counter(), tuner.environment_steps, 0
+    while time.perf_counter() < began + seconds:
+        tuner.iterate()
+        iterations += 1
+    _synchronise(device)
+    took, steps = time.perf_counter() - began, tuner.environment_steps - before
+    with _phases(tuner, device) as spent:
+        for _ in range(ITERATIONS):
+            tuner.iterate()
+    return {
+        "batch": batch,
+        "learner": learner,
+        "steps_per_second": steps / took,
+        "milliseconds": 1000 * took / iterations,
+        "milliseconds_by_phase": {name: 1000 * each / ITERATIONS for name, each in spent.items()},
+        "gigabytes": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else None,
+    }
+
+
+@contextmanager
+def _phases(tuner: Tuner, device: str) -> Iterator[dict[str, float]]:
+    """Seconds in each phase of the iterations inside, the device waited for at both ends."""
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(method: Callable[..., Any], phase: str) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            _synchronise(device)
+            began = time.perf_counter()
+            result = method(*arguments)
+            _synchronise(device)
+            spent[phase] += time.perf_counter() - began
+            return result
+
+        return run
+
+    for name, phase in PHASES.items():
+        setattr(tuner, name, timed(getattr(tuner, name), phase))
+    yield spent
+    for name in PHASES:
+        delattr(tuner, name)
+
+
+def _synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def profiled(device: str, batch: int) -> dict[str, Any]:
+    """Kernels an iteration, how much of the time the device computes, and the operations that take most of it."""
+    tuner = _tuner(device, batch)
+    for _ in range(3):
+        tuner.iterate()
+    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
+    _synchronise(device)
+    began = time.perf_counter()
+    with profile(activities=kinds) as recorded:
+        for _ in range(ITERATIONS):
+            tuner.iterate()
+        _synchronise(device)
+    took = time.perf_counter() - began
+    kernels = [event for event in recorded.events() if event.device_type.name == "CUDA"]
+    busy = sum(event.device_time_total for event in kernels) / 1e6  # microseconds before
+    by_name = recorded.key_averages()
+    key = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
+    top = sorted(by_name, key=lambda each: -getattr(each, key))[:12]
+    synchronised = {"aten::item", "aten::nonzero", "aten::_local_scalar_dense", "aten::is_nonzero"}
+    return {
+        "kernels": len(kernels) / ITERATIONS,
+        "device_busy": busy / took,
+        "host_waits": {e.key: e.count / ITERATIONS for e in by_name if e.key in synchronised},
+        "top": [[each.key[:80], getattr(each, key) / 1000 / ITERATIONS, each.count / ITERATIONS] for each in top],
+    }
+
+
+# ---------------------------------------------------------------- quality
+
+
+def quality(device: str, batch: int, seconds: float) -> dict[str, Any]:
+    """The default learner after `seconds` at c = 4, and its gauge."""
+    tuner = _tuner(device, batch, seconds=seconds)
+    *_, last = tune(tuner)
+    against = reference(MELODY, tuner.prior, NINE, KL, GAUGED, seed=1)
+    proposal = Proposal(tuner.policy, tuner.learner.log_policy)
+    gauge = measure(MELODY, tuner.prior, proposal, against, GAUGED, seed=2)
+    return {
+        "batch": batch,
+        "seconds": seconds,
+        "updates": last.update,
+        "steps_per_second": tuner.environment_steps / tuner.seconds,
+        "j": gauge.j,
+        "j_error": gauge.j_error,
+        "log_z_at_least": gauge.log_z_at_least,
+        "at_most": gauge.at_most,
+        "reward": gauge.reward,
+        "kl": gauge.kl,
+        "entropy": gauge.entropy,
+        "distinct": gauge.distinct,
+    }
+
+
+# ---------------------------------------------------------------- tables
+
+
+def tables(found: dict[str, Any]) -> list[str]:
+    """Markdown for docs/performance.md."""
+    base, m = found["speed_cpu"]["steps_per_second"], found["machine"]
+    differences = [(name, f"{value:.1e}") for name, value in found["correctness"].items()]
+    lines = [f"{m['device']}, {m['memory_gib']} GiB, {m['cores']} cores, torch {m['torch']}", ""]
+    lines += _table(("largest difference from the CPU", ""), differences)
+    rows = []
+    for each in [*found["speed"], *found["speed_by_learner"].values(), found["speed_cpu"]]:
+        phases = each["milliseconds_by_phase"]
+        rows.append(
+            (
+                f"{each['learner']}{', CPU' if each is found['speed_cpu'] else ''}",
+                f"{each['batch']:,}",
+                f"{each['steps_per_second']:,.0f}",
+                f"{each['steps_per_second'] / base:.1f}",
+                f"{each['milliseconds']:.0f}",
+                *(f"{phases[name]:.0f}" for name in PHASES.values()),
+                f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
+            )
+        )
+    head = ("learner", "batch", "steps a second", "times the CPU", "ms an iteration", *PHASES.values(), "GB")
+    lines += ["", *_table(head, rows)]
+    rows = [
+        (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")
+        for batch, p in found["profile"].items()
+    ]
+    lines += ["", *_table(("batch", "kernels an iteration", "device busy", "host waits"), rows)]
+    names = ("batch", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
+    rows = [tuple(_short(each[name]) for name in names) for each in found["quality"]]
+    return [*lines, "", *_table(names, rows)]
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
+    return ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, float):
+        return f"{value:,}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}"
+
+
+if __name__ == "__main__":
+    main()

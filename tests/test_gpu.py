@@ -1,0 +1,270 @@
+"""The GPU path gives the CPU's numbers. Needs torch, numpy, safetensors, filelock and platformdirs, no app.
+
+python -m pytest -m gpu tests/test_gpu.py
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqtutor_core import prior as priors
+from seqtutor_core.config import LearnerSettings, TuningConfig
+from seqtutor_core.descent import Descent
+from seqtutor_core.domains.melody import PAPER_TERMS, Melody
+from seqtutor_core.domains.melody.theory import correlation
+from seqtutor_core.gauge import measure, reference
+from seqtutor_core.learners import LEARNERS
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.parallel import Crew
+from seqtutor_core.particles import Proposal
+from seqtutor_core.preview import preview
+from seqtutor_core.replay import Batch
+from seqtutor_core.rollout import sample
+from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
+from seqtutor_core.tuning import Tuner, tune
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device that torch can use"),
+]
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+NINE = dict.fromkeys(PAPER_TERMS, 1.0)
+MELODY = Melody()
+
+
+@pytest.fixture(scope="module")
+def network() -> RecurrentNetwork:
+    return priors.load("melody").network
+
+
+def random_melodies(n: int, seed: int = 0) -> torch.Tensor:
+    """Any tokens (n, 32), half of them from few notes, so that rules and exact ties are met often."""
+    tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, 38, (n, 32)))
+    tokens[: n // 2] %= 4
+    return tokens
+
+
+def sampled_batch(network: RecurrentNetwork, n: int = 64) -> Batch:
+    """Melodies of the prior with their rewards at c = 4, on the CPU."""
+    rollout = sample(MELODY, network, n, torch.Generator().manual_seed(3))
+    reward = MELODY.score(rollout.tokens)[..., : len(PAPER_TERMS)].sum(-1).float() / 4
+    return Batch(rollout.tokens, rollout.primer, rollout.mask.float(), rollout.log_prior, reward)
+
+
+def on(batch: Batch, device: torch.device) -> Batch:
+    return Batch(*(each.to(device) for each in vars(batch).values()))
+
+
+def config(device: str, learner: str = "psi", updates: int = 6, **overrides: Any) -> TuningConfig:
+    small = {"batch": 64, "minibatch": 64} | overrides
+    return TuningConfig("melody", "melody", learner, weights=NINE, updates=updates, overrides=small, device=device)
+
+
+# ---------------------------------------------------------------- sampling
+
+
+def test_a_rollout_has_the_log_probabilities_that_the_cpu_gives_its_melodies(network: RecurrentNetwork) -> None:
+    tuner = Tuner(config("cuda"), MELODY, network)
+    rollout = sample(
+        MELODY, tuner.prior, 512, tuner.generators[0], tuner.policy, tuner.learner.log_policy, epsilon=None
+    )
+    assert rollout.tokens.device.type == "cuda"
+    with torch.no_grad():
+        expected = network(rollout.tokens.cpu(), MELODY.period, rollout.primer.cpu()).logits.log_softmax(-1)
+        whole = tuner.prior(rollout.tokens, MELODY.period, rollout.primer).logits.log_softmax(-1)
+    torch.testing.assert_close(rollout.log_prior.cpu(), expected, rtol=0, atol=2e-4)
+    torch.testing.assert_close(rollout.log_policy.cpu(), expected, rtol=0, atol=2e-4)  # it starts as the prior
+    torch.testing.assert_close(whole.cpu(), expected, rtol=0, atol=2e-4)  # the whole sequence at once
+
+
+def test_the_gpu_samples_as_often_as_it_should(network: RecurrentNetwork) -> None:
+    """First tokens: counts of 20,000 melodies against 20,000 p, within five standard deviations."""
+    prior, n = priors.load("melody").network.to(GPU), 20_000
+    rollout = sample(MELODY, prior, n, torch.Generator(GPU).manual_seed(0))
+    counts = torch.bincount(rollout.tokens[:, 0], minlength=38).double().cpu()
+    p = network(torch.zeros(1, 1, dtype=torch.long), MELODY.period).logits[0, 0].softmax(-1).double()
+    deviation = (n * p * (1 - p)).sqrt()
+    assert ((counts - n * p).abs() <= 5 * deviation + 1).all()
+
+
+def test_same_seed_same_melodies(network: RecurrentNetwork) -> None:
+    one, two = (
+        sample(MELODY, Tuner(config("cuda"), MELODY, network).prior, 256, torch.Generator(GPU).manual_seed(7)).tokens
+        for _ in range(2)
+    )
+    assert torch.equal(one, two)
+
+
+# ---------------------------------------------------------------- scoring
+
+
+def test_every_term_is_scored_as_on_the_cpu() -> None:
+    tokens = random_melodies(4096)
+    torch.testing.assert_close(MELODY.score(tokens.to(GPU)).cpu(), MELODY.score(tokens), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3])
+def test_exact_ties_of_the_autocorrelation_are_decided_alike(lag: int) -> None:
+    tokens = random_melodies(4096, seed=1)
+    r, above = correlation(tokens, lag)
+    assert ((20 * r.abs() - 3).abs() < 1e-12).any(), "the melodies should hold ties"
+    r_gpu, above_gpu = correlation(tokens.to(GPU), lag)
+    assert torch.equal(above_gpu.cpu(), above)
+    torch.testing.assert_close(r_gpu.cpu(), r, rtol=1e-14, atol=0, equal_nan=True)
+
+
+def test_metrics_are_the_same() -> None:
+    tokens = random_melodies(2048, seed=2)
+    assert MELODY.metrics(tokens.to(GPU)) == pytest.approx(MELODY.metrics(tokens), rel=1e-9, nan_ok=True)
+
+
+# ---------------------------------------------------------------- learning
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_an_update_moves_the_policy_as_on_the_cpu(learner: str, raw: bool, network: RecurrentNetwork) -> None:
+    """Loss and gradient of one batch, then the parameters after three steps."""
+    batch, after = sampled_batch(network), {}
+    for device in (CPU, GPU):
+        tuner = Tuner(config(device.type, learner), MELODY, network)
+        settings = LearnerSettings(raw=raw, learning_rate=1e-3)
+        descent = Descent(tuner.policy, MELODY.period, settings, Crew(device))
+        loss, gradient = descent.gradient(on(batch, device), tuner.learner.loss)
+        for _ in range(3):
+            descent.step(on(batch, device), tuner.learner.loss, 1e-3)
+        flat = [torch.cat([p.detach().cpu().flatten() for p in each]) for each in (gradient, tuner.policy.parameters())]
+        after[device.type] = loss.cpu(), *flat
+    torch.testing.assert_close(after["cuda"][0], after["cpu"][0], rtol=1e-4, atol=1e-4)
+    assert (after["cuda"][1] - after["cpu"][1]).norm() < 1e-3 * after["cpu"][1].norm()
+    moved = after["cpu"][2] - torch.cat(
+        [p.flatten() for p in Tuner(config("cpu", learner), MELODY, network).policy.parameters()]
+    )
+    assert moved.norm() > 0
+    assert (after["cuda"][2] - after["cpu"][2]).norm() < 0.02 * moved.norm()
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_short_run_learns(learner: str, network: RecurrentNetwork) -> None:
+    steps = list(tune(Tuner(config("cuda", learner, updates=40, batch=256, minibatch=256), MELODY, network)))
+    assert steps[-1].j > steps[0].j + 5
+    assert np.isfinite([p.loss for p in steps]).all()
+
+
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_bfloat16_and_a_warm_start_run(warm_start: bool, network: RecurrentNetwork) -> None:
+    asked = TuningConfig(
+        "melody",
+        "melody",
+        weights=NINE,
+        updates=20,
+        overrides={"bfloat16": True},
+        device="cuda",
+        warm_start=warm_start,
+        kl_budget=6.0,
+    )
+    steps = list(tune(Tuner(asked, MELODY, network)))
+    assert steps[-1].j > steps[0].j
+
+
+def test_molecules_learn_on_the_gpu() -> None:
+    """The network there, RDKit on the host: log-probabilities as on the CPU, and terms for every molecule."""
+    pytest.importorskip("rdkit", reason="RDKit is not installed")
+    from seqtutor_core.domains.molecule import Molecule
+
+    molecule, network = Molecule(), priors.load("molecule").network
+    asked = TuningConfig("molecule", "molecule", weights={"qed": 40.0}, kl_coefficient=1.0, updates=5, device="cuda")
+    steps = list(tune(Tuner(asked, molecule, network)))
+    assert steps[-1].figures["valid"] > 0.9
+    rollout = sample(molecule, priors.load("molecule").network.to(GPU), 256, torch.Generator(GPU).manual_seed(0))
+    with torch.no_grad():
+        expected = network(rollout.tokens.cpu()).logits.log_softmax(-1)
+    there, here = (each[rollout.mask.cpu()] for each in (rollout.log_prior.cpu(), expected))
+    torch.testing.assert_close(there, here, rtol=0, atol=2e-4)
+
+
+# ---------------------------------------------------------------- checkpoints, memory, workers
+
+
+def test_resumed_is_as_if_never_stopped(network: RecurrentNetwork, tmp_path: Path) -> None:
+    whole = list(tune(Tuner(config("cuda"), MELODY, network)))
+    first = Tuner(config("cuda"), MELODY, network)
+    steps = tune(first)
+    for _ in range(3):
+        next(steps)
+    save_checkpoint(tmp_path, *first.state(), update=3)
+    second = Tuner(config("cuda"), MELODY, network)
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None
+    second.restore(checkpoint.tensors, checkpoint.plain)
+    rest = list(tune(second))
+    assert torch.equal(rest[0].tokens, whole[3].tokens)
+    assert rest[-1].j == pytest.approx(whole[-1].j, abs=0.5)  # the GPU adds gradients in no fixed order
+
+
+@pytest.mark.parametrize(("one", "other"), [("cuda", "cpu"), ("cpu", "cuda")])
+def test_a_run_goes_on_on_another_device(one: str, other: str, network: RecurrentNetwork, tmp_path: Path) -> None:
+    first = Tuner(config(one), MELODY, network)
+    steps = tune(first)
+    for _ in range(3):
+        next(steps)
+    save_checkpoint(tmp_path, *first.state(), update=3)
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None
+    second = Tuner(config(other), MELODY, network)
+    second.restore(checkpoint.tensors, checkpoint.plain)
+    pairs = zip(first.policy.parameters(), second.policy.parameters(), strict=True)
+    assert all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs)
+    assert torch.equal(first.replay.store["tokens"][:192].cpu(), second.replay.store["tokens"][:192].cpu())
+    assert [p.update for p in tune(second)] == [4, 5, 6]
+
+
+def test_out_of_memory_halves_the_batch(network: RecurrentNetwork) -> None:
+    """A rollout of 16,384 melodies takes about a gigabyte; here it gets a few hundred megabytes more than nothing."""
+    tuner = Tuner(config("cuda", updates=1, batch=16_384, minibatch=64), MELODY, network)
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    # the replay memory is made for the batch that was asked for; leave room for it
+    room = torch.cuda.memory_reserved() + 16_384 * 32 * (38 + 20) * 4 + 300 * 2**20
+    torch.cuda.set_per_process_memory_fraction(room / total)
+    try:
+        progress = tuner.iterate()
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.empty_cache()
+    assert tuner.batch < 16_384
+    assert progress.message == f"out of memory: the batch is now {tuner.batch} sequences"
+    assert len(progress.tokens) == tuner.batch
+
+
+def test_preview_and_gauge_agree_with_the_cpu(network: RecurrentNetwork) -> None:
+    """log Z at c = 8 by 4,096 particles; and a gauge of the prior itself."""
+    estimates, gauges = [], []
+    for device in (CPU, GPU):
+        prior = priors.load("melody").network.to(device)
+        estimates.append(preview(MELODY, prior, NINE, 8.0, n=4096).found.log_z)
+        against = reference(MELODY, prior, NINE, 8.0, 2048, seed=1)
+        tuner = Tuner(config(device.type), MELODY, network)
+        gauges.append(measure(MELODY, prior, Proposal(tuner.policy, tuner.learner.log_policy), against, 2048, seed=2))
+    assert estimates[1] == pytest.approx(estimates[0], abs=0.7)
+    assert gauges[1].j == pytest.approx(gauges[0].j, abs=6 * gauges[0].j_error)
+    assert gauges[1].log_z_at_least == pytest.approx(gauges[0].log_z_at_least, abs=1.5)
+
+
+def test_a_worker_runs_on_the_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    run = launcher.start(config("cuda", updates=30))
+    deadline = time.monotonic() + 120
+    while run.state in store.ACTIVE and time.monotonic() < deadline:
+        time.sleep(0.1)
+    status = run.status
+    assert (status.state, status.device, status.error) == ("finished", "cuda", "")
+    assert status.summary is not None
+    assert status.summary["updates"] == 30
+    assert status.summary["gauge"]["log_z_at_least"] > status.summary["j"] - 1
+    assert store.load_policy(run).device.type == "cpu"
