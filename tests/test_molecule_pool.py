@@ -264,10 +264,10 @@ def test_the_shared_pool_ends_with_the_program() -> None:
 
 def test_a_scoring_process_loads_no_torch() -> None:
     """It stays small, and starts at once."""
-    script = ROOT / "seqtutor_core" / "domains" / "molecule" / "scorer.py"
-    code = f"import runpy, sys; sys.argv[1:] = ['5']; runpy.run_path({str(script)!r}, run_name='__main__')"
+    script = ROOT / "seqtutor_core" / "domains" / "molecule" / "server.py"
+    code = f"import runpy, sys; sys.argv[1:] = ['scorer']; runpy.run_path({str(script)!r}, run_name='__main__')"
     code += "; print('torch' in sys.modules)"
-    request = json.dumps({"question": {}, "wanted": ["qed", "alerts"], "smiles": ["CCO"]})
+    request = json.dumps({"question": {}, "wanted": ["qed", "alerts"], "smiles": ["CCO"], "seconds": 5})
     done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, text=True, timeout=60)
     loaded, answer, torch = done.stdout.splitlines()
     assert (loaded, torch) == ("{}", "False")

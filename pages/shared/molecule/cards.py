@@ -5,30 +5,27 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared.molecule.found import look_at
-from seqtutor_core.domains.molecule import depict
+from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 150, 112
-
-
-@st.cache_data(max_entries=4096, show_spinner=False)
-def drawing(smiles: str, width: int, height: int, marks: tuple[str, ...] = (), colouring: str = "") -> str:
-    """A molecule as an SVG: substructures marked, or atoms coloured by what they add to a property."""
-    colours = depict.contributions(smiles, colouring) if colouring else None
-    return depict.drawing(smiles, width, height, () if colours else marks, colours)
 
 
 def picture(
     one: Found, width: int = WIDTH, height: int = HEIGHT, marks: tuple[str, ...] = (), colouring: str = ""
 ) -> None:
-    """Its drawing, or a frame where there is no molecule."""
-    if one.facts.valid:
-        st.image(drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
-    else:
-        st.image(_no_molecule(width, height), alt="no molecule")
+    """Its drawing, or a frame where there is none."""
+    if not one.facts.valid:
+        st.image(_empty(width, height), alt="no molecule")
+        return
+    try:
+        st.image(given.drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
+    except InputError:  # too large to be drawn in time, or a mark too costly
+        st.image(_empty(width, height), alt=f"no drawing of {one.smiles}")
 
 
-def _no_molecule(width: int, height: int) -> str:
+def _empty(width: int, height: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f'<rect x="8" y="8" width="{width - 16}" height="{height - 16}" rx="8" fill="none" stroke="#7D8590" '

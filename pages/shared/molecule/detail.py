@@ -3,14 +3,12 @@
 import streamlit as st
 
 from pages.shared.frame import told
-from pages.shared.molecule.cards import drawing
 from pages.shared.molecule.filters import COLOURINGS
 from pages.shared.molecule.found import examined, look_at, looked_at, molecule
 from pages.shared.molecule.studio import MOLECULE
 from pages.shared.molecule.take import downloads
 from pages.shared.molecule.wishes import uses
-from seqtutor_core.domains.molecule import neighbours, three_d
-from seqtutor_core.domains.molecule.conformer import conformer
+from seqtutor_core.domains.molecule import given, neighbours, three_d
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.errors import InputError
@@ -57,7 +55,7 @@ def _flat(one: Found) -> None:
     settings = molecule(MOLECULE).settings
     chosen = st.segmented_control("Colour atoms by", list(COLOURINGS), default="Matches", required=True, key="look-by")
     colouring = COLOURINGS[chosen or "Matches"]
-    st.image(drawing(one.smiles, WIDTH, HEIGHT, (*settings.required, *settings.forbidden), colouring))
+    st.image(given.drawing(one.smiles, WIDTH, HEIGHT, (*settings.required, *settings.forbidden), colouring))
     if colouring:
         st.caption(f"Teal atoms raise {chosen}, orange ones lower it.")
 
@@ -69,18 +67,15 @@ def _in_space(smiles: str) -> None:
         st.info(f"The viewer is not installed; the drawing stands. To get it: {three_d.REMEDY}.")
         return
     try:
+        with st.spinner("Looking for a shape in space"):
+            block = given.conformer(smiles)
         st.iframe(
-            three_d.view(_shape(smiles), SCRIPT, WIDTH, HEIGHT, style or "sticks"),
+            three_d.view(block, SCRIPT, WIDTH, HEIGHT, style or "sticks"),
             height=HEIGHT + 10,
             alt="the molecule in space; drag to turn",
         )
     except InputError as error:
         st.info(str(error))
-
-
-@st.cache_data(max_entries=512, show_spinner="Looking for a shape in space")
-def _shape(smiles: str) -> str:
-    return conformer(smiles)
 
 
 def _properties(one: Found) -> None:
@@ -123,7 +118,7 @@ def _nearest(smiles: str) -> None:
         st.caption(f"Not indexed yet. Build the index once with `{neighbours.COMMAND}`.")
         return
     [(nearest, similarity)] = _neighbour(smiles)
-    st.image(drawing(nearest, 220, 150))
+    st.image(given.drawing(nearest, 220, 150))
     st.caption(f"Tanimoto similarity {similarity:.2f}  \n`{nearest}`")
 
 

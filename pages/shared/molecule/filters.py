@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from seqtutor_core.domains.molecule import inputs
+from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.known import known
 from seqtutor_core.domains.molecule.pool import shared
 from seqtutor_core.domains.molecule.questions import Question
@@ -66,7 +66,7 @@ def order_by(found: Sequence[Found]) -> Order:
             smarts = st.text_input("Only with the substructure", placeholder="SMARTS", key="with-smarts")
             limited, limits = _limits([n for n in there if n not in (REWARD, AS_DRAWN)], valid)
     if smarts.strip():
-        (smarts,) = inputs.smarts(smarts)
+        (smarts,) = given.smarts(smarts)
     if colouring and COLOURINGS[colouring]:
         st.caption(f"Teal atoms raise {colouring}, orange ones lower it.")
     return Order(by, rising, only_valid, only_novel, smarts, limited, limits, colouring or "Matches", size or SIZES[0])

@@ -10,7 +10,8 @@ from typing import Any
 
 from pages.shared import state
 from pages.shared.studio import Studio
-from seqtutor_core.domains.molecule import Molecule, MoleculeSettings, inputs
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings, given
+from seqtutor_core.domains.molecule.inputs import Given
 from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
@@ -48,21 +49,21 @@ DEFAULTS: dict[str, Any] = {
 # ---------------------------------------------------------------- reading the fields
 
 
-def given_target(studio: Studio) -> inputs.Given | None:
+def given_target(studio: Studio) -> Given | None:
     """The molecule to resemble, None without one; InputError for a text that is none."""
     text = state.value(studio, TARGET)
-    return inputs.molecule(text) if text.strip() else None
+    return given.molecule(text) if text.strip() else None
 
 
 def _target(studio: Studio) -> str:
-    given = given_target(studio)
-    return given.smiles if given else ""
+    target = given_target(studio)
+    return target.smiles if target else ""
 
 
 def _prefix(studio: Studio) -> str:
     text = state.value(studio, PREFIX).strip()
     if text:
-        inputs.prefix(text)
+        given.prefix(text)
     return text
 
 
@@ -81,8 +82,8 @@ def _plain(known: Shape) -> dict[str, Any]:
 
 READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
     "target": ("Target", _target),
-    "required": ("Substructures to keep", lambda studio: inputs.smarts(state.value(studio, REQUIRED))),
-    "forbidden": ("Substructures to avoid", lambda studio: inputs.smarts(state.value(studio, FORBIDDEN))),
+    "required": ("Substructures to keep", lambda studio: given.smarts(state.value(studio, REQUIRED))),
+    "forbidden": ("Substructures to avoid", lambda studio: given.smarts(state.value(studio, FORBIDDEN))),
     "catalogues": ("Alerts", lambda studio: tuple(state.value(studio, CATALOGUES))),
     "bucket": ("Scaffold memory", lambda studio: int(state.value(studio, BUCKET))),
     "prefix": ("Beginning", _prefix),

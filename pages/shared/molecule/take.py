@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from seqtutor_core.domains.molecule import files
+from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.files import Row
 from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.errors import SeqTutorError
@@ -12,13 +12,13 @@ from seqtutor_core.errors import SeqTutorError
 SHAPE_SECONDS = 0.15  # that a conformer takes, about
 LONG = 10.0  # seconds that are worth a word
 
-FORMATS: tuple[tuple[str, str, str, Callable[[Sequence[Row]], bytes]], ...] = (
-    ("SDF", "sdf", "chemical/x-mdl-sdfile", files.sdf),
-    ("SMILES", "smi", "chemical/x-daylight-smiles", files.smi),
-    ("CSV", "csv", "text/csv", files.csv),
-    ("PNG", "png", "image/png", files.png),
-    ("SVG", "svg", "image/svg+xml", files.svg),
-    ("All as zip", "zip", "application/zip", files.archive),
+FORMATS = (
+    ("SDF", "sdf", "chemical/x-mdl-sdfile"),
+    ("SMILES", "smi", "chemical/x-daylight-smiles"),
+    ("CSV", "csv", "text/csv"),
+    ("PNG", "png", "image/png"),
+    ("SVG", "svg", "image/svg+xml"),
+    ("All as zip", "zip", "application/zip"),
 )
 
 
@@ -29,10 +29,10 @@ def downloads(found: Sequence[Found], what: str, key: str, name: str = "molecule
     slow = f" SDF and zip look for shapes in space: about {seconds:.0f} s." if seconds > LONG else ""
     st.caption(f"Take away {what}.{slow}")
     with st.container(horizontal=True):
-        for label, ending, kind, write in FORMATS:
+        for label, ending, kind in FORMATS:
             st.download_button(
                 label,
-                _making(write, valid),
+                _making(ending, valid),
                 f"{name}.{ending}",
                 kind,
                 key=f"{key}-{ending}",
@@ -50,12 +50,12 @@ def rows(found: Sequence[Found]) -> list[Row]:
     ]
 
 
-def _making(write: Callable[[Sequence[Row]], bytes], found: Sequence[Found]) -> Callable[[], bytes]:
+def _making(ending: str, found: Sequence[Found]) -> Callable[[], bytes]:
     """The file, or its error as the file's text: a download cannot show a message."""
 
     def make() -> bytes:
         try:
-            return write(rows(found))
+            return given.written(ending, rows(found))
         except SeqTutorError as error:
             return str(error).encode()
 

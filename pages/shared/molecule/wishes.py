@@ -8,7 +8,6 @@ import streamlit as st
 from pages.shared import state
 from pages.shared.controls import widget
 from pages.shared.frame import told
-from pages.shared.molecule.cards import drawing
 from pages.shared.molecule.found import look_at
 from pages.shared.molecule.settings import (
     BUCKET,
@@ -21,7 +20,7 @@ from pages.shared.molecule.settings import (
     given_target,
 )
 from pages.shared.studio import Studio
-from seqtutor_core.domains.molecule import inputs
+from seqtutor_core.domains.molecule import given, inputs
 from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.runs import store
 
@@ -47,9 +46,9 @@ def controls(studio: Studio) -> None:
 def _target(studio: Studio) -> None:
     widget(studio, st.text_input, "SMILES of the target", TARGET, placeholder="CC(=O)Oc1ccccc1C(=O)O")
     with told():
-        if given := given_target(studio):
-            st.image(drawing(given.smiles, WIDTH, HEIGHT))
-            for remark in given.remarks:
+        if target := given_target(studio):
+            st.image(given.drawing(target.smiles, WIDTH, HEIGHT))
+            for remark in target.remarks:
                 st.info(remark)
             _weightless(studio, "similarity")
 
@@ -131,7 +130,7 @@ def _file(studio: Studio) -> None:
             names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
             i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
             chosen = found.molecules[i]
-        st.image(drawing(chosen.smiles, WIDTH, HEIGHT))
+        st.image(given.drawing(chosen.smiles, WIDTH, HEIGHT))
         for remark in chosen.remarks:
             st.info(remark)
         uses(studio, chosen.smiles, "file")

@@ -96,6 +96,17 @@ def archive(rows: Sequence[Row], seconds: float = SECONDS) -> bytes:
     return file.getvalue()
 
 
+WRITERS: Mapping[str, Callable[[Sequence[Row]], bytes]] = {
+    "sdf": sdf,
+    "smi": smi,
+    "csv": csv,
+    "png": png,
+    "svg": svg,
+    "zip": archive,
+}
+"""By the ending of the file's name."""
+
+
 def _check(rows: Sequence[Row]) -> None:
     if not rows:
         raise InputError("0 molecules were chosen, and a file needs one; choose some first")

@@ -1,4 +1,4 @@
-"""One scoring process, seen from the program that asks it."""
+"""A process that works on molecules, seen from the program that asks it."""
 
 import json
 import os
@@ -7,31 +7,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqtutor_core import errors
 from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
+from seqtutor_core.domains.molecule.server import LOADING_SECONDS
 
-SCRIPT = Path(__file__).with_name("scorer.py")
-LOADING_SECONDS = 60.0
-"""For Python and RDKit to load on a busy machine; no molecule is to blame for that."""
+SCRIPT = Path(__file__).with_name("server.py")
 
 
-class Scorer:
-    """A process that measures molecules one after the other; for one thread at a time.
+class Process:
+    """A process that answers requests one after the other; for one thread at a time.
 
-    Every method raises EOFError when the process is gone and TimeoutError when it does not answer.
+    Its methods raise EOFError when the process is gone and TimeoutError when it does not answer.
     """
 
-    def __init__(self, timeout: float) -> None:
-        """Start it; `timeout` in seconds holds for each molecule."""
-        self.timeout = timeout
-        self._answers = b""
+    def __init__(self, module: str) -> None:
+        """Start it, to serve as a module of this package does."""
+        self._answers = bytearray()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process; a pipe could fill up
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(SCRIPT), str(timeout)],
+            [sys.executable, "-P", str(SCRIPT), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -40,30 +38,37 @@ class Scorer:
         self._to, self._from = (p.fileno() for p in (self._process.stdin, self._process.stdout) if p)
         os.set_blocking(self._to, False)
         self.begun = False
-        """Whether it has begun with the molecules of the last request."""
+        """Whether it has begun with the last request."""
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
 
-    def measure(self, smiles: Sequence[str], question: Question, wanted: frozenset[str]) -> Iterator[Facts]:
-        """The facts of each molecule as soon as they are known, in order.
-
-        Raises besides what is wrong with the question, as properties.measure does.
-        """
+    def begin(self, request: Mapping[str, Any]) -> None:
+        """Have it begin with a request, whose "seconds" hold for each answer; raises what it is refused with."""
         self.begun = False
-        request = {"question": question.as_json(), "wanted": sorted(wanted), "smiles": list(smiles)}
         self._send(json.dumps(request).encode() + b"\n")
-        loaded = self._receive(LOADING_SECONDS)
-        if loaded:
+        if loaded := self.receive(LOADING_SECONDS):
             raise getattr(errors, loaded["refused"])(loaded["message"])
         self.begun = True
-        names = wanted - {SCAFFOLD}
-        for text in smiles:
-            canonical, error, scaffold, values = self._receive(self.timeout)
-            # under our own names: those of every line would be strings of their own
-            yield Facts(text, canonical, error, scaffold, {n: values[n] for n in names} if canonical else {})
+
+    def receive(self, seconds: float) -> Any:
+        """Its next answer, waited for so long."""
+        deadline = time.monotonic() + seconds
+        searched = 0
+        while (end := self._answers.find(b"\n", searched)) < 0:
+            searched = len(self._answers)
+            ready, _, _ = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            more = os.read(self._from, 1 << 16)
+            if not more:
+                raise EOFError
+            self._answers += more
+        line = bytes(self._answers[:end])
+        del self._answers[: end + 1]
+        return json.loads(line)
 
     def kill(self) -> None:
         """End it at once; whoever waits for its answers gets an EOFError."""
@@ -82,25 +87,34 @@ class Scorer:
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
     def _send(self, data: bytes) -> None:
-        deadline = time.monotonic() + LOADING_SECONDS
-        while data:
+        deadline, rest = time.monotonic() + LOADING_SECONDS, memoryview(data)
+        while rest:
             _, ready, _ = select.select([], [self._to], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise TimeoutError
             try:
-                data = data[os.write(self._to, data) :]
+                rest = rest[os.write(self._to, rest) :]
             except BrokenPipeError:
                 raise EOFError from None
 
-    def _receive(self, seconds: float) -> Any:
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._answers:
-            ready, _, _ = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            more = os.read(self._from, 1 << 16)
-            if not more:
-                raise EOFError
-            self._answers += more
-        line, _, self._answers = self._answers.partition(b"\n")
-        return json.loads(line)
+
+class Scorer(Process):
+    """A process that measures molecules."""
+
+    def __init__(self, timeout: float) -> None:
+        """Start it; `timeout` in seconds holds for each molecule."""
+        super().__init__("scorer")
+        self.timeout = timeout
+
+    def measure(self, smiles: Sequence[str], question: Question, wanted: frozenset[str]) -> Iterator[Facts]:
+        """The facts of each molecule as soon as they are known, in order.
+
+        Raises besides what is wrong with the question, as properties.measure does.
+        """
+        request = {"question": question.as_json(), "wanted": sorted(wanted), "smiles": list(smiles)}
+        self.begin({**request, "seconds": self.timeout})
+        names = wanted - {SCAFFOLD}
+        for text in smiles:
+            canonical, error, scaffold, values = self.receive(self.timeout)
+            # under our own names: those of every line would be strings of their own
+            yield Facts(text, canonical, error, scaffold, {n: values[n] for n in names} if canonical else {})

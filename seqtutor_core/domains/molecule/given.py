@@ -1,0 +1,51 @@
+"""What users give, worked on by the workbench: for pages, whose one process serves all visitors.
+
+Each function gives what its namesake in inputs, depict or conformer gives, and raises what that raises; besides,
+InputError for what takes too long or too much memory, or ends the process.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from seqtutor_core.domains.molecule.conformer import SECONDS as SHAPE_SECONDS
+from seqtutor_core.domains.molecule.files import SECONDS as FILE_SECONDS
+from seqtutor_core.domains.molecule.files import Row
+from seqtutor_core.domains.molecule.inputs import Given
+from seqtutor_core.domains.molecule.workbench import SECONDS, run
+
+
+def drawing(smiles: str, width: int, height: int, marks: Sequence[str] = (), colouring: str = "") -> str:
+    """A molecule as an SVG: substructures marked, or atoms coloured by what they add to a property."""
+    arguments = {"smiles": smiles, "width": width, "height": height, "marks": list(marks), "colouring": colouring}
+    svg: str = run("draw", arguments)
+    return svg
+
+
+def conformer(smiles: str) -> str:
+    """A likely shape in space, as a mol block."""
+    block: str = run("shape", {"smiles": smiles}, 2 * SECONDS + SHAPE_SECONDS)
+    return block
+
+
+def molecule(text: str) -> Given:
+    """The molecule that a text stands for."""
+    found = run("molecule", {"text": text})
+    return Given(found["smiles"], tuple(found["remarks"]), found["name"])
+
+
+def smarts(text: str) -> tuple[str, ...]:
+    """The SMARTS of a text, one a line."""
+    return tuple(run("smarts", {"text": text}))
+
+
+def prefix(text: str) -> list[int]:
+    """The tokens of a beginning of SMILES."""
+    ids: list[int] = run("prefix", {"text": text})
+    return ids
+
+
+def written(kind: str, rows: Sequence[Row]) -> bytes:
+    """Molecules as a file of a kind of files.WRITERS."""
+    found = run("write", {"kind": kind, "rows": [asdict(row) for row in rows]}, 2 * FILE_SECONDS)
+    return base64.b64decode(found)
