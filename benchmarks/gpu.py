@@ -180,7 +180,7 @@ def profiled(device: str, batch: int) -> dict[str, Any]:
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
     _synchronise(device)
     began = time.perf_counter()
-    with profile(activities=kinds) as recorded:
+    with profile(activities=kinds, acc_events=True) as recorded:
         for _ in range(ITERATIONS):
             tuner.iterate()
         _synchronise(device)

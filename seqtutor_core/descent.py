@@ -20,6 +20,8 @@ class Descent:
     def __init__(self, policy: RecurrentNetwork, period: int, rule: LearnerSettings, crew: Crew) -> None:
         self.policy, self.period, self.rule, self.crew = policy, period, rule, crew
         self.target = deepcopy(policy).requires_grad_(False) if rule.target_rate < 1 else None
+        if self.target is not None:
+            self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
         self.optimiser = torch.optim.Adam(policy.parameters(), rule.learning_rate)
         self.bfloat16 = rule.bfloat16 and fast_bfloat16(policy.device)
 

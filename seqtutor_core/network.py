@@ -12,6 +12,10 @@ from torch import Tensor, nn
 
 from seqtutor_core.errors import SettingError
 
+# Sequences are sampled a step at a time and learned from as a whole: both must give the same log-probabilities. In TF32,
+# which cuDNN would choose, they lie up to 0.005 nats apart.
+torch.backends.cudnn.allow_tf32 = False
+
 LONGEST_PERIOD = 24
 DEEP = 10_000  # more than any depth
 DEEPEST = 7  # branches within branches; deeper looks the same
