@@ -221,3 +221,21 @@ def test_growing_from_a_fragment(page, address):
     lines = fetched(page, "take-smi").decode().splitlines()
     assert lines
     assert all(Chem.MolFromSmiles(line.split("\t")[0]).HasSubstructMatch(acid_amide) for line in lines)
+
+
+def test_what_a_user_writes_is_shown_as_it_is(page, address):
+    """Names and SMILES are no Markdown, and an address in them is never asked for: the fixture watches requests."""
+    choline = "C[N+](C)(C)CCO"
+    names = ["![p](http://127.0.0.1:9/a.png)", "[click](http://127.0.0.1:9/b)", "$x$ :red[a] <b>x</b>", choline]
+    text = "".join(f"{smiles} {name}\n" for smiles in ("xx", "CCO") for name in names)
+    file = {"name": "a.smi", "mimeType": "text/plain", "buffer": text.encode()}
+    open_molecules(page, address)
+    page.get_by_text("From a file").click()
+    page.locator("input[type=file]").set_input_files(file)
+    for name in names:
+        expect(alert(page, name)).to_be_visible()
+    expect(page.locator("[data-testid=stSelectbox]").filter(has_text="4 molecules")).to_be_visible()
+    expect(page.locator(".stMain img[src*=':9'], .stMain a[href*=':9'], .stMain .katex")).to_have_count(0)
+    page.get_by_text("Grow from a fragment").click()
+    fill(page, "mol_prefix", f"{choline}$x$")
+    expect(alert(page, f"{choline}$x$")).to_be_visible()

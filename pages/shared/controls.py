@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.shared import state
 from pages.shared.studio import Studio
+from pages.shared.text import literal
 from seqtutor_core import prior as priors
 from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import RewardTerm
@@ -205,7 +206,7 @@ def _machine(studio: Studio) -> None:
     try:
         st.caption(f"In use: {resolve_device(state.value(studio, state.DEVICE)).type.upper()}")
     except SeqTutorError as error:
-        st.warning(str(error))
+        st.warning(literal(error))
     widget(studio, st.number_input, "Random seed", state.SEED, min_value=0, max_value=2**31 - 1, step=1)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from pages.shared.text import literal
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs.store import Run
 
@@ -81,4 +82,4 @@ def told() -> Iterator[None]:
     try:
         yield
     except SeqTutorError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(literal(error), icon=":material/error:")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared.frame import page_of
+from pages.shared.text import literal
 from seqtutor_core.doctor import diagnose
 from seqtutor_core.runs import store
 
@@ -16,7 +17,7 @@ def this_machine() -> None:
     with st.expander("This machine" + (f": {', '.join(missing)} missing" if missing else " has everything")):
         for part in parts:
             icon = ":material/check_circle:" if part.present else ":material/info:"
-            st.markdown(f"{icon} **{part.name}**: {part.detail} {part.remedy}")
+            st.markdown(f"{icon} **{part.name}**: {literal(f'{part.detail} {part.remedy}')}")
 
 
 def recent_runs() -> None:
@@ -30,7 +31,7 @@ def recent_runs() -> None:
         facts = run.problem or f"{run.config.learner}, c = {run.config.kl_coefficient:g}, {run.config.seconds:.0f} s"
         st.page_link(
             page_of(run),
-            label=f"{run.id}: {state}; {facts}",
+            label=literal(f"{run.id}: {state}; {facts}"),
             icon=":material/history:",
             query_params={"run": run.id},
         )

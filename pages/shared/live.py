@@ -10,6 +10,7 @@ from pages.shared.charts import curves
 from pages.shared.draws import has_policy
 from pages.shared.frame import apart
 from pages.shared.studio import Studio
+from pages.shared.text import literal
 from seqtutor_core.config import Change
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import launcher, store
@@ -44,7 +45,7 @@ def _watch(studio: Studio, drawn: tuple[bool, bool]) -> None:
         st.rerun()
     _buttons(studio, run)
     if text := state.problem():
-        st.error(text, icon=":material/error:")
+        st.error(literal(text), icon=":material/error:")
     if run is None:
         st.caption(studio.invitation)
     else:
@@ -122,13 +123,14 @@ def _report(studio: Studio, run: store.Run) -> None:
     try:
         status, config = run.status, run.config
     except SeqTutorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     label, colour = STATES[now]
     text = status.error or status.message
     if now == "interrupted":
         text = "its worker is gone; Resume goes on from the last checkpoint"
-    st.markdown(f":{colour}-badge[{label}] `{run.id}` on {(status.device or config.device).upper()} {text}")
+    where = literal(f"{run.id} on {(status.device or config.device).upper()} {text}")
+    st.markdown(f":{colour}-badge[{label}] {where}")
     lines = state.lines(run)
     st.progress(min(1.0, status.seconds / config.seconds), _time_left(status.seconds, config.seconds, now))
     if not lines:
@@ -148,7 +150,7 @@ def _time_left(seconds: float, budget: float, now: str) -> str:
 def _alarms(line: Mapping[str, Any]) -> None:
     """Signs that the policy cheats or collapses, with what to change."""
     for alarm in line.get("alarms", ()):
-        st.warning(f"**{alarm['title']}.** {alarm['advice']}", icon=":material/warning:")
+        st.warning(f"**{literal(alarm['title'])}.** {literal(alarm['advice'])}", icon=":material/warning:")
 
 
 def _figures(studio: Studio, lines: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.studio import Studio
+from pages.shared.text import literal
 from seqtutor_core.runs import store
 from seqtutor_core.runs.gauging import missing
 
@@ -39,7 +40,7 @@ def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) ->
         st.warning(COLLAPSED, icon=":material/warning:")
     if gauge["at_most"] is not None:
         st.html(bar(gauge))
-    st.markdown(gauge["sentence"])
+    st.markdown(literal(gauge["sentence"]))
     n = gauge["n"]
     st.caption(
         f"J is in nats, at c = {gauge['kl_coefficient']:.3g}. Measured {when} on {n:,} {studio.many}, "
@@ -47,7 +48,7 @@ def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) ->
         help="\n".join(
             ["What is reachable is bounded by:", ""]
             + [
-                f"- {name}: {of['effective_sample_size']:,.1f} effective of {n:,}"
+                f"- {literal(name)}: {of['effective_sample_size']:,.1f} effective of {n:,}"
                 for name, of in gauge["sources"].items()
             ]
             + ["", LOOSE]

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.studio import Studio
+from pages.shared.text import literal
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig, preset
 from seqtutor_core.domains import domain
@@ -153,7 +154,7 @@ def run(studio: Studio) -> store.Run | None:
             raise RunError(f"the run {wanted} is not one of {studio.many}; the home page links to the page it is for")
     except RunError as error:
         forget_run(studio)
-        st.warning(str(error))
+        st.warning(literal(error))
         return None
     look_at(studio, found)
     st.session_state[_LINKED] = found.id

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.shared.frame import told
 from pages.shared.melody import settings
 from pages.shared.melody.player import keyboard
+from pages.shared.text import literal
 from seqtutor_core.domains.melody.primer import Primer, from_midi, from_picked
 from seqtutor_core.errors import InputError
 
@@ -33,7 +34,7 @@ def _read(file: bytes) -> Primer:
     except InputError as error:
         if "polyphonic" not in str(error):
             raise
-        st.warning(str(error))
+        st.warning(literal(error))
         if not st.checkbox("Use the highest note wherever several sound"):
             st.stop()
         return from_midi(file, polyphony="top")
@@ -43,7 +44,7 @@ def _offer(primer: Primer | None, key: str) -> None:
     if primer is None:
         return
     for remark in primer.notes:
-        st.info(remark)
+        st.info(literal(remark))
     st.button(
         "Continue these notes",
         key=f"use-{key}",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared.melody.settings import pick
+from pages.shared.text import literal
 from seqtutor_core.domains.melody.tokens import decode
 
 WIDTH, HEIGHT = 160, 56
@@ -37,9 +38,9 @@ def strip(melodies: Sequence[tuple[str, Sequence[int]]], key: str) -> None:
                 "Play",
                 key=f"{key}-{i}",
                 icon=":material/play_circle:",
-                help=caption,
+                help=literal(caption),
                 on_click=pick,
                 args=(caption.capitalize(), tuple(tokens)),
                 width="stretch",
             )
-            st.caption(caption)
+            st.caption(literal(caption))

@@ -8,6 +8,7 @@ from pages.shared.frame import told
 from pages.shared.melody.player import Take, piano_rolls
 from pages.shared.melody.settings import pick, picked
 from pages.shared.melody.studio import MELODY, melody
+from pages.shared.text import literal
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import Piece, midi, musicxml, sound, synthesiser_available
 from seqtutor_core.errors import SeqTutorError
@@ -70,7 +71,7 @@ def downloads(piece: Piece, key: str) -> None:
     with st.container(horizontal=True):
         for label, ending, kind, make in formats:
             st.download_button(
-                f"{label} of {piece.title}",
+                f"{label} of {literal(piece.title)}",
                 make,
                 f"{name}.{ending}",
                 kind,

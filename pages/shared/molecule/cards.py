@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared.molecule.found import look_at
+from pages.shared.text import literal
 from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.errors import InputError
@@ -47,7 +48,8 @@ def strip(molecules: Sequence[tuple[str, Found]], key: str, columns: int = 6) ->
 
 def why_not(one: Found) -> None:
     """That this is no molecule, and on hovering why."""
-    st.caption("no molecule", help=f"`{one.smiles}`: {one.facts.error}" if one.smiles else "It never came to an end.")
+    why = literal(f"{one.smiles}: {one.facts.error}") if one.smiles else "It never came to an end."
+    st.caption("no molecule", help=why)
 
 
 def look_button(one: Found, key: str) -> None:

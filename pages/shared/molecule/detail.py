@@ -8,6 +8,7 @@ from pages.shared.molecule.found import examined, look_at, looked_at, molecule
 from pages.shared.molecule.studio import MOLECULE
 from pages.shared.molecule.take import downloads
 from pages.shared.molecule.wishes import uses
+from pages.shared.text import literal
 from seqtutor_core.domains.molecule import given, neighbours, three_d
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 from seqtutor_core.domains.molecule.studio import Found
@@ -75,7 +76,7 @@ def _in_space(smiles: str) -> None:
             alt="the molecule in space; drag to turn",
         )
     except InputError as error:
-        st.info(str(error))
+        st.info(literal(error))
 
 
 def _properties(one: Found) -> None:
@@ -108,7 +109,7 @@ def _reasons(one: Found) -> None:
         ]
     )
     if one.facts.scaffold:
-        st.caption(f"Scaffold `{one.facts.scaffold}`")
+        st.caption(f"Scaffold {literal(one.facts.scaffold)}")
 
 
 def _nearest(smiles: str) -> None:
@@ -119,7 +120,7 @@ def _nearest(smiles: str) -> None:
         return
     [(nearest, similarity)] = _neighbour(smiles)
     st.image(given.drawing(nearest, 220, 150))
-    st.caption(f"Tanimoto similarity {similarity:.2f}  \n`{nearest}`")
+    st.caption(f"Tanimoto similarity {similarity:.2f}  \n{literal(nearest)}")
 
 
 @st.cache_data(max_entries=512, show_spinner="Looking through the training set")

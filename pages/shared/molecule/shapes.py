@@ -9,6 +9,7 @@ from pages.shared import state
 from pages.shared.controls import widget
 from pages.shared.molecule.settings import HIGH, KIND, LOW, SOFT, shape, shape_key
 from pages.shared.studio import Studio
+from pages.shared.text import literal
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, KINDS, Shape
 from seqtutor_core.domains.molecule.statistics import central_range, histogram
@@ -34,7 +35,7 @@ def beside(studio: Studio, term: RewardTerm) -> None:
         picture.image(curve(term.name, shape(studio, term.name)))
     except SettingError as error:
         picture.image(curve(term.name, DEFAULT_SHAPES[term.name]))
-        st.error(str(error))
+        st.error(literal(error))
 
 
 def words(known: Shape) -> str:

@@ -20,6 +20,7 @@ from pages.shared.molecule.settings import (
     given_target,
 )
 from pages.shared.studio import Studio
+from pages.shared.text import literal
 from seqtutor_core.domains.molecule import given, inputs
 from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.runs import store
@@ -49,7 +50,7 @@ def _target(studio: Studio) -> None:
         if target := given_target(studio):
             st.image(given.drawing(target.smiles, WIDTH, HEIGHT))
             for remark in target.remarks:
-                st.info(remark)
+                st.info(literal(remark))
             _weightless(studio, "similarity")
 
 
@@ -61,7 +62,7 @@ def _substructures(studio: Studio) -> None:
     ):
         widget(studio, st.text_area, label, name, height=80, placeholder="c1ccncc1", help=one_a_line)
         if problem := complaint(studio, setting):
-            st.error(problem)
+            st.error(literal(problem))
         elif state.value(studio, name).strip():
             _weightless(studio, setting)
     widget(
@@ -87,9 +88,9 @@ def _substructures(studio: Studio) -> None:
 def _beginning(studio: Studio) -> None:
     widget(studio, st.text_input, "Beginning of a SMILES", PREFIX, placeholder="c1ccc(", help="It may be unfinished")
     if problem := complaint(studio, "prefix"):
-        st.error(problem)
+        st.error(literal(problem))
     elif text := state.value(studio, PREFIX).strip():
-        st.caption(f"Every molecule begins with `{text}`.")
+        st.caption(f"Every molecule begins with {literal(text)}.")
 
 
 def _weightless(studio: Studio, term: str) -> None:
@@ -122,7 +123,7 @@ def _file(studio: Studio) -> None:
         found = inputs.upload(file.getvalue(), file.name)
         if found.problems:
             more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
-            listed = "".join(f"\n- {problem}" for problem in found.problems[:SHOWN])
+            listed = "".join(f"\n- {literal(problem)}" for problem in found.problems[:SHOWN])
             records = "1 record" if len(found.problems) == 1 else f"{len(found.problems)} records"
             st.warning(f"{records} could not be read:{listed}{more}")
         chosen = found.molecules[0]
@@ -132,7 +133,7 @@ def _file(studio: Studio) -> None:
             chosen = found.molecules[i]
         st.image(given.drawing(chosen.smiles, WIDTH, HEIGHT))
         for remark in chosen.remarks:
-            st.info(remark)
+            st.info(literal(remark))
         uses(studio, chosen.smiles, "file")
 
 
