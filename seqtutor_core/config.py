@@ -1,16 +1,34 @@
 """What a tuning job is asked to do, and how it may be steered; checked once, here."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED
+from seqtutor_core.rules import (
+    anything,
+    by_name,
+    check,
+    flag,
+    is_number,
+    made,
+    number,
+    one_of,
+    optional,
+    several,
+    shown,
+    text,
+    whole,
+)
 
 LARGEST_ANNEAL = 100.0
+LARGEST_BATCH, LARGEST_REPLAY = 100_000, 100_000_000  # sequences, tokens
+SHARE, LEARNING_RATE = number(0, 1), number(1e-9, 1)  # a lower rate moves no float32
+SEED = whole(-(2**63), 2**63 - 1)
+LARGEST_WEIGHT = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -49,16 +67,10 @@ class LearnerSettings:
     """Run the LSTM of an update in bfloat16 where the processor has it: three times as fast for 256 units and more."""
 
     def __post_init__(self) -> None:
-        for name in ("batch", "minibatch", "updates", "replay_steps"):
-            if not isinstance(value := getattr(self, name), int) or value < 1:
-                raise SettingError(f"{name} must be a whole number of at least 1; got {value}")
-        for name in ("gamma", "trace", "target_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingError(f"{name} must be from 0 to 1; got {getattr(self, name)}")
-        if not 1 <= self.anneal <= LARGEST_ANNEAL:
-            raise SettingError(f"anneal must be from 1, which is none, to {LARGEST_ANNEAL:g}; got {self.anneal}")
-        if not 0 < self.learning_rate <= 1 or not self.clip > 0:
-            raise SettingError(f"learning_rate must be from 0 to 1 and clip positive; got {self}")
+        check(self, gamma=SHARE, trace=SHARE, target_rate=SHARE, anneal=number(1, LARGEST_ANNEAL))
+        check(self, raw=flag, published_start=flag, random_primer=flag, argmax=flag, bfloat16=flag)
+        check(self, batch=whole(1, LARGEST_BATCH), minibatch=whole(1, LARGEST_BATCH), updates=whole(1, 1000))
+        check(self, replay_steps=whole(1, LARGEST_REPLAY), learning_rate=LEARNING_RATE, clip=number(1e-6, 1e6))
 
 
 PAPER = LearnerSettings(
@@ -114,10 +126,12 @@ def preset(
 ) -> LearnerSettings:
     """The settings of a preset for a learner and a domain, with overrides."""
     of_domain, of_both = BY_DOMAIN.get((name, domain), {}), BY_BOTH.get((name, learner, domain), {})
-    return replace(PRESETS[name], **{**of_domain, **BY_LEARNER.get(learner, {}), **of_both, **(overrides or {})})
+    values = {**of_domain, **BY_LEARNER.get(learner, {}), **of_both, **(overrides or {})}
+    return made(LearnerSettings, {**vars(PRESETS[name]), **values}, "learner setting")
 
 
 LARGEST_BUDGET = 24 * 3600.0  # seconds
+MOST_UPDATES = 1_000_000_000
 SMALLEST_C, LARGEST_C = 0.01, 1000.0
 LARGEST_KL_BUDGET = 1000.0  # nats per sequence
 
@@ -152,21 +166,14 @@ class TuningConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check(self, domain=text, prior=text, learner=one_of(*LEARNERS), preset=one_of(*PRESETS), device=text)
+        check_weights(self.weights)
+        check(self, settings=by_name(anything), overrides=by_name(anything), warm_start=flag)
+        check(self, updates=optional(whole(1, MOST_UPDATES)), seed=SEED, primer=several(whole(0, 10_000), 1000))
         check_kl_coefficient(self.kl_coefficient)
         if self.kl_budget is not None:
             check_kl_budget(self.kl_budget)
-        check_weights(self.weights)
-        if self.learner not in LEARNERS:
-            raise SettingError(f"no learner named {self.learner!r}; choose one of {', '.join(LEARNERS)}")
-        if self.preset not in PRESETS:
-            raise SettingError(f"no preset named {self.preset!r}; choose one of {', '.join(PRESETS)}")
-        if not 0 < self.seconds <= LARGEST_BUDGET:
-            raise SettingError(f"a budget of {self.seconds} seconds is not possible; choose more than 0, up to a day")
-        if self.updates is not None and self.updates < 1:
-            raise SettingError(f"a budget of {self.updates} updates is not possible; choose at least 1")
-        unknown = set(self.overrides) - set(LearnerSettings.__dataclass_fields__)
-        if unknown:
-            raise SettingError(f"no learner setting named {', '.join(sorted(unknown))}")
+        check_seconds(self.seconds)
         self._check_fit()
 
     def _check_fit(self) -> None:
@@ -200,26 +207,36 @@ class TuningConfig:
 
 def check_kl_coefficient(c: float) -> None:
     """SettingError unless c is a positive, finite number."""
-    if not (isinstance(c, int | float) and math.isfinite(c) and SMALLEST_C <= c <= LARGEST_C):
+    if not is_number(c, SMALLEST_C, LARGEST_C):
         raise SettingError(
-            f"a KL coefficient of {c} is not possible; choose a number from {SMALLEST_C} to {LARGEST_C:g} (4 is usual)"
+            f"a KL coefficient of {shown(c)} is not possible; "
+            f"choose a number from {SMALLEST_C} to {LARGEST_C:g} (4 is usual)"
         )
 
 
 def check_kl_budget(nats: float) -> None:
     """SettingError unless a KL budget is positive, finite and at most 1,000 nats a sequence."""
-    if not (isinstance(nats, int | float) and math.isfinite(nats) and 0 < nats <= LARGEST_KL_BUDGET):
+    if not is_number(nats, 0, LARGEST_KL_BUDGET) or not nats:
         raise SettingError(
-            f"a KL budget of {nats} nats a sequence is not possible; "
+            f"a KL budget of {shown(nats)} nats a sequence is not possible; "
             f"choose more than 0, up to {LARGEST_KL_BUDGET:g} (8 is usual), or leave it out"
         )
 
 
+def check_seconds(seconds: float) -> None:
+    """SettingError unless a budget is a number of seconds above 0, up to a day."""
+    if not is_number(seconds, 0, LARGEST_BUDGET) or not seconds:
+        raise SettingError(f"a budget of {shown(seconds)} seconds is not possible; choose more than 0, up to a day")
+
+
 def check_weights(weights: Mapping[str, float]) -> None:
     """SettingError unless every weight is a finite number of at most 10,000 either way."""
+    by_name(anything)("weights", weights)
     for name, weight in weights.items():
-        if not (isinstance(weight, int | float) and math.isfinite(weight) and abs(weight) <= 10_000):
-            raise SettingError(f"a weight of {weight} for {name} is not possible; choose a number up to 10000")
+        if not is_number(weight, -LARGEST_WEIGHT, LARGEST_WEIGHT):
+            raise SettingError(
+                f"a weight of {shown(weight)} for {name} is not possible; choose a number up to {LARGEST_WEIGHT:g}"
+            )
 
 
 def check_rewarding(weights: Mapping[str, float]) -> None:
@@ -243,11 +260,17 @@ class Change:
     def __post_init__(self) -> None:
         if self.kl_coefficient is not None:
             check_kl_coefficient(self.kl_coefficient)
-        if self.kl_budget not in (None, 0):
+        if self.kl_budget is not None and self.kl_budget != 0:
             check_kl_budget(self.kl_budget)
-        check_weights(self.weights or {})
-        if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
-            raise SettingError(f"a learning rate of {self.learning_rate} is not possible; choose one from 0 to 1")
+        if self.weights is not None:
+            check_weights(self.weights)
+        check(
+            self,
+            kl_budget=optional(number(0, LARGEST_KL_BUDGET)),
+            learning_rate=optional(LEARNING_RATE),
+            pause=optional(flag),
+            stop=flag,
+        )
 
 
 Controls = Callable[[], Sequence[Change]]
@@ -257,7 +280,7 @@ Controls = Callable[[], Sequence[Change]]
 def resolve_device(name: str) -> torch.device:
     """auto: CUDA when there is one, else the CPU; SettingError for a device this machine has not."""
     if name not in ("auto", "cpu", "cuda"):
-        raise SettingError(f"no device named {name!r}; choose auto, cpu or cuda")
+        raise SettingError(f"no device named {shown(name)}; choose auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise SettingError("this machine has no CUDA device that torch can use; choose cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

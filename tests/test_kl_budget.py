@@ -126,4 +126,4 @@ def test_a_budget_is_asked_for_in_the_controls(tmp_path: Path) -> None:
         file.write('{"kl_budget": "much"}\n')
     inbox = Inbox(path, Melody().terms)
     assert inbox.read() == wanted
-    assert "a KL budget of much" in inbox.wrong[0]
+    assert "a KL budget of 'much'" in inbox.wrong[0]

@@ -143,7 +143,7 @@ def test_a_prefix_belongs_to_the_molecule() -> None:
         ({"shapes": {"log_p": {"kind": "bell"}}}, "no shape named 'bell'"),
         ({"shapes": {"log_p": {"kind": "range", "soft": -1}}}, "soft edge of -1"),
         ({"shapes": {"log_p": {"kind": "higher", "low": float("nan")}}}, "finite"),
-        ({"shapes": {"log_p": {"colour": 1}}}, "kind, low, high and soft"),
+        ({"shapes": {"log_p": {"colour": 1}}}, "kind, low, high, soft"),
         ({"shapes": {"novelty": {"kind": "raw"}}}, "no shape for novelty"),
         ({"bucket": 0}, "bucket"),
         ({"length": 4}, "length"),

@@ -178,15 +178,15 @@ def test_half_a_line_of_a_dead_writer_does_not_spoil_the_next(tmp_path: Path) ->
     [
         ("nonsense", "'nonsense' is not JSON"),
         ("[1]", "is not a JSON object"),
-        ('{"colour": 1}', "nothing named colour can be changed"),
+        ('{"colour": 1}', "no change named colour"),
         ('{"weights": {"loudness": 1}}', "no reward term named loudness"),
-        ('{"weights": {"key": "much"}}', "a weight of much for key is not possible"),
-        ('{"weights": [1]}', "weights are numbers by name"),
+        ('{"weights": {"key": "much"}}', "a weight of 'much' for key is not possible"),
+        ('{"weights": [1]}', "weights must be values by name; got [1]"),
         ('{"kl_coefficient": NaN}', "a KL coefficient of nan is not possible"),
-        ('{"kl_coefficient": "4"}', "a KL coefficient of 4 is not possible"),
-        ('{"learning_rate": "0.1"}', "a learning rate is a number"),
-        ('{"learning_rate": 0}', "a learning rate of 0 is not possible"),
-        ('{"pause": "yes"}', "pause is true or false"),
+        ('{"kl_coefficient": "4"}', "a KL coefficient of '4' is not possible"),
+        ('{"learning_rate": "0.1"}', "learning_rate must be a number from 1e-09 to 1; got '0.1'"),
+        ('{"learning_rate": 0}', "learning_rate must be a number from 1e-09 to 1; got 0"),
+        ('{"pause": "yes"}', "pause must be true or false; got 'yes'"),
     ],
 )
 def test_a_wrong_line_is_skipped_and_named(tmp_path: Path, line: str, why: str) -> None:

@@ -172,7 +172,7 @@ def test_argmax_acting_explores_less_and_less() -> None:
         ({"kl_coefficient": -1.0}, "KL coefficient"),
         ({"kl_coefficient": math.nan}, "KL coefficient of nan"),
         ({"seconds": 0.0}, "budget of 0"),
-        ({"updates": 0}, "at least 1"),
+        ({"updates": 0}, "updates must be a whole number from 1"),
         ({"learner": "sarsa"}, "choose one of q, psi, g, trajectory_balance, rloo"),
         ({"learner": "rloo", "preset": "paper"}, "rloo is not in the paper; choose the preset default, or one of"),
         ({"learner": "trajectory_balance", "overrides": {"random_primer": True}}, "has no random_primer"),
@@ -183,8 +183,8 @@ def test_argmax_acting_explores_less_and_less() -> None:
         ({"weights": {"rise": math.inf}}, "weight of inf"),
         ({"overrides": {"momentum": 1}}, "momentum"),
         ({"overrides": {"batch": 0}}, "batch"),
-        ({"learner": "psi", "overrides": {"gamma": 1.5}}, "gamma must be from 0 to 1"),
-        ({"overrides": {"anneal": 0.5}}, "anneal must be from 1"),
+        ({"learner": "psi", "overrides": {"gamma": 1.5}}, "gamma must be a number from 0 to 1"),
+        ({"overrides": {"anneal": 0.5}}, "anneal must be a number from 1"),
     ],
 )
 def test_absurd_settings_are_refused(wrong: dict[str, Any], message: str) -> None:

@@ -1,6 +1,5 @@
 """controls.jsonl: what pages and the command line ask of a living run, one JSON object a line."""
 
-import json
 import time
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from seqtutor_core.config import Change
 from seqtutor_core.domains import RewardTerm, weight_vector
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import made, parse_json
 from seqtutor_core.runs.lines import append, read
 
 RESUMED = "resumed"  # a line with this key: older requests to pause or stop are settled
@@ -47,7 +47,7 @@ class Inbox:
                 if RESUMED in fact:
                     changes = [replace(c, pause=None, stop=False) for c in changes]
                     continue
-                change = _change(fact)
+                change = made(Change, fact, "change")
                 weight_vector(self.terms, change.weights or {})
                 changes.append(change)
             except SettingError as error:
@@ -58,24 +58,9 @@ class Inbox:
 def _parse(line: bytes) -> dict[str, Any]:
     shown = line[:80].decode(errors="replace")
     try:
-        fact = json.loads(line)
+        fact = parse_json(line)
     except ValueError:
         raise SettingError(f"{shown!r} is not JSON") from None
     if not isinstance(fact, dict):
         raise SettingError(f"{shown!r} is not a JSON object")
     return {name: value for name, value in fact.items() if name != "time" and value is not None}
-
-
-def _change(fact: dict[str, Any]) -> Change:
-    """A Change from a parsed line; SettingError for anything that is not one."""
-    unknown = set(fact) - {f.name for f in fields(Change)}
-    if unknown:
-        raise SettingError(f"nothing named {', '.join(sorted(unknown))} can be changed")
-    for name in ("pause", "stop"):
-        if not isinstance(fact.get(name, False), bool):
-            raise SettingError(f"{name} is true or false, not {fact[name]!r}")
-    if not isinstance(fact.get("weights", {}), dict):
-        raise SettingError(f"weights are numbers by name, not {fact['weights']!r}")
-    if isinstance(fact.get("learning_rate", 0.0), bool | str | list | dict):
-        raise SettingError(f"a learning rate is a number, not {fact['learning_rate']!r}")
-    return Change(**fact)

@@ -1,7 +1,7 @@
 """Melodies: 38 tokens, one a sixteenth, under the rewards of music theory."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from seqtutor_core.domains.melody.metrics import metrics
 from seqtutor_core.domains.melody.scoring import score_lines
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import check, made, number, one_of, whole
 
 PAPER_TERMS = (
     "key",
@@ -79,31 +80,21 @@ class MelodySettings:
     """Steps in a phrase, for rests at its end."""
 
     def __post_init__(self) -> None:
-        rules = {
-            "length must be a whole number from 16 to 256": 16 <= self.length <= 256,
-            "mode must be major or minor": self.mode in theory.SCALES,
-            "key must be a pitch class from 0 (C) to 11 (B)": 0 <= self.key <= 11,
-            "tempo must be from 20 to 320 beats a minute": 20 <= self.tempo <= 320,
-            "steps_per_beat must be 2, 3 or 4": self.steps_per_beat in (2, 3, 4),
-            "bar must be 12 or 16 steps, in whole beats": self.bar in (12, 16) and self.bar % self.steps_per_beat == 0,
-            "notes_per_beat must be from 0 to 4": 0 <= self.notes_per_beat <= 4,
-            f"lowest and highest must be pitches from {LOWEST} to {HIGHEST}, in this order": LOWEST
-            <= self.lowest
-            <= self.highest
-            <= HIGHEST,
-            "phrase must be from 4 to 256 steps": 4 <= self.phrase <= 256,
-        }
-        for rule, kept in rules.items():
-            if not kept:
-                raise SettingError(f"{rule}; got {self}")
+        check(self, length=whole(16, 256), phrase=whole(4, 256), mode=one_of(*theory.SCALES), key=whole(0, 11))
+        check(self, tempo=number(20, 320, " beats a minute"), notes_per_beat=number(0, 4))
+        check(self, steps_per_beat=one_of(2, 3, 4), bar=one_of(12, 16))
+        check(self, lowest=whole(LOWEST, HIGHEST), highest=whole(LOWEST, HIGHEST))
+        if self.bar % self.steps_per_beat:
+            raise SettingError(
+                f"a bar of {self.bar} steps holds no whole beats of {self.steps_per_beat}; change either"
+            )
+        if self.lowest > self.highest:
+            raise SettingError(f"lowest {self.lowest} lies above highest {self.highest}; put the lower pitch first")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "MelodySettings":
         """Settings from a mapping; SettingError for an unknown name."""
-        unknown = set(values) - {f.name for f in fields(cls)}
-        if unknown:
-            raise SettingError(f"no melody setting named {', '.join(sorted(unknown))}")
-        return cls(**values)
+        return made(cls, values, "melody setting")
 
     @property
     def frame(self) -> theory.Key:

@@ -1,6 +1,5 @@
 """Scores of given melodies, line by line: the exact per-step values of the paper's terms."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from seqtutor_core.domains.melody.theory import paper_terms
 from seqtutor_core.domains.melody.tokens import VOCABULARY
 from seqtutor_core.errors import TokenError
+from seqtutor_core.rules import parse_json
 
 LONGEST = 256
 
@@ -33,8 +33,8 @@ def score_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 def _tokens(line: str) -> list[int]:
     try:
-        listed = json.loads(line)
-    except json.JSONDecodeError as error:
+        listed = parse_json(line)
+    except ValueError as error:
         raise TokenError(f"not a JSON list of tokens: {error}") from None
     if isinstance(listed, dict) and "tokens" in listed:  # what `sample` prints
         listed = listed["tokens"]

@@ -2,7 +2,8 @@
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
 from seqtutor_core.domains.molecule.terms import MEASURED, PAPER_WEIGHTS, TERMS, raw_terms, too_short
 from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, VOCABULARY, decode, encode, ended
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import by_name, check, made, text, whole
 
 WINDOW = 1024  # latest molecules that the live figures are over
 
@@ -39,7 +41,7 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class MoleculeSettings:
-    """What is wanted of a molecule; SettingError for a value out of range."""
+    """What is wanted of a molecule; SettingError for a value out of range, InputError for an impossible prefix."""
 
     target: str = ""
     """SMILES that the similarity term compares with."""
@@ -59,34 +61,34 @@ class MoleculeSettings:
     """Most tokens in a molecule, prefix left out, end included."""
 
     def __post_init__(self) -> None:
-        for name in ("required", "forbidden", "catalogues"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
+        check(self, bucket=whole(1, 100_000), length=whole(8, 256), prefix=text)
+        check(self, shapes=by_name(lambda _, shape: Shape.of(shape)))
         unknown = set(self.shapes) - set(DEFAULT_SHAPES)
         if unknown:
             raise SettingError(f"no shape for {', '.join(sorted(unknown))}; there are: {', '.join(DEFAULT_SHAPES)}")
-        object.__setattr__(self, "shapes", {name: Shape.of(shape) for name, shape in self.shapes.items()})
-        rules = {
-            "bucket must be a whole number from 1 to 100000": 1 <= self.bucket <= 100_000,
-            "length must be a whole number from 8 to 256": 8 <= self.length <= 256,
-            "at most 20 required and 20 forbidden SMARTS": max(len(self.required), len(self.forbidden)) <= 20,
-        }
-        for rule, kept in rules.items():
-            if not kept:
-                raise SettingError(f"{rule}; got {self}")
+        question = Question(self.target, self.required, self.forbidden, self.catalogues)
+        for name in ("required", "forbidden", "catalogues"):
+            object.__setattr__(self, name, getattr(question, name))  # tuples, whatever they came as
         encode(self.prefix)
-        Question(self.target, self.required, self.forbidden, self.catalogues)  # checks the catalogues
+        _check_prefix(self.prefix)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "MoleculeSettings":
         """Settings from a mapping; SettingError for an unknown name."""
-        unknown = set(values) - {f.name for f in fields(cls)}
-        if unknown:
-            raise SettingError(f"no molecule setting named {', '.join(sorted(unknown))}")
-        return cls(**values)
+        return made(cls, values, "molecule setting")
 
     def shape(self, term: str) -> Shape | None:
         """The desirability of a term; None for a term that is a wish by itself."""
         return self.shapes.get(term, DEFAULT_SHAPES.get(term))
+
+
+@lru_cache(64)
+def _check_prefix(prefix: str) -> None:
+    """InputError for a beginning that no molecule has; looked at once, for pages make settings all the time."""
+    if prefix:
+        from seqtutor_core.domains.molecule import inputs  # with RDKit, which settings do without otherwise
+
+        inputs.prefix(prefix)
 
 
 class Molecule:

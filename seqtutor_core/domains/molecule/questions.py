@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import check, several, text
 
 PROPERTIES = (
     "log_p",
@@ -30,6 +31,7 @@ SCAFFOLD = "scaffold"
 DEAR = frozenset({"qed", "sa_score", "alerts", SCAFFOLD})
 """What costs more than parsing the molecule does: measure these only when somebody asks."""
 CATALOGUES = ("PAINS", "BRENK", "NIH")
+MOST_SMARTS = 20
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Question:
     """Collections of structural alerts."""
 
     def __post_init__(self) -> None:
-        for name in ("required", "forbidden", "catalogues"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # lists, where it comes from JSON
+        check(self, target=text, required=several(text, MOST_SMARTS), forbidden=several(text, MOST_SMARTS))
+        check(self, catalogues=several(text, len(CATALOGUES)))
         for name in self.catalogues:
             if name not in CATALOGUES:
                 raise SettingError(f"no catalogue of alerts named {name!r}; choose among {', '.join(CATALOGUES)}")

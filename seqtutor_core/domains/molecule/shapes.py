@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import check, made, number, one_of
 
 KINDS = ("raw", "higher", "lower", "range")
 
@@ -22,10 +22,8 @@ class Shape:
     soft: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise SettingError(f"no shape named {self.kind!r}; choose one of {', '.join(KINDS)}")
-        if not all(isinstance(x, int | float) and isfinite(x) for x in (self.low, self.high, self.soft)):
-            raise SettingError(f"a shape's bounds are finite numbers; got {self}")
+        one_of(*KINDS)("shape", self.kind)
+        check(self, low=number(), high=number(), soft=number())
         if self.low > self.high or (self.low == self.high and self.kind != "range"):
             raise SettingError(f"the range from {self.low:g} to {self.high:g} is upside down: put the smaller first")
         if self.soft < 0:
@@ -34,12 +32,7 @@ class Shape:
     @classmethod
     def of(cls, values: "Shape | Mapping[str, Any]") -> "Shape":
         """A shape from a mapping; SettingError for an unknown name."""
-        if isinstance(values, Shape):
-            return values
-        try:
-            return cls(**values)
-        except TypeError:
-            raise SettingError(f"{values!r} is no shape: it has kind, low, high and soft") from None
+        return values if isinstance(values, Shape) else made(cls, values, "part of a shape")
 
     def __call__(self, value: float) -> float:
         """The desirability of a value; a raw shape gives the value back."""
