@@ -1,6 +1,7 @@
 """Where this package keeps its files, and how it writes those that others read meanwhile."""
 
 import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -9,6 +10,27 @@ import platformdirs
 def home() -> Path:
     """SEQTUTOR_HOME, or the platform's folder for user data."""
     return Path(os.environ.get("SEQTUTOR_HOME") or platformdirs.user_data_dir("seqtutor"))
+
+
+def read_whole(path: Path, most: int) -> bytes:
+    """The bytes of a plain file; OSError for a folder, a pipe, a device, or a file of more than `most` bytes."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("it is not a plain file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(f"it has more than {most:,} bytes")
+    return data
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in few words and without its path."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """For open: a pipe that nobody writes to is opened at once, and refused."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -4,19 +4,23 @@ Shapes: B batch, T time, P primer, V vocabulary, H hidden units, F one-hot input
 E embedding.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import check, flag, made, number, optional, several, whole
 
 # Sequences are sampled a step at a time and learned from as a whole: both must give the same log-probabilities. In TF32,
 # which cuDNN would choose, they lie up to 0.005 nats apart.
 torch.backends.cudnn.allow_tf32 = False
 
 LONGEST_PERIOD = 24
+LARGEST_VOCABULARY, WIDEST, MOST_LAYERS = 4096, 8192, 16
+LARGEST_GRAMMAR = 256  # tokens of a vocabulary with turns, whose table grows with the third power
 DEEP = 10_000  # more than any depth
 DEEPEST = 7  # branches within branches; deeper looks the same
 VALUE_GRADIENT = (
@@ -52,15 +56,16 @@ class NetworkSettings:
     stem that opened a pair, itself included, is then an input as well."""
 
     def __post_init__(self) -> None:
-        for name in ("branches", "stems", "pairs"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # a card gives lists
-        object.__setattr__(self, "turns", tuple(tuple(tuple(tokens) for tokens in turn) for turn in self.turns))
+        check(self, vocabulary=whole(2, LARGEST_VOCABULARY), hidden=whole(1, WIDEST), embedding=whole(1, WIDEST))
+        check(self, layers=whole(1, MOST_LAYERS), dropout=number(0, 0.99), clock=flag)
+        token = whole(0, self.vocabulary - 1)
+        tokens = several(token, self.vocabulary)
+        check(self, hold=optional(token), branches=tokens, stems=tokens, pairs=tokens)
+        check(self, turns=several(several(tokens, 3), 16))
+        if self.turns and self.vocabulary > LARGEST_GRAMMAR:
+            raise SettingError(f"turns are looked up among at most {LARGEST_GRAMMAR} tokens; got {self.vocabulary}")
         if len(self.branches) not in (0, 2):
             raise SettingError(f"branches are one opening and one closing token, or none; got {self.branches}")
-        if self.vocabulary < 2 or min(self.hidden, self.layers, self.embedding) < 1 or not 0 <= self.dropout < 1:
-            raise SettingError(
-                f"{self}: a network needs 2 tokens, 1 unit, layer and embedding, and a dropout from 0 to below 1"
-            )
 
 
 class Output(NamedTuple):
@@ -111,7 +116,7 @@ class RecurrentNetwork(nn.Module):
             deeper[s.branches[0]], deeper[s.branches[1]] = 1, -1
         stem[list(s.stems)] = True
         pairs = torch.tensor(s.pairs, dtype=torch.long)
-        tokens = s.vocabulary + 1
+        tokens = s.vocabulary + 1 if s.turns else 0
         turning = torch.zeros(tokens, tokens, tokens, dtype=torch.long)
         anything = tuple(range(tokens))
         for turn in s.turns:
@@ -218,6 +223,25 @@ class RecurrentNetwork(nn.Module):
         seen_by_value = VALUE_GRADIENT * hidden + (1 - VALUE_GRADIENT) * hidden.detach()  # the same number
         with torch.autocast(self.device.type, enabled=False):  # logits keep their digits whatever the LSTM ran in
             return Output(self.policy(hidden.float()), self.value(seen_by_value.float()).squeeze(-1))
+
+
+def network_of(values: Any, tensors: Mapping[str, Tensor]) -> RecurrentNetwork:
+    """The network that a file describes, with the file's weights, frozen and in evaluation mode.
+
+    ValueError, before anything is built, for settings that break a rule or that the weights do not fit.
+    """
+    settings = made(NetworkSettings, values, "network setting")
+    with torch.device("meta"):  # shapes without memory
+        shapes = {name: t.shape for name, t in RecurrentNetwork(settings).state_dict().items()}
+    if wrong := [
+        name for name in {**shapes, **tensors} if name not in tensors or tensors[name].shape != shapes.get(name)
+    ]:
+        raise ValueError(f"its weights do not fit its settings: {', '.join(sorted(wrong)[:3])}")
+    if broken := [name for name, t in tensors.items() if not t.isfinite().all()]:
+        raise ValueError(f"weights of {broken[0]} are not finite")
+    network = RecurrentNetwork(settings)
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False)
 
 
 class Stepper:

@@ -13,12 +13,25 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from seqtutor_core.admitted import names_prior
 from seqtutor_core.errors import PriorError, SettingError
-from seqtutor_core.files import replace_text
-from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.files import read_whole, reason, replace_text
+from seqtutor_core.network import LARGEST_VOCABULARY, NetworkSettings, RecurrentNetwork, network_of
+from seqtutor_core.rules import anything, by_name, number, optional, parse_json, record, several, shown, text
 from seqtutor_core.vocabulary import Vocabulary
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "priors"
+LARGEST_CARD = 2**20  # bytes
+CARD = record(
+    {"network": by_name(anything)},
+    {
+        "domain": text,
+        "vocabulary": several(text, LARGEST_VOCABULARY),
+        "licence": text,
+        "held_out_nats": number(),
+        "samples": by_name(optional(number())),
+    },
+)
 PADDING = -100  # ignored by the loss
 
 Sequences = Sequence[tuple[Sequence[int], int]]  # tokens and their period (sixteenths in a bar; 0: none)
@@ -247,21 +260,24 @@ def load(name: str, root: Path = ASSETS, vocabulary: Vocabulary | None = None) -
     """
     folder = root / name  # an absolute path stays what it is
     try:
-        card = json.loads((folder / "card.json").read_text())
-        network = RecurrentNetwork(NetworkSettings(**card["network"]))
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
+        if not names_prior(name):
+            raise FileNotFoundError
+        card = parse_json(read_whole(folder / "card.json", LARGEST_CARD))
+        CARD("the card", card)
+        network = network_of(card["network"], load_file(folder / "weights.safetensors"))
     except FileNotFoundError as error:
         raise PriorError(
-            f"no prior named {folder.name!r}: {error.filename or folder} is missing; "
+            f"no prior named {shown(name)}: {error.filename or 'it'} is missing; "
             f"available: {', '.join(available(folder.parent))}"
         ) from None
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (SafetensorError, ValueError, OSError) as error:
         raise PriorError(
-            f"the prior {folder.name!r} in {folder} is damaged ({error}); restore the folder or train it again"
+            f"the prior {shown(folder.name)} in {shown(str(folder))} is damaged ({reason(error)}); "
+            "restore the folder or train it again"
         ) from None
     if vocabulary is not None:
         _check_tokens(folder.name, network.settings.vocabulary, card.get("vocabulary"), vocabulary)
-    return Prior(folder.name, network.eval().requires_grad_(False), card)
+    return Prior(folder.name, network, card)
 
 
 def _check_tokens(name: str, size: int, tokens: list[str] | None, vocabulary: Vocabulary) -> None:

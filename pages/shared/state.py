@@ -13,6 +13,7 @@ import streamlit as st
 from pages.shared.studio import Studio
 from pages.shared.text import literal
 from seqtutor_core import prior as priors
+from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig, preset
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
@@ -112,6 +113,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
 @st.cache_resource(max_entries=4, show_spinner="Loading the prior")
 def prior(domain_name: str, name: str) -> priors.Prior:
     """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
+    check_admitted(name)
     return priors.load(name, vocabulary=domain(domain_name).vocabulary)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqtutor_core.domains import Domain
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import number, parse_json, shown
 
 
 def show(value: Any, as_json: bool, text: str | None = None) -> None:
@@ -32,8 +33,8 @@ def pairs(items: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise SettingError(f"{item!r} is not NAME=VALUE")
         try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
+            found[name] = parse_json(value)
+        except ValueError:
             found[name] = value
     return found
 
@@ -42,8 +43,7 @@ def numbers(items: Iterable[str]) -> dict[str, float]:
     """NAME=VALUE with numbers."""
     found = pairs(items)
     for name, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise SettingError(f"the weight {name}={value} is not a number")
+        number()(f"the weight {shown(name)}", value)
     return found
 
 

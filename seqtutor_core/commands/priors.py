@@ -1,5 +1,6 @@
 """prior: cards, corpora, training."""
 
+import math
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -11,7 +12,10 @@ from seqtutor_core.commands.plain import listing, show
 def info(options: Namespace) -> None:
     """The cards."""
     cards = {name: priors.load(name).card for name in priors.available()}
-    lines = (f"{name}: {card['held_out_nats']:.3f} nats a token, {card['licence']}" for name, card in cards.items())
+    lines = (
+        f"{name}: {card.get('held_out_nats', math.nan):.3f} nats a token, {card.get('licence', 'no licence given')}"
+        for name, card in cards.items()
+    )
     show(cards, options.json, "\n".join(lines))
 
 

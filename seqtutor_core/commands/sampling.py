@@ -2,36 +2,48 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from seqtutor_core import prior as priors
+from seqtutor_core.admitted import check_admitted
 from seqtutor_core.commands.plain import listing, pairs, show, weights_of
-from seqtutor_core.config import TuningConfig, check_kl_coefficient, check_weights
+from seqtutor_core.config import SEED, TuningConfig, check_kl_coefficient, check_weights
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.evaluation import evaluate_policy, rollouts
+from seqtutor_core.files import read_whole, reason
 from seqtutor_core.gauge import DELTA, Gauge, measure, reference
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.particles import Proposal
 from seqtutor_core.preview import preview as previewing
+from seqtutor_core.rules import shown, whole
 from seqtutor_core.runs import store
 
 MOST_PARTICLES = 100_000
+MOST_BYTES = 256 * 2**20  # of a file to score
+MOST_SEQUENCES = 1_000_000  # a thousand of them take a second, or some megabytes
 
 
 def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | None, TuningConfig | None]:
     """Domain, prior and policy of a run, or of prior:NAME (no policy)."""
     if what.startswith("prior:"):
         prior = priors.load(what.removeprefix("prior:"))
-        return domain(prior.card["domain"]), prior.network, None, None
+        return domain(prior.card.get("domain", "")), prior.network, None, None
     run = store.open_run(what)
     config = run.config
     known = domain(config.domain, config.settings)
+    check_admitted(config.prior)
     prior = priors.load(config.prior, vocabulary=known.vocabulary)
     return known, prior.network, store.load_policy(run), config
+
+
+def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENCES) -> None:
+    """SettingError for a number of sequences or a seed that is not possible."""
+    whole(fewest, most)("-n", options.n)
+    SEED("--seed", options.seed)
 
 
 def _standing(run: store.Run) -> tuple[Mapping[str, float], float]:
@@ -44,8 +56,7 @@ def _standing(run: store.Run) -> tuple[Mapping[str, float], float]:
 
 def sample(options: Namespace) -> None:
     """One sequence a line."""
-    if options.n < 1:
-        raise SettingError(f"-n {options.n}: ask for at least 1 sequence")
+    _check_numbers(options)
     known, prior, policy, config = _policy(options.what)
     learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
     for rollout in rollouts(known, prior, policy, learner, options.n, options.seed, primer):
@@ -55,8 +66,7 @@ def sample(options: Namespace) -> None:
 
 def evaluate(options: Namespace) -> None:
     """The metrics of n sampled sequences."""
-    if options.n < 1:
-        raise SettingError(f"-n {options.n}: ask for at least 1 sequence")
+    _check_numbers(options)
     known, prior, policy, config = _policy(options.what)
     weights, c = _standing(store.open_run(options.what)) if config else ({}, 1.0)
     learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
@@ -66,8 +76,8 @@ def evaluate(options: Namespace) -> None:
 
 def preview(options: Namespace) -> None:
     """Samples of the best policy under the given rewards and c, without training."""
-    if not 2 <= options.particles <= MOST_PARTICLES:
-        raise SettingError(f"{options.particles} particles are not possible; choose from 2 to {MOST_PARTICLES}")
+    whole(2, MOST_PARTICLES)("--particles", options.particles)
+    SEED("--seed", options.seed)
     check_kl_coefficient(options.kl)
     known = domain(options.domain, pairs(options.set))
     weights = weights_of(known, options)
@@ -88,8 +98,7 @@ def preview(options: Namespace) -> None:
 
 def gauge(options: Namespace) -> None:
     """How far a run has come towards the best reachable, for its weights and c as they stood at the end."""
-    if not 64 <= options.n <= MOST_PARTICLES:
-        raise SettingError(f"-n {options.n} is not possible; choose from 64 to {MOST_PARTICLES}")
+    _check_numbers(options, 64, MOST_PARTICLES)
     run = store.open_run(options.id)
     known, prior, policy, config = _policy(options.id)
     if policy is None or config is None:
@@ -124,10 +133,12 @@ def score(options: Namespace) -> int:
     return 1 if failed else 0
 
 
-def _lines(file: str) -> Iterable[str]:
-    if file == "-":
-        return sys.stdin
+def _lines(file: str) -> Iterator[str]:
+    """The lines of a file of text, or of standard input."""
     try:
-        return Path(file).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}") from None
+        if file == "-":
+            yield from sys.stdin
+        else:
+            yield from read_whole(Path(file), MOST_BYTES).decode("utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(file)} cannot be read: {reason(error)}") from None

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import shown
 from seqtutor_core.vocabulary import Vocabulary
 
 
@@ -147,7 +148,7 @@ DOMAINS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {"melody": _melody, 
 def domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
     """A domain by name; SettingError for an unknown name or setting."""
     if name not in DOMAINS:
-        raise SettingError(f"no domain named {name!r}; choose one of {', '.join(DOMAINS)}")
+        raise SettingError(f"no domain named {shown(name)}; choose one of {', '.join(DOMAINS)}")
     return DOMAINS[name](settings or {})
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import replace_bytes
-from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.network import RecurrentNetwork, network_of
+from seqtutor_core.rules import anything, by_name, parse_json
 
 KEPT = 2
 
@@ -70,11 +71,9 @@ def read_policy(path: Path) -> RecurrentNetwork:
     """A policy on the CPU, frozen and in evaluation mode; RunError when it is missing or damaged."""
     tensors, plain = _read(path)
     try:
-        network = RecurrentNetwork(NetworkSettings(**plain["network"]))
-        network.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        return network_of(plain.get("network"), tensors)
+    except ValueError as error:
         raise RunError(f"the tuned policy {path} is damaged ({error}); resume the run to write it again") from None
-    return network.eval().requires_grad_(False)
 
 
 # ---------------------------------------------------------------- files
@@ -93,14 +92,16 @@ def _write(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a plain file")
         with safe_open(path, "pt") as file:
             facts = file.metadata() or {}
             # cloned: in the file tensors are not aligned as torch aligns them, which can change a sum's last bit
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  it is no mapping
-        plain, crc32 = json.loads(facts["plain"]), facts["crc32"]
+        plain, crc32 = by_name(anything)("metadata", parse_json(facts["plain"])), facts["crc32"]
     except FileNotFoundError:
         raise RunError(f"{path} is missing; the run has not got that far") from None
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise RunError(f"{path} is damaged ({error})") from None
     if crc32 != str(_crc32(tensors)):
         raise RunError(f"{path} is damaged (its checksum is wrong)")

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from seqtutor_core import prior as priors
+from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError, SeqTutorError
@@ -58,6 +59,7 @@ def _work(run: Run, stopping: Stopping) -> None:
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)
+    check_admitted(config.prior)
     prior = priors.load(config.prior, vocabulary=world.vocabulary)
     status = replace(status, device=resolve_device(config.device).type)
     checkpoint = load_checkpoint(run.folder / "checkpoints")

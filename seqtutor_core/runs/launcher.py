@@ -8,10 +8,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from seqtutor_core.config import Change, TuningConfig, check_rewarding, resolve_device
+from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
 from seqtutor_core.domains import domain, weight_vector
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
+from seqtutor_core.rules import number
 from seqtutor_core.runs.controls import append_resumed
 from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create, runs
 
@@ -51,6 +52,7 @@ def resume(run: Run, extra_seconds: float = 0.0) -> None:
     A budget in updates becomes one in seconds when seconds are added. RunError for a run that is alive, damaged, or
     without budget; SettingError for a budget of more than a day.
     """
+    number(0, LARGEST_BUDGET, " seconds")("the time added", extra_seconds)
     state = run.state
     if state in ACTIVE:
         raise RunError(f"run {run.id} is {state} already; there is nothing to resume")

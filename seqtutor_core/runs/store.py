@@ -19,10 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from seqtutor_core.admitted import admit
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.errors import RunError, SettingError
-from seqtutor_core.files import replace_text
+from seqtutor_core.files import home, replace_text
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.rules import shown
 from seqtutor_core.runs.board import Entry
 from seqtutor_core.runs.board import load as load_board
 from seqtutor_core.runs.checkpoints import read_policy
@@ -35,7 +37,7 @@ ACTIVE = ("waiting", "running", "paused")
 ENDED = ("finished", "stopped", "failed")
 LAUNCH_GRACE = 20.0  # seconds from launch until the worker must hold its lock
 RESERVE = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,8 @@ def create(config: TuningConfig) -> Run:
     run_id = f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{config.learner}-{secrets.token_hex(2)}"
     hidden = Run(root() / f".new-{run_id}")
     try:
+        home().mkdir(parents=True, exist_ok=True)
+        admit(config.prior)
         hidden.folder.mkdir(parents=True)
         for name in ("samples", "checkpoints"):
             (hidden.folder / name).mkdir()
@@ -248,8 +252,8 @@ def open_run(run_id: str) -> Run:
     run = Run(root() / run_id)
     if not RUN_ID.fullmatch(run_id) or not run.folder.is_dir():
         ids = [r.id for r in runs()]
-        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} older ones" if len(ids) > 5 else "")
-        raise RunError(f"no run named {run_id!r}; " + (f"there are: {shown}" if ids else "there is none yet"))
+        there = ", ".join(ids[:5]) + (f" and {len(ids) - 5} older ones" if len(ids) > 5 else "")
+        raise RunError(f"no run named {shown(run_id)}; " + (f"there are: {there}" if ids else "there is none yet"))
     return run
 
 

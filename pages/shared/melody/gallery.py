@@ -66,7 +66,7 @@ def _take_away(known: Melody, tokens: list[list[int]], source: str) -> None:
 def _table(run: store.Run | None) -> None:
     """Table 1 of the paper: the prior's samples beside the run's."""
     rows: list[dict[str, Any]] = []
-    card = state.prior("melody", run.config.prior if run else state.value(MELODY, state.PRIOR)).card["samples"]
+    card = state.prior("melody", run.config.prior if run else state.value(MELODY, state.PRIOR)).card.get("samples", {})
     summary = run.status.summary if run else None
     for name, label in {**TABLE_1, **MORE}.items():
         row = {"figure": label, "prior": shown(name, card.get(name))}
