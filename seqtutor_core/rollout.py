@@ -109,8 +109,9 @@ def sample(
 
 
 def beginning(domain: Domain, batch: int, device: torch.device, primer: tuple[int, ...] = ()) -> Tensor:
-    """The primer, or without one the domain's, before each of `batch` sequences: (B, P)."""
-    return torch.tensor(primer or domain.primer, dtype=torch.long, device=device).expand(batch, -1)
+    """The primer, or without one the domain's, before each of `batch` sequences: (B, P); TokenError for other tokens."""
+    tokens = domain.vocabulary.check(primer or domain.primer)
+    return torch.tensor(tokens, dtype=torch.long, device=device).expand(batch, -1)
 
 
 def act(log_pi: Tensor, generator: torch.Generator) -> Tensor:

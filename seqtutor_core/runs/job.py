@@ -59,6 +59,7 @@ def _work(run: Run, stopping: Stopping) -> None:
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)
+    world.vocabulary.check(config.primer)
     check_admitted(config.prior)
     prior = priors.load(config.prior, vocabulary=world.vocabulary)
     status = replace(status, device=resolve_device(config.device).type)

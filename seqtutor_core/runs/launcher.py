@@ -22,12 +22,14 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 def start(config: TuningConfig) -> Run:
     """A new run with a living worker; it waits its turn while another run holds the device.
 
-    SettingError for an unknown device, domain, setting or reward term, or without any reward; RunError when the
-    worker does not start.
+    SettingError for an unknown device, domain, setting or reward term, or without any reward; TokenError for a primer
+    of foreign tokens; RunError when the worker does not start.
     """
     resolve_device(config.device)
     check_rewarding(config.weights)
-    weight_vector(domain(config.domain, config.settings).terms, config.weights)
+    known = domain(config.domain, config.settings)
+    weight_vector(known.terms, config.weights)
+    known.vocabulary.check(config.primer)
     run = create(config)
     _launch(run)
     return run
