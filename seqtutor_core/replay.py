@@ -79,9 +79,9 @@ class Replay:
         return {**filled, "added": torch.tensor(self.added)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over a state."""
-        self.added = int(state["added"])
-        for name in self.FIELDS:
+        """Take over a state; nothing is remembered where there is none, as in the checkpoint of a finished run."""
+        self.added = int(state.get("added", 0))
+        for name in self.FIELDS if self.added else ():
             value = state[name]
             self.store[name] = value.new_zeros(self.capacity, *value.shape[1:])
             self.store[name][: len(value)] = value

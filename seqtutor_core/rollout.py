@@ -109,7 +109,7 @@ def sample(
 
 
 def beginning(domain: Domain, batch: int, device: torch.device, primer: tuple[int, ...] = ()) -> Tensor:
-    """The primer, or without one the domain's, before each of `batch` sequences: (B, P); TokenError for other tokens."""
+    """The primer, or without one the domain's, before each of `batch` sequences, (B, P); TokenError for a wrong one."""
     tokens = domain.vocabulary.check(primer or domain.primer)
     return torch.tensor(tokens, dtype=torch.long, device=device).expand(batch, -1)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.descent import Descent, part
-from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.domains import Domain, every_weight
 from seqtutor_core.errors import SettingError
 from seqtutor_core.kl_budget import steered
 from seqtutor_core.learners import LEARNERS
@@ -25,7 +25,7 @@ from seqtutor_core.rollout import Rollout, distinct, divergence, mixed, sample, 
 
 # Attributes of a tuner that its checkpoints keep
 COUNTED = ("update", "environment_steps", "seconds")
-STEERED = ("batch", "learning_rate", "c", "kl_budget", "kl_before", "level", "level_holds")
+STEERED = ("weights_by_name", "batch", "learning_rate", "c", "kl_budget", "kl_before", "level", "level_holds")
 PLAIN = COUNTED + STEERED
 WARM_SHARE = 0.15  # of the budget, for a warm start
 ANNEALED = 0.5  # share of the budget over which c falls, where it is annealed
@@ -51,7 +51,7 @@ class Tuner:
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         remembered = 0 if self.learner.on_policy else self.rule.replay_steps // domain.length
         self.replay = Replay(max(remembered, self.rule.batch))
-        self.weights = torch.tensor(weight_vector(domain.terms, config.weights), device=self.device)
+        self.weights_by_name = every_weight(domain.terms, config.weights)
         self.c = config.kl_coefficient
         self.kl_budget, self.kl_before = config.kl_budget, 0.0  # nats per sequence
         self.learning_rate = self.rule.learning_rate
@@ -197,9 +197,9 @@ class Tuner:
         return max(0.1, 1 - 1.8 * self.progress) if self.rule.argmax else None
 
     @property
-    def weights_by_name(self) -> dict[str, float]:
-        """The weights as they stand, 0 for a term that is off."""
-        return dict(zip([t.name for t in self.domain.terms], self.weights.tolist(), strict=True))
+    def weights(self) -> Tensor:
+        """The weights as they stand, (K,)."""
+        return torch.tensor([*self.weights_by_name.values()], device=self.device)
 
     @property
     def learning_c(self) -> float:
@@ -225,13 +225,12 @@ class Tuner:
         sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)  # (B, K)
         reward = (sums @ self.weights).mean().item()
         self.recent = rollout.tokens if self.recent is None else torch.cat([self.recent, rollout.tokens])[-1024:]
-        names = [t.name for t in self.domain.terms]
         return Progress(
             update=self.update,
             environment_steps=self.environment_steps,
             seconds=self.seconds,
             steps_per_second=steps / took,
-            terms=dict(zip(names, sums.mean(0).tolist(), strict=True)),
+            terms=dict(zip(self.weights_by_name, sums.mean(0).tolist(), strict=True)),
             reward=reward,
             kl=kl / count,
             kl_per_token=kl / steps,
@@ -259,7 +258,7 @@ class Tuner:
                     self.replay.rescore(self.domain.score)
             except SettingError as problem:  # the term stays 0, the run goes on
                 self.message = str(problem)
-            self.weights = torch.tensor(weight_vector(self.domain.terms, change.weights), device=self.device)
+            self.weights_by_name = every_weight(self.domain.terms, change.weights)
         if change.kl_coefficient is not None:
             self.c = change.kl_coefficient
         if change.kl_budget is not None:
@@ -274,7 +273,7 @@ class Tuner:
         """Everything needed to go on as if never stopped: tensors, and plain values."""
         tensors = self.descent.state()
         tensors |= {f"replay.{k}": v for k, v in self.replay.state().items()}
-        tensors |= {"generators": torch.stack([g.get_state() for g in self.generators]), "weights": self.weights}
+        tensors["generators"] = torch.stack([g.get_state() for g in self.generators])
         if self.recent is not None:
             tensors["recent"] = self.recent
         return tensors, {**{name: getattr(self, name) for name in PLAIN}, "memory": self.domain.memory()}
@@ -290,10 +289,11 @@ class Tuner:
         else:  # another kind of device made it: its random numbers are not to be had here, so others follow
             for i, generator in enumerate(self.generators):
                 generator.manual_seed(self.config.seed + i + SEED_STRIDE * plain["update"])
-        self.weights = tensors["weights"].to(self.device)
         self.recent = tensors["recent"].to(self.device) if "recent" in tensors else None
         for name in PLAIN:
             setattr(self, name, plain.get(name, getattr(self, name)))  # older checkpoints know fewer
+        if "weights" in tensors:  # and have the weights in single precision
+            self.weights_by_name = dict(zip(self.weights_by_name, tensors["weights"].tolist(), strict=True))
         self.domain.recall(plain.get("memory", {}))
         self.domain.attend(self.weights_by_name)
 

@@ -17,7 +17,8 @@ from seqtutor_core.domains.molecule.questions import Facts
 from seqtutor_core.domains.molecule.studio import Found, expected
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.rollout import sample
-from seqtutor_core.runs import store
+from seqtutor_core.runs import job, store
+from tests import running
 from tests.test_particles import WEIGHTS, C, exact, generator
 from tests.tiny import Tiny, tiny_prior
 
@@ -173,6 +174,20 @@ def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
     points = alike(MELODY, wanted(MELODY, {"key": 1.0}))
     assert {(p.name.split(":")[0], p.reward, p.kl) for p in points} == {(same.id, 50.0, 2.0), (steered.id, 54.0, 2.0)}
     assert points[-1].name == f"{same.id}: rloo, c = 4"
+
+
+def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tmp_path, monkeypatch):
+    """1.2 came back from the worker as 1.2000000476837158, and the run was not found."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setattr(job, "MEASURED", 64)
+    prior, weights = running.tiny_prior(tmp_path), {"key": 1.2, "motif": 0.1}
+    run = store.create(running.small(prior, weights=weights, updates=2, device="cpu"))
+    assert job.work(run) == 0
+    assert run.metrics()[0][-1]["weights"]["key"] == 1.2
+    draw = Draw("melody", str(prior), "{}", 0, ())
+    asked = Asked(draw, json.dumps(MELODY.judged(run.config.settings)), json.dumps(weights), 4.0)
+    (point,) = alike(MELODY, asked)
+    assert point.name.startswith(run.id)
 
 
 def test_a_run_of_another_domain_or_version_is_left_out(ended):

@@ -205,3 +205,14 @@ def test_devices() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(SettingError, match="no CUDA device"):
             resolve_device("cuda")
+
+
+def test_a_checkpoint_from_before_weights_had_names_restores() -> None:
+    """It has them as a tensor in single precision, in the order of the terms."""
+    tuner = tiny_tuner("psi", 4, {"rise": 1.2, "close": 0.1})
+    tensors, plain = tuner.state()
+    assert "weights" not in tensors and plain["weights_by_name"] == {"rise": 1.2, "close": 0.1}
+    del plain["weights_by_name"]
+    later = tiny_tuner("psi", 4, ONES)
+    later.restore({**tensors, "weights": torch.tensor([3.0, 0.5])}, plain)
+    assert later.weights_by_name == {"rise": 3.0, "close": 0.5}

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
 from seqtutor_core.runs.lines import facts, finite, read
@@ -37,7 +39,7 @@ class Board:
     def add(self, progress: Progress) -> None:
         """Let the best of a rollout in, and the worst out."""
         names, weights = list(progress.terms), progress.weights
-        rewards = progress.sums.double() @ progress.sums.new_tensor([weights[n] for n in names]).double()
+        rewards = progress.sums.double() @ progress.sums.new_tensor([weights[n] for n in names], dtype=torch.float64)
         worst = min((e.reward(weights) for e in self.entries.values()), default=0.0)
         for row in rewards.topk(min(NEWEST, len(rewards))).indices.tolist():
             if len(self.entries) >= SIZE and rewards[row].item() <= worst:

@@ -104,7 +104,7 @@ class Gauging:
     def _settings(self) -> tuple[Any, ...]:
         """What a user can change of the objective; a KL budget moves c by itself."""
         tuner = self.tuner
-        return tuner.weights.tolist(), tuner.kl_budget, tuner.c if tuner.kl_budget is None else None
+        return tuner.weights_by_name, tuner.kl_budget, tuner.c if tuner.kl_budget is None else None
 
 
 def written(gauge: Gauge, n: int, c: float) -> dict[str, Any]:
