@@ -8,20 +8,26 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app test check fluidsynth chromium viewer molecules
+.PHONY: help app port test check fluidsynth chromium viewer molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
 
 help:  ## say what there is
-	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=...)"
+	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=..., ALLOWED_HOSTS=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
 	@echo "make check   set up, then run the linter and the type checker"
 	@echo "make viewer, make molecules    try once more to get the 3D viewer, the training molecules"
 
-app: .venv/.app fluidsynth viewer molecules  ## serve the app
+app: .venv/.app port fluidsynth viewer molecules  ## serve the app
 	@mkdir -p static
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
+
+port: .venv/.made
+	@! $(BIN)/python -c 'import socket; socket.create_connection(("$(HOST)", $(PORT)), 2)' 2>/dev/null || { \
+	  echo "Port $(PORT) is taken, perhaps by this app in another window. To serve on another: PORT=$(OTHER_PORT) make app"; exit 1; }
+
+OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 
 test: .venv/.dev fluidsynth chromium viewer molecules  ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

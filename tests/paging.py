@@ -1,6 +1,7 @@
 """A page without a browser: opened, pressed and read."""
 
 from collections.abc import Iterable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -25,5 +26,5 @@ def press(page: AppTest, key: str) -> AppTest:
 
 
 def texts(elements: Iterable[Any]) -> str:
-    """What elements say, as one text."""
-    return " ".join(element.value for element in elements)
+    """What elements say, as one text: literal characters of Markdown as they are shown."""
+    return unescape(" ".join(element.value for element in elements)).replace("\u200b", "")

@@ -2,12 +2,19 @@
 
 import streamlit as st
 
-from pages.shared.frame import page_of
+from pages.shared.frame import STUDIOS, page_of
 from pages.shared.text import literal
 from seqtutor_core.doctor import diagnose
 from seqtutor_core.runs import store
 
 RECENT = 5
+
+
+def studios() -> None:
+    """The way to each studio."""
+    with st.container(horizontal=True):
+        for page in STUDIOS:
+            st.page_link(page.path, label=f"Open the {page.label.lower()} studio", icon=page.icon)
 
 
 def this_machine() -> None:
