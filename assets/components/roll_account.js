@@ -1,10 +1,11 @@
 // What a note, a rest or the whole melody was paid, term by term, in words.
 
+// Sixteenths -> what such a note is called.
 const LENGTHS = {
   1: "a sixteenth", 2: "an eighth", 3: "a dotted eighth", 4: "a quarter", 6: "a dotted quarter",
   8: "a half", 12: "a dotted half", 16: "a whole",
 };
-const QUARTERS = ["", "\u00bc", "\u00bd", "\u00be"];
+const PARTS = { 0: "", 0.25: "\u00bc", 0.5: "\u00bd", 0.75: "\u00be" };
 
 function tag(name, className, text) {
   const element = document.createElement(name);
@@ -17,11 +18,14 @@ function itemName(item) {
   return item.name ?? "Rest";
 }
 
-function itemPlace(item) {
-  const bar = Math.floor(item.start / 16) + 1;
-  const beat = Math.floor((item.start % 16) / 4) + 1 + QUARTERS[item.start % 4];
+function itemPlace(item, roll) {
+  const bar = Math.floor(item.start / roll.bar) + 1;
+  const beats = (item.start % roll.bar) / roll.beat;
+  const part = PARTS[beats % 1] ?? `.${Math.floor(10 * (beats % 1))}`;
+  const beat = Math.floor(beats) + 1 + part;
   const kind = item.name ? "note" : "rest";
-  const length = LENGTHS[item.length] ? `${LENGTHS[item.length]} ${kind}` : `${item.length} sixteenths`;
+  const sixteenths = (item.length * 4) / roll.beat;
+  const length = LENGTHS[sixteenths] ? `${LENGTHS[sixteenths]} ${kind}` : `${+sixteenths.toFixed(1)} sixteenths`;
   return `bar ${bar}, beat ${beat} \u00b7 ${length}`;
 }
 
@@ -32,17 +36,17 @@ function paidTerms(paid) {
 }
 
 // One line for a screen reader.
-function spoken(item, given) {
-  if (given) return `${itemName(item)}, ${itemPlace(item)}, your beginning`;
+function spoken(item, given, roll) {
+  if (given) return `${itemName(item)}, ${itemPlace(item, roll)}, your beginning`;
   const terms = paidTerms(item.paid).map(([label, value]) => `${label} ${signed(value)}`);
-  return [`${itemName(item)}, ${itemPlace(item)}, total ${signed(item.total)}`, ...terms].join("; ");
+  return [`${itemName(item)}, ${itemPlace(item, roll)}, total ${signed(item.total)}`, ...terms].join("; ");
 }
 
 function fillAccount(card, item, roll, onWhole) {
   const given = item && item.start + item.length <= roll.primer_steps;
   const head = tag("div", "what");
   head.append(tag("b", "", item ? itemName(item) : "Whole melody"));
-  head.append(tag("span", "where", item ? itemPlace(item) : "choose a note to see its own account"));
+  head.append(tag("span", "where", item ? itemPlace(item, roll) : "choose a note to see its own account"));
   if (item && onWhole) {
     const back = tag("button", "whole", "whole melody");
     back.type = "button";

@@ -130,7 +130,7 @@ class Take {
       valuemin: 1,
       valuemax: this.items.length,
       valuenow: this.items.indexOf(said) + 1,
-      valuetext: spoken(said, given),
+      valuetext: spoken(said, given, this.roll),
     };
     Object.entries(aria).forEach(([name, value]) => this.canvas.setAttribute(`aria-${name}`, value));
   }

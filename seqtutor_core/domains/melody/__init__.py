@@ -11,7 +11,7 @@ from seqtutor_core.domains import RewardTerm, Simple
 from seqtutor_core.domains.melody import style, theory
 from seqtutor_core.domains.melody.metrics import metrics
 from seqtutor_core.domains.melody.scoring import score_lines
-from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY
+from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY, beats_per_bar
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import check, made, number, one_of, whole
 
@@ -70,7 +70,7 @@ class MelodySettings:
     steps_per_beat: int = 4
     """The time grid: 4 makes a token a sixteenth, 2 an eighth, 3 a triplet."""
     bar: int = 16
-    """Steps in a bar: 16 for 4/4, 12 for 3/4."""
+    """Steps in the network's bar: 16 for 4/4, 12 for 3/4; with steps_per_beat 2 these are two bars of music."""
     notes_per_beat: float = 1.5
     """Target of the density term."""
     lowest: int = 55
@@ -100,6 +100,16 @@ class MelodySettings:
     def frame(self) -> theory.Key:
         """The key of the tokens."""
         return theory.Key(0 if self.mode == "major" else 9, self.mode)
+
+    @property
+    def beats_per_bar(self) -> int:
+        """Quarter notes in a bar of music, 3 or 4."""
+        return beats_per_bar(self.bar, self.steps_per_beat)
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Steps in a bar of music."""
+        return self.beats_per_bar * self.steps_per_beat
 
     @property
     def transpose(self) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pretty_midi
 
-from seqtutor_core.domains.melody.tokens import PITCH_NAMES, VOCABULARY, Note, decode
+from seqtutor_core.domains.melody.tokens import PITCH_NAMES, VOCABULARY, Note, beats_per_bar, decode
 from seqtutor_core.errors import InputError, MissingPartError, SettingError, TokenError
 
 SOUNDFONT = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
@@ -50,7 +50,7 @@ class Piece:
     """Quarter notes a minute, 20 to 320."""
     title: str = "Melody"
     tonic: str = "C"
-    """A name out of PITCH_NAMES; MusicXML shows its key signature."""
+    """A name out of PITCH_NAMES; MIDI and MusicXML have its key signature."""
     mode: str = "major"
     """major or minor."""
     transpose: int = 0
@@ -58,7 +58,7 @@ class Piece:
     steps_per_beat: int = 4
     """The time grid: 4 makes a token a sixteenth, 2 an eighth, 3 a triplet."""
     bar: int = 16
-    """Steps in a bar."""
+    """Steps in a bar; on a grid of eighths, in two."""
 
     def __post_init__(self) -> None:
         VOCABULARY.check(self.all_tokens)
@@ -80,6 +80,11 @@ class Piece:
     def notes(self) -> list[Note]:
         """What sounds; start and length in steps."""
         return [replace(note, pitch=note.pitch + self.transpose) for note in decode(self.all_tokens)]
+
+    @property
+    def beats_per_bar(self) -> int:
+        """Quarter notes in a bar of music."""
+        return beats_per_bar(self.bar, self.steps_per_beat)
 
     @property
     def step_seconds(self) -> float:
@@ -129,8 +134,11 @@ def synthesiser_available() -> Synthesiser:
 
 
 def midi(piece: Piece) -> bytes:
-    """The piece as a MIDI file with one piano track."""
+    """The piece as a MIDI file with one piano track, its metre and its key."""
     score = pretty_midi.PrettyMIDI(initial_tempo=piece.bpm)
+    score.time_signature_changes.append(pretty_midi.TimeSignature(piece.beats_per_bar, 4, 0.0))
+    key = PITCH_NAMES.index(piece.tonic) + (12 if piece.mode == "minor" else 0)
+    score.key_signature_changes.append(pretty_midi.KeySignature(key, 0.0))
     piano = pretty_midi.Instrument(program=0, name=piece.title.encode("latin-1", "replace").decode("latin-1"))
     for note in piece.notes:
         start, end = note.start * piece.step_seconds, note.end * piece.step_seconds
@@ -227,7 +235,7 @@ def musicxml(piece: Piece) -> bytes:
         raise MissingPartError("MusicXML needs the music21 package: pip install -r requirements.txt") from None
     signature = _key_signature(piece)
     part = stream.Part(id="melody")
-    part.append([tempo.MetronomeMark(number=piece.bpm), signature, meter.TimeSignature(_time_signature(piece))])
+    part.append([tempo.MetronomeMark(number=piece.bpm), signature, meter.TimeSignature(f"{piece.beats_per_bar}/4")])
     for pitch, length in _notes_and_rests(piece.notes, len(piece.all_tokens)):
         if pitch is None:
             part.append(note.Rest(quarterLength=length / piece.steps_per_beat))
@@ -241,12 +249,6 @@ def musicxml(piece: Piece) -> bytes:
     score.metadata = metadata.Metadata(title=piece.title, composer="Sequence Tutor Studio")
     exported: bytes = GeneralObjectExporter(score).parse()
     return exported
-
-
-def _time_signature(piece: Piece) -> str:
-    """Quarter notes in a bar; a bar of eight is written as two of four."""
-    beats = piece.bar // piece.steps_per_beat
-    return f"{4 if beats == 8 else beats}/4"
 
 
 def _key_signature(piece: Piece):  # type: ignore[no-untyped-def]  # a music21 Key

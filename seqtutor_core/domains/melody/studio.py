@@ -40,6 +40,6 @@ def roll(melody: Melody, tokens: Sequence[int], primer: Sequence[int], weights: 
         primer=primer,
         bpm=s.tempo,
         beat=s.steps_per_beat,
-        bar=s.bar,
+        bar=s.steps_per_bar,
         transpose=s.transpose,
     )

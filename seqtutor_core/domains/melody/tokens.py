@@ -21,6 +21,12 @@ def pitch_name(midi: int) -> str:
     return f"{PITCH_NAMES[midi % 12]}{midi // 12 - 1}"
 
 
+def beats_per_bar(steps: int, steps_per_beat: int) -> int:
+    """Return the quarter notes in a bar, 3 or 4: on a grid of eighths, 12 or 16 `steps` are two bars."""
+    beats = steps // steps_per_beat
+    return beats if beats <= 4 else beats // 2
+
+
 VOCABULARY = Vocabulary(["off", "hold", *(pitch_name(p) for p in range(LOWEST, HIGHEST + 1))])
 
 
