@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     read = command("read", reading.read, "what the program makes of a MIDI file or a file of molecules")
     read.add_argument("file", help=f"ending in {', '.join(reading.MELODIES + reading.MOLECULES)}")
+    read.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
     read.add_argument(
         "--polyphony",
         choices=("error", "top"),

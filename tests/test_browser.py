@@ -176,3 +176,25 @@ def test_picked_keys_are_continued(page, address):
         page.get_by_test_id(key).click()
     press(page, "use-keys")
     expect(page.get_by_text("Every melody continues your 16 steps")).to_be_visible()
+
+
+def test_an_uploaded_melody_sounds_as_given_in_another_key_and_metre(page, address):
+    pitches = (60, 62, 64, 65, 67, 69)  # a quarter each in 3/4, and nothing ends the last
+    events = b"\x00\xff\x58\x04\x03\x02\x18\x08"
+    events += b"".join(b"\x00\x90%c\x5a\x83\x60\x80%c\x00" % (p, p) for p in pitches[:-1])
+    events += b"\x00\x90%c\x5a\x00\xff\x2f\x00" % pitches[-1]
+    file = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk" + len(events).to_bytes(4, "big") + events
+    open_melody(page, address, "?in_key=G&bar=3%2F4")
+    page.get_by_text("Begin with your own notes").click()
+    page.get_by_role("tab", name="Upload a MIDI file").click()
+    page.locator("input[type=file]").set_input_files({"name": "own.mid", "mimeType": "audio/midi", "buffer": file})
+    expect(page.get_by_text("6 notes: C4 D4 E4 F4 G4 A4")).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="Nothing in the file ends 1 note")).to_be_visible()
+    press(page, "use-midi")
+    expect(page.get_by_text("Every melody continues your 24 steps (2 bars)")).to_be_visible()
+    with page.expect_download() as download:
+        page.locator(".st-key-preview-mid button").first.click()
+    heard = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert [(n.pitch, round(2 * n.start, 2)) for n in _notes(heard)[:6]] == [(p, i) for i, p in enumerate(pitches)]
+    assert [s.numerator for s in heard.time_signature_changes] == [3]
+    assert [k.key_number for k in heard.key_signature_changes] == [7]

@@ -143,9 +143,9 @@ def test_another_draws_another_with_the_same_settings(melody, heard):
 
 
 def test_a_preview_continues_the_primer(melody, heard):
-    from seqtutor_core.domains.melody.primer import Primer
+    from seqtutor_core.domains.melody.tune import Picked, tune_of_picked
 
-    melody.session_state["_primer"] = Primer((14, 1, 1, 1, 18, 1, 1, 1, 21, 1, 1, 1, 14, 1, 1, 1), ())
+    melody.session_state["_tune"] = tune_of_picked([Picked(60, 4), Picked(64, 4), Picked(67, 4), Picked(60, 4)])
     melody.run()
     (take,) = heard
     assert take.roll.primer_steps == 16

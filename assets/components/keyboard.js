@@ -1,8 +1,8 @@
-// A small keyboard to pick notes on: pitches 48 to 83, lengths in sixteenths, at most four bars.
+// A small keyboard to pick notes on: pitches 48 to 83, lengths in sixteenths, whole bars that fit in 64 of them.
 
 const LOWEST = 48;
 const OCTAVES = 3;
-const ROOM = 64;
+const LONGEST = 64; // sixteenths
 const NARROWEST_KEY = 25; // pixels a finger still hits
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const BLACK = new Set([1, 3, 6, 8, 10]);
@@ -27,6 +27,7 @@ class Picker {
     const find = (selector) => this.element.querySelector(selector);
     [this.piano, this.tape, this.room, this.lengths] = [".piano", ".tape", ".room", ".lengths"].map(find);
     this.notes = notes.map(([pitch, length]) => [pitch, length]);
+    this.bar = 16;
     this.length = 4;
     this.focus = 60;
     const actions = {
@@ -155,9 +156,20 @@ class Picker {
     return this.notes.reduce((sum, [, length]) => sum + length, 0);
   }
 
+  get most() {
+    return Math.floor(LONGEST / this.bar) * this.bar;
+  }
+
+  setBar(bar) {
+    if (bar === this.bar) return;
+    this.bar = bar;
+    this.show();
+  }
+
   add(pitch) {
-    if (this.used + this.length > ROOM) {
-      this.room.textContent = `Only ${ROOM - this.used} of ${ROOM} sixteenths are left: choose a shorter length, or undo.`;
+    if (this.used + this.length > this.most) {
+      const left = Math.max(this.most - this.used, 0);
+      this.room.textContent = `Only ${left} of ${this.most} sixteenths are left: choose a shorter length, or undo.`;
       return;
     }
     this.set([...this.notes, [pitch, this.length]]);
@@ -173,19 +185,19 @@ class Picker {
     let end = 0;
     this.tape.replaceChildren(
       ...this.notes.map(([pitch, length]) => {
-        const before = Math.floor(end / 16);
+        const before = Math.floor(end / this.bar);
         end += length;
         const item = document.createElement("li");
         item.textContent = `${pitch === null ? "rest" : nameOf(pitch)} ${lengthName(length)}`;
         item.classList.toggle("rest", pitch === null);
-        item.classList.toggle("bar-end", Math.floor(end / 16) > before);
+        item.classList.toggle("bar-end", Math.floor(end / this.bar) > before);
         return item;
       }),
     );
     this.tools.undo.disabled = this.tools.clear.disabled = !this.notes.length;
     this.room.textContent = this.notes.length
-      ? `${end} of ${ROOM} sixteenths`
-      : "Choose a length and press keys to pick up to four bars.";
+      ? `${end} of ${this.most} sixteenths`
+      : `Choose a length and press keys to pick up to ${this.most / this.bar} bars.`;
   }
 
   close() {
@@ -199,6 +211,7 @@ class Picker {
 export default function ({ data, parentElement, setStateValue }) {
   const picker = pickers.get(parentElement) ?? new Picker(parentElement, data?.notes ?? []);
   pickers.set(parentElement, picker);
+  picker.setBar(data?.bar ?? 16);
   picker.send = (notes) => setStateValue("notes", notes);
   const call = (picker.call = {});
   return () => {

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from seqtutor_core.commands.plain import show
+from seqtutor_core.commands.plain import pairs, show
 from seqtutor_core.errors import InputError
 
 MELODIES = (".mid", ".midi")
@@ -26,12 +26,15 @@ def read(options: Namespace) -> None:
 
 def _melody(options: Namespace) -> None:
     # Imported here, as in `_molecules`: who reads melodies needs no chemistry, nor the other way round.
-    from seqtutor_core.domains.melody.primer import MAX_BYTES, from_midi
+    from seqtutor_core.domains.melody import MelodySettings
+    from seqtutor_core.domains.melody.midi_file import MAX_BYTES
+    from seqtutor_core.domains.melody.primer import from_midi
     from seqtutor_core.domains.melody.tokens import decode
 
-    found = from_midi(_content(options.file, MAX_BYTES), polyphony=options.polyphony)
-    answer = {"notes": len(decode(found.tokens)), "tokens": list(found.tokens), "remarks": list(found.notes)}
-    show(answer, options.json, "\n".join([f"{answer['notes']} notes, {len(found.tokens)} steps", *found.notes]))
+    settings = MelodySettings.of(pairs(options.set))
+    primer = from_midi(_content(options.file, MAX_BYTES), settings, polyphony=options.polyphony)
+    answer = {"notes": len(decode(primer.tokens)), "tokens": list(primer.tokens), "remarks": list(primer.remarks)}
+    show(answer, options.json, "\n".join([f"{answer['notes']} notes, {len(primer.tokens)} steps", *primer.remarks]))
 
 
 def _molecules(options: Namespace) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import streamlit as st
 
 from seqtutor_core.domains.melody.audio import Sound
-from seqtutor_core.domains.melody.primer import Picked
 from seqtutor_core.domains.melody.roll import Roll
+from seqtutor_core.domains.melody.tune import Picked
 from seqtutor_core.errors import SettingError
 
 SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
@@ -81,10 +81,10 @@ def _heard(sound: Sound) -> dict[str, str]:
     return {"wav": base64.b64encode(sound.wav).decode("ascii"), "synthesiser": sound.synthesiser}
 
 
-def keyboard(key: str, *, on_change: Callable[[], Any] = lambda: None) -> list[Picked]:
-    """Keys from C3 to B5; the notes and rests picked so far. `on_change` runs after each change."""
+def keyboard(key: str, *, bar: int = 16, on_change: Callable[[], Any] = lambda: None) -> list[Picked]:
+    """Keys from C3 to B5; the notes and rests picked so far. `bar`: its sixteenths; `on_change` runs after a change."""
     before = st.session_state.get(key) or {}
     state = _keyboard(
-        key=key, data={"notes": before.get("notes", [])}, default={"notes": []}, on_notes_change=on_change
+        key=key, data={"notes": before.get("notes", []), "bar": bar}, default={"notes": []}, on_notes_change=on_change
     )
     return [Picked(None if pitch is None else int(pitch), int(length)) for pitch, length in state.notes or []]

@@ -9,8 +9,9 @@ from pages.shared import state
 from pages.shared.controls import widget
 from pages.shared.studio import Studio
 from seqtutor_core.domains.melody import MelodySettings
-from seqtutor_core.domains.melody.primer import Primer
+from seqtutor_core.domains.melody.primer import Primer, primer_of
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
+from seqtutor_core.domains.melody.tune import Tune
 
 LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
 DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
@@ -127,17 +128,27 @@ def _in_steps(n: int) -> str:
 
 # ---------------------------------------------------------------- primer and choice
 
-_PRIMER, _PICKED = "_primer", "_picked"
+_TUNE, _PRIMER, _PICKED = "_tune", "_primer", "_picked"
 
 
-def primer() -> Primer:
-    """The notes every melody begins with; none by default."""
-    return st.session_state.get(_PRIMER, Primer((), ()))
+def primer(studio: Studio) -> Primer:
+    """The notes every melody begins with, as tokens under the settings as they stand; none by default."""
+    tune = st.session_state.get(_TUNE)
+    return Primer((), ()) if tune is None else primer_under(studio, tune)
 
 
-def set_primer(chosen: Primer) -> None:
-    """Begin every melody with these notes."""
-    st.session_state[_PRIMER] = chosen
+def primer_under(studio: Studio, tune: Tune) -> Primer:
+    """A tune as tokens under the settings as they stand; the last one is kept."""
+    chosen = MelodySettings.of(settings(studio))
+    known = st.session_state.get(_PRIMER)
+    if known is None or known[:2] != (tune, chosen):
+        known = st.session_state[_PRIMER] = (tune, chosen, primer_of(tune, chosen))
+    return known[2]
+
+
+def set_tune(chosen: Tune | None) -> None:
+    """Begin every melody with these notes, or with none."""
+    st.session_state[_TUNE] = chosen
 
 
 def picked() -> tuple[str, tuple[int, ...]] | None:

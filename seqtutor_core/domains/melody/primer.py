@@ -1,228 +1,206 @@
-"""A user's own beginning for a melody: an uploaded MIDI file, or notes picked on a keyboard."""
+"""A user's own beginning as tokens to be continued: what was given sounds as given, and what cannot is said.
 
-import io
+Tokens are in C major or A minor and are transposed for the ear, one is a step of the chosen grid, and the music goes
+on at the next bar line of the chosen metre. So the same notes are other tokens under other settings.
+"""
+
 import math
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import pretty_midi
-
+from seqtutor_core.domains.melody import MelodySettings
+from seqtutor_core.domains.melody.midi_file import USUAL_TEMPO, MidiNote
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, Note, encode, pitch_name
-from seqtutor_core.errors import InputError, SettingError
+from seqtutor_core.domains.melody.tune import Picked, Tune, tune_of_midi, tune_of_picked
 
-MAX_BYTES = 1 << 20
 MAX_STEPS = 64
-BAR = 16  # sixteenths
-SLACK = 0.5  # sixteenths that a player's legato may overlap, or a roll of a chord be spread, unremarked
+STEP_NAMES = {4: "sixteenth", 2: "eighth", 3: "triplet eighth"}
+AS_GIVEN = 0.05  # steps that a start may be off the grid, unremarked
+LENGTH_AS_GIVEN = 0.45  # steps that a length may change, unremarked: few play a note to its very end
+SAME_TEMPO = 0.005  # relative
 
 
 @dataclass(frozen=True)
 class Primer:
-    """Tokens to be continued, in whole bars of 16."""
+    """Tokens to be continued, in whole bars of the chosen metre."""
 
     tokens: tuple[int, ...]
-    notes: tuple[str, ...]
-    """Remarks for the user, one for each thing that was changed on the way."""
+    remarks: tuple[str, ...]
+    """A sentence for the user for each thing that was changed on the way."""
 
 
 @dataclass(frozen=True)
-class Picked:
-    """A note picked on the keyboard; pitch None is a rest, length in sixteenths."""
+class _Placed:
+    """A note on the grid: its first step and the step after its last."""
 
-    pitch: int | None
-    length: int
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """A note of the file before it is put on the grid; start and end in sixteenths."""
-
-    pitch: int
-    start: float
-    end: float
+    start: int
+    end: int
+    given: MidiNote
+    """As given, in steps, until the next one begins."""
+    rivals: int
+    """How many notes gave way to it because they fall on the same step."""
 
 
-def from_midi(file: bytes, *, polyphony: str = "error") -> Primer:
-    """The melody of a MIDI file.
-
-    polyphony "error" refuses notes that sound together, "top" keeps the highest of them. Raises InputError, which
-    says why a file cannot be used and how to go on, and SettingError for another word.
-    """
-    if polyphony not in ("error", "top"):
-        raise SettingError(f"polyphony {polyphony!r} is not known; choose error or top")
-    remarks: list[str] = []
-    heard = _read(file, remarks)
-    if polyphony == "top":
-        heard = _top_line(heard, remarks)
-    else:
-        _refuse_chords(heard)
-    notes = _on_grid(heard, remarks)
-    notes, steps = _last_bars(notes, remarks)
-    return Primer(tuple(encode(_in_range(notes, remarks), steps)), tuple(remarks))
+def from_midi(file: bytes, settings: MelodySettings | None = None, *, polyphony: str = "error") -> Primer:
+    """Return the primer in a MIDI file; errors as of `tune_of_midi`."""
+    return primer_of(tune_of_midi(file, polyphony), settings or MelodySettings())
 
 
-def from_picked(picked: Sequence[Picked]) -> Primer:
-    """The picked notes one after another. Raises InputError for no notes, or a pitch or length out of range."""
-    notes: list[Note] = []
-    end = 0
-    for position, pick in enumerate(picked, start=1):
-        if not 1 <= pick.length <= MAX_STEPS:
-            raise InputError(
-                f"picked note {position} lasts {pick.length} sixteenths; choose a length from 1 to {MAX_STEPS}"
-            )
-        if pick.pitch is not None and not LOWEST <= pick.pitch <= HIGHEST:
-            raise InputError(
-                f"picked note {position} has pitch {pick.pitch}; "
-                f"choose one from {pitch_name(LOWEST)} ({LOWEST}) to {pitch_name(HIGHEST)} ({HIGHEST})"
-            )
-        if pick.pitch is not None:
-            notes.append(Note(pick.pitch, end, pick.length))
-        end += pick.length
-    if not notes:
-        raise InputError("no notes are picked, and a beginning needs one; play some on the keyboard")
-    remarks: list[str] = []
-    notes, steps = _last_bars(notes, remarks, end)
-    return Primer(tuple(encode(notes, steps)), tuple(remarks))
+def from_picked(picked: Sequence[Picked], settings: MelodySettings | None = None) -> Primer:
+    """Return the picked notes as a primer; errors as of `tune_of_picked`."""
+    return primer_of(tune_of_picked(picked), settings or MelodySettings())
 
 
-# ---------------------------------------------------------------- reading the file
+def primer_of(tune: Tune, settings: MelodySettings) -> Primer:
+    """Return a tune as tokens under these settings; every tune can be."""
+    remarks = [*tune.remarks, *_of_metre_and_tempo(tune, settings)]
+    in_steps = _in_steps(tune, settings)
+    placed = _on_grid(in_steps, settings)
+    rests = math.floor(in_steps.end + 0.5)
+    placed[-1] = _without_tail(placed[-1], rests, settings, remarks)
+    first, last = _last_bars(placed, rests, settings, remarks)
+    kept = [note for note in placed if note.end > first]
+    remarks += _of_rounding(kept, STEP_NAMES[settings.steps_per_beat])
+    if kept[0].start < first:
+        remarks.append("The first of them began earlier and is heard from the bar line on.")
+    pitches = _in_range([note.given.pitch for note in kept], settings.transpose, remarks)
+    notes = [
+        Note(pitch, max(note.start, first) - first, note.end - max(note.start, first))
+        for pitch, note in zip(pitches, kept, strict=True)
+    ]
+    if (rest := last - max(kept[-1].end, rests)) > 0:
+        remarks.append(f"The melody goes on at the next bar line, {_steps(rest, settings)} after the end.")
+    return Primer(tuple(encode(notes, last - first)), tuple(remarks))
 
 
-def _read(file: bytes, remarks: list[str]) -> list[_Heard]:
-    """The pitched notes of a MIDI file in order of their start."""
-    if not file:
-        raise InputError("the file is empty; choose a MIDI file that holds a melody")
-    if len(file) > MAX_BYTES:
-        raise InputError(
-            f"the file has {len(file):,} bytes, more than {MAX_BYTES:,}; "
-            "choose a smaller one, or export just the melody"
+def _steps(count: int, settings: MelodySettings) -> str:
+    return f"{count} {STEP_NAMES[settings.steps_per_beat]}{'' if count == 1 else 's'}"
+
+
+# ---------------------------------------------------------------- time
+
+
+def _of_metre_and_tempo(tune: Tune, settings: MelodySettings) -> list[str]:
+    """What the file says of them, where the settings say otherwise."""
+    remarks = []
+    if tune.signature and tune.signature.bar != settings.beats_per_bar:
+        remarks.append(
+            f"The file is in {tune.signature}; bars are counted in {settings.beats_per_bar}/4, as chosen here."
         )
-    if not file.startswith(b"MThd"):
-        raise InputError(
-            "this is not a MIDI file: it does not begin with MThd; choose a file ending in .mid, or export one as MIDI"
+    if tune.timed:
+        remarks.append(
+            f"The file counts seconds (SMPTE), not beats; beats are those of the tempo chosen here, {settings.tempo:g}."
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            midi = pretty_midi.PrettyMIDI(io.BytesIO(file))
-            instruments = midi.instruments
-            heard = [
-                _Heard(n.pitch, _sixteenths(midi, n.start), _sixteenths(midi, n.end))
-                for i in instruments
-                if not i.is_drum
-                for n in i.notes
-            ]
-    except Exception as error:  # the reader raises whatever the broken byte leads to
-        raise InputError(
-            f"this MIDI file is broken and cannot be read ({type(error).__name__}: {error}); "
-            "open it in a music program and export it again"
-        ) from error
-    drums = sum(len(i.notes) for i in instruments if i.is_drum)
-    if not heard:
-        what = f"only drums ({drums} strokes), which have no pitch" if drums else "no notes"
-        raise InputError(f"the MIDI file holds {what}; choose one with a melody")
-    if drums:
-        remarks.append(f"Left out the drums ({drums} strokes).")
-    return sorted(heard, key=lambda n: (n.start, -n.pitch))
+    if any(abs(tempo / settings.tempo - 1) > SAME_TEMPO for tempo in tune.tempos):
+        slow, fast = min(tune.tempos), max(tune.tempos)
+        given = f"from {slow:.4g} to {fast:.4g}" if fast / slow - 1 > SAME_TEMPO else f"{slow:.4g}"
+        remarks.append(f"The file's tempo is {given} beats a minute; it sounds at {settings.tempo:g}, as chosen here.")
+    return remarks
 
 
-def _sixteenths(midi: pretty_midi.PrettyMIDI, seconds: float) -> float:
-    """Through ticks, so that the file's own tempo, and its changes, set the grid."""
-    return float(midi.time_to_tick(seconds) * 4 / midi.resolution)
+def _in_steps(tune: Tune, settings: MelodySettings) -> Tune:
+    """The tune with all times in steps, bars of the file's metre beginning at multiples of a bar."""
+    scale = settings.steps_per_beat * (settings.tempo / USUAL_TEMPO if tune.timed else 1.0)
+    shift = -math.floor(tune.signature.start * scale + 0.5) % settings.steps_per_bar if tune.signature else 0
+    notes = [replace(note, start=note.start * scale + shift, end=note.end * scale + shift) for note in tune.notes]
+    return replace(tune, notes=tuple(notes), end=tune.end * scale + shift)
 
 
-# ---------------------------------------------------------------- one note at a time
+def _on_grid(tune: Tune, settings: MelodySettings) -> list[_Placed]:
+    """Each note at the nearest step, ending where the next begins at the latest.
 
-
-def _refuse_chords(heard: Sequence[_Heard]) -> None:
-    sounding = heard[0]
-    for note in heard[1:]:
-        shorter = min(sounding.end - sounding.start, note.end - note.start)
-        if min(sounding.end, note.end) - note.start > min(SLACK, shorter / 2):
-            raise InputError(
-                f"the MIDI file is polyphonic: {pitch_name(sounding.pitch)} and {pitch_name(note.pitch)} "
-                f"sound together in bar {int(note.start // BAR) + 1}, and a melody has one note at a time; "
-                "keep the highest notes only, or choose a file with a single line"
-            )
-        if note.end > sounding.end:
-            sounding = note
-
-
-def _top_line(heard: Sequence[_Heard], remarks: list[str]) -> list[_Heard]:
-    """Of notes that sound together the highest: a lower one is left out, or ends where a higher one begins."""
-    line: list[_Heard] = []
-    for note in heard:
-        while line and note.pitch > line[-1].pitch and note.start - line[-1].start < SLACK:
-            line.pop()
-        if line and note.pitch <= line[-1].pitch and note.start < line[-1].end - SLACK:
-            continue
-        line.append(note)
-    if dropped := len(heard) - len(line):
-        remarks.append(f"Kept the highest of the notes that sound together and left out {dropped}.")
-    return line
-
-
-def _on_grid(heard: Sequence[_Heard], remarks: list[str]) -> list[Note]:
-    """Rounded to whole sixteenths, each note ending where the next begins at the latest."""
-    starts = [_nearest(n.start) for n in heard]
-    notes: list[Note] = []
-    for i, note in enumerate(heard):
-        following = starts[i + 1] if i + 1 < len(heard) else math.inf
-        if following == starts[i]:
-            continue  # two notes within one sixteenth: the grid has room for the last
-        end = min(max(_nearest(note.end), starts[i] + 1), following)
-        notes.append(Note(note.pitch, starts[i], int(end) - starts[i]))
-    moved = sum(abs(n.start - s) > 0.05 for n, s in zip(heard, starts, strict=True))
-    if moved:
-        remarks.append(f"Moved {moved} of {len(heard)} notes to the nearest sixteenth.")
-    if lost := len(heard) - len(notes):
-        remarks.append(f"Left out {lost} notes that fall within the same sixteenth as the next.")
-    return notes
-
-
-def _nearest(sixteenths: float) -> int:
-    """Half a sixteenth goes up, always: Python's own rounding would send it to the even side."""
-    return math.floor(sixteenths + 0.5)
-
-
-# ---------------------------------------------------------------- length and range
-
-
-def _last_bars(notes: list[Note], remarks: list[str], end: int = 0) -> tuple[list[Note], int]:
-    """The notes of the last MAX_STEPS sixteenths moved to begin there, and their length in whole bars.
-
-    `end` counts rests after the last note. Silent bars before the first note are left out.
+    Of notes at the same step the longest stays, of equally long ones the one that was nearest to it.
     """
-    steps = -(-max(notes[-1].end, end) // BAR) * BAR
-    silent = notes[0].start // BAR * BAR
-    cut = max(silent, steps - MAX_STEPS)
-    if cut > silent:
-        remarks.append(f"Kept the last {MAX_STEPS // BAR} bars ({MAX_STEPS} sixteenths) of {(steps - silent) // BAR}.")
+    at: dict[int, list[MidiNote]] = {}
+    for note in tune.notes:
+        # Half a step goes up, always: Python's own rounding would send it to the even side.
+        at.setdefault(math.floor(note.start + 0.5), []).append(note)
+    placed: list[_Placed] = []
+    following = math.inf
+    limit: float = math.inf  # the same, as given
+    for start in sorted(at, reverse=True):
+        note = max(at[start], key=lambda n: (round(n.end - n.start, 3), -abs(n.start - start)))
+        end = math.floor(note.end + 0.5)
+        if note.hanging:
+            bar_line = (start // settings.steps_per_bar + 1) * settings.steps_per_bar
+            end = min(end, bar_line) if note.end > note.start else bar_line
+        given = replace(note, end=min(note.end, limit))
+        placed.append(_Placed(start, int(min(max(end, start + 1), following)), given, len(at[start]) - 1))
+        following, limit = start, note.start
+    return placed[::-1]
+
+
+def _without_tail(last: _Placed, rests: int, settings: MelodySettings, remarks: list[str]) -> _Placed:
+    """The last note, ended at the bar line if it only rings a little beyond: less than a step, or as its release may.
+
+    A tail is at most half a beat and a quarter of what stands before it. Else it would cost a bar of silence.
+    """
+    bar_line = (last.end - 1) // settings.steps_per_bar * settings.steps_per_bar
+    tail = last.given.end - bar_line
+    if last.start >= bar_line or rests > bar_line:
+        return last
+    if tail >= 1 and tail > min(settings.steps_per_beat / 2, (bar_line - last.start) / 4):
+        return last
+    remarks.append("The last note rings a little over the bar line; it ends there.")
+    return replace(last, end=bar_line, given=replace(last.given, end=bar_line))
+
+
+def _last_bars(placed: Sequence[_Placed], rests: int, settings: MelodySettings, remarks: list[str]) -> tuple[int, int]:
+    """First and last step of what is kept: whole bars, at most MAX_STEPS, from the first bar with a note on."""
+    bar = settings.steps_per_bar
+    most = MAX_STEPS // bar * bar
+    sounding = -(-placed[-1].end // bar) * bar
+    end = -(-max(sounding, rests) // bar) * bar
+    silent = placed[0].start // bar * bar
+    last = min(end, sounding + most - bar)
+    if last < end:
+        remarks.append(f"Left out {(end - last) // bar} silent bars at the end.")
+    first = max(silent, last - most)
+    if first > silent:
+        remarks.append(
+            f"Kept the last {most // bar} bars, {first // bar + 1} to {last // bar} of {end // bar}: "
+            f"a beginning has at most {MAX_STEPS} steps."
+        )
     elif silent:
-        remarks.append(f"Left out {silent // BAR} silent bars at the start.")
-    kept = [Note(n.pitch, max(n.start - cut, 0), n.end - max(n.start, cut)) for n in notes if n.end > cut]
-    if not kept:
-        raise InputError(
-            f"the last {MAX_STEPS // BAR} bars are silent, so there is nothing to continue; remove the rests at the end"
-        )
-    return kept, steps - cut
+        bars = silent // bar
+        remarks.append(f"Left out {bars} silent bar{'' if bars == 1 else 's'} at the start.")
+    return first, last
 
 
-def _in_range(notes: list[Note], remarks: list[str]) -> list[Note]:
-    """Moved by the fewest octaves that bring every note between LOWEST and HIGHEST."""
-    low, high = min(n.pitch for n in notes), max(n.pitch for n in notes)
-    for octaves in sorted(range(-10, 11), key=lambda o: (abs(o), o)):
-        shift = 12 * octaves
-        if low + shift >= LOWEST and high + shift <= HIGHEST:
-            break
-    else:
-        offender = low if low < LOWEST else high
-        raise InputError(
-            f"pitch {pitch_name(offender)} ({offender}) is outside {pitch_name(LOWEST)} to {pitch_name(HIGHEST)}, "
-            f"and no octave holds the whole of {pitch_name(low)} to {pitch_name(high)}; choose one within three octaves"
-        )
+def _of_rounding(kept: Sequence[_Placed], step: str) -> list[str]:
+    """What the grid changed."""
+    remarks = []
+    if moved := sum(abs(note.given.start - note.start) > AS_GIVEN for note in kept):
+        remarks.append(f"Moved {moved} of {len(kept)} notes to the nearest {step}.")
+    if rounded := sum(_length_is_rounded(note) for note in kept):
+        remarks.append(f"Changed the length of {rounded} of {len(kept)} notes to whole {step}s.")
+    if lost := sum(note.rivals for note in kept):
+        remarks.append(f"Left out {lost} note{'' if lost == 1 else 's'} on the same {step} as another.")
+    return remarks
+
+
+def _length_is_rounded(note: _Placed) -> bool:
+    """Whether it is heard longer or shorter; of hanging and empty notes a remark has told already."""
+    length = note.given.end - note.given.start
+    return not note.given.hanging and length > 0 and abs(length - (note.end - note.start)) > LENGTH_AS_GIVEN
+
+
+# ---------------------------------------------------------------- pitch
+
+
+def _in_range(pitches: Sequence[int], transpose: int, remarks: list[str]) -> list[int]:
+    """Sounding pitches as the tokens' pitches, moved by octaves where they would leave LOWEST to HIGHEST."""
+    low, high = LOWEST + transpose, HIGHEST + transpose
+    octaves = min(range(-10, 11), key=lambda o: (sum(not low <= p + 12 * o <= high for p in pitches), abs(o), o))
     if octaves:
         way = "up" if octaves > 0 else "down"
         remarks.append(f"Moved everything {way} by {abs(octaves)} octave{'s' if abs(octaves) > 1 else ''} to fit.")
-    return [Note(n.pitch + shift, n.start, n.length) for n in notes]
+    moved = [pitch + 12 * octaves for pitch in pitches]
+    fitting = [low + (p - low) % 12 if p < low else high - (high - p) % 12 if p > high else p for p in moved]
+    if changed := [(old, new) for old, new in zip(moved, fitting, strict=True) if old != new]:
+        shown = ", ".join(f"{pitch_name(old)} as {pitch_name(new)}" for old, new in list(dict.fromkeys(changed))[:3])
+        remarks.append(
+            f"Outside {pitch_name(low)} to {pitch_name(high)}, which is all that sounds in this key: {len(changed)} of "
+            f"{len(pitches)} notes, moved by octaves ({shown}{' ...' if len(set(changed)) > 3 else ''})."
+        )
+    return [pitch - transpose for pitch in fitting]
