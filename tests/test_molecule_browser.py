@@ -174,13 +174,15 @@ def test_a_target_is_drawn_and_travels_in_the_link(page, address):
 
 def test_good_records_of_a_broken_file_are_read(page, address):
     good = "\n".join(Chem.MolToMolBlock(Chem.MolFromSmiles(s)) + "$$$$" for s in (ASPIRIN, CELECOXIB))
-    broken = f"bad one\n  nothing\n\nthis is no mol block\n$$$$\n{good}\n"
+    abbreviation = Chem.MolToMolBlock(Chem.MolFromSmiles("CO")).replace(" O ", " Ph").replace("\n", "phenyl\n", 1)
+    broken = f"bad one\n  nothing\n\nthis is no mol block\n$$$$\n{abbreviation}$$$$\n{good}\n"
     open_molecules(page, address)
     page.get_by_text("From a file").click()
     page.locator("input[type=file]").set_input_files(
         {"name": "some.sdf", "mimeType": "chemical/x-mdl-sdfile", "buffer": broken.encode()}
     )
-    expect(alert(page, "1 record could not be read")).to_contain_text("record 1 (bad one)")
+    expect(alert(page, "2 records could not be read")).to_contain_text("record 1 (bad one)")
+    expect(alert(page, "2 records could not be read")).to_contain_text("record 2 (phenyl): 'Ph' is no element")
     expect(page.get_by_text("2 molecules", exact=True)).to_be_visible()
     page.get_by_role("button", name="Resemble it").first.click()
     expect(page.locator(".st-key-mol_target input")).to_have_value(ASPIRIN)

@@ -12,14 +12,16 @@ from pages.shared.molecule.distributions import distributions
 from pages.shared.molecule.filters import AS_DRAWN, REWARD, Order, wanted
 from pages.shared.molecule.shapes import BASE, HEIGHT, WIDTH, axis, curve, words
 from pages.shared.molecule.take import rows
+from pages.shared.molecule.wishes import uploaded
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule import neighbours, three_d
+from seqtutor_core.domains.molecule import given, inputs, neighbours, three_d
 from seqtutor_core.domains.molecule.questions import Facts
 from seqtutor_core.domains.molecule.shapes import Shape
 from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode
+from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
 from tests.paging import opened, press, texts
@@ -175,6 +177,23 @@ def test_a_prior_that_writes_no_molecules_is_shown_as_such(molecule, monkeypatch
     assert texts(page.caption).count("no molecule") >= 1
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+def test_a_file_is_read_once_and_so_is_what_is_wrong_with_it(monkeypatch):
+    reading = []
+
+    def upload(data, name):
+        reading.append(name)
+        return inputs.upload(data, name)
+
+    monkeypatch.setattr(given, "upload", upload)
+    lines = b"C once\n" * 50
+    first = uploaded(lines, "many.smi")
+    assert len(first.molecules) == 50 and uploaded(bytes(lines), "many.smi") is first
+    for _ in range(3):
+        with pytest.raises(InputError, match="no molecule that can be read"):
+            uploaded(b"xx once\n", "none.smi")
+    assert reading == ["many.smi", "none.smi"]
 
 
 # ---------------------------------------------------------------- runs

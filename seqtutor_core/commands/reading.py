@@ -38,12 +38,14 @@ def _melody(options: Namespace) -> None:
 
 
 def _molecules(options: Namespace) -> None:
-    from seqtutor_core.domains.molecule.inputs import MOST_BYTES, upload
+    from seqtutor_core.domains.molecule.given import upload
+    from seqtutor_core.domains.molecule.records import MOST_BYTES
 
     found = upload(_content(options.file, MOST_BYTES), options.file)
     records = [{"name": given.name, "smiles": given.smiles} for given in found.molecules]
-    answer = {"records": records, "problems": list(found.problems)}
-    show(answer, options.json, "\n".join([*(f"{r['smiles']} {r['name']}" for r in records), *found.problems]))
+    problems = [*found.problems, *found.remarks]
+    text = "\n".join([*(f"{r['smiles']} {r['name']}" for r in records), *problems])
+    show({"records": records, "problems": problems}, options.json, text)
 
 
 def _content(file: str, most: int) -> bytes:

@@ -4,9 +4,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 
 from seqtutor_core import prior as priors
+from seqtutor_core import text as texts
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.commands.plain import listing, pairs, show, weights_of
 from seqtutor_core.config import SEED, TuningConfig, check_kl_coefficient, check_weights
@@ -134,11 +136,14 @@ def score(options: Namespace) -> int:
 
 
 def _lines(file: str) -> Iterator[str]:
-    """The lines of a file of text, or of standard input."""
+    """The lines of a file of text, or of standard input, without a byte order mark."""
+    if file == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
+        yield from sys.stdin
+        return
     try:
-        if file == "-":
-            yield from sys.stdin
-        else:
-            yield from read_whole(Path(file), MOST_BYTES).decode("utf-8-sig").splitlines()
+        data = read_whole(Path(file), MOST_BYTES)
     except (OSError, ValueError) as error:
         raise InputError(f"{shown(file)} cannot be read: {reason(error)}") from None
+    yield from texts.lines(texts.decode(data, file))

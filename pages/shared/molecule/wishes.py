@@ -21,8 +21,11 @@ from pages.shared.molecule.settings import (
 )
 from pages.shared.studio import Studio
 from pages.shared.text import literal
-from seqtutor_core.domains.molecule import given, inputs
+from seqtutor_core.domains.molecule import given
+from seqtutor_core.domains.molecule.inputs import Uploaded
 from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.domains.molecule.records import EXTENSIONS
+from seqtutor_core.errors import InputError
 from seqtutor_core.runs import store
 
 WIDTH, HEIGHT = 260, 170
@@ -114,18 +117,20 @@ def _as_begun(studio: Studio) -> None:
 def _file(studio: Studio) -> None:
     file = st.file_uploader(
         "SMILES, CSV, MOL or SDF",
-        type=[extension.lstrip(".") for extension in inputs.EXTENSIONS],
+        type=[extension.lstrip(".") for extension in EXTENSIONS],
         help="A CSV needs a column named smiles",
     )
     if file is None:
         return
     with told():
-        found = inputs.upload(file.getvalue(), file.name)
+        found = uploaded(file.getvalue(), file.name)
         if found.problems:
             more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
             listed = "".join(f"\n- {literal(problem)}" for problem in found.problems[:SHOWN])
             records = "1 record" if len(found.problems) == 1 else f"{len(found.problems)} records"
             st.warning(f"{records} could not be read:{listed}{more}")
+        for remark in found.remarks[:SHOWN]:
+            st.info(literal(remark))
         chosen = found.molecules[0]
         if len(found.molecules) > 1:
             names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
@@ -135,6 +140,23 @@ def _file(studio: Studio) -> None:
         for remark in chosen.remarks:
             st.info(literal(remark))
         uses(studio, chosen.smiles, "file")
+
+
+def uploaded(data: bytes, filename: str) -> Uploaded:
+    """What a file holds; InputError for one that holds nothing."""
+    found = _read_once(data, filename)
+    if isinstance(found, str):
+        raise InputError(found)
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the file")
+def _read_once(data: bytes, filename: str) -> Uploaded | str:
+    """The same content is read once, not whenever the page is drawn; what is wrong with it is kept as well."""
+    try:
+        return given.upload(data, filename)
+    except InputError as error:
+        return str(error)
 
 
 def uses(studio: Studio, smiles: str, key: str) -> None:

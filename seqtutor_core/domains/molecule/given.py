@@ -8,10 +8,11 @@ import base64
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from seqtutor_core.domains.molecule import inputs
 from seqtutor_core.domains.molecule.conformer import SECONDS as SHAPE_SECONDS
 from seqtutor_core.domains.molecule.files import SECONDS as FILE_SECONDS
 from seqtutor_core.domains.molecule.files import Row
-from seqtutor_core.domains.molecule.inputs import Given
+from seqtutor_core.domains.molecule.inputs import Given, Uploaded
 from seqtutor_core.domains.molecule.workbench import SECONDS, run
 
 
@@ -43,6 +44,11 @@ def prefix(text: str) -> list[int]:
     """The tokens of a beginning of SMILES."""
     ids: list[int] = run("prefix", {"text": text})
     return ids
+
+
+def upload(data: bytes, filename: str) -> Uploaded:
+    """Return the molecules of a file and its broken records; a record that takes too long costs itself alone."""
+    return inputs.upload(data, filename, run)
 
 
 def written(kind: str, rows: Sequence[Row]) -> bytes:

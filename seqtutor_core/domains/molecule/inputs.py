@@ -1,38 +1,34 @@
 """Whatever the user gives, as molecules, queries and beginnings: typed, pasted or uploaded."""
 
-import csv
-import io
-import itertools
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePath
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from rdkit import Chem
-
+from seqtutor_core import text as texts
 from seqtutor_core.domains.molecule.beginning import can_begin
-from seqtutor_core.domains.molecule.parsing import chemistry, parse, parse_smarts, pointed, quietly
-from seqtutor_core.domains.molecule.tokens import LONGEST, VOCABULARY, encode, split
+from seqtutor_core.domains.molecule.parsing import parse_smarts, pointed
+from seqtutor_core.domains.molecule.reading import Given as Given  # part of what this module gives
+from seqtutor_core.domains.molecule.reading import from_smiles, read, short
+from seqtutor_core.domains.molecule.records import (
+    MOST_COUNTED,
+    MOST_RECORDS,
+    Record,
+    check_file,
+    smiles_and_name,
+    split,
+)
+from seqtutor_core.domains.molecule.table import AROUND
+from seqtutor_core.domains.molecule.tokens import LONGEST, encode
+from seqtutor_core.domains.molecule.tokens import split as tokens_of
 from seqtutor_core.errors import InputError
 
-LARGEST = 500  # heavy atoms
 MOST_SMARTS = 20
-MOST_BYTES = 20 * 2**20
-MOST_RECORDS = 10_000  # of a file; more take longer to read than anyone waits
 PROBLEMS_SHOWN = 3
-AROUND = " \t\r\n\ufeff\u200b\"'`“”‘’"  # spaces and quotes that come along when text is pasted
-EXTENSIONS = (".smi", ".txt", ".csv", ".mol", ".sdf")
-
-
-@dataclass(frozen=True)
-class Given:
-    """One molecule as the user gave it."""
-
-    smiles: str
-    """Canonical, of the largest fragment."""
-    remarks: tuple[str, ...] = ()
-    """What was changed or should be known, a sentence each."""
-    name: str = ""
+SECONDS = 20.0  # for all records of a file
+RECORD_SECONDS = 5.0  # for one, or for TOGETHER ordinary ones
+TOGETHER = 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,8 @@ class Uploaded:
     molecules: tuple[Given, ...]
     problems: tuple[str, ...]
     """A sentence for each record that could not be read: its number, name and reason."""
+    remarks: tuple[str, ...] = ()
+    """A sentence for each record that was read although it is odd."""
 
 
 # ---------------------------------------------------------------- one molecule, substructures
@@ -49,12 +47,11 @@ class Uploaded:
 
 def molecule(text: str) -> Given:
     """A SMILES, perhaps in quotes and with a name behind it; InputError shows where it is wrong, or says its limit."""
-    lines = [line.strip(AROUND) for line in text.splitlines()]
-    lines = [line for line in lines if line]
+    lines = [line for given in texts.lines(text) if (line := given.strip(AROUND))]
     if not lines:
         raise InputError("no molecule is given; type or paste a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
-    smiles, name = _smiles_and_name(lines[0])
-    given = _given(parse(smiles), name)
+    smiles, name = smiles_and_name(lines[0])
+    given = from_smiles(smiles, " ".join(name.split()).strip(AROUND))
     if len(lines) == 1:
         return given
     return Given(given.smiles, (f"Took the first of {len(lines)} lines.", *given.remarks), given.name)
@@ -62,7 +59,7 @@ def molecule(text: str) -> Given:
 
 def smarts(text: str) -> tuple[str, ...]:
     """SMARTS, one a line, at most 20; InputError names the line and the place."""
-    lines = [(number, line.strip(AROUND)) for number, line in enumerate(text.splitlines(), start=1)]
+    lines = [(number, line.strip(AROUND)) for number, line in enumerate(texts.lines(text), start=1)]
     lines = [(number, line.split()[0].strip(AROUND)) for number, line in lines if line]
     if len(lines) > MOST_SMARTS:
         raise InputError(
@@ -84,7 +81,7 @@ def prefix(text: str) -> list[int]:
     smiles = text.strip(AROUND)
     if not smiles:
         raise InputError("no beginning is given; type one such as c1ccc(")
-    ids, tokens = encode(smiles), split(smiles)
+    ids, tokens = encode(smiles), tokens_of(smiles)
     if len(ids) > LONGEST - 2:
         raise InputError(
             f"a beginning of {len(ids)} tokens leaves no room, a molecule has at most {LONGEST - 1}; give a shorter one"
@@ -96,152 +93,87 @@ def prefix(text: str) -> list[int]:
     return ids
 
 
-def _smiles_and_name(line: str) -> tuple[str, str]:
-    """What stands before the first space, comma or semicolon, none of which SMILES knows, and what behind it."""
-    smiles, _, name = re.sub(r"[\s,;]+", " ", line).partition(" ")
-    return smiles.strip(AROUND), name.strip(AROUND)
-
-
-def _given(whole: Chem.Mol, name: str) -> Given:
-    """The largest fragment of a molecule, with remarks; InputError when it has no or too many atoms."""
-    remarks = []
-    kept, *others = sorted(Chem.GetMolFrags(whole, asMols=True), key=_size, reverse=True) or [whole]
-    smiles = Chem.MolToSmiles(kept)
-    if others:
-        left_out = ", ".join(_short(Chem.MolToSmiles(other)) for other in others[:3]) + (" ..." if others[3:] else "")
-        remarks.append(f"Kept the largest of {len(others) + 1} fragments, {_short(smiles)}, and left out {left_out}.")
-    if not 1 <= kept.GetNumHeavyAtoms() <= LARGEST:
-        raise InputError(
-            f"a molecule of {kept.GetNumHeavyAtoms()} heavy atoms is outside 1 to {LARGEST}; give another, "
-            "or the part of it that matters"
-        )
-    Chem.RemoveStereochemistry(kept)
-    flat = Chem.MolToSmiles(kept)
-    if flat != smiles:
-        remarks.append("The prior writes no stereochemistry, and similarity does not look at it.")
-    unknown = [token for token in dict.fromkeys(split(flat)) if token not in VOCABULARY]
-    if unknown:
-        remarks.append(
-            f"The prior cannot write {', '.join(unknown)}: similarity still works, "
-            "but this very molecule cannot be generated."
-        )
-    return Given(smiles, tuple(remarks), name)
-
-
-def _size(fragment: Chem.Mol) -> tuple[int, int]:
-    """Heavy atoms, then protons: of a bromide and a hydroxide, the bromide."""
-    return fragment.GetNumHeavyAtoms(), sum(atom.GetAtomicNum() for atom in fragment.GetAtoms())
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}..."
-
-
 # ---------------------------------------------------------------- files
 
 
-def upload(data: bytes, filename: str) -> Uploaded:
-    """The molecules of a file .smi, .txt, .csv (a column named smiles), .mol or .sdf, and its broken records.
+Run = Callable[[str, Mapping[str, Any], float], Any]
+"""What gives the value of an operation with these arguments, within so many seconds."""
 
-    InputError for a file that is empty, larger than 20 MB, of another kind, not text, or without one good record.
+
+def split_file(data: str, filename: str, most: int) -> dict[str, Any]:
+    """Return the records of a file, whose bytes come in base64; as JSON values, like all that operations give."""
+    return asdict(split(base64.b64decode(data), filename, most))
+
+
+FILE_OPERATIONS: Mapping[str, Callable[..., Any]] = {"split_file": split_file, "read_records": read}
+
+
+def run_here(operation: str, arguments: Mapping[str, Any], _: float) -> Any:
+    """Return an operation's value, whatever time it takes."""
+    return FILE_OPERATIONS[operation](**arguments)
+
+
+def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SECONDS) -> Uploaded:
+    """Return the molecules of a file .smi, .txt, .csv (a column named smiles), .mol or .sdf, and its broken records.
+
+    What is not read within `seconds` is counted. InputError for a file that is empty, larger than 20 MB, of another
+    kind, not text, or without one good record.
     """
-    extension = PurePath(filename).suffix.lower()
-    if extension not in EXTENSIONS:
-        raise InputError(f"{filename!r} is not a kind of file known here; choose one ending in {', '.join(EXTENSIONS)}")
-    text = _text(data, filename)
-    records = _records_of_csv(text) if extension == ".csv" else _records_of_lines(text)
-    if extension in (".mol", ".sdf"):
-        records = _records_of_blocks(text)
-    molecules, problems = [], []
-    for number, (name, source) in enumerate(itertools.islice(records, MOST_RECORDS), start=1):
-        try:
-            molecules.append(_given(_from_block(source) if extension in (".mol", ".sdf") else parse(source), name))
-        except InputError as error:
-            problems.append(f"record {number}{f' ({_short(name)})' if name else ''}: {str(error).partition('; ')[0]}")
-    left = sum(1 for _ in records)
-    if left:
-        problems.append(f"records from {MOST_RECORDS + 1:,} on: {left:,} were not read, {MOST_RECORDS:,} are the most")
-    if not molecules:
+    deadline = time.monotonic() + seconds
+    check_file(data, filename)
+    encoded = base64.b64encode(data).decode()
+    found = run("split_file", {"data": encoded, "filename": filename, "most": MOST_RECORDS}, seconds / 2)
+    records = [Record(**record) for record in found["records"]]
+    sources = [record.source for record in records if not record.problem]
+    uploaded = _collected(records, _answers(sources, found["blocks"], deadline, run))
+    problems = list(uploaded.problems)
+    if left := len(records) - len(uploaded.molecules) - len(problems):
+        problems.append(f"records from {len(records) - left + 1:,} on: {left:,} were not read within {seconds:g} s")
+    if left := found["left"]:
+        many = f"more than {MOST_COUNTED:,}" if left == MOST_COUNTED else f"{left:,}"
+        problems.append(f"records from {MOST_RECORDS + 1:,} on: {many} were not read, {MOST_RECORDS:,} are the most")
+    if not uploaded.molecules:
         shown = "; ".join(problems[:PROBLEMS_SHOWN]) or "it has no record"
         raise InputError(f"{filename!r} holds no molecule that can be read ({shown}); check it in a drawing program")
-    return Uploaded(tuple(molecules), tuple(problems))
+    return replace(uploaded, problems=tuple(problems))
 
 
-def _text(data: bytes, filename: str) -> str:
-    if not data.strip():
-        raise InputError(f"{filename!r} is empty; choose a file that holds molecules")
-    if len(data) > MOST_BYTES:
-        raise InputError(
-            f"{filename!r} has {len(data) / 2**20:.1f} MB, more than {MOST_BYTES // 2**20} MB; "
-            "keep the molecules that matter, or upload it in parts"
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{filename!r} is not UTF-8 text (byte {data[error.start]:#04x} at position {error.start + 1}); "
-            "save it as UTF-8 and upload it again"
-        ) from None
-    if "\0" in text:
-        raise InputError(f"{filename!r} is not text: it holds zero bytes; export it as .smi, .csv or .sdf")
-    return text
+def _answers(sources: list[str], blocks: bool, deadline: float, run: Run) -> Iterator[dict[str, Any]]:
+    """What reading.read says of each source, in order, until the deadline."""
+    for start in range(0, len(sources), TOGETHER):
+        some = sources[start : start + TOGETHER]
+        if time.monotonic() > deadline:
+            return
+        try:
+            found = run("read_records", {"sources": some, "blocks": blocks}, RECORD_SECONDS)
+        except InputError:  # of too much time, or a crash, over one of them
+            yield from _one_by_one(some, blocks, deadline, run)
+        else:
+            yield from found
 
 
-def _records_of_lines(text: str) -> Iterator[tuple[str, str]]:
-    """(name, SMILES) of each line; a headline and lines of comment are none."""
-    for number, line in enumerate(line for line in text.splitlines() if line.strip()):
-        smiles, name = _smiles_and_name(line.strip(AROUND))
-        if not smiles.startswith("#") and not (number == 0 and smiles.lower() == "smiles"):
-            yield name, smiles
+def _one_by_one(sources: list[str], blocks: bool, deadline: float, run: Run) -> Iterator[dict[str, Any]]:
+    for source in sources:
+        if time.monotonic() > deadline:
+            return
+        try:
+            yield from run("read_records", {"sources": [source], "blocks": blocks}, RECORD_SECONDS)
+        except InputError as error:
+            yield {"problem": str(error).partition("; ")[0]}
 
 
-def _records_of_csv(text: str) -> Iterator[tuple[str, str]]:
-    """(name, SMILES) of each row, by the columns that the headline names."""
-    headline = text.partition("\n")[0]
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=headline.count))
-    columns = [column.strip(AROUND).lower() for column in next(rows)]
-    if "smiles" not in columns:
-        raise InputError(
-            f"no column of this CSV is named smiles, there are: {_short(' '.join(', '.join(columns).split()))}; "
-            "name the column in the first line"
-        )
-    smiles = columns.index("smiles")
-    name = next((columns.index(title) for title in ("name", "title", "id") if title in columns), None)
-    for row in rows:
-        if any(cell.strip() for cell in row):
-            cells = [*row, *[""] * (len(columns) - len(row))]
-            yield "" if name is None else cells[name].strip(), cells[smiles].strip(AROUND)
-
-
-def _records_of_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """(title, mol block) of each record of an SDF; a mol file is an SDF of one."""
-    for record in re.split(r"^\$\$\$\$.*\n?", "\n".join(text.splitlines()) + "\n", flags=re.MULTILINE):
-        if record.strip():
-            yield record.partition("\n")[0].strip(), record
-
-
-def _from_block(block: str) -> Chem.Mol:
-    """The molecule of a mol block; InputError with RDKit's reason."""
-    whole, log = _supplied(block, sanitize=True)
-    if whole is not None and whole.GetNumAtoms():
-        return whole
-    raw, _ = _supplied(block, sanitize=False)
-    fault = None if raw is None else chemistry(raw)
-    if fault is not None:
-        reason = f"{fault[0]} (atom {', '.join(str(atom + 1) for atom in fault[1][:10])})"
-    elif log:
-        reason = log.splitlines()[0].removeprefix("ERROR: ").partition(";")[0]
-    else:
-        reason = "not a mol block" if whole is None else "it has no atoms"
-    raise InputError(f"{reason}; check it in a drawing program")
-
-
-def _supplied(block: str, sanitize: bool) -> tuple[Chem.Mol | None, str]:
-    """A record as the reader of SDF files sees it, for that one says why it fails."""
-
-    def first() -> Chem.Mol | None:
-        supplier = Chem.SDMolSupplier()
-        supplier.SetData(block, sanitize=sanitize, removeHs=sanitize)
-        return supplier[0] if len(supplier) else None
-
-    return quietly(first)
+def _collected(records: list[Record], answers: Iterator[dict[str, Any]]) -> Uploaded:
+    """Molecules, problems and remarks, as far as there are answers."""
+    molecules, problems, remarks = [], [], []
+    for number, record in enumerate(records, start=1):
+        title = f"record {number}" + (f" ({short(record.name)})" if record.name else "")
+        answer = {"problem": record.problem} if record.problem else next(answers, None)
+        if answer is None:
+            break
+        if "problem" in answer:
+            problems.append(f"{title}: {answer['problem']}")
+            continue
+        molecules.append(Given(answer["smiles"], (*answer["remarks"],), record.name))
+        if record.remark:
+            remarks.append(f"{title}: {record.remark}")
+    return Uploaded(tuple(molecules), tuple(problems), tuple(remarks))

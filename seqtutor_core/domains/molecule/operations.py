@@ -33,6 +33,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "smarts": inputs.smarts,
     "prefix": inputs.prefix,
     "write": _write,
+    **inputs.FILE_OPERATIONS,
 }
 """Functions of JSON values that give JSON values; none may need torch."""
 

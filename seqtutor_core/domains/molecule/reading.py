@@ -1,0 +1,142 @@
+"""What the user gives, read by RDKit: a SMILES or a mol block as one molecule with remarks. It runs without torch.
+
+Sizes are checked before RDKit sees anything; any exception of RDKit over a record costs that record.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rdkit import Chem
+
+from seqtutor_core.domains.molecule.parsing import LONGEST_TEXT, chemistry, parse, quietly
+from seqtutor_core.domains.molecule.tokens import PATTERN, VOCABULARY
+from seqtutor_core.errors import InputError
+
+LARGEST = 500  # heavy atoms
+MOST_FRAGMENTS = 100
+MOST_ATOMS = 5_000  # of all fragments, hydrogens included
+_TOKEN = re.compile(rf"->|<-|%\(\d+\)|{PATTERN.pattern}|.")  # RDKit writes dative bonds and rings beyond 99 like this
+
+
+@dataclass(frozen=True)
+class Given:
+    """One molecule as the user gave it."""
+
+    smiles: str
+    """Canonical, of the largest fragment."""
+    remarks: tuple[str, ...] = ()
+    """What was changed or should be known, a sentence each."""
+    name: str = ""
+
+
+def from_smiles(smiles: str, name: str = "") -> Given:
+    """Return the molecule of a SMILES; InputError shows where it is wrong, or says its limit."""
+    if len(smiles) <= LONGEST_TEXT:  # longer ones are refused at once
+        _check_sizes(smiles)
+    return _given(parse(smiles), name)
+
+
+def from_block(block: str, name: str = "") -> Given:
+    """Return the molecule of a mol block; InputError with RDKit's reason."""
+    # RDKit's log is cut amid a letter that takes several bytes, and then cannot be read
+    block = block.encode("ascii", "replace").decode()
+    whole, log = _supplied(block, sanitize=True)
+    if whole is not None and whole.GetNumAtoms():
+        return _given(whole, name)
+    raw, _ = _supplied(block, sanitize=False)
+    fault = None if raw is None else chemistry(raw)
+    if fault is not None:
+        reason = f"{fault[0]} (atom {', '.join(str(atom + 1) for atom in fault[1][:10])})"
+    else:
+        reason = _logged(log) or ("not a mol block" if whole is None else "it has no atoms")
+    raise InputError(f"{reason}; check it in a drawing program")
+
+
+def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
+    """Return for each SMILES, or mol block, {"smiles", "remarks"} of its molecule or {"problem": why there is none}."""
+    found: list[dict[str, Any]] = []
+    for source in sources:
+        try:
+            given = from_block(source) if blocks else from_smiles(source)
+            found.append({"smiles": given.smiles, "remarks": given.remarks})
+        except InputError as error:
+            found.append({"problem": str(error).partition("; ")[0]})
+        except MemoryError:  # this process is spent, whichever record it was
+            raise
+        except Exception as error:  # noqa: BLE001  whatever RDKit raises is about this record alone
+            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            found.append({"problem": f"RDKit cannot read it ({reason[:200]})"})
+    return found
+
+
+def _check_sizes(smiles: str) -> None:
+    """InputError for so many atoms or parts that RDKit would take seconds over them."""
+    atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(smiles))
+    parts = smiles.count(".") + 1
+    for count, most, what in ((parts, MOST_FRAGMENTS, "parts joined by dots"), (atoms, MOST_ATOMS, "atoms")):
+        if count > most:
+            raise InputError(f"{count:,} {what} are more than {most:,}; give the part that matters")
+
+
+def _given(whole: Chem.Mol, name: str) -> Given:
+    """The largest fragment of a molecule, with remarks; InputError when it has no or too many atoms."""
+    fragments = len(Chem.GetMolFrags(whole))
+    if fragments > MOST_FRAGMENTS:
+        raise InputError(f"{fragments:,} separate parts are more than {MOST_FRAGMENTS}; give the part that matters")
+    remarks = []
+    kept, *others = sorted(Chem.GetMolFrags(whole, asMols=True), key=_size, reverse=True) or [whole]
+    if not 1 <= kept.GetNumHeavyAtoms() <= LARGEST:
+        raise InputError(
+            f"a molecule of {kept.GetNumHeavyAtoms()} heavy atoms is outside 1 to {LARGEST}; give another, "
+            "or the part of it that matters"
+        )
+    smiles = Chem.MolToSmiles(kept)
+    if others:
+        left_out = ", ".join(short(Chem.MolToSmiles(other)) for other in others[:3]) + (" ..." if others[3:] else "")
+        remarks.append(f"Kept the largest of {len(others) + 1} fragments, {short(smiles)}, and left out {left_out}.")
+    flat = smiles
+    if re.search(r"[@/\\]", smiles):
+        Chem.RemoveStereochemistry(kept)
+        flat = Chem.MolToSmiles(kept)
+        remarks.append("The prior writes no stereochemistry, and similarity does not look at it.")
+    unknown = [
+        token for token in dict.fromkeys(match.group() for match in _TOKEN.finditer(flat)) if token not in VOCABULARY
+    ]
+    if unknown:
+        remarks.append(
+            f"The prior cannot write {', '.join(unknown)}: similarity still works, "
+            "but this very molecule cannot be generated."
+        )
+    return Given(smiles, tuple(remarks), name)
+
+
+def _size(fragment: Chem.Mol) -> tuple[int, int]:
+    """Heavy atoms, then protons: of a bromide and a hydroxide, the bromide."""
+    return fragment.GetNumHeavyAtoms(), sum(atom.GetAtomicNum() for atom in fragment.GetAtoms())
+
+
+def short(text: str) -> str:
+    """Return at most 40 characters of a text."""
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _logged(log: str) -> str:
+    """RDKit's reason for not reading a mol block, as its log has it; empty when it says nothing."""
+    symbol = re.search(r"Element '(.*?)' not found", log)
+    if symbol:
+        return f"{symbol.group(1)!r} is no element but perhaps an abbreviation, which has to be drawn out"
+    told = (line.removeprefix("ERROR: ").partition(";")[0] for line in log.splitlines())
+    return next((line for line in told if line.strip("*")), "")
+
+
+def _supplied(block: str, sanitize: bool) -> tuple[Chem.Mol | None, str]:
+    """A record as the reader of SDF files sees it, for that one says why it fails."""
+
+    def first() -> Chem.Mol | None:
+        supplier = Chem.SDMolSupplier()
+        supplier.SetData(block, sanitize=sanitize, removeHs=sanitize)
+        return supplier[0] if len(supplier) else None
+
+    return quietly(first)

@@ -1,0 +1,136 @@
+"""A file of molecules cut into its records: lines, rows of a table, or mol blocks. No record is read here.
+
+All sizes are checked here, before anything large can be parsed.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from seqtutor_core import text as texts
+from seqtutor_core.domains.molecule.table import AROUND, LONGEST_CELL, Table, headline, is_table
+from seqtutor_core.errors import InputError
+
+EXTENSIONS = (".smi", ".txt", ".csv", ".mol", ".sdf")
+MOST_BYTES = 20 * 2**20
+MOST_RECORDS = 10_000
+MOST_COUNTED = 100_000  # of further records; to count them takes time, too
+LONGEST_BLOCK = 2**20  # characters; 500 heavy atoms with all their hydrogens take 200,000
+MOST_ANNOUNCED = 10_000  # atoms, bonds, groups: RDKit makes room for as many as a counts line announces
+
+_LINE = re.compile(r"[^\r\n]+")
+_SMILES_AND_NAME = re.compile(r"([^\s,;]*)[\s,;]*(.*)", re.DOTALL)
+_RECORD_END = re.compile(r"^\$\$\$\$.*\n?", re.MULTILINE)
+_BLOCK_END = re.compile(r"^M  END.*$", re.MULTILINE)
+_CONTINUED = re.compile(r"-\s*\nM  V30 ?")
+_COUNTS = re.compile(r"^M  V30\s+COUNTS\s(.*)$", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One molecule of a file, still unread."""
+
+    name: str
+    """As it stands in the file."""
+    source: str = ""
+    """A SMILES or a mol block."""
+    problem: str = ""
+    """Why it should not be read."""
+    remark: str = ""
+    """What was odd about it."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a file is made of."""
+
+    records: list[Record]
+    blocks: bool
+    """Whether they are mol blocks, not SMILES."""
+    left: int
+    """How many follow that are too many; counted up to MOST_COUNTED."""
+
+
+def check_file(data: bytes, filename: str) -> None:
+    """InputError for a file of an unknown kind, an empty or a large one."""
+    if PurePath(filename).suffix.lower() not in EXTENSIONS:
+        raise InputError(f"{filename!r} is not a kind of file known here; choose one ending in {', '.join(EXTENSIONS)}")
+    if not data.strip():
+        raise InputError(f"{filename!r} is empty; choose a file that holds molecules")
+    if len(data) > MOST_BYTES:
+        raise InputError(
+            f"{filename!r} has {len(data) / 2**20:.1f} MB, more than {MOST_BYTES // 2**20} MB; "
+            "keep the molecules that matter, or upload it in parts"
+        )
+
+
+def split(data: bytes, filename: str, most: int = MOST_RECORDS) -> Records:
+    """Return the first records of a file; InputError for one that is no text, or a table without a column of SMILES."""
+    check_file(data, filename)
+    text = texts.decode(data, filename)
+    extension = PurePath(filename).suffix.lower()
+    blocks = extension in (".mol", ".sdf")
+    if blocks:
+        records = _of_blocks(text)
+    elif extension == ".csv" or is_table(text):
+        records = _of_table(text)
+    else:
+        records = _of_lines(text)
+    kept = list(itertools.islice(records, most))
+    return Records(kept, blocks, sum(1 for _ in itertools.islice(records, MOST_COUNTED)))
+
+
+def _of_lines(text: str) -> Iterator[Record]:
+    """Lines of a SMILES and perhaps a name; a headline and lines of comment are none."""
+    lines = (line for match in _LINE.finditer(text) if (line := match.group().strip(" \t\ufeff\u200b")))
+    for number, line in enumerate(lines):
+        if len(line) > LONGEST_CELL:
+            yield Record("", problem=f"a line of {len(line):,} characters is longer than {LONGEST_CELL:,}")
+            continue
+        smiles, name = smiles_and_name(line)
+        if not smiles.startswith("#") and not (number == 0 and smiles.lower() == "smiles"):
+            yield Record(name, smiles)
+
+
+def smiles_and_name(line: str) -> tuple[str, str]:
+    """Return what stands before the first space, comma or semicolon, none of which SMILES knows, and what behind it."""
+    match = _SMILES_AND_NAME.match(line)
+    smiles, name = match.groups() if match else ("", "")
+    return smiles.strip(AROUND), name
+
+
+def _of_table(text: str) -> Iterator[Record]:
+    """Rows, by the columns that the headline names."""
+    columns, delimiter, start = headline(text)
+    smiles = columns.index("smiles")
+    name = next((columns.index(title) for title in ("name", "title", "id") if title in columns), None)
+    for row in Table(text, delimiter).rows(start, columns):
+        cells = [*row.cells, *[""] * (len(columns) - len(row.cells))]
+        title = "" if name is None else cells[name].strip()
+        yield Record(title, cells[smiles].strip(AROUND), row.problem, row.remark)
+
+
+def _of_blocks(text: str) -> Iterator[Record]:
+    """Records of an SDF, each without its properties; a mol file is an SDF of one."""
+    text, start = text.replace("\r\n", "\n").replace("\r", "\n"), 0
+    while start < len(text):
+        ending = _RECORD_END.search(text, start)
+        record = text[start : ending.start() if ending else len(text)]
+        start = ending.end() if ending else len(text)
+        if record.strip():
+            end = _BLOCK_END.search(record)
+            block = record[: end.end()] + "\n" if end else record
+            yield Record(block.partition("\n")[0].strip(), block, _too_large(block))
+
+
+def _too_large(block: str) -> str:
+    """Why a mol block takes more room than a molecule needs; empty when it does not."""
+    if len(block) > LONGEST_BLOCK:
+        return f"a mol block of {len(block):,} characters is longer than {LONGEST_BLOCK:,}"
+    for counts in _COUNTS.findall(_CONTINUED.sub("", block)):
+        for number in re.findall(r"\d+", counts):
+            if len(number) > len(str(MOST_ANNOUNCED)) or int(number) > MOST_ANNOUNCED:
+                return f"its counts line announces {number[:20]} atoms, bonds or groups, more than {MOST_ANNOUNCED:,}"
+    return ""

@@ -1,0 +1,121 @@
+"""Tables as spreadsheets write them: CSV with commas, semicolons or tabs, read so that a fault costs its row alone.
+
+Python's csv module swallows everything behind a quotation mark that is never closed.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.errors import InputError
+
+AROUND = " \t\r\n\ufeff\u200b\"'`“”‘’"  # spaces and quotes that come along when text is pasted
+DELIMITERS = (",", ";", "\t")
+LONGEST_CELL = 131_072  # characters
+MOST_COLUMNS = 10_000
+STRAY = "a quotation mark is never closed, so it counts as part of the text and the row ends with its line"
+_SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[ \t]*(?:[\r\n]+|\Z)', re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one row, without quotes around them."""
+
+    cells: list[str]
+    end: int
+    """Where the row ends in the text; a line end or the end of the text follows."""
+    remark: str = ""
+    """What was odd about it."""
+    problem: str = ""
+    """Why it was not read; it has no cells then."""
+
+
+class Table:
+    """The rows of a text whose cells are parted by a delimiter."""
+
+    def __init__(self, text: str, delimiter: str) -> None:
+        self._text, self._delimiter = text, delimiter
+        end = rf"(?=[{re.escape(delimiter)}\r\n]|\Z)"
+        plain = rf"([^{re.escape(delimiter)}\r\n]*)"
+        self._cell = re.compile(rf'"([^"]*+(?:""[^"]*+)*+)"{end}|{plain}')
+        self._cell_of_one_line = re.compile(rf'"([^"\r\n]*+(?:""[^"\r\n]*+)*+)"{end}|{plain}')
+
+    def row(self, start: int) -> Row:
+        """Return the row that begins at a place of the text. It goes over several lines if a quoted cell does."""
+        return self._scan(start, self._cell)
+
+    def rows(self, start: int, columns: list[str]) -> Iterator[Row]:
+        """Yield the rows from a place of the text on, but for empty ones; `columns` has one named smiles."""
+        while start < len(self._text):
+            row = self.row(start)
+            if any(self._swallowed(cell, columns) for cell in row.cells):
+                row = self._scan(start, self._cell_of_one_line)
+            if row.problem or any(cell.strip() for cell in row.cells):
+                yield row
+            line_end = _LINE_END.match(self._text, row.end)
+            start = line_end.end() if line_end else len(self._text)
+
+    def _scan(self, start: int, pattern: re.Pattern[str]) -> Row:
+        text, cells, remark, end = self._text, list[str](), "", start
+        while match := pattern.match(text, end):
+            quoted, plain = match.groups()
+            cell = plain if quoted is None else quoted.replace('""', '"')
+            if len(cell) > LONGEST_CELL or len(cells) == MOST_COLUMNS:
+                problem = f"a cell of {len(cell):,} characters is longer than {LONGEST_CELL:,}"
+                if len(cells) == MOST_COLUMNS:
+                    problem = f"the row has more than {MOST_COLUMNS:,} columns"
+                line_end = _LINE_END.search(text, start)
+                return Row([], line_end.start() if line_end else len(text), problem=problem)
+            if cell.startswith('"') and quoted is None:
+                remark = STRAY
+            cells.append(cell)
+            end = match.end()
+            if not text.startswith(self._delimiter, end):
+                break
+            end += 1
+        return Row(cells, end, remark)
+
+    def _swallowed(self, cell: str, columns: list[str]) -> bool:
+        """Whether a cell holds, behind a line end, what looks like rows of their own: two quotes, pages apart."""
+        place = columns.index("smiles")
+        for line in _LINE_END.split(cell)[1:]:
+            cells = line.split(self._delimiter, place + 2)
+            smiles = cells[place].strip(AROUND) if len(cells) > place else ""
+            if smiles and len(cells) >= min(2, len(columns)) and not PATTERN.sub("", smiles):
+                return True
+        return False
+
+
+def is_table(text: str) -> bool:
+    """Whether a text begins with a headline of several columns, one named smiles."""
+    try:
+        columns, _, _ = headline(text)
+    except InputError:
+        return False
+    return len(columns) > 1
+
+
+def headline(text: str) -> tuple[list[str], str, int]:
+    """Return the columns in small letters, the delimiter, and where the rows begin; InputError without a column smiles.
+
+    A line sep=; before it, as Excel writes one, names the delimiter.
+    """
+    separator = _SEPARATOR.match(text)
+    start = separator.end() if separator else len(text) - len(text.lstrip())
+    found: list[str] = []
+    for delimiter in [*([separator.group(1)] if separator else []), *DELIMITERS]:
+        row = Table(text, delimiter).row(start)
+        if row.problem:
+            raise InputError(f"the first line of this table: {row.problem}; keep the columns smiles and name")
+        columns = [cell.strip(AROUND).lower() for cell in row.cells]
+        if "smiles" in columns:
+            line_end = _LINE_END.match(text, row.end)
+            return columns, delimiter, line_end.end() if line_end else len(text)
+        found = max(found, columns, key=len)
+    shown = " ".join(", ".join(found).split())
+    raise InputError(
+        f"no column of this CSV is named smiles, there are: {shown[:40]}{'...' if shown[40:] else ''}; "
+        "name the column in the first line"
+    )
