@@ -167,6 +167,12 @@ def test_a_cell_too_long_costs_its_row() -> None:
     assert problems == tuple(f"record {i}: a cell of 131,073 characters is longer than 131,072" for i in (1, 2))
 
 
+def test_stray_quotes_far_apart_swallow_no_row() -> None:
+    rows = [f"CCC,{'x' * 990}{i}" for i in range(200)]
+    molecules, problems, [remark] = read("\n".join(["smiles,name", 'CCN,"5-inch', *rows, 'CCCC,3 pipe"']), "a.csv")
+    assert len(molecules) == 202 and problems == () and remark.startswith("record 1 (")
+
+
 # ---------------------------------------------------------------- letters and lines
 
 
@@ -229,11 +235,12 @@ def test_announced_sizes_are_not_believed(counts: str, monkeypatch: pytest.Monke
         upload(v3000(counts).encode(), "a.mol")
 
 
-def test_sizes_of_a_smiles_are_checked_before_rdkit_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "parse", lambda smiles: pytest.fail("RDKit was asked"))
+def test_sizes_of_a_smiles_are_checked_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "parse", lambda smiles: pytest.fail("it was parsed"))
     for smiles, message in (
         (".".join("C" * 101), "101 parts joined by dots are more than 100"),
         ("C" * 5001, "5,001 atoms"),
+        ("O." + "C" * 501, "a molecule of 501 heavy atoms is outside 1 to 500"),
     ):
         with pytest.raises(InputError, match=message):
             inputs.molecule(smiles)

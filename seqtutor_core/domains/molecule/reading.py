@@ -10,7 +10,7 @@ from typing import Any
 
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.parsing import LONGEST_TEXT, chemistry, parse, quietly
+from seqtutor_core.domains.molecule.parsing import LONGEST_TEXT, chemistry, only_smiles, parse, quietly
 from seqtutor_core.domains.molecule.tokens import PATTERN, VOCABULARY
 from seqtutor_core.errors import InputError
 
@@ -78,6 +78,18 @@ def _check_sizes(smiles: str) -> None:
     for count, most, what in ((parts, MOST_FRAGMENTS, "parts joined by dots"), (atoms, MOST_ATOMS, "atoms")):
         if count > most:
             raise InputError(f"{count:,} {what} are more than {most:,}; give the part that matters")
+    if atoms > LARGEST:  # perhaps of several parts, or hydrogens; to look for rings in them takes seconds
+        raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
+        if raw is not None:
+            heavy = [sum(raw.GetAtomWithIdx(i).GetAtomicNum() > 1 for i in part) for part in Chem.GetMolFrags(raw)]
+            _check_heavy_atoms(max(heavy))
+
+
+def _check_heavy_atoms(count: int) -> None:
+    if not 1 <= count <= LARGEST:
+        raise InputError(
+            f"a molecule of {count} heavy atoms is outside 1 to {LARGEST}; give another, or the part of it that matters"
+        )
 
 
 def _given(whole: Chem.Mol, name: str) -> Given:
@@ -85,13 +97,10 @@ def _given(whole: Chem.Mol, name: str) -> Given:
     fragments = len(Chem.GetMolFrags(whole))
     if fragments > MOST_FRAGMENTS:
         raise InputError(f"{fragments:,} separate parts are more than {MOST_FRAGMENTS}; give the part that matters")
+    parts = Chem.GetMolFrags(whole, asMols=True) if fragments > 1 else [whole]
+    kept, *others = sorted(parts, key=_size, reverse=True)
     remarks = []
-    kept, *others = sorted(Chem.GetMolFrags(whole, asMols=True), key=_size, reverse=True) or [whole]
-    if not 1 <= kept.GetNumHeavyAtoms() <= LARGEST:
-        raise InputError(
-            f"a molecule of {kept.GetNumHeavyAtoms()} heavy atoms is outside 1 to {LARGEST}; give another, "
-            "or the part of it that matters"
-        )
+    _check_heavy_atoms(kept.GetNumHeavyAtoms())
     smiles = Chem.MolToSmiles(kept)
     if others:
         left_out = ", ".join(short(Chem.MolToSmiles(other)) for other in others[:3]) + (" ..." if others[3:] else "")

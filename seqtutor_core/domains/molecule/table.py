@@ -50,7 +50,8 @@ class Table:
         """Yield the rows from a place of the text on, but for empty ones; `columns` has one named smiles."""
         while start < len(self._text):
             row = self.row(start)
-            if any(self._swallowed(cell, columns) for cell in row.cells):
+            beginning = [self._text[start : start + LONGEST_CELL]] if row.problem else []
+            if any(self._swallowed(cell, columns) for cell in row.cells or beginning):
                 row = self._scan(start, self._cell_of_one_line)
             if row.problem or any(cell.strip() for cell in row.cells):
                 yield row
