@@ -186,6 +186,7 @@ def test_an_uploaded_melody_sounds_as_given_in_another_key_and_metre(page, addre
     file = b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk" + len(events).to_bytes(4, "big") + events
     open_melody(page, address, "?in_key=G&bar=3%2F4")
     page.get_by_text("Begin with your own notes").click()
+    expect(page.get_by_test_id("keys-room")).to_contain_text("up to 5 bars")
     page.get_by_role("tab", name="Upload a MIDI file").click()
     page.locator("input[type=file]").set_input_files({"name": "own.mid", "mimeType": "audio/midi", "buffer": file})
     expect(page.get_by_text("6 notes: C4 D4 E4 F4 G4 A4")).to_be_visible()

@@ -98,14 +98,17 @@ def test_one_odd_event_does_not_cost_the_file(odd):
     "file",
     [
         midi(track(QUARTERS)),  # no end of track
-        midi(track(b"\x00\xff\x2f\x00" + QUARTERS)),  # an end before the notes
         PLAIN[:14] + track(b"x", b"XFIH") + PLAIN[14:],  # a chunk of another kind
         b"MThd" + struct.pack(">IHHH", 8, 0, 1, TICKS) + b"\x00\x00" + track(QUARTERS + END),  # a longer header
         b"RIFF" + struct.pack("<I", len(PLAIN) + 12) + b"RMIDdata" + struct.pack("<I", len(PLAIN)) + PLAIN,
         PLAIN + b"\x00" * 20,
         midi(track(QUARTERS + END), form=0),
+        PLAIN.replace(b"MTrk\0", b"MTrk\1"),  # the track is said to be longer than the file
+        PLAIN[:18] + bytes(4) + PLAIN[22:],  # ... or empty
+        PLAIN[:11] + b"\2" + PLAIN[12:18] + b"\0\1" + PLAIN[20:] + track(END),  # ... or to go on into the next
+        PLAIN[:4] + bytes(4) + PLAIN[8:],  # the header is said to be empty
     ],
-    ids=["no end", "early end", "alien chunk", "long header", "RMID", "padding", "format 0"],
+    ids=["no end", "alien chunk", "long header", "RMID", "padding", "format 0", "long", "empty", "next", "no header"],
 )
 def test_odd_containers_are_read(file):
     assert notes(file) == AS_GIVEN
@@ -142,11 +145,13 @@ def test_a_time_that_is_none_is_refused_for_its_reason():
     [
         (PLAIN[:-10], "The file ends in the middle of a track"),
         (midi(track(QUARTERS + b"\x00\xf4\x90\x3c\x90")), "Damaged: track 1"),
+        (midi(track(QUARTERS + b"\x00\x90\xbc\x5a")), "Damaged: track 1"),  # a pitch above 127
         (midi(track(QUARTERS + END), b""), "announces 2 tracks and has 1"),
-        (PLAIN + b"\x00rest of it", "Left out the last 11 bytes"),
+        (PLAIN + b"\x00rest of it", "Damaged: track 1"),
+        (PLAIN + b"rest", "Left out the last 4 bytes"),
         (midi(track(QUARTERS + END), track(on(48) + off(48) + END), form=2), "one of the 2 separate pieces"),
         (midi(track(QUARTERS + END), track(QUARTERS + END)), "Left out 8 notes that double another."),
-        (midi(track(b"\x00\xe0\x00\x50" + QUARTERS + END)), "Left out 1 moves of the pitch wheel."),
+        (midi(track(b"\x00\xe0\x00\x50" + QUARTERS + END)), "Left out the pitch wheel (1 moves)."),
     ],
 )
 def test_what_is_left_out_of_a_damaged_file_is_said(file, remark):

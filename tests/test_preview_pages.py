@@ -152,6 +152,24 @@ def test_a_preview_continues_the_primer(melody, heard):
     assert take.roll.steps == 48
 
 
+def test_own_notes_sound_alike_when_key_mode_and_grid_change(melody, heard):
+    from seqtutor_core.domains.melody.tune import Picked, tune_of_picked
+
+    melody.session_state["_tune"] = tune_of_picked([Picked(60, 4), Picked(64, 4), Picked(67, 4), Picked(60, 4)])
+    page = melody.run()
+    page.selectbox(key="in_key").set_value(7).run()
+    page.selectbox(key="mode").set_value("minor").run()
+    page.selectbox(key="grid").set_value(2).run()
+    assert not page.exception
+    assert len(heard) == 4
+    for take in heard:
+        own = [note for note in take.roll.notes if note.start < take.roll.primer_steps]
+        assert [note.name for note in own] == ["C4", "E4", "G4", "C4"]
+        assert [note.start / take.roll.beat for note in own] == [0, 1, 2, 3]
+        assert take.roll.bar == 4 * take.roll.beat
+    assert [take.roll.primer_steps for take in heard] == [16, 16, 16, 8]
+
+
 def test_without_weights_it_says_that_it_is_the_prior(melody):
     page = melody.run()
     press(page, "preset-All off")

@@ -16,6 +16,7 @@ MAX_BYTES = 1 << 20
 MAX_NOTES = 50_000  # the longest symphonies have about as many
 DRUMS = 9  # the channel, counted from 0
 USUAL_TEMPO = 120.0  # what a file without a tempo is played at
+END_OF_TRACK = b"\xff\x2f"
 CENTRE = b"\x00\x40"  # a pitch wheel at rest
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2, 0xF1: 1, 0xF2: 2, 0xF3: 1}
 SILENCING = {120, 123, 124, 125, 126, 127}  # controllers: all sound off, all notes off and what implies it
@@ -143,15 +144,15 @@ def _chunks(data: bytes) -> tuple[int, int, list[bytes], list[str]]:
     if len(data) < 14:
         raise _broken("it ends within its header")
     length, form, announced, division = struct.unpack(">IHHH", data[4:14])
-    tracks, remarks, at = [], [], 8 + length
+    tracks, remarks, at = [], [], 8 + max(length, 6)
     while at + 8 <= len(data) and data[at : at + 4].isalnum():
-        size = int.from_bytes(data[at + 4 : at + 8], "big")
-        content = data[at + 8 : at + 8 + size]
+        start, end = at + 8, at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
         if data[at : at + 4] == b"MTrk":
-            tracks.append(content)
-            if len(content) < size:
+            end = _end_of_track(data, start, end)
+            tracks.append(data[start:end])
+            if end > len(data) and END_OF_TRACK not in data[start:]:
                 remarks.append("The file ends in the middle of a track; what stands before was read.")
-        at += 8 + size
+        at = end
     if not tracks:
         raise _broken("it has no track")
     if data[at:].strip(b"\0"):
@@ -159,6 +160,16 @@ def _chunks(data: bytes) -> tuple[int, int, list[bytes], list[str]]:
     if len(tracks) < announced:
         remarks.append(f"The file announces {announced} tracks and has {len(tracks)}.")
     return form, division, tracks, remarks
+
+
+def _end_of_track(data: bytes, start: int, announced: int) -> int:
+    """Where a track ends: as announced, unless another begins within it, or nothing that can follow stands behind."""
+    following = data.find(b"MTrk", start)
+    if 0 <= following < announced:
+        return following
+    if announced >= len(data) or data[announced : announced + 4].isalnum():
+        return announced
+    return following if following >= 0 else len(data)
 
 
 def _ticks_a_quarter(division: int, tempo: float | None) -> tuple[float, bool]:
@@ -181,14 +192,12 @@ def _ticks_a_quarter(division: int, tempo: float | None) -> tuple[float, bool]:
 def _read_track(track: bytes, number: int, contents: _Contents) -> None:
     """Add what a track holds; where it is damaged, what stands before."""
     sounding: list[dict[int, deque[int]]] = [{} for _ in range(16)]  # by channel: pitch -> starts, the oldest first
-    tick, ended = 0, False
+    tick = 0
     try:
         for tick, status, content in _events(track):
-            ended = ended or (status == 0xFF and content[:1] == b"\x2f")
             _take(tick, status, content, sounding, contents)
     except IndexError:
-        if not ended:
-            contents.damaged.append(number)
+        contents.damaged.append(number)
     for pitches in sounding:
         for pitch in pitches:
             _close(pitches, pitch, tick, contents, all_of_it=True, hanging=True)
@@ -251,7 +260,7 @@ def _take_meta(tick: int, content: bytes, contents: _Contents) -> None:
 def _events(track: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(tick, status, content) of each event; a meta event's content begins with its kind.
 
-    Raises IndexError where no event can be, as reading beyond the end does.
+    Raises IndexError where no event can be, as reading beyond the end does: behind the end of the track, too.
     """
     at = tick = running = 0
     while at < len(track):
@@ -276,6 +285,10 @@ def _events(track: bytes) -> Iterator[tuple[int, int, bytes]]:
         content = track[at : at + length]
         yield tick, status, track[start : start + 1] + content if status == 0xFF else content
         at += length
+        if status == 0xFF and track[start] == END_OF_TRACK[1]:
+            if track[at:].strip(b"\0"):
+                raise IndexError
+            return
 
 
 def _number(track: bytes, at: int) -> tuple[int, int]:

@@ -57,7 +57,7 @@ def tune_of_midi(file: bytes, polyphony: str = "error") -> Tune:
     if found.drums:
         remarks.append(f"Left out the drums ({found.drums} strokes).")
     if found.bends:
-        remarks.append(f"Left out {found.bends} moves of the pitch wheel.")
+        remarks.append(f"Left out the pitch wheel ({found.bends} moves).")
     notes = _ended(_without_doubles(found.notes, remarks), remarks)
     if polyphony == "top":
         notes = _top_line(notes, remarks)
