@@ -22,7 +22,7 @@ from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.domains.molecule.pool import Pool
 from seqtutor_core.domains.molecule.properties import answer as answered
 from seqtutor_core.domains.molecule.properties import measure, prepare, read
-from seqtutor_core.domains.molecule.questions import PROPERTIES, SCAFFOLD, Question
+from seqtutor_core.domains.molecule.questions import PROPERTIES, SCAFFOLD, Facts, Question
 
 QUESTION = Question(target="Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", required=("[#7]",), forbidden=("S",))
 PAIR = frozenset({"qed", "log_p"})
@@ -66,7 +66,7 @@ def _actions() -> Iterator[tuple[str, Callable[..., object], bool]]:
     yield "measure: parse, canonical SMILES, QED, log P", lambda s: measure(s, QUESTION, PAIR), False
     yield "parse and canonical SMILES", read, False
     for name in (*PROPERTIES, SCAFFOLD):
-        yield name, lambda mol, wanted=frozenset({name}): answered(mol, QUESTION, wanted), True
+        yield name, lambda mol, wanted=frozenset({name}): answered(Facts(""), mol, QUESTION, wanted), True
 
 
 def _plain(smiles: str) -> tuple[str, float, float]:

@@ -107,8 +107,8 @@ def test_a_weight_on_a_question_nobody_asked_says_so(term: str) -> None:
 
 def test_novelty_is_against_the_training_set() -> None:
     trained = Chem.MolToSmiles(Chem.MolFromSmiles("CC(C)(C)C(=O)C(Oc1ccc(Cl)cc1)n1ccnc1"))  # its second molecule
-    assert known(trained)
-    assert not known(CELECOXIB)
+    assert known(Facts("", trained))
+    assert not known(Facts("", CELECOXIB))
     assert paid(Molecule(), CELECOXIB)[0]["novelty"] == 1
 
 

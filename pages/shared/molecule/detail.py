@@ -89,6 +89,8 @@ def _properties(one: Found) -> None:
             )
     st.markdown("###### Properties")
     st.table(rows)
+    for why in one.facts.unknown.values():
+        st.text(why)
 
 
 def _reasons(one: Found) -> None:

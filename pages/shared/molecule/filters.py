@@ -86,7 +86,7 @@ def wanted(found: Sequence[Found], order: Order) -> list[Found]:
     left = [one for one in found if one.facts.valid]
     invalid = [] if order.only_valid else [one for one in found if not one.facts.valid]
     if order.only_novel:
-        left = [one for one in left if not known(one.smiles)]
+        left = [one for one in left if not known(one.facts)]
     if order.limited:
         low, high = order.limits
         left = [one for one in left if low <= one.facts.values.get(order.limited, low - 1) <= high]
@@ -96,6 +96,7 @@ def wanted(found: Sequence[Found], order: Order) -> list[Found]:
         left = [one for one, known_of in zip(left, facts, strict=True) if known_of.values.get("required")]
     if order.by != AS_DRAWN:
         left.sort(
-            key=lambda one: one.reward if order.by == REWARD else one.facts.values[order.by], reverse=not order.rising
+            key=lambda one: one.reward if order.by == REWARD else one.facts.values.get(order.by, 0.0),
+            reverse=not order.rising,
         )
     return left + invalid

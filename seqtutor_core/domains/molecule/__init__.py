@@ -138,7 +138,7 @@ class Molecule:
         return {
             **raw_terms(facts.values),
             "validity": 1.0,
-            "novelty": float(not known(facts.canonical)),
+            "novelty": float(not known(facts)),
             "scaffold_diversity": 0.0 - min(1.0, self.scaffolds[facts.scaffold] / self.settings.bucket),
             "too_short": short,
         }
@@ -178,8 +178,9 @@ class Molecule:
     def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
         """Remember the scaffolds of a rollout, and give the live figures."""
         for facts in self.facts(tokens, lengths):
-            novel = float(bool(facts.canonical) and not known(facts.canonical))
-            self.recent.append((facts.canonical, facts.scaffold, {**facts.values, "novel": novel}))
+            novel = float(facts.valid and not known(facts))
+            counted = {"novel": novel, "unknown": float(bool(facts.unknown))}
+            self.recent.append((facts.canonical, facts.scaffold, {**facts.values, **counted}))
             if facts.canonical:
                 self.scaffolds[facts.scaffold] += 1
         return live_figures(self.recent)

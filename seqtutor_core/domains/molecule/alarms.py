@@ -47,6 +47,13 @@ def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
                 "This is the cheap way to a high log P: give log P a range, or raise No carbon padding.",
             )
         )
+    if unknown := figures.get("unknown", 0.0):  # runs of before have no such figure
+        found.append(
+            Alarm(
+                f"In {unknown:.1%} of the molecules a substructure takes too long to look for; it counts as 0 there",
+                "Write it with fewer loose parts (dots), fewer rings to run along, and fewer atoms of any kind.",
+            )
+        )
     return found + _beyond(figures)
 
 

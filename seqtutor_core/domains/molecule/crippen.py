@@ -12,6 +12,7 @@ ON_NITROGEN = 0.2142  # H3
 ALCOHOL = -0.2677  # H2, also on all elements but C, N, O
 ACID = 0.298  # H4
 OTHER = 0.1125  # HS
+KEPT = ("_crippenLogP", "_crippenMR")  # by RDKit, on a molecule
 
 _NO_CARBON = Chem.MolFromSmarts("[!#6;!H0]")
 
@@ -21,14 +22,22 @@ def log_p(mol: Chem.Mol) -> float:
     bearers = [mol.GetAtomWithIdx(match[0]) for match in mol.GetSubstructMatches(_NO_CARBON)]
     # hydrogens that are atoms of the graph (deuterium), and charged bearers, are rare and have more rules
     if mol.GetNumHeavyAtoms() < mol.GetNumAtoms() or any(atom.GetFormalCharge() for atom in bearers):
-        return descriptors.CalcCrippenDescriptors(mol)[0]
+        return _crippen(mol, with_hydrogens=True)
     on_carbon = mol.GetNumAtoms(onlyExplicit=False) - mol.GetNumAtoms()
-    total = descriptors.CalcCrippenDescriptors(mol, includeHs=False)[0]
+    total = _crippen(mol, with_hydrogens=False)
     for atom in bearers:
         count = atom.GetTotalNumHs()
         on_carbon -= count
         total += count * _contribution(atom)
     return total + on_carbon * ON_CARBON
+
+
+def _crippen(mol: Chem.Mol, with_hydrogens: bool) -> float:
+    """RDKit's sum. It keeps one on the molecule, whether hydrogens were in it or not, and gives that to all who ask."""
+    total: float = descriptors.CalcCrippenDescriptors(mol, includeHs=with_hydrogens, force=True)[0]
+    for kept in KEPT:
+        mol.ClearProp(kept)
+    return total
 
 
 def _contribution(atom: Chem.Atom) -> float:

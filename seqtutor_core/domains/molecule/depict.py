@@ -6,13 +6,16 @@ least 3 to 1 against both backgrounds. Grids are for paper and slides: dark stro
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from seqtutor_core.domains.molecule.parsing import parse, parse_smarts
+from seqtutor_core.domains.molecule.limits import TooLong
+from seqtutor_core.domains.molecule.parsing import parse
+from seqtutor_core.domains.molecule.substructures import substructure
 from seqtutor_core.errors import InputError, SettingError
 
 Colour = tuple[float, float, float, float]
@@ -148,16 +151,14 @@ def _arrange(molecule: Chem.Mol) -> None:
 
 def _matched(molecule: Chem.Mol, marks: Sequence[str]) -> tuple[dict[int, Colour], dict[int, Colour]]:
     """Every atom that a mark matches, and every bond of the molecule that one of its bonds matches."""
-    atoms: dict[int, Colour] = {}
-    bonds: dict[int, Colour] = {}
-    for mark in marks:
-        query = parse_smarts(mark)
-        for match in molecule.GetSubstructMatches(query):
-            atoms.update(dict.fromkeys(match, MARK))
-            for bond in query.GetBonds():
-                found = molecule.GetBondBetweenAtoms(match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])
-                bonds[found.GetIdx()] = MARK
-    return atoms, bonds
+    atoms: set[int] = set()
+    bonds: set[int] = set()
+    for pattern in map(substructure, marks):
+        with suppress(TooLong):  # the drawing stands without this mark
+            more_atoms, more_bonds = pattern.marks(molecule)
+            atoms |= more_atoms
+            bonds |= more_bonds
+    return dict.fromkeys(sorted(atoms), MARK), dict.fromkeys(sorted(bonds), MARK)
 
 
 def _by_contribution(colours: Mapping[int, float]) -> dict[int, Colour]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqtutor_core import text as texts
 from seqtutor_core.domains.molecule.beginning import can_begin
-from seqtutor_core.domains.molecule.parsing import parse_smarts, pointed
+from seqtutor_core.domains.molecule.parsing import pointed
 from seqtutor_core.domains.molecule.reading import Given as Given  # part of what this module gives
 from seqtutor_core.domains.molecule.reading import from_smiles, read, short
 from seqtutor_core.domains.molecule.records import (
@@ -19,6 +19,7 @@ from seqtutor_core.domains.molecule.records import (
     smiles_and_name,
     split,
 )
+from seqtutor_core.domains.molecule.substructures import substructure
 from seqtutor_core.domains.molecule.table import AROUND
 from seqtutor_core.domains.molecule.tokens import LONGEST, encode
 from seqtutor_core.domains.molecule.tokens import split as tokens_of
@@ -67,7 +68,7 @@ def smarts(text: str) -> tuple[str, ...]:
         )
     for number, line in lines:
         try:
-            parse_smarts(line)
+            substructure(line)
         except InputError as error:
             raise InputError(f"line {number}: {error}") from None
     return tuple(line for _, line in lines)

@@ -6,9 +6,10 @@ from typing import Any
 from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
 
 REMEMBERED = 200_000
+FLAT = "flat"
 
 Key = str | tuple[str, tuple[str, ...]]
-"""A property, with the part of the question that its value depends on."""
+"""A property, with the part of the question that its value depends on; FLAT for the SMILES without stereochemistry."""
 
 
 class Memory:
@@ -35,7 +36,9 @@ class Memory:
         keys = {name: _key(name, question) for name in wanted}
         values = {name: molecule[key] for name, key in keys.items() if key in molecule}
         missing = wanted.difference(values)
-        return Facts(smiles, known, "", values.pop(SCAFFOLD, ""), values), missing
+        scaffold = values.pop(SCAFFOLD, "")
+        unknown = {name: values.pop(name) for name in [*values] if isinstance(values[name], str)}
+        return Facts(smiles, known, "", scaffold, values, unknown, molecule.get(FLAT, "")), missing
 
     def keep(self, facts: Facts, question: Question, wanted: frozenset[str]) -> bool:
         """Remember facts; whether they say anything new about a molecule."""
@@ -49,7 +52,10 @@ class Memory:
         _forget(self._molecules, self.size)
         before = len(molecule)
         for name in wanted:
-            molecule[_key(name, question)] = facts.scaffold if name == SCAFFOLD else facts.values[name]
+            value = facts.values.get(name, facts.unknown.get(name))
+            molecule[_key(name, question)] = facts.scaffold if name == SCAFFOLD else value
+        if facts.flat:
+            molecule[FLAT] = facts.flat
         return new or len(molecule) > before
 
 

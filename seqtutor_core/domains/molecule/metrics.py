@@ -30,9 +30,9 @@ def metrics(facts: Sequence[Facts]) -> dict[str, float | None]:
     found["valid"] = len(valid) / len(facts)
     if not valid:
         return found
-    unique = {f.canonical for f in valid}
+    unique = {f.canonical: f for f in valid}
     found["unique"] = len(unique) / len(valid)
-    found["novel"] = sum(not known(m) for m in unique) / len(unique)
+    found["novel"] = sum(not known(f) for f in unique.values()) / len(unique)
     found["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
     found["internal_diversity"] = diversity([f.canonical for f in valid[:MOST_PAIRED]])
     terms = [raw_terms(f.values) for f in valid]
@@ -78,5 +78,6 @@ def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[s
         "novel": sum(novel.values()) / max(len(novel), 1),
         "scaffolds": float(len({scaffold for _, scaffold, _ in valid})),
         "chains": chains / max(len(valid), 1),
+        "unknown": sum(values.get("unknown", 0.0) for _, _, values in valid) / max(len(valid), 1),
         **means,
     }

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rdkit import Chem, rdBase
@@ -11,6 +12,8 @@ from seqtutor_core.domains.molecule.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
 LONGEST_TEXT = 10_000  # characters; a molecule of 500 atoms needs about 1,500
+MOST_ATOMS = 1_000
+MOST_FRAGMENTS = 100
 WAY_OUT = {
     "SMILES": "correct it there, or paste the SMILES that a drawing program gives",
     "SMARTS": "correct it there; examples are [NX3;H2], c1ccccc1, C(=O)[OH]",
@@ -19,11 +22,12 @@ SEEN_AROUND = 20  # characters shown on each side of a fault
 
 # RDKit's log is one for the whole process: two sessions must not read each other's messages.
 _LOG = threading.Lock()
+_FOREIGN = re.compile(r"[^!-~]")
 
 
 def parse(smiles: str) -> Chem.Mol:
     """The molecule of a SMILES, checked for valence and aromaticity; InputError shows what is wrong and where."""
-    _check_size(smiles, "SMILES")
+    check_text(smiles, "SMILES")
     molecule, log = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=True)))
     if molecule is not None:
         return molecule
@@ -35,7 +39,7 @@ def parse(smiles: str) -> Chem.Mol:
 
 def parse_smarts(text: str) -> Chem.Mol:
     """The query of a SMARTS; InputError shows what is wrong and where."""
-    _check_size(text, "SMARTS")
+    check_text(text, "SMARTS")
     query, log = quietly(lambda: Chem.MolFromSmarts(text))
     if query is None:
         raise InputError(f"{_syntax(text, log, 'SMARTS')}; {WAY_OUT['SMARTS']}")
@@ -43,8 +47,9 @@ def parse_smarts(text: str) -> Chem.Mol:
 
 
 def quietly(function: Callable[[], Any]) -> tuple[Any, str]:
-    """What a function of RDKit returns, and what it wrote to the log meanwhile instead of raising."""
-    with _LOG, rdBase.CaptureErrorLog() as captured:
+    """What a function of RDKit returns, None where it raises, and what it wrote to the log meanwhile."""
+    result = None
+    with _LOG, rdBase.CaptureErrorLog() as captured, suppress(Exception):
         result = function()
     lines = [re.sub(r"^\[\d\d:\d\d:\d\d\] ?", "", line).strip() for line in captured.messages.splitlines()]
     return result, "\n".join(line for line in lines if line)
@@ -85,11 +90,22 @@ def pointed(text: str, position: int) -> str:
     return f"{text[position - 1 : position]!r} at position {position} of {shown!r}"
 
 
-def _check_size(text: str, what: str) -> None:
-    if not text.strip():
+def check_text(text: str, what: str) -> None:
+    """InputError for a text that is too large for RDKit, or that it would read in part only."""
+    if not text:
         raise InputError(f"no {what} is given; type or paste one, such as c1ccccc1")
     if len(text) > LONGEST_TEXT:
         raise InputError(f"{len(text):,} characters of {what} are more than {LONGEST_TEXT:,}; give a smaller one")
+    # RDKit passes over what is not ASCII and takes whatever follows a blank for a name
+    if foreign := _FOREIGN.search(text):
+        raise InputError(f"not {what}: {pointed(text, foreign.start() + 1)}; {WAY_OUT[what]}")
+    if text.count(".") >= MOST_FRAGMENTS:
+        raise InputError(
+            f"{text.count('.') + 1:,} fragments of {what} are more than {MOST_FRAGMENTS}; give the one that matters"
+        )
+    atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(text)) if len(text) > MOST_ATOMS else 0
+    if atoms > MOST_ATOMS:
+        raise InputError(f"{atoms:,} atoms of {what} are more than {MOST_ATOMS:,}; give a smaller one")
 
 
 def _syntax(text: str, log: str, what: str) -> str:
@@ -104,25 +120,25 @@ def _syntax(text: str, log: str, what: str) -> str:
             rule = "this branch is never closed"
         elif "extra close paren" in log:
             rule = "this branch was never opened"
-        return f"{rule}: {pointed(text, min(int(around.group(1)), len(text)))}"
-    if "unclosed ring" in log:
-        label, position = _open_ring(text)
+        return f"{rule}: {pointed(text, min(max(int(around.group(1)), 1), len(text)))}"
+    if "unclosed ring" in log and (opened_rings := _open_rings(text)):
+        label, position = min(opened_rings.items(), key=lambda item: item[1])
         return f"ring {label} is opened and never closed: {pointed(text, position)}"
     if "ring closure" in log:
         return f"a ring closes onto the atom it starts from, or onto its neighbour: {_short(text)}"
     return f"not {what}: {_short(text)}"
 
 
-def _open_ring(text: str) -> tuple[int, int]:
-    """The first ring number that stays open, and its position from 1."""
+def _open_rings(text: str) -> dict[int, int]:
+    """The ring numbers that stay open, and their positions from 1."""
     opened: dict[int, int] = {}
-    for match in re.finditer(r"\[[^\]]*\]|%\d\d|\d", text):
+    for match in re.finditer(r"\[[^\]]*\]|%\(\d+\)|%\d\d|\d", text):
         if match.group().startswith("["):
             continue  # digits there count isotopes, hydrogens and charges
-        label = int(match.group().lstrip("%"))
+        label = int(match.group().strip("%()"))
         if opened.pop(label, None) is None:
             opened[label] = match.start() + 1
-    return min(opened.items(), key=lambda item: item[1])
+    return opened
 
 
 def _atoms_in(smiles: str, atoms: list[int]) -> str:

@@ -1,10 +1,11 @@
 """Many molecules measured at once by processes that stay; what was measured is remembered.
 
-A molecule that RDKit crashes on, or takes too long for, is given up; all others get their facts.
+A molecule that RDKit crashes on twice, or takes too long for, is given up; all others get their facts.
 """
 
 import atexit
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -18,7 +19,9 @@ from seqtutor_core.errors import SeqTutorError
 
 MOST_PROCESSES = 8  # each takes 60 to 150 MB
 LARGEST_CHUNK = 64  # molecules
-FAILURES = 3
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds until another process is started after one that did not begin
+GIVE_UP_SECONDS = 120.0  # after which no more are
+CRASHED = "RDKit crashed on this molecule"
 CLOSED = "the pool that measures molecules was closed; ask another"
 
 
@@ -32,10 +35,10 @@ class Pool:
         self.scored = 0
         """Molecules measured; one whose facts were remembered does not count."""
         self._memory = Memory()
-        self._lock = threading.Lock()  # around memory, scored, free, living and closed
+        self._lock = threading.Lock()  # around memory, scored, free and living
         self._free: list[Scorer] = []
         self._living: set[Scorer] = set()
-        self._closed = False
+        self._closed = threading.Event()
         # one thread waits for each process, so that there is always a process for the chunk that is next
         self._threads = ThreadPoolExecutor(self.processes, thread_name_prefix="molecules")
 
@@ -74,7 +77,7 @@ class Pool:
     def close(self) -> None:
         """End the processes; whoever waits for molecules gets a SeqTutorError."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             for scorer in self._living:
                 scorer.kill()
         self._threads.shutdown(cancel_futures=True)
@@ -89,39 +92,48 @@ class Pool:
             raise SeqTutorError(CLOSED) from None
 
     def _chunk(self, smiles: list[str], question: Question, wanted: frozenset[str]) -> list[Facts]:
-        """Measure molecules by one process, and by the next when it ends over one of them."""
+        """Measure molecules by one process, and by the next when it ends over one of them.
+
+        Somebody may have killed it, so that molecule gets another chance; what crashed twice is not remembered.
+        """
         measured: list[Facts] = []
-        failures = 0  # in a row, of processes that did not come to any molecule
+        lost: set[str] = set()  # molecules over which a process ended
+        patience = _Patience(self._closed)
         while len(measured) < len(smiles):
-            scorer = self._take()
+            try:
+                scorer = self._take()
+            except OSError as error:  # no memory for it, or too many processes
+                patience.wait(str(error))
+                continue
             try:
                 for facts in scorer.measure(smiles[len(measured) :], question, wanted):
                     measured.append(facts)
-                    failures = 0
             except (EOFError, TimeoutError) as error:
-                reason = self._drop(scorer)
-                if scorer.begun:
-                    why = f"took longer than {self.timeout:g} s" if _hung(error) else "RDKit crashed on this molecule"
-                    measured.append(Facts(smiles[len(measured)], error=why))
+                reason, molecule = self._drop(scorer), smiles[len(measured)]
+                if not scorer.begun:
+                    patience.wait(reason)
+                elif isinstance(error, TimeoutError):
+                    measured.append(Facts(molecule, error=f"took longer than {self.timeout:g} s"))
+                elif molecule in lost:
+                    measured.append(Facts(molecule, error=CRASHED))
                 else:
-                    failures += 1
-                    if failures == FAILURES:
-                        raise SeqTutorError(
-                            f"the process that measures molecules does not start, {failures} times in a row "
-                            f"({reason}); python -m seqtutor_core doctor says what is missing"
-                        ) from None
+                    lost.add(molecule)
             except SeqTutorError:  # the question is at fault, not the process
                 self._give_back(scorer)
                 raise
             else:
                 self._give_back(scorer)
+            if scorer.begun:
+                patience.renew()
         with self._lock:
-            self.scored += sum(self._memory.keep(facts, question, wanted) for facts in measured)
+            self.scored += sum(
+                self._memory.keep(facts, question, wanted) for facts in measured if facts.error != CRASHED
+            )
         return measured
 
     def _take(self) -> Scorer:
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise SeqTutorError(CLOSED)
             scorer = self._free.pop() if self._free else Scorer(self.timeout)
             self._living.add(scorer)
@@ -137,8 +149,26 @@ class Pool:
         return scorer.end()
 
 
-def _hung(error: Exception) -> bool:
-    return isinstance(error, TimeoutError)
+class _Patience:
+    """Waits longer and longer for a process that begins, and not for ever."""
+
+    def __init__(self, closed: threading.Event) -> None:
+        self.closed = closed
+        self.renew()
+
+    def renew(self) -> None:
+        """One has begun."""
+        self.began, self.pause = time.monotonic(), FIRST_WAIT
+
+    def wait(self, reason: str) -> None:
+        """One has not, for this reason; SeqTutorError after a long time."""
+        if time.monotonic() > self.began + GIVE_UP_SECONDS:
+            raise SeqTutorError(
+                f"the process that measures molecules does not start, for {GIVE_UP_SECONDS:g} s now ({reason}); "
+                "python -m seqtutor_core doctor says what is missing"
+            )
+        self.closed.wait(self.pause)
+        self.pause = min(2 * self.pause, LONGEST_WAIT)
 
 
 def _result(chunk: Future[list[Facts]]) -> list[Facts]:

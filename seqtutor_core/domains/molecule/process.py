@@ -115,6 +115,7 @@ class Scorer(Process):
         self.begin({**request, "seconds": self.timeout})
         names = wanted - {SCAFFOLD}
         for text in smiles:
-            canonical, error, scaffold, values = self.receive(self.timeout)
+            canonical, error, scaffold, values, unknown, flat = self.receive(self.timeout)
             # under our own names: those of every line would be strings of their own
-            yield Facts(text, canonical, error, scaffold, {n: values[n] for n in names} if canonical else {})
+            values = {name: values[name] for name in names if name in values}
+            yield Facts(text, canonical, error, scaffold, values, unknown, flat)

@@ -4,6 +4,9 @@ seqtutor_core.domains.molecule.pool measures many molecules at once, without let
 """
 
 import importlib.util
+import re
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +18,10 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.domains.molecule import crippen
 from seqtutor_core.domains.molecule.alerts import Patterns, catalogue
-from seqtutor_core.domains.molecule.parsing import LONGEST_TEXT, only_smiles, parse, parse_smarts, pointed
+from seqtutor_core.domains.molecule.limits import TooLong
+from seqtutor_core.domains.molecule.parsing import check_text, only_smiles, parse
 from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question, check_wanted
+from seqtutor_core.domains.molecule.substructures import substructure
 from seqtutor_core.errors import InputError, MissingPartError
 
 _PARSER = only_smiles(sanitize=True)
@@ -36,10 +41,9 @@ def measure(smiles: str, question: Question, wanted: frozenset[str]) -> Facts:
     prepare(question, wanted)
     try:
         mol, canonical = read(smiles)
-        scaffold, values = answer(mol, question, wanted)
+        return answer(Facts(smiles, canonical), mol, question, wanted)
     except InputError as error:
         return Facts(smiles, error=str(error))
-    return Facts(smiles, canonical, "", scaffold, values)
 
 
 def prepare(question: Question, wanted: frozenset[str]) -> None:
@@ -48,7 +52,8 @@ def prepare(question: Question, wanted: frozenset[str]) -> None:
     if "similarity" in wanted:
         _target(question.target)
     for name in wanted & {"required", "forbidden"}:
-        _compiled(question.part(name))
+        for text in question.part(name):
+            substructure(text)
     if "alerts" in wanted:
         catalogue(question.catalogues)
     if "sa_score" in wanted:
@@ -57,26 +62,42 @@ def prepare(question: Question, wanted: frozenset[str]) -> None:
 
 def read(smiles: str) -> tuple[Chem.Mol, str]:
     """A molecule and its canonical SMILES; InputError says why a text is none, and where."""
-    # RDKit itself passes over what is not ASCII and takes whatever follows a blank for a name
-    foreign = next((i for i, c in enumerate(smiles) if not "!" <= c <= "~"), None)
-    if foreign is not None:
-        raise InputError(f"not SMILES: {pointed(smiles, foreign + 1)}")
-    mol = Chem.MolFromSmiles(smiles, _PARSER) if 0 < len(smiles) <= LONGEST_TEXT else None
+    check_text(smiles, "SMILES")
+    mol = None
+    with suppress(Exception):
+        mol = Chem.MolFromSmiles(smiles, _PARSER)
     if mol is None:
         mol = parse(smiles)  # says why
     return mol, Chem.MolToSmiles(mol)
 
 
-def answer(mol: Chem.Mol, question: Question, wanted: frozenset[str]) -> tuple[str, dict[str, float]]:
-    """Scaffold (empty when unwanted) and wanted values; InputError when RDKit fails on this molecule."""
+def answer(facts: Facts, mol: Chem.Mol, question: Question, wanted: frozenset[str]) -> Facts:
+    """These facts with all that is wanted of their molecule; InputError when RDKit fails on it."""
     measured = Measured(mol, question)
-    values = {}
+    values: dict[str, float] = {}
+    unknown: dict[str, str] = {}
     try:
         for name in wanted - {SCAFFOLD}:
-            values[name] = float(getattr(measured, name))
-        return measured.scaffold if SCAFFOLD in wanted else "", values
-    except (RuntimeError, ValueError, ArithmeticError) as error:
-        raise InputError(f"RDKit cannot measure this molecule ({str(error).strip()})") from error
+            try:
+                values[name] = float(getattr(measured, name))
+            except TooLong as error:
+                unknown[name] = str(error)
+        scaffold = measured.scaffold if SCAFFOLD in wanted else ""
+        return replace(facts, scaffold=scaffold, values=values, unknown=unknown, flat=_flat(mol, facts.canonical))
+    except Exception as error:  # whatever it is, it costs this molecule and no other
+        raise InputError(
+            f"RDKit cannot measure this molecule ({str(error).strip() or type(error).__name__})"
+        ) from error
+
+
+def _flat(mol: Chem.Mol, canonical: str) -> str:
+    """Canonical SMILES without stereochemistry; empty where there is none."""
+    if not re.search(r"[@/\\]", canonical):
+        return ""
+    plain = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(plain)
+    flat: str = Chem.MolToSmiles(plain)
+    return flat if flat != canonical else ""
 
 
 class Measured:
@@ -173,13 +194,13 @@ class Measured:
     @cached_property
     def required(self) -> float:
         """The share of the required SMARTS that match; 1 when nothing is required."""
-        patterns = _compiled(self.question.required)
-        return sum(map(self.mol.HasSubstructMatch, patterns)) / len(patterns) if patterns else 1.0
+        patterns = self.question.required
+        return sum(substructure(text).found_in(self.mol) for text in patterns) / len(patterns) if patterns else 1.0
 
     @cached_property
     def forbidden(self) -> int:
         """The number of forbidden SMARTS that match."""
-        return sum(map(self.mol.HasSubstructMatch, _compiled(self.question.forbidden)))
+        return sum(substructure(text).found_in(self.mol) for text in self.question.forbidden)
 
     @cached_property
     def alerts(self) -> int:
@@ -223,11 +244,6 @@ def _target(smiles: str) -> DataStructs.ExplicitBitVect:
         return _MORGAN.GetFingerprint(read(smiles)[0])
     except InputError as error:
         raise InputError(f"the target {smiles!r} cannot be used: {error}") from None
-
-
-@lru_cache(maxsize=64)
-def _compiled(smarts: tuple[str, ...]) -> tuple[Chem.Mol, ...]:
-    return tuple(map(parse_smarts, smarts))
 
 
 @lru_cache(maxsize=1)

@@ -81,6 +81,15 @@ class Facts:
     """Bemis-Murcko scaffold; empty without rings or when it was not wanted."""
     values: Mapping[str, float] = field(default_factory=dict)
     """The wanted properties, by name; empty for what is no molecule."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Wanted properties of a molecule that could not be told, and why."""
+    flat: str = ""
+    """Canonical SMILES without stereochemistry, where it differs."""
+
+    @property
+    def graph(self) -> str:
+        """The canonical SMILES without stereochemistry, by which the training set is compared: it has none."""
+        return self.flat or self.canonical
 
     @property
     def valid(self) -> bool:
@@ -91,7 +100,8 @@ class Facts:
         """What these and others of the same molecule say together; an error has the last word."""
         if not (self.valid and other.valid):
             return self if other.valid else replace(other, smiles=self.smiles)
-        return replace(self, scaffold=self.scaffold or other.scaffold, values={**self.values, **other.values})
+        values, unknown = {**self.values, **other.values}, {**self.unknown, **other.unknown}
+        return replace(self, scaffold=self.scaffold or other.scaffold, values=values, unknown=unknown)
 
 
 def check_wanted(wanted: frozenset[str]) -> None:

@@ -1,21 +1,22 @@
 """What a process does that measures molecules for the pool (server.py runs it).
 
 A request is {"question": {...}, "wanted": [...], "smiles": [...], "seconds": for each molecule}; the answer to every
-molecule, in order and as soon as it is known, is [canonical, error, scaffold, values].
+molecule, in order and as soon as it is known, is its facts but for the SMILES: a list in the order of their fields.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqtutor_core.domains.molecule import properties
-from seqtutor_core.domains.molecule.questions import Question
+from seqtutor_core.domains.molecule.questions import Facts, Question
+from seqtutor_core.domains.molecule.server import MOST_MEMORY
 from seqtutor_core.errors import InputError, SeqTutorError
 
 REMEMBERED = 20_000
 """Molecules of whom this process knows what it measured, however they are written."""
 
-Answer = tuple[str, str, str, dict[str, float]]
+Answer = tuple[str, str, str, Mapping[str, float], Mapping[str, str], str]
 
 
 def serve(request: dict[str, Any]) -> Iterator[dict[str, str] | Answer]:
@@ -35,19 +36,25 @@ class _Memory:
     """What was measured lately, by canonical SMILES."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, object, frozenset[str]], tuple[str, dict[str, float]]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, object, frozenset[str]], Facts] = OrderedDict()
 
     def answer(self, smiles: str, question: Question, wanted: frozenset[str]) -> Answer:
         try:
             mol, canonical = properties.read(smiles)
             key = (canonical, question, wanted)
             if key not in self._known:
-                self._known[key] = properties.answer(mol, question, wanted)
+                self._known[key] = properties.answer(Facts(smiles, canonical), mol, question, wanted)
                 if len(self._known) > REMEMBERED:
                     self._known.popitem(last=False)
-            return (canonical, "", *self._known[key])
+            return _said(self._known[key])
         except InputError as error:
-            return "", str(error), "", {}
+            return _said(Facts(smiles, error=str(error)))
+        except MemoryError:
+            return _said(Facts(smiles, error=f"needs more memory than {MOST_MEMORY / 2**30:g} GiB"))
+
+
+def _said(facts: Facts) -> Answer:
+    return facts.canonical, facts.error, facts.scaffold, facts.values, facts.unknown, facts.flat
 
 
 _MEMORY = _Memory()

@@ -16,8 +16,8 @@ CHUNK = 512  # lines measured together
 def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str, Any]]:
     """For each line, a SMILES maybe followed by a name: {"smiles", "canonical", "valid", "terms": {name: value}}.
 
-    A term that needs a setting which is not there (a target, say) is None. An invalid line has no terms and says why
-    in "error"; empty lines are passed over.
+    A term that needs a setting which is not there (a target, say) is None, and so is one that took too long: "unknown"
+    then says why. An invalid line has no terms and says why in "error"; empty lines are passed over.
     """
     numbered = ((number, line.split()[0]) for number, line in enumerate(lines, start=1) if line.strip())
     while chunk := list(islice(numbered, CHUNK)):
@@ -30,4 +30,5 @@ def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str
                 continue
             values = molecule.values(facts, len(PATTERN.findall(smiles)) + 1)
             terms = {term.name: values.get(term.name) for term in molecule.terms}
-            yield {"smiles": smiles, "canonical": facts.canonical, "valid": True, "terms": terms}
+            line = {"smiles": smiles, "canonical": facts.canonical, "valid": True, "terms": terms}
+            yield line | ({"unknown": dict(facts.unknown)} if facts.unknown else {})

@@ -8,7 +8,7 @@ import torch
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.domains.molecule.pool import shared
 from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts
-from seqtutor_core.domains.molecule.tokens import END_ID, split
+from seqtutor_core.domains.molecule.tokens import END_ID, PATTERN
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,12 @@ def expected(found: Sequence[Found], shares: Sequence[float]) -> dict[str, float
     `valid`, the chance of a molecule, and the mean of each property over what is one; no mean where nothing is.
     """
     valid = [(one.facts.values, share) for one, share in zip(found, shares, strict=True) if one.facts.valid]
-    total = sum(share for _, share in valid)
-    names = valid[0][0] if total else ()
-    return {"valid": total} | {name: sum(values[name] * share for values, share in valid) / total for name in names}
+    figures = {"valid": sum(share for _, share in valid)}
+    for name in dict.fromkeys(name for values, _ in valid for name in values):
+        known = [(values[name], share) for values, share in valid if name in values]
+        if total := sum(share for _, share in known):
+            figures[name] = sum(value * share for value, share in known) / total
+    return figures
 
 
 def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
@@ -72,7 +75,7 @@ def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
 
 
 def _found(molecule: Molecule, facts: Facts, weights: Mapping[str, float]) -> Found:
-    values = molecule.values(facts, len(split(facts.smiles)) + 1 if facts.valid else 0)
+    values = molecule.values(facts, len(PATTERN.findall(facts.smiles)) + 1 if facts.valid else 0)
     shaped = molecule.shaped(values, facts.valid)
     reasons = [
         Reason(t.name, t.label, values.get(t.name, 0.0), t.unit, term, weights[t.name])

@@ -11,7 +11,8 @@ from seqtutor_core.vocabulary import Vocabulary
 
 END = "<end>"
 PATTERN = re.compile(
-    r"(?P<atom>\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFIbcnops*])|(?P<bond>[-=#$:/\\~.])|(?P<branch>[()])|(?P<ring>%\d\d|\d)"
+    r"(?P<atom>\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFIbcnops*])"
+    r"|(?P<bond>->|<-|[-=#$:/\\~.])|(?P<branch>[()])|(?P<ring>%\(\d+\)|%\d\d|\d)"
 )
 
 # by how often they occur, most frequent first; the end token comes last

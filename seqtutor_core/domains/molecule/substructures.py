@@ -1,0 +1,155 @@
+"""Substructures that users ask for: SMARTS, or SMILES meant as such, and whether a molecule has them.
+
+A SMILES may write rings with alternating bonds and nitro groups with five: RDKit makes molecules aromatic and charges
+their nitro groups, so such a text would find nothing. Where a text reads as SMILES, the atoms and bonds that RDKit
+would change are changed; whatever else it says is SMARTS.
+
+A pattern may have loose parts, joined by dots, whose places RDKit tries in all combinations. Here each part is looked
+for by itself, and places are chosen that do not overlap.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rdkit import Chem
+
+from seqtutor_core.domains.molecule.limits import TooLong, limited
+from seqtutor_core.domains.molecule.parsing import only_smiles, parse_smarts, quietly
+from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.errors import InputError
+
+MOST_PARTS = 50
+MOST_PLACES = 2_000  # of a part in a molecule
+MOST_TRIALS = 20_000  # of ways to place all parts
+SHOWN = 40  # characters of a pattern in a message
+
+SYMBOLS = {Chem.BondType.SINGLE: "-", Chem.BondType.DOUBLE: "=", Chem.BondType.TRIPLE: "#"}
+
+Place = frozenset[int]
+"""The atoms that a part lies on."""
+
+
+@dataclass(frozen=True)
+class Substructure:
+    """A pattern, ready to be looked for."""
+
+    text: str
+    parts: tuple[tuple[Chem.Mol, int], ...]
+    """The different loose parts, and how many of each there must be."""
+
+    def found_in(self, mol: Chem.Mol) -> bool:
+        """Whether a molecule has it; TooLong when that cannot be told within the limits."""
+        if len(self.parts) == 1 and self.parts[0][1] == 1:
+            return self._search(lambda: mol.HasSubstructMatch(self.parts[0][0]))
+        if sum(part.GetNumAtoms() * count for part, count in self.parts) > mol.GetNumAtoms():
+            return False
+        return self._fit([(self._places(mol, part), count) for part, count in self.parts])
+
+    def marks(self, mol: Chem.Mol) -> tuple[set[int], set[int]]:
+        """Atoms and bonds of a molecule that its parts lie on, none where it is not found; TooLong as above."""
+        atoms: set[int] = set()
+        bonds: set[int] = set()
+        if not self.found_in(mol):
+            return atoms, bonds
+        for part, _ in self.parts:
+            for match in self._matches(mol, part):
+                atoms.update(match)
+                for bond in part.GetBonds():
+                    found = mol.GetBondBetweenAtoms(match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])
+                    bonds.add(found.GetIdx())
+        return atoms, bonds
+
+    def _search(self, search: Callable[[], Any]) -> Any:
+        try:
+            return limited(search)
+        except TooLong:
+            raise self._too_long("takes too long to look for in") from None
+
+    def _too_long(self, why: str) -> TooLong:
+        shown = self.text if len(self.text) <= SHOWN else f"{self.text[:SHOWN]}..."
+        return TooLong(f"{shown!r} {why} this molecule")
+
+    def _matches(self, mol: Chem.Mol, part: Chem.Mol) -> Sequence[tuple[int, ...]]:
+        found: Sequence[tuple[int, ...]] = self._search(lambda: mol.GetSubstructMatches(part, maxMatches=MOST_PLACES))
+        return found
+
+    def _places(self, mol: Chem.Mol, part: Chem.Mol) -> list[Place]:
+        return list(dict.fromkeys(map(frozenset, self._matches(mol, part))))
+
+    def _fit(self, choices: list[tuple[list[Place], int]]) -> bool:
+        """Whether all parts find places that do not overlap."""
+        trials = 0
+
+        def fit(left: list[tuple[list[Place], int]]) -> bool:
+            nonlocal trials
+            trials += 1
+            if trials > MOST_TRIALS:
+                raise self._too_long("has too many ways to lie on")
+            if not left:
+                return True
+            left = sorted(left, key=lambda choice: len(choice[0]) - choice[1])  # the scarcest first
+            (places, count), *others = left
+            if len(places) < count:
+                return False
+            for i, place in enumerate(places):
+                same = [([p for p in places[i + 1 :] if not p & place], count - 1)] if count > 1 else []
+                if fit(same + [([p for p in theirs if not p & place], n) for theirs, n in others]):
+                    return True
+            return False
+
+        if fit(choices):
+            return True
+        if any(len(places) >= MOST_PLACES for places, _ in choices):  # there may be more of them
+            raise self._too_long("has too many places on")
+        return False
+
+
+@lru_cache(maxsize=256)
+def substructure(text: str) -> Substructure:
+    """The pattern of a SMARTS or SMILES; InputError shows what is wrong and where."""
+    parts = Chem.GetMolFrags(_as_rdkit_writes(parse_smarts(text), text), asMols=True, sanitizeFrags=False)
+    if len(parts) > MOST_PARTS:
+        raise InputError(f"{len(parts)} loose parts, joined by dots, are more than {MOST_PARTS}; give fewer")
+    counts = Counter(Chem.MolToSmarts(part) for part in parts)
+    different = {Chem.MolToSmarts(part): part for part in parts}
+    return Substructure(text, tuple((different[smarts], count) for smarts, count in counts.items()))
+
+
+# ---------------------------------------------------------------- SMILES
+
+
+def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:
+    """A query with the atoms and bonds that RDKit would make aromatic or charge in the molecule of this text."""
+    if "~" in text or re.search(r"\[[^\]]*#", text) or PATTERN.sub("", text):
+        return query  # RDKit reads more than SMILES
+    written, kept = (_molecule(text, sanitize) for sanitize in (False, True))
+    if written is None or kept is None:
+        return query
+    changed = Chem.RWMol(query)
+    charged = set()
+    for atom, before in zip(kept.GetAtoms(), written.GetAtoms(), strict=True):
+        index, symbol, charge = atom.GetIdx(), atom.GetSymbol(), atom.GetFormalCharge()
+        if charge != before.GetFormalCharge():
+            charged.add(index)
+            changed.ReplaceAtom(index, Chem.AtomFromSmarts(f"[{symbol}{charge:+d}]"))
+        elif atom.GetIsAromatic() and not before.GetIsAromatic():
+            smarts = re.sub(rf"(?<![A-Za-z]){symbol}(?![a-z])", symbol.lower(), query.GetAtomWithIdx(index).GetSmarts())
+            changed.ReplaceAtom(index, Chem.AtomFromSmarts(smarts))
+    for bond, before in zip(kept.GetBonds(), written.GetBonds(), strict=True):
+        if bond.GetIsAromatic() and not before.GetIsAromatic():
+            changed.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts(":"))
+        elif bond.GetBondType() != before.GetBondType() and charged & {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}:
+            changed.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts(SYMBOLS[bond.GetBondType()]))
+    return changed.GetMol()
+
+
+def _molecule(text: str, sanitize: bool) -> Chem.Mol | None:
+    """The molecule of a SMILES with every atom as written; None where it is none."""
+    params: Any = only_smiles(sanitize)
+    params.removeHs = False
+    molecule, _ = quietly(lambda: Chem.MolFromSmiles(text, params))
+    return molecule
