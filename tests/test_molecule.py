@@ -15,7 +15,8 @@ from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.known import known
 from seqtutor_core.domains.molecule.metrics import diversity, metrics
-from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.domains.molecule.pool import shared
+from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
 from seqtutor_core.domains.molecule.shapes import Shape
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range, distance, histogram, quantiles
 from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, encode
@@ -110,6 +111,19 @@ def test_novelty_is_against_the_training_set() -> None:
     assert known(Facts("", trained))
     assert not known(Facts("", CELECOXIB))
     assert paid(Molecule(), CELECOXIB)[0]["novelty"] == 1
+
+
+def test_the_stereoisomer_of_a_training_molecule_is_not_novel() -> None:
+    """MOSES writes no stereochemistry."""
+    isomers = [f"CC(C)(C)C(=O)[C{turn}H](Oc1ccc(Cl)cc1)n1ccnc1" for turn in ("@", "@@")]
+    other = "CC(C)(C)C(=O)[C@H](Oc1ccc(Cl)cc1)n1cccc1CCCl"
+    lines = [*Molecule().score_lines([*isomers, other])]
+    assert [line["terms"]["novelty"] for line in lines] == [0, 0, 1]
+    assert lines[0]["canonical"] != lines[1]["canonical"]
+    facts = shared().measure([*isomers, other], Question(), frozenset(LABELS) | {SCAFFOLD, "largest_ring"})
+    assert metrics(facts)["novel"] == pytest.approx(1 / 3)
+    again = shared().measure(isomers[:1], Question(), frozenset({"tpsa"}))[0]
+    assert "@" in again.canonical and "@" not in again.graph  # from memory, too
 
 
 def test_scaffolds_seen_often_pay_less_and_a_checkpoint_remembers_them() -> None:

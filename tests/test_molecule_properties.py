@@ -33,6 +33,18 @@ def value(smiles: str, name: str, **question: object) -> float:
     return values(smiles, name, **question)[name]
 
 
+@pytest.mark.parametrize("smiles", ["[NH3]->[Pt](<-[NH3])([Cl])[Cl]", "C%(100)CCCC%(100)", "N->[Pt]Cl"])
+def test_what_only_rdkit_writes_is_measured(smiles: str) -> None:
+    facts = measure(smiles, Question(target=smiles), EVERYTHING)
+    assert facts.valid and facts.values["similarity"] == 1
+
+
+def test_whatever_rdkit_raises_costs_one_molecule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(properties.Measured, "tpsa", property(lambda self: {}["tpsa"]))
+    facts = measure(ASPIRIN, Question(), EVERYTHING - {"similarity"})
+    assert facts.error == "RDKit cannot measure this molecule ('tpsa')"
+
+
 def test_aspirin() -> None:
     facts = measure(ASPIRIN, Question(target=ASPIRIN), EVERYTHING)
     assert facts.canonical == ASPIRIN and facts.scaffold == "c1ccccc1"
@@ -261,6 +273,19 @@ HYDROGENS = [  # on everything but carbon, a rule each
 def test_hydrogens_contribute_to_log_p_as_in_rdkit(smiles: str) -> None:
     expected = descriptors.CalcCrippenDescriptors(Chem.MolFromSmiles(smiles))[0]
     assert value(smiles, "log_p") == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("smiles", ["CCO", ASPIRIN, "C[NH3+]", "[2H]CO"])
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_log_p_does_not_mind_what_rdkit_keeps_on_a_molecule(smiles: str, ours_first: bool) -> None:
+    fresh = [descriptors.CalcCrippenDescriptors(Chem.MolFromSmiles(smiles), includeHs=hs)[0] for hs in (True, False)]
+    for hydrogens in (True, False):
+        mol = Chem.MolFromSmiles(smiles)
+        if ours_first:
+            properties.crippen.log_p(mol)
+        theirs = descriptors.CalcCrippenDescriptors(mol, includeHs=hydrogens)[0]
+        assert theirs == fresh[not hydrogens]
+        assert properties.crippen.log_p(mol) == pytest.approx(fresh[0], abs=1e-9)
 
 
 def test_log_p_of_ethanol_by_hand() -> None:
