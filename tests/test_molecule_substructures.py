@@ -108,7 +108,7 @@ def test_too_many_ways_and_too_many_parts() -> None:
         found(".".join(f"[#6,#{number}]" for number in range(11, 21)), "CCCCCCCCCI")
     with pytest.raises(InputError, match="51 loose parts"):
         substructure(".".join("C" * 51))
-    with pytest.raises(InputError, match="5,000 fragments of SMARTS are more than 100"):
+    with pytest.raises(InputError, match="5,000 parts joined by dots are more than 100"):
         substructure(".".join("C" * 5000))
 
 

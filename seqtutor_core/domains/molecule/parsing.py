@@ -12,8 +12,8 @@ from seqtutor_core.domains.molecule.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
 LONGEST_TEXT = 10_000  # characters; a molecule of 500 atoms needs about 1,500
-MOST_ATOMS = 1_000
 MOST_FRAGMENTS = 100
+MOST_ATOMS = 5_000  # of all fragments, hydrogens included
 WAY_OUT = {
     "SMILES": "correct it there, or paste the SMILES that a drawing program gives",
     "SMARTS": "correct it there; examples are [NX3;H2], c1ccccc1, C(=O)[OH]",
@@ -99,13 +99,11 @@ def check_text(text: str, what: str) -> None:
     # RDKit passes over what is not ASCII and takes whatever follows a blank for a name
     if foreign := _FOREIGN.search(text):
         raise InputError(f"not {what}: {pointed(text, foreign.start() + 1)}; {WAY_OUT[what]}")
-    if text.count(".") >= MOST_FRAGMENTS:
-        raise InputError(
-            f"{text.count('.') + 1:,} fragments of {what} are more than {MOST_FRAGMENTS}; give the one that matters"
-        )
+    parts = text.count(".") + 1
     atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(text)) if len(text) > MOST_ATOMS else 0
-    if atoms > MOST_ATOMS:
-        raise InputError(f"{atoms:,} atoms of {what} are more than {MOST_ATOMS:,}; give a smaller one")
+    for count, most, kind in ((parts, MOST_FRAGMENTS, "parts joined by dots"), (atoms, MOST_ATOMS, "atoms")):
+        if count > most:
+            raise InputError(f"{count:,} {kind} are more than {most:,}; give the part that matters")
 
 
 def _syntax(text: str, log: str, what: str) -> str:

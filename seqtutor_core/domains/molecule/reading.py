@@ -10,14 +10,11 @@ from typing import Any
 
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.parsing import LONGEST_TEXT, chemistry, only_smiles, parse, quietly
+from seqtutor_core.domains.molecule.parsing import MOST_FRAGMENTS, check_text, chemistry, only_smiles, parse, quietly
 from seqtutor_core.domains.molecule.tokens import PATTERN, VOCABULARY
 from seqtutor_core.errors import InputError
 
 LARGEST = 500  # heavy atoms
-MOST_FRAGMENTS = 100
-MOST_ATOMS = 5_000  # of all fragments, hydrogens included
-_TOKEN = re.compile(rf"->|<-|%\(\d+\)|{PATTERN.pattern}|.")  # RDKit writes dative bonds and rings beyond 99 like this
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,7 @@ class Given:
 
 def from_smiles(smiles: str, name: str = "") -> Given:
     """Return the molecule of a SMILES; InputError shows where it is wrong, or says its limit."""
-    if len(smiles) <= LONGEST_TEXT:  # longer ones are refused at once
-        _check_sizes(smiles)
+    _check_sizes(smiles)
     return _given(parse(smiles), name)
 
 
@@ -73,11 +69,8 @@ def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
 
 def _check_sizes(smiles: str) -> None:
     """InputError for so many atoms or parts that RDKit would take seconds over them."""
+    check_text(smiles, "SMILES")
     atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(smiles))
-    parts = smiles.count(".") + 1
-    for count, most, what in ((parts, MOST_FRAGMENTS, "parts joined by dots"), (atoms, MOST_ATOMS, "atoms")):
-        if count > most:
-            raise InputError(f"{count:,} {what} are more than {most:,}; give the part that matters")
     if atoms > LARGEST:  # perhaps of several parts, or hydrogens; to look for rings in them takes seconds
         raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
         if raw is not None:
@@ -110,9 +103,8 @@ def _given(whole: Chem.Mol, name: str) -> Given:
         Chem.RemoveStereochemistry(kept)
         flat = Chem.MolToSmiles(kept)
         remarks.append("The prior writes no stereochemistry, and similarity does not look at it.")
-    unknown = [
-        token for token in dict.fromkeys(match.group() for match in _TOKEN.finditer(flat)) if token not in VOCABULARY
-    ]
+    tokens = dict.fromkeys(match.group() for match in PATTERN.finditer(flat))
+    unknown = [token for token in tokens if token not in VOCABULARY]
     if unknown:
         remarks.append(
             f"The prior cannot write {', '.join(unknown)}: similarity still works, "
