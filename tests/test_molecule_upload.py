@@ -1,5 +1,6 @@
 """Files of molecules as people have them: one odd record costs itself alone, and no size is parsed unchecked."""
 
+import io
 import itertools
 import json
 import random
@@ -188,6 +189,12 @@ def test_only_line_ends_end_a_line() -> None:
 def test_names_come_through_unchanged() -> None:
     for name in ("1,2-dichloroethane", "a;  b", "5'", '"x"', "![p](http://x/a.png)", "`$x$`", "a\tb", "ähm"):
         assert read(f"ClCCCl\t{name}\n", "a.smi")[0] == [(name, "ClCCCl")]
+
+
+def test_a_byte_order_mark_spoils_nothing_on_standard_input(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfOCC\nCCN \xff\n"), encoding="utf-8"))
+    assert main(["score", "molecule", "-", "--json"]) == 0
+    assert [json.loads(line)["canonical"] for line in capsys.readouterr().out.splitlines()] == ["CCO", "CCN"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])

@@ -150,9 +150,12 @@ def uploaded(data: bytes, filename: str) -> Uploaded:
     return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Reading the file")
+@st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
 def _read_once(data: bytes, filename: str) -> Uploaded | str:
-    """The same content is read once, not whenever the page is drawn; what is wrong with it is kept as well."""
+    """The same content is read once, not whenever the page is drawn, and what is wrong with it is kept as well.
+
+    Not for ever: on a busy machine a part may not have been read in time.
+    """
     try:
         return given.upload(data, filename)
     except InputError as error:
