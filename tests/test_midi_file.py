@@ -151,7 +151,7 @@ def test_a_time_that_is_none_is_refused_for_its_reason():
         (PLAIN + b"rest", "Left out the last 4 bytes"),
         (midi(track(QUARTERS + END), track(on(48) + off(48) + END), form=2), "one of the 2 separate pieces"),
         (midi(track(QUARTERS + END), track(QUARTERS + END)), "Left out 8 notes that double another."),
-        (midi(track(b"\x00\xe0\x00\x50" + QUARTERS + END)), "Left out the pitch wheel (1 moves)."),
+        (midi(track(b"\x00\xe0\x00\x50" + QUARTERS + END)), "Left out the pitch wheel (1 move)."),
     ],
 )
 def test_what_is_left_out_of_a_damaged_file_is_said(file, remark):

@@ -30,11 +30,13 @@ def _melody(options: Namespace) -> None:
     from seqtutor_core.domains.melody.midi_file import MAX_BYTES
     from seqtutor_core.domains.melody.primer import from_midi
     from seqtutor_core.domains.melody.tokens import decode
+    from seqtutor_core.domains.melody.tune import many
 
     settings = MelodySettings.of(pairs(options.set))
     primer = from_midi(_content(options.file, MAX_BYTES), settings, polyphony=options.polyphony)
-    answer = {"notes": len(decode(primer.tokens)), "tokens": list(primer.tokens), "remarks": list(primer.remarks)}
-    show(answer, options.json, "\n".join([f"{answer['notes']} notes, {len(primer.tokens)} steps", *primer.remarks]))
+    notes = decode(primer.tokens)
+    answer = {"notes": len(notes), "tokens": list(primer.tokens), "remarks": list(primer.remarks)}
+    show(answer, options.json, "\n".join([f"{many(len(notes))}, {len(primer.tokens)} steps", *primer.remarks]))
 
 
 def _molecules(options: Namespace) -> None:

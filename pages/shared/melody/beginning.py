@@ -10,7 +10,7 @@ from pages.shared.text import literal
 from seqtutor_core.domains.melody.midi_file import MAX_BYTES
 from seqtutor_core.domains.melody.primer import Primer
 from seqtutor_core.domains.melody.tokens import decode, pitch_name
-from seqtutor_core.domains.melody.tune import Tune, tune_of_midi, tune_of_picked
+from seqtutor_core.domains.melody.tune import Tune, many, tune_of_midi, tune_of_picked
 from seqtutor_core.errors import InputError
 
 SHOWN = 16  # names of notes
@@ -32,10 +32,8 @@ def panel() -> None:
             if file is not None:
                 _offer(_read(file.getvalue()), "midi")
         if current.tokens:
-            bars = len(current.tokens) // known.steps_per_bar
-            st.success(
-                f"Every melody continues your {len(current.tokens)} steps ({bars} bar{'' if bars == 1 else 's'})."
-            )
+            bars = many(len(current.tokens) // known.steps_per_bar, "bar")
+            st.success(f"Every melody continues your {len(current.tokens)} steps ({bars}).")
             _remarks(current)
             st.button("Remove the beginning", key="no-primer", on_click=settings.set_tune, args=(None,))
 
@@ -64,7 +62,7 @@ def _offer(tune: Tune, key: str) -> None:
     primer = settings.primer_under(MELODY, tune)
     names = [pitch_name(note.pitch + melody().settings.transpose) for note in decode(primer.tokens)]
     more = " ..." if len(names) > SHOWN else ""
-    st.text(f"{len(names)} note{'' if len(names) == 1 else 's'}: {' '.join(names[:SHOWN])}{more}")
+    st.text(f"{many(len(names))}: {' '.join(names[:SHOWN])}{more}")
     if primer != settings.primer(MELODY):  # else they stand below
         _remarks(primer)
     st.button(

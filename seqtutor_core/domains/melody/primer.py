@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.midi_file import USUAL_TEMPO, MidiNote
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, Note, encode, pitch_name
-from seqtutor_core.domains.melody.tune import Picked, Tune, tune_of_midi, tune_of_picked
+from seqtutor_core.domains.melody.tune import Picked, Tune, many, tune_of_midi, tune_of_picked
 
 MAX_STEPS = 64
 STEP_NAMES = {4: "sixteenth", 2: "eighth", 3: "triplet eighth"}
@@ -69,12 +69,9 @@ def primer_of(tune: Tune, settings: MelodySettings) -> Primer:
         for pitch, note in zip(pitches, kept, strict=True)
     ]
     if (rest := last - max(kept[-1].end, rests)) > 0:
-        remarks.append(f"The melody goes on at the next bar line, {_steps(rest, settings)} after the end.")
+        step = STEP_NAMES[settings.steps_per_beat]
+        remarks.append(f"The melody goes on at the next bar line, {many(rest, step)} after the end.")
     return Primer(tuple(encode(notes, last - first)), tuple(remarks))
-
-
-def _steps(count: int, settings: MelodySettings) -> str:
-    return f"{count} {STEP_NAMES[settings.steps_per_beat]}{'' if count == 1 else 's'}"
 
 
 # ---------------------------------------------------------------- time
@@ -154,7 +151,7 @@ def _last_bars(placed: Sequence[_Placed], rests: int, settings: MelodySettings, 
     silent = placed[0].start // bar * bar
     last = min(end, sounding + most - bar)
     if last < end:
-        remarks.append(f"Left out {(end - last) // bar} silent bars at the end.")
+        remarks.append(f"Left out {many((end - last) // bar, 'silent bar')} at the end.")
     first = max(silent, last - most)
     if first > silent:
         remarks.append(
@@ -162,8 +159,7 @@ def _last_bars(placed: Sequence[_Placed], rests: int, settings: MelodySettings, 
             f"a beginning has at most {MAX_STEPS} steps."
         )
     elif silent:
-        bars = silent // bar
-        remarks.append(f"Left out {bars} silent bar{'' if bars == 1 else 's'} at the start.")
+        remarks.append(f"Left out {many(silent // bar, 'silent bar')} at the start.")
     return first, last
 
 
@@ -175,7 +171,7 @@ def _of_rounding(kept: Sequence[_Placed], step: str) -> list[str]:
     if rounded := sum(_length_is_rounded(note) for note in kept):
         remarks.append(f"Changed the length of {rounded} of {len(kept)} notes to whole {step}s.")
     if lost := sum(note.rivals for note in kept):
-        remarks.append(f"Left out {lost} note{'' if lost == 1 else 's'} on the same {step} as another.")
+        remarks.append(f"Left out {many(lost)} on the same {step} as another.")
     return remarks
 
 
@@ -194,7 +190,7 @@ def _in_range(pitches: Sequence[int], transpose: int, remarks: list[str]) -> lis
     octaves = min(range(-10, 11), key=lambda o: (sum(not low <= p + 12 * o <= high for p in pitches), abs(o), o))
     if octaves:
         way = "up" if octaves > 0 else "down"
-        remarks.append(f"Moved everything {way} by {abs(octaves)} octave{'s' if abs(octaves) > 1 else ''} to fit.")
+        remarks.append(f"Moved everything {way} by {many(abs(octaves), 'octave')} to fit.")
     moved = [pitch + 12 * octaves for pitch in pitches]
     fitting = [low + (p - low) % 12 if p < low else high - (high - p) % 12 if p > high else p for p in moved]
     if changed := [(old, new) for old, new in zip(moved, fitting, strict=True) if old != new]:

@@ -55,9 +55,9 @@ def tune_of_midi(file: bytes, polyphony: str = "error") -> Tune:
         raise _no_notes(found)
     remarks = list(found.remarks)
     if found.drums:
-        remarks.append(f"Left out the drums ({found.drums} strokes).")
+        remarks.append(f"Left out the drums ({many(found.drums, 'stroke')}).")
     if found.bends:
-        remarks.append(f"Left out the pitch wheel ({found.bends} moves).")
+        remarks.append(f"Left out the pitch wheel ({many(found.bends, 'move')}).")
     notes = _ended(_without_doubles(found.notes, remarks), remarks)
     if polyphony == "top":
         notes = _top_line(notes, remarks)
@@ -96,7 +96,7 @@ def tune_of_picked(picked: Sequence[Picked]) -> Tune:
 
 def _no_notes(found: MidiFile) -> InputError:
     """The error for a file that holds nothing to sing, with what is wrong with it otherwise."""
-    what = f"only drums ({found.drums} strokes), which have no pitch" if found.drums else "no notes"
+    what = f"only drums ({many(found.drums, 'stroke')}), which have no pitch" if found.drums else "no notes"
     wrong = f" ({' '.join(found.remarks)})" if found.remarks else ""
     return InputError(f"the MIDI file holds {what}{wrong}; choose one with a melody")
 
@@ -112,7 +112,7 @@ def _without_doubles(notes: Iterable[MidiNote], remarks: list[str]) -> list[Midi
         doubled += (note.start, note.pitch) in kept
         kept.setdefault((note.start, note.pitch), note)
     if doubled:
-        remarks.append(f"Left out {_many(doubled)} that double another.")
+        remarks.append(f"Left out {many(doubled)} that double another.")
     return list(kept.values())
 
 
@@ -141,17 +141,18 @@ def _ended(notes: Sequence[MidiNote], remarks: list[str]) -> list[MidiNote]:
         kept.append(note)
     if hanging:
         remarks.append(
-            f"Nothing in the file ends {_many(hanging)}; each rings until the next, the bar line or its track's end."
+            f"Nothing in the file ends {many(hanging)}; each rings until the next, the bar line or its track's end."
         )
     if empty:
-        remarks.append(f"Gave the shortest length to {_many(empty)} without any.")
+        remarks.append(f"Gave the shortest length to {many(empty)} without any.")
     if inside:
-        remarks.append(f"Left out {_many(inside)} of no length that fall on others.")
+        remarks.append(f"Left out {many(inside)} of no length that fall on others.")
     return kept
 
 
-def _many(notes: int) -> str:
-    return f"{notes} note{'' if notes == 1 else 's'}"
+def many(count: int, noun: str = "note") -> str:
+    """Return a count in words: 1 note, 2 notes."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 # ---------------------------------------------------------------- one note at a time
