@@ -26,6 +26,7 @@ from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.gauge import measure, reference
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.particles import Proposal
+from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import sample
 from seqtutor_core.tuning import Tuner, tune
@@ -37,7 +38,7 @@ GAUGED = 2048  # sequences
 KL = 4.0
 NINE = dict.fromkeys(PAPER_TERMS, 1.0)
 MELODY = Melody()
-PHASES = {"_sample": "sampling", "_score": "scoring", "_learn": "learning"}
+PHASES = {"play": "rollout", "_learn": "learning"}  # methods of a tuner
 
 
 def main() -> None:
@@ -50,6 +51,7 @@ def main() -> None:
     found: dict[str, Any] = {"machine": machine(device)}
     found["correctness"] = correctness(device)
     found["speed"] = [speed(options.device, batch, options.probe) for batch in BATCHES]
+    found["speed_unrecorded"] = [speed(options.device, batch, options.probe, recorded=False) for batch in (256, 4096)]
     found["speed_cpu"] = speed("cpu", 256, options.probe)
     found["speed_by_learner"] = {name: speed(options.device, 4096, options.probe, name) for name in LEARNERS}
     found["profile"] = {batch: profiled(options.device, batch) for batch in (256, 4096)}
@@ -117,9 +119,11 @@ def _tuner(device: str, batch: int, learner: str = DEFAULT, seconds: float = 60.
     return Tuner(config, MELODY, priors.load("melody").network)
 
 
-def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT) -> dict[str, Any]:
+def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT, recorded: bool = True) -> dict[str, Any]:
     """Environment steps a second, learning included; milliseconds an iteration by phase; gigabytes at most."""
     tuner = _tuner(device, batch, learner)
+    if not recorded:
+        tuner.play = tuner._play
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for _ in range(3):  # the first iterations allocate
@@ -130,6 +134,7 @@ def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT) -> di
         tuner.iterate()
         iterations += 1
     _synchronise(device)
+    recordings = tuner.play.recordings if isinstance(tuner.play, Recorded) else None
     took, steps = time.perf_counter() - began, tuner.environment_steps - before
     with _phases(tuner, device) as spent:
         for _ in range(ITERATIONS):
@@ -137,6 +142,7 @@ def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT) -> di
     return {
         "batch": batch,
         "learner": learner,
+        "recorded": recordings is not None and None not in recordings.values(),
         "steps_per_second": steps / took,
         "milliseconds": 1000 * took / iterations,
         "milliseconds_by_phase": {name: 1000 * each / ITERATIONS for name, each in spent.items()},
@@ -160,11 +166,12 @@ def _phases(tuner: Tuner, device: str) -> Iterator[dict[str, float]]:
 
         return run
 
-    for name, phase in PHASES.items():
-        setattr(tuner, name, timed(getattr(tuner, name), phase))
+    methods = {name: getattr(tuner, name) for name in PHASES}
+    for name, method in methods.items():
+        setattr(tuner, name, timed(method, PHASES[name]))
     yield spent
-    for name in PHASES:
-        delattr(tuner, name)
+    for name, method in methods.items():
+        setattr(tuner, name, method)
 
 
 def _synchronise(device: str) -> None:
@@ -179,18 +186,18 @@ def profiled(device: str, batch: int) -> dict[str, Any]:
         tuner.iterate()
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
     _synchronise(device)
-    began = time.perf_counter()
     with profile(activities=kinds, acc_events=True) as recorded:
+        began = time.perf_counter()
         for _ in range(ITERATIONS):
             tuner.iterate()
         _synchronise(device)
-    took = time.perf_counter() - began
+        took = time.perf_counter() - began
     kernels = [event for event in recorded.events() if event.device_type.name == "CUDA"]
     busy = sum(event.device_time_total for event in kernels) / 1e6  # microseconds before
     by_name = recorded.key_averages()
     key = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
     top = sorted(by_name, key=lambda each: -getattr(each, key))[:12]
-    synchronised = {"aten::item", "aten::nonzero", "aten::_local_scalar_dense", "aten::is_nonzero"}
+    synchronised = {"aten::nonzero", "aten::_local_scalar_dense"}
     return {
         "kernels": len(kernels) / ITERATIONS,
         "device_busy": busy / took,
@@ -235,12 +242,14 @@ def tables(found: dict[str, Any]) -> list[str]:
     lines = [f"{m['device']}, {m['memory_gib']} GiB, {m['cores']} cores, torch {m['torch']}", ""]
     lines += _table(("largest difference from the CPU", ""), differences)
     rows = []
-    for each in [*found["speed"], *found["speed_by_learner"].values(), found["speed_cpu"]]:
+    speeds = [*found["speed"], *found["speed_by_learner"].values(), *found["speed_unrecorded"], found["speed_cpu"]]
+    for each in speeds:
         phases = each["milliseconds_by_phase"]
         rows.append(
             (
                 f"{each['learner']}{', CPU' if each is found['speed_cpu'] else ''}",
                 f"{each['batch']:,}",
+                "yes" if each["recorded"] else "no",
                 f"{each['steps_per_second']:,.0f}",
                 f"{each['steps_per_second'] / base:.1f}",
                 f"{each['milliseconds']:.0f}",
@@ -248,7 +257,16 @@ def tables(found: dict[str, Any]) -> list[str]:
                 f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
             )
         )
-    head = ("learner", "batch", "steps a second", "times the CPU", "ms an iteration", *PHASES.values(), "GB")
+    head = (
+        "learner",
+        "batch",
+        "recorded",
+        "steps a second",
+        "times the CPU",
+        "ms an iteration",
+        *PHASES.values(),
+        "GB",
+    )
     lines += ["", *_table(head, rows)]
     rows = [
         (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")

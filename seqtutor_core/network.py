@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import check, flag, made, number, optional, several, whole
 
-# Sequences are sampled a step at a time and learned from as a whole: both must give the same log-probabilities. In TF32,
-# which cuDNN would choose, they lie up to 0.005 nats apart.
+# Sequences are sampled a step at a time and learned from as a whole: both must give the same log-probabilities. In
+# TF32, which cuDNN would choose, they lie up to 0.005 nats apart.
 torch.backends.cudnn.allow_tf32 = False
 
 LONGEST_PERIOD = 24

@@ -20,8 +20,9 @@ from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.particles import Particles, Proposal, pool_from, sequential, together
 from seqtutor_core.progress import Progress
+from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch, Replay
-from seqtutor_core.rollout import Rollout, distinct, divergence, mixed, sample, taken
+from seqtutor_core.rollout import Rollout, beginning, distinct, divergence, mixed, sample, taken
 
 # Attributes of a tuner that its checkpoints keep
 COUNTED = ("update", "environment_steps", "seconds")
@@ -31,6 +32,7 @@ WARM_SHARE = 0.15  # of the budget, for a warm start
 ANNEALED = 0.5  # share of the budget over which c falls, where it is annealed
 GUIDED = 0.5  # share of the policy in the proposals of a warm start; the rest is the prior's
 SEED_STRIDE = 1_000_003  # between the seeds of a run that goes on on another kind of device
+LONGEST_RECORDED = 64  # tokens of a rollout in a CUDA graph; scoring one takes memory with the square of them
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 
@@ -51,6 +53,8 @@ class Tuner:
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         remembered = 0 if self.learner.on_policy else self.rule.replay_steps // domain.length
         self.replay = Replay(max(remembered, self.rule.batch))
+        self.primer = beginning(domain, 1, self.device, config.primer)
+        self.play = Recorded(self._play, self.generators) if self._recordable else self._play
         self.weights_by_name = every_weight(domain.terms, config.weights)
         self.c = config.kl_coefficient
         self.kl_budget, self.kl_before = config.kl_budget, 0.0  # nats per sequence
@@ -89,22 +93,19 @@ class Tuner:
 
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
         shards = min(self.crew.size, max(self.batch // SMALLEST_SHARD, 1))
-        parts = self.crew.map(self._sample, enumerate(cut(self.batch, shards)))
-        rollout = Rollout.together(parts)
-        if self.warming:
-            terms = self._score(rollout)
-            self.replay.add(rollout, terms)
-            error = self._distil(rollout, terms)
-        elif self.domain.pays_at_end:  # other processes score this rollout while the network learns from those before
+        rollouts, scores = zip(*self.crew.map(self.play, enumerate(cut(self.batch, shards))), strict=True)
+        rollout = Rollout.together([*rollouts])
+        if self.domain.pays_at_end and not self.warming:
+            # other processes score this rollout while the network learns from those before
             scoring = self.crew.later(self._score, rollout)
             error = self._learn() if len(self.replay) else 0.0
             terms = scoring.result()
             self._set_level(terms)
             self.replay.add(rollout, terms)
         else:
-            terms = torch.cat(self.crew.map(self._score, parts))
+            terms = self._score(rollout) if self.domain.pays_at_end else torch.cat(scores)
             self.replay.add(rollout, terms)
-            error = self._learn()
+            error = self._distil(rollout, terms) if self.warming else self._learn()
         return rollout, terms, error
 
     def _learn(self) -> float:
@@ -181,16 +182,21 @@ class Tuner:
         if self.domain.pays_at_end:
             self._move_level(self.level + self._usual(progress.sums) * (1 / self.c - 1 / c))
 
-    def _sample(self, shard: tuple[int, int]) -> Rollout:
-        """The rollout of a shard, given by number and size."""
+    def _play(self, shard: tuple[int, int]) -> tuple[Rollout, Tensor | None]:
+        """The rollout of a shard, given by number and size, with its terms unless other processes find them."""
         number, size = shard
-        generator, primer = self.generators[number], None
-        if self.config.primer:
-            primer = torch.tensor(self.config.primer, device=self.device).expand(size, -1)
-        elif self.rule.random_primer:
+        generator, primer = self.generators[number], self.primer.expand(size, -1)
+        if self.config.sampling_primer is None:
             primer = self.domain.random_primer(size, generator)
         log_policy = self.learner.log_policy
-        return sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
+        rollout = sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
+        return rollout, None if self.domain.pays_at_end else self._score(rollout)
+
+    @property
+    def _recordable(self) -> bool:
+        """Whether a rollout does the same each time, whatever is sampled, as a CUDA graph must."""
+        free = self.domain.end is not None or self.domain.pays_at_end or self.rule.argmax
+        return self.device.type == "cuda" and not free and self.domain.length <= LONGEST_RECORDED
 
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""

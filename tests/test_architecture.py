@@ -17,7 +17,7 @@ CHECKS = ["tests", "benchmarks"]
 # A module of the core imports from its own level or from a lower one. A name that stands nowhere here counts as
 # highest: a new module that others build on has to be given its place.
 LEVELS = [
-    {"errors", "rules", "files", "text", "cores", "parallel", "admitted"},
+    {"errors", "rules", "files", "text", "cores", "parallel", "recorded", "admitted"},
     {"vocabulary", "network", "exact"},
     {"prior"},
     {"learners", "rollout", "replay", "particles", "preview", "gauge", "domains"},

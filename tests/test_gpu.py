@@ -22,6 +22,7 @@ from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import Crew
 from seqtutor_core.particles import Proposal
 from seqtutor_core.preview import preview
+from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import sample
 from seqtutor_core.runs import launcher, store
@@ -124,7 +125,38 @@ def test_metrics_are_the_same() -> None:
     assert MELODY.metrics(tokens.to(GPU)) == pytest.approx(MELODY.metrics(tokens), rel=1e-9, nan_ok=True)
 
 
+def test_recorded_scores_decide_ties_alike() -> None:
+    tokens = random_melodies(4096)
+    there = tokens.to(GPU)
+    recorded = Recorded(lambda: MELODY.score(there), [])
+    torch.testing.assert_close(recorded().cpu(), MELODY.score(tokens), rtol=0, atol=1e-12)
+    assert recorded.recordings[()] is not None
+
+
 # ---------------------------------------------------------------- learning
+
+
+def test_a_recorded_rollout_is_the_one_that_would_be_sampled(network: RecurrentNetwork) -> None:
+    recorded, plain = (Tuner(config("cuda"), MELODY, network) for _ in range(2))
+    assert isinstance(recorded.play, Recorded)
+    plain.play = plain._play
+    for _ in range(2):  # the recording goes on with the random numbers, as sampling does
+        one, two = (tuner.play((0, 64)) for tuner in (recorded, plain))
+        assert torch.equal(one[0].tokens, two[0].tokens)
+        torch.testing.assert_close(one[1], two[1])
+    assert [*recorded.play.recordings.values()] != [None]
+
+
+def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNetwork) -> None:
+    tuner = Tuner(config("cuda", learning_rate=1e-2), MELODY, network)
+    before = tuner.play((0, 64))[0].log_policy.clone()
+    for _ in range(5):
+        tuner.iterate()
+    rollout, _ = tuner.play((0, 64))
+    with torch.no_grad():
+        now = tuner.policy(rollout.tokens, MELODY.period, rollout.primer)
+    torch.testing.assert_close(rollout.log_policy, tuner.learner.log_policy(now, rollout.log_prior), rtol=0, atol=2e-4)
+    assert (rollout.log_policy[:, 0] - before[:, 0]).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("raw", [False, True])

@@ -76,8 +76,7 @@ def rhythm(tokens: Tensor) -> Tensor:
     entered = grown * torch.where(length <= LONGEST_NOTE, length, 1).unsqueeze(-1)
     time = (entered - left).cumsum(1)  # (B, T, 16)
     share = time / time.sum(-1, keepdim=True).clamp(min=1)
-    wanted = torch.tensor(corpus_lengths(), dtype=torch.float64, device=tokens.device)
-    distance = (share - wanted).abs().sum(-1) / 2
+    distance = (share - _corpus_lengths(tokens.device)).abs().sum(-1) / 2
     started = is_note(tokens).cummax(1).values
     return paid_as_it_changes(-torch.where(started, distance, 0.0))
 
@@ -92,6 +91,11 @@ def running_length(tokens: Tensor) -> Tensor:
     """How long the sounding note has lasted, this step included, in steps; 0 in silence."""
     since = steps_of(tokens) - last_step_where(tokens != NO_EVENT) + 1
     return torch.where(sounding(tokens), since, 0)
+
+
+@cache
+def _corpus_lengths(device: torch.device) -> Tensor:
+    return torch.tensor(corpus_lengths(), dtype=torch.float64, device=device)
 
 
 @cache

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from seqtutor_core.domains.melody import float64
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, NO_EVENT, NOTE_OFF, OFFSET, TONIC, VOCABULARY
 from seqtutor_core.errors import SettingError
 
@@ -101,8 +101,13 @@ def previous_note(tokens: Tensor) -> Tensor:
 
 def key(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
     """-1 for a note outside the key."""
-    members = torch.tensor(scale.members(), device=tokens.device)
-    return -(~members[tokens]).double()
+    return -(~_members(scale, tokens.device)[tokens]).double()
+
+
+@cache
+def _members(scale: Key, device: torch.device) -> Tensor:
+    """Key.members as (V,); kept on its device, for a CUDA graph copies nothing from the host."""
+    return torch.tensor(scale.members(), device=device)
 
 
 def tonic(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> Tensor:
@@ -117,11 +122,11 @@ def tonic(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> Tensor:
 def interval(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
     """The worth of the step from the last note to this one; 0 while there is no last note."""
     previous = previous_note(tokens)
-    return _interval_table(scale).to(tokens.device)[previous, tokens]
+    return _interval_table(scale, tokens.device)[previous, tokens]
 
 
 @cache
-def _interval_table(scale: Key) -> Tensor:
+def _interval_table(scale: Key, device: torch.device) -> Tensor:
     """(V, V): previous note (rows; below 2: none) against token."""
     first, third, fifth = scale.triad
     by_distance = {4: 0.45, 2: 0.4, 5: 0.35, 9: 0.25, 7: 0.1, 11: -1.5}
@@ -141,7 +146,7 @@ def _interval_table(scale: Key) -> Tensor:
             else:
                 worth = -5.0 if distance > 12 else by_distance.get(distance, 0.0)
             table[previous, token] = worth
-    return table
+    return table.to(device)
 
 
 # ---------------------------------------------------------------- contour
@@ -249,11 +254,21 @@ def correlation(tokens: Tensor, lag: int) -> tuple[Tensor, Tensor]:
     r = torch.where(defined, top.double() / bottom.double(), torch.nan)
     above = defined & (20 * top.abs() > 3 * bottom)
     tie = defined & (20 * top.abs() == 3 * bottom)
-    for b, t in tie.nonzero().tolist():
-        x = tokens[b, : t + 1].cpu().numpy()
-        m = x - np.mean(x)
-        above[b, t] = bool(abs((m[lag:] * m[: t + 1 - lag]).sum() / (t + 1) / np.var(x)) > THRESHOLD)
+    rows, steps = _candidates(tie)
+    published = float64.autocorrelation(tokens[rows], steps + 1, lag).abs() > THRESHOLD
+    above[rows, steps] |= tie[rows, steps] & published
     return r, above
+
+
+def _candidates(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns (n,) where a mask (B, T) holds; all there are where a CUDA graph is recorded, which has to do
+    the same whatever holds.
+    """
+    if mask.is_cuda and torch.cuda.is_current_stream_capturing():
+        rows, columns = (torch.arange(size, device=mask.device) for size in mask.shape)
+        return rows.repeat_interleave(len(columns)), columns.repeat(len(rows))
+    rows, columns = mask.nonzero().unbind(1)
+    return rows, columns
 
 
 def motif(tokens: Tensor) -> Tensor:
@@ -287,8 +302,7 @@ def _occurred(tokens: Tensor) -> Tensor:
     length = tokens.shape[1]
     if length < 2 * WINDOW:
         return torch.zeros_like(tokens, dtype=torch.bool)
-    base = len(VOCABULARY)  # 38 ** 8 fits in 63 bits: the code of a window is exact
-    places = torch.tensor([base**i for i in range(WINDOW)], device=tokens.device)
+    places = len(VOCABULARY) ** torch.arange(WINDOW, device=tokens.device)  # up to 38 ** 8 in 63 bits: codes are exact
     code = (tokens.unfold(1, WINDOW, 1) * places).sum(-1)  # (B, T - 7)
     same = code.unsqueeze(2) == code.unsqueeze(1)
     apart = torch.ones_like(same[0]).tril(-WINDOW)

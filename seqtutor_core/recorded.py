@@ -1,0 +1,66 @@
+"""CUDA graphs: the thousands of small operations of a rollout, recorded once and then started by one call.
+
+A rollout of 32 steps starts 5,000 kernels that take microseconds each, so a GPU waits for the host nearly all the time.
+What is recorded reads parameters where they lie: it follows them as they learn.
+"""
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+WARM_UP = 2  # calls before the recording, in which libraries and constants settle
+
+
+class Recording(NamedTuple):
+    """A graph and the places where it leaves its results."""
+
+    graph: torch.cuda.CUDAGraph
+    result: Any
+
+
+class Recorded:
+    """A function without tensors as arguments that draws from generators and computes on the GPU.
+
+    It must not wait for the GPU nor choose shapes by what it computed. Where it cannot be recorded it is called.
+    """
+
+    def __init__(self, function: Callable[..., Any], generators: Sequence[torch.Generator]) -> None:
+        self.function, self.generators = function, generators
+        self.recordings: dict[Hashable, Recording | None] = {}
+        """By arguments; None: it could not be recorded."""
+
+    def __call__(self, *arguments: Hashable) -> Any:
+        """Return what the function would, in tensors that the next call writes anew; OutOfMemoryError as it would."""
+        if arguments not in self.recordings:
+            self.recordings[arguments] = self._record(arguments)
+        recording = self.recordings[arguments]
+        if recording is None:
+            return self.function(*arguments)
+        recording.graph.replay()
+        return recording.result
+
+    def _record(self, arguments: tuple[Hashable, ...]) -> Recording | None:
+        states = [generator.get_state() for generator in self.generators]
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                self.function(*arguments)
+        torch.cuda.current_stream().wait_stream(stream)
+        for generator, state in zip(self.generators, states, strict=True):
+            generator.set_state(state)  # so that a recorded run draws the numbers that one without recording draws
+        graph = torch.cuda.CUDAGraph()
+        try:
+            for generator in self.generators:
+                graph.register_generator_state(generator)
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                return Recording(graph, self.function(*arguments))
+        except RuntimeError as problem:
+            for each in (problem, problem.__context__):
+                if isinstance(each, torch.OutOfMemoryError):
+                    raise each from None
+            logging.getLogger(__name__).warning("no CUDA graph (%s); rollouts take longer", problem)
+            torch.cuda.synchronize()
+            return None

@@ -1,0 +1,38 @@
+"""Sums and autocorrelations in torch against numpy's, bit for bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqtutor_core.domains.melody import float64
+
+ROWS = 200
+
+
+@pytest.mark.parametrize("length", [1, 5, 7, 8, 9, 32, 100, 127, 128, 129, 140, 200, 256])
+def test_sums_are_numpys(length: int) -> None:
+    rng = np.random.default_rng(length)
+    values = rng.normal(size=(ROWS, length)) * 10 ** rng.uniform(-3, 3, (ROWS, 1))
+    count = rng.integers(0, length + 1, ROWS)
+    found = float64.pairwise_sum(torch.tensor(values), torch.tensor(count)).numpy()
+    assert np.array_equal(found, [row[:n].sum() for row, n in zip(values, count, strict=True)])
+
+
+def test_the_order_matters() -> None:
+    """Adding from left to right gives other bits, so the test above can fail."""
+    values = torch.tensor(np.random.default_rng(0).normal(size=(ROWS, 32)))
+    found = float64.pairwise_sum(values, torch.full((ROWS,), 32))
+    assert not torch.equal(found, values.cumsum(1)[:, -1])
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3])
+@pytest.mark.parametrize("length", [5, 32, 150, 256])
+def test_autocorrelations_are_numpys(length: int, lag: int) -> None:
+    rng = np.random.default_rng(length)
+    tokens = rng.integers(0, 38, (ROWS, length))
+    tokens[:, 0] = (tokens[:, 1] + 1) % 38  # never all alike, or r is not defined
+    count = rng.integers(lag + 1, length + 1, ROWS)
+    found = float64.autocorrelation(torch.tensor(tokens), torch.tensor(count), lag).numpy()
+    for row, n, r in zip(tokens, count, found, strict=True):
+        m = row[:n] - np.mean(row[:n])
+        assert r == (m[lag:] * m[: n - lag]).sum() / n / np.var(row[:n])
