@@ -28,6 +28,13 @@ def test_a_melody_is_read_as_tokens(tmp_path, capsys):
     assert (found["notes"], found["tokens"], found["remarks"]) == (4, [14, 1, 1, 1] * 4, [])
 
 
+def test_bars_are_the_files_unless_another_metre_is_chosen(tmp_path, capsys):
+    three_four = bytes.fromhex("00ff580403021808")
+    (tmp_path / "waltz.mid").write_bytes(one_track(three_four + C_QUARTER * 6 + END))
+    assert len(read(tmp_path / "waltz.mid", capsys)["tokens"]) == 24
+    assert len(read(tmp_path / "waltz.mid", capsys, "--set", "bar=16")["tokens"]) == 32
+
+
 def test_molecules_are_read_as_records_and_problems(tmp_path, capsys):
     (tmp_path / "two.smi").write_text("CCO ethanol\nC1CC broken\n")
     found = read(tmp_path / "two.smi", capsys)

@@ -7,6 +7,7 @@ from seqtutor_core.commands.plain import pairs, show
 from seqtutor_core.errors import InputError
 
 MELODIES = (".mid", ".midi")
+THREE_QUARTERS = 12  # sixteenths in a bar of 3/4
 MOLECULES = (".smi", ".txt", ".csv", ".mol", ".sdf")
 
 
@@ -28,12 +29,13 @@ def _melody(options: Namespace) -> None:
     # Imported here, as in `_molecules`: who reads melodies needs no chemistry, nor the other way round.
     from seqtutor_core.domains.melody import MelodySettings
     from seqtutor_core.domains.melody.midi_file import MAX_BYTES
-    from seqtutor_core.domains.melody.primer import from_midi
+    from seqtutor_core.domains.melody.primer import primer_of
     from seqtutor_core.domains.melody.tokens import decode
-    from seqtutor_core.domains.melody.tune import many
+    from seqtutor_core.domains.melody.tune import many, tune_of_midi
 
-    settings = MelodySettings.of(pairs(options.set))
-    primer = from_midi(_content(options.file, MAX_BYTES), settings, polyphony=options.polyphony)
+    tune = tune_of_midi(_content(options.file, MAX_BYTES), options.polyphony)
+    metre = {"bar": THREE_QUARTERS} if tune.signature and tune.signature.bar == 3 else {}  # unless another is chosen
+    primer = primer_of(tune, MelodySettings.of({**metre, **pairs(options.set)}))
     notes = decode(primer.tokens)
     answer = {"notes": len(notes), "tokens": list(primer.tokens), "remarks": list(primer.remarks)}
     show(answer, options.json, "\n".join([f"{many(len(notes))}, {len(primer.tokens)} steps", *primer.remarks]))
