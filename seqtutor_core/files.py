@@ -14,7 +14,7 @@ def home() -> Path:
 
 def read_whole(path: Path, most: int) -> bytes:
     """The bytes of a plain file; OSError for a folder, a pipe, a device, or a file of more than `most` bytes."""
-    with open(path, "rb", opener=_without_waiting) as file:
+    with open(path, "rb", opener=without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError("it is not a plain file")
         data = file.read(most + 1)
@@ -28,7 +28,7 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
     """For open: a pipe that nobody writes to is opened at once, and refused."""
     return os.open(path, flags | os.O_NONBLOCK)
 

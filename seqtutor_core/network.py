@@ -67,6 +67,19 @@ class NetworkSettings:
         if len(self.branches) not in (0, 2):
             raise SettingError(f"branches are one opening and one closing token, or none; got {self.branches}")
 
+    @property
+    def inputs(self) -> list[int]:
+        """How many values each one-hot input can have; their sum is F."""
+        tokens = self.vocabulary + 1  # one more for "before the start"
+        sizes = [tokens]
+        if self.hold is not None:
+            sizes += [tokens]
+        if self.clock:
+            sizes += [tokens, tokens, LONGEST_PERIOD + 1, LONGEST_PERIOD + 1]
+        if self.branches:
+            sizes += [tokens, DEEPEST + 1]
+        return sizes + [3 if self.turns else 2] * len(self.pairs)
+
 
 class Output(NamedTuple):
     """What the network says about each step, before a learner gives it meaning."""
@@ -87,16 +100,8 @@ class RecurrentNetwork(nn.Module):
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         self.settings = settings
-        tokens = settings.vocabulary + 1  # one more for "before the start"
         self.start_token = settings.vocabulary
-        sizes = [tokens]
-        if settings.hold is not None:
-            sizes += [tokens]
-        if settings.clock:
-            sizes += [tokens, tokens, LONGEST_PERIOD + 1, LONGEST_PERIOD + 1]
-        if settings.branches:
-            sizes += [tokens, DEEPEST + 1]
-        sizes += [3 if settings.turns else 2] * len(settings.pairs)
+        sizes = settings.inputs
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets, persistent=False)
         self._register_grammar()
@@ -231,17 +236,26 @@ def network_of(values: Any, tensors: Mapping[str, Tensor]) -> RecurrentNetwork:
     ValueError, before anything is built, for settings that break a rule or that the weights do not fit.
     """
     settings = made(NetworkSettings, values, "network setting")
-    with torch.device("meta"):  # shapes without memory
-        shapes = {name: t.shape for name, t in RecurrentNetwork(settings).state_dict().items()}
-    if wrong := [
-        name for name in {**shapes, **tensors} if name not in tensors or tensors[name].shape != shapes.get(name)
-    ]:
-        raise ValueError(f"its weights do not fit its settings: {', '.join(sorted(wrong)[:3])}")
+    shapes, found = _shapes(settings), {name: tuple(t.shape) for name, t in tensors.items()}
+    if wrong := sorted(name for name in {**shapes, **found} if shapes.get(name) != found.get(name)):
+        raise ValueError(f"its weights do not fit its settings: {', '.join(wrong[:3])}")
     if broken := [name for name, t in tensors.items() if not t.isfinite().all()]:
         raise ValueError(f"weights of {broken[0]} are not finite")
     network = RecurrentNetwork(settings)
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
+
+
+def _shapes(s: NetworkSettings) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight of a network, by its name."""
+    gates = 4 * s.hidden
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (sum(s.inputs), s.embedding)}
+    for layer in range(s.layers):
+        shapes[f"lstm.weight_ih_l{layer}"] = (gates, s.hidden if layer else s.embedding)
+        shapes[f"lstm.weight_hh_l{layer}"] = (gates, s.hidden)
+        shapes |= dict.fromkeys((f"lstm.bias_ih_l{layer}", f"lstm.bias_hh_l{layer}"), (gates,))
+    shapes |= {"policy.weight": (s.vocabulary, s.hidden), "policy.bias": (s.vocabulary,)}
+    return {**shapes, "value.weight": (1, s.hidden), "value.bias": (1,)}
 
 
 class Stepper:

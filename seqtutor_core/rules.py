@@ -14,7 +14,6 @@ from seqtutor_core.errors import SettingError
 Rule = Callable[[str, Any], Any]
 """From the name of a value and the value to what is kept of it; SettingError when it breaks the rule."""
 
-LONGEST_TEXT = 10_000  # characters
 LONGEST_QUOTE = 80  # characters of a value that a message repeats
 LARGEST = 1e300  # of a number without limits of its own, either way
 
@@ -99,15 +98,22 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
-def text(name: str, value: Any) -> str:
-    """A text that can be written and shown."""
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise SettingError(f"{name} must be a text of at most {LONGEST_TEXT} characters; got {shown(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise SettingError(f"{name} must be a text that UTF-8 can write; got {shown(value)}") from None
-    return value
+def text_of(most: int) -> Rule:
+    """A text of at most so many characters that can be written and shown."""
+
+    def rule(name: str, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > most:
+            raise SettingError(f"{name} must be a text of at most {most} characters; got {shown(value)}")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise SettingError(f"{name} must be a text that UTF-8 can write; got {shown(value)}") from None
+        return value
+
+    return rule
+
+
+text = text_of(10_000)
 
 
 def anything(name: str, value: Any) -> Any:
@@ -138,11 +144,17 @@ def optional(rule: Rule) -> Rule:
 def several(rule: Rule, most: int) -> Rule:
     """A tuple of values; a single text is a tuple of one, or of none when it is empty."""
 
-    def each(name: str, value: Any) -> tuple[Any, ...]:
-        values = [value][: len(value)] if isinstance(value, str) else value
-        if not isinstance(values, list | tuple) or len(values) > most:
+    each = listed(rule, most)
+    return lambda name, value: tuple(each(name, [value][: len(value)] if isinstance(value, str) else value))
+
+
+def listed(rule: Rule, most: int) -> Rule:
+    """A list of values."""
+
+    def each(name: str, value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple) or len(value) > most:
             raise SettingError(f"{name} must be a list of at most {most}; got {shown(value)}")
-        return tuple(rule(f"each of {name}", one) for one in values)
+        return [rule(f"each of {name}", one) for one in value]
 
     return each
 

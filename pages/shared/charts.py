@@ -57,7 +57,7 @@ def curves(lines: Sequence[Mapping[str, Any]], terms: Sequence[RewardTerm], figu
 
     active = [t for t in terms if any(step["weights"].get(t.name) for step in shown)]
     for k, term in enumerate(active):
-        paid = [step["weights"][term.name] * step["terms"][term.name] for step in shown]
+        paid = [step["weights"].get(term.name, 0.0) * step["terms"].get(term.name, 0.0) for step in shown]
         line(term.label, paid, (1, 1), COLOURS[k % len(COLOURS)], dash="solid" if k < len(COLOURS) else "dot")
     line("reward", [step["reward"] for step in shown], (1, 2), COLOURS[0])
     line("KL", [step["kl"] for step in shown], (1, 2), COLOURS[1], second=True)

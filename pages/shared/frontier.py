@@ -13,11 +13,12 @@ from pages.shared.charts import COLOURS, GRID, INK, dress
 from pages.shared.draws import has_policy
 from pages.shared.previews import Asked
 from pages.shared.studio import Studio
-from seqtutor_core.errors import SettingError
+from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.gauge import Frontier, frontier
 from seqtutor_core.particles import Particles
 from seqtutor_core.preview import FEW
 from seqtutor_core.runs import store
+from seqtutor_core.runs.records import ENDED
 
 REACH = 12  # points on each side of the page's c, a quarter of an octave apart: from c / 8 to 8 c
 LOWER = 0.5  # heights of the curve, by how much a point may lie below it to be shown at its place
@@ -76,7 +77,7 @@ def alike(studio: Studio, wanted: Asked) -> list[Point]:
     """Runs that wrote and were rewarded as the page asks, whatever their c, learner and time."""
     draw = wanted.draw
     same = (draw.prior, draw.primer, json.loads(wanted.settings), json.loads(wanted.weights))
-    ended = [run for run in store.runs() if run.state in store.ENDED]
+    ended = [run for run in store.runs() if run.state in ENDED]
     found = [stand for run in ended if (stand := _standing(run.id, run.status.ended, studio.domain, studio))]
     return [stand.point for stand in found if (stand.prior, stand.primer, stand.settings, stand.weights) == same]
 
@@ -84,23 +85,24 @@ def alike(studio: Studio, wanted: Asked) -> list[Point]:
 @st.cache_data(max_entries=1024, show_spinner=False)
 def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) -> Standing | None:
     """How a run of the domain stood when it ended, if it was measured then; read again when it has ended anew."""
-    run = store.open_run(run_id)
-    config, summary = run.config, run.status.summary
-    if config.domain != domain or not summary:
-        return None
     try:
+        run = store.open_run(run_id)
+        config, summary, lines = run.config, run.status.summary, run.metrics()[0]
+        place: list[Any] = [(summary or {}).get(name) for name in ("kl", "reward", "kl_coefficient")]
+        if config.domain != domain or None in place:
+            return None
         settings = json.loads(json.dumps(_studio.judged(config.settings)))
-    except SettingError:  # settings of another version
+    except SeqTutorError:  # damaged, or settings of another version
         return None
-    lines = run.metrics()[0]
-    weights = lines[-1]["weights"] if lines else config.weights  # sliders may have moved since it began
-    name = f"{run_id}: {config.learner}, c = {summary['kl_coefficient']:.3g}"
+    weights = lines[-1].get("weights", {}) if lines else config.weights  # sliders may have moved since it began
+    kl, reward, c = place
+    name = f"{run_id}: {config.learner}, c = {c:.3g}"
     return Standing(
         config.prior,
         config.sampling_primer,
         settings,
         {term: weight for term, weight in weights.items() if weight},
-        Point(name, summary["kl"], summary["reward"]),
+        Point(name, kl, reward),
     )
 
 
@@ -111,11 +113,11 @@ def mixed(studio: Studio, wanted: Asked) -> list[Point]:
         return []
     try:
         settings = json.loads(json.dumps(studio.judged(run.config.settings)))
-    except SettingError:  # settings of another version
+        if settings != json.loads(wanted.settings):
+            return []
+        here = strength.point(studio, run, json.loads(wanted.weights))
+    except SeqTutorError:  # damaged, or settings of another version
         return []
-    if settings != json.loads(wanted.settings):
-        return []
-    here = strength.point(studio, run, json.loads(wanted.weights))
     return [Point(here.label, here.kl, here.reward, HERE, "star")]
 
 

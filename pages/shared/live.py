@@ -8,7 +8,7 @@ import streamlit as st
 from pages.shared import reach, state
 from pages.shared.charts import curves
 from pages.shared.draws import has_policy
-from pages.shared.frame import apart
+from pages.shared.frame import apart, told
 from pages.shared.studio import Studio
 from pages.shared.text import literal
 from seqtutor_core.config import Change
@@ -121,7 +121,7 @@ def _report(studio: Studio, run: store.Run) -> None:
     """State, time, figures, curves and the newest sequences."""
     now = run.state
     try:
-        status, config = run.status, run.config
+        status, config, lines = run.status, run.config, state.lines(run)
     except SeqTutorError as error:
         st.error(literal(error))
         return
@@ -131,7 +131,6 @@ def _report(studio: Studio, run: store.Run) -> None:
         text = "its worker is gone; Resume goes on from the last checkpoint"
     where = literal(f"{run.id} on {(status.device or config.device).upper()} {text}")
     st.markdown(f":{colour}-badge[{label}] {where}")
-    lines = state.lines(run)
     st.progress(min(1.0, status.seconds / config.seconds), _time_left(status.seconds, config.seconds, now))
     if not lines:
         return
@@ -139,7 +138,8 @@ def _report(studio: Studio, run: store.Run) -> None:
     _figures(studio, lines)
     reach.panel(studio, run, lines)
     st.plotly_chart(curves(lines, studio.terms, studio.figures), key="curves", config={"displayModeBar": False})
-    studio.arrivals(studio, run)
+    with told():
+        studio.arrivals(studio, run)
 
 
 def _time_left(seconds: float, budget: float, now: str) -> str:

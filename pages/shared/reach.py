@@ -64,7 +64,7 @@ def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[
     for line in reversed(lines):
         if found := line.get("gauge"):
             return found, f"after {line['seconds']:.0f} s" + (", before a slider was moved," if moved else "")
-        moved |= bool(line["changed"])
+        moved |= bool(line.get("changed"))
     return None, ""
 
 

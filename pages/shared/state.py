@@ -186,12 +186,12 @@ def forget_run(studio: Studio) -> None:
 
 
 def lines(found: store.Run) -> list[dict[str, Any]]:
-    """The curves of the run in view so far; only what is new is read."""
+    """The curves of the run in view so far; only what is new is read. RunError for a line that cannot be drawn."""
     kept = st.session_state.setdefault(_LINES, {})
     if kept.get("run") != found.id:
         kept.clear()
         kept.update(run=found.id, offset=0, lines=[])
-    fresh, kept["offset"] = found.metrics(kept["offset"])
+    fresh, kept["offset"] = found.curves(kept["offset"])
     kept["lines"] = store.consistent([*kept["lines"], *fresh])
     return kept["lines"]
 

@@ -87,7 +87,7 @@ def standing(run: store.Run, strength: float, weights: Mapping[str, float]) -> S
     else:
         wanted = tuple(sorted(name for name, weight in weights.items() if weight))
         terms, kl = _averages(run.id, written(run), strength, wanted)
-    return Standing(sum(weight * terms[name] for name, weight in weights.items()), kl)
+    return Standing(sum(weight * terms.get(name, 0.0) for name, weight in weights.items()), kl)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

@@ -50,7 +50,7 @@ def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENC
 
 def _standing(run: store.Run) -> tuple[Mapping[str, float], float]:
     """Weights and c of a run as they stood last: sliders, or a KL budget, may have moved them."""
-    lines, _ = run.metrics()
+    lines, _ = run.curves()
     if not lines:
         return run.config.weights, run.config.kl_coefficient
     return lines[-1]["weights"], lines[-1]["kl_coefficient"]

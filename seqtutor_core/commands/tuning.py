@@ -54,7 +54,7 @@ def follow(run: store.Run) -> None:
     seen = 0
     while True:
         over = run.state not in store.ACTIVE
-        lines, seen = run.metrics(seen)
+        lines, seen = run.curves(seen)
         if lines:
             p = lines[-1]
             print(
@@ -74,7 +74,9 @@ def report(run: store.Run, as_json: bool) -> int:
     status = run.status
     if not status.summary:
         raise SeqTutorError(f"the run {run.id} ended as {run.state}: {status.error or status.message}")
-    flat = {k: v for k, v in status.summary.items() if k not in ("metrics", "gauge")} | status.summary["metrics"]
+    flat = {k: v for k, v in status.summary.items() if k not in ("metrics", "gauge")} | status.summary.get(
+        "metrics", {}
+    )
     show(status.summary, as_json, listing(flat))
     return 0
 

@@ -10,6 +10,7 @@ import torch
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
 from seqtutor_core.runs.lines import facts, finite, read
+from seqtutor_core.runs.records import ENTRY
 
 SIZE = 200
 NEWEST = 32  # of a rollout that can enter at once
@@ -62,6 +63,6 @@ class Board:
 
 
 def load(path: Path) -> list[Entry]:
-    """The entries of a file, in no order; none where there is no file."""
-    kept = facts(read(path, 0)[0])
-    return [Entry(tuple(e["tokens"]), e["terms"], e["update"], e["seconds"]) for e in kept]
+    """The entries of a file, in no order; none where there is no file. SettingError for what is no entry."""
+    kept = (ENTRY("an entry", fact) for fact in facts(read(path, 0)[0]))
+    return [Entry(e["tokens"], e["terms"], e["update"], e["seconds"]) for e in kept]

@@ -17,7 +17,8 @@ from torch import Tensor
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import replace_bytes
 from seqtutor_core.network import RecurrentNetwork, network_of
-from seqtutor_core.rules import anything, by_name, parse_json
+from seqtutor_core.rules import parse_json
+from seqtutor_core.runs.records import CHECKPOINT
 
 KEPT = 2
 
@@ -85,7 +86,8 @@ def _newest_first(folder: Path) -> list[Path]:
 
 def _write(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
     ours = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    facts = {"plain": json.dumps(dict(plain)), "crc32": str(_crc32(ours))}
+    text = json.dumps(dict(plain))
+    facts = {"plain": text, "plain_crc32": _text_crc32(text), "crc32": str(_crc32(ours))}
     # bytes first: the library's own writer is not atomic and hides a full disk's OSError
     replace_bytes(path, save(ours, metadata=facts))
 
@@ -98,14 +100,20 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             facts = file.metadata() or {}
             # cloned: in the file tensors are not aligned as torch aligns them, which can change a sum's last bit
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  it is no mapping
-        plain, crc32 = by_name(anything)("metadata", parse_json(facts["plain"])), facts["crc32"]
+        plain = CHECKPOINT("its state", parse_json(facts["plain"]))
     except FileNotFoundError:
         raise RunError(f"{path} is missing; the run has not got that far") from None
     except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise RunError(f"{path} is damaged ({error})") from None
-    if crc32 != str(_crc32(tensors)):
+    # files of before that had no checksum of their plain values
+    right = (str(_crc32(tensors)), text_sum := _text_crc32(facts["plain"]))
+    if (facts.get("crc32"), facts.get("plain_crc32", text_sum)) != right:
         raise RunError(f"{path} is damaged (its checksum is wrong)")
     return tensors, plain
+
+
+def _text_crc32(text: str) -> str:
+    return str(zlib.crc32(text.encode()))
 
 
 def _crc32(tensors: Mapping[str, Tensor]) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 
 from seqtutor_core.config import Change
 from seqtutor_core.domains import RewardTerm, weight_vector
-from seqtutor_core.errors import SettingError
+from seqtutor_core.errors import RunError, SettingError
+from seqtutor_core.files import reason
 from seqtutor_core.rules import made, parse_json
 from seqtutor_core.runs.lines import append, read
 
@@ -38,9 +39,12 @@ class Inbox:
         """Changes put back for the next read."""
 
     def read(self) -> list[Change]:
-        """The changes asked for since the last call."""
+        """The changes asked for since the last call; RunError for what is no file."""
         changes, self.kept = self.kept, []
-        lines, self.offset = read(self.path, self.offset)
+        try:
+            lines, self.offset = read(self.path, self.offset)
+        except OSError as error:
+            raise RunError(f"the requests in {self.path} cannot be read: {reason(error)}; remove it") from None
         for line in lines:
             try:
                 fact = _parse(line)

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from seqtutor_core.rules import parse_json
+
+MOST_BYTES = 256 * 2**20  # a run of a day writes a third of it
+
 
 def append(path: Path, fact: dict[str, Any]) -> None:
     """Add one line in one write; half a line that a killed writer left is ended first. OSError on a full disk."""
@@ -17,10 +21,16 @@ def append(path: Path, fact: dict[str, Any]) -> None:
 
 
 def read(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """Whole lines from a byte offset on, blank ones left out, and the offset to go on from."""
+    """Whole lines from a byte offset on, blank ones left out, and the offset to go on from.
+
+    OSError for what is no file, or has more bytes than anybody should read at once.
+    """
     try:
-        if path.stat().st_size <= offset:
+        size = path.stat().st_size
+        if size <= offset:
             return [], offset
+        if size - offset > MOST_BYTES:
+            raise OSError(f"it has more than {MOST_BYTES:,} bytes")
         with open(path, "rb") as file:
             file.seek(offset)
             data = file.read()
@@ -35,7 +45,7 @@ def facts(lines: list[bytes]) -> list[dict[str, Any]]:
     found = []
     for line in lines:
         try:
-            value = json.loads(line)
+            value = parse_json(line)
         except ValueError:
             continue
         if isinstance(value, dict):

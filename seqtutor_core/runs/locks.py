@@ -9,7 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from seqtutor_core.files import home, replace_text
+from seqtutor_core.files import home, read_whole, replace_text, without_waiting
+from seqtutor_core.rules import parse_json
 
 RUN_LOCK = "worker.lock"
 
@@ -37,12 +38,12 @@ def held(path: Path) -> bool:
     Tested by a shared lock, so that two readers testing at once do not take each other for the holder.
     """
     try:
-        with open(path) as file:
+        with open(path, opener=without_waiting) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
+    except OSError:  # there is no such file, or it is none
+        return False
     return False
 
 
@@ -54,7 +55,7 @@ def sign_slot(device: str, run_id: str) -> None:
 def slot_signature(device: str) -> str:
     """The id of the run that took the slot last, or empty."""
     try:
-        return str(json.loads(_signature(device).read_text())["run"])
+        return str(parse_json(read_whole(_signature(device), 10_000))["run"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

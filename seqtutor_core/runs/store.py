@@ -13,64 +13,34 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from seqtutor_core.admitted import admit
 from seqtutor_core.config import Change, TuningConfig
-from seqtutor_core.errors import RunError, SettingError
-from seqtutor_core.files import home, replace_text
+from seqtutor_core.domains import domain
+from seqtutor_core.errors import RunError
+from seqtutor_core.files import home, read_whole, reason, replace_text
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.rules import shown
+from seqtutor_core.rules import Rule, anything, by_name, made, parse_json, shown
 from seqtutor_core.runs.board import Entry
 from seqtutor_core.runs.board import load as load_board
 from seqtutor_core.runs.checkpoints import read_policy
 from seqtutor_core.runs.controls import append_change
 from seqtutor_core.runs.lines import facts, finite, read
 from seqtutor_core.runs.locks import RUN_LOCK, held, root
+from seqtutor_core.runs.records import ACTIVE, LINE, SAMPLE, STATUS, WHOLE_LINE, Moment, Status
+from seqtutor_core.vocabulary import Vocabulary
 
 BEST = "best.jsonl"
-ACTIVE = ("waiting", "running", "paused")
-ENDED = ("finished", "stopped", "failed")
+LARGEST_JSON = 2**24  # bytes of config.json and of status.json
 LAUNCH_GRACE = 20.0  # seconds from launch until the worker must hold its lock
 RESERVE = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
-
-
-@dataclass(frozen=True)
-class Status:
-    """status.json; times in seconds since 1970."""
-
-    state: str = "waiting"
-    """waiting, running, paused, finished, stopped or failed."""
-    update: int = 0
-    seconds: float = 0.0
-    """Learning time, pauses left out."""
-    message: str = ""
-    """What a user should know now."""
-    error: str = ""
-    """Why the run failed."""
-    device: str = ""
-    """cpu or cuda, once known."""
-    summary: dict[str, Any] | None = None
-    """The figures of the tuned policy, at the end."""
-    launched: float = 0.0
-    started: float | None = None
-    ended: float | None = None
-    pid: int | None = None
-    """The worker, once it holds the run's lock."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A few sequences of the policy as it was after an update."""
-
-    update: int
-    seconds: float
-    sequences: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,11 +58,8 @@ class Run:
     @property
     def config(self) -> TuningConfig:
         """The settings; RunError when config.json is missing, damaged or of another version."""
-        values = self._json("config.json")
-        try:
-            return TuningConfig(**{**values, "primer": tuple(values.get("primer", ()))})
-        except (SettingError, TypeError) as error:
-            raise RunError(self._damaged("config.json", str(error))) from None
+        with self._reading("config.json"):
+            return made(TuningConfig, self._json("config.json"), "setting")
 
     def write_config(self, config: TuningConfig) -> None:
         replace_text(self.folder / "config.json", json.dumps(_plain(config), indent=2))
@@ -100,14 +67,8 @@ class Run:
     @property
     def status(self) -> Status:
         """What the worker wrote last; RunError when status.json is missing or damaged."""
-        values = self._json("status.json")
-        try:
-            status = Status(**values)
-        except TypeError as error:
-            raise RunError(self._damaged("status.json", str(error))) from None
-        if status.state not in (*ACTIVE, *ENDED) or not isinstance(status.launched, int | float):
-            raise RunError(self._damaged("status.json", f"no state {status.state!r} launched at {status.launched!r}"))
-        return status
+        with self._reading("status.json"):
+            return made(Status, STATUS("it", self._json("status.json")), "status")
 
     def write_status(self, status: Status) -> None:
         """For the worker, and for the launcher while there is no worker."""
@@ -148,25 +109,53 @@ class Run:
     # ------------------------------------------------------------ what it left
 
     def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """Whole lines of metrics.jsonl from a byte offset on, and the offset to go on from.
+        """Whole lines of metrics.jsonl from a byte offset on, and the offset to go on from; RunError for a wrong one.
 
         A line is a Progress without its tokens, plus `time` and `changed`. See `consistent` for a resumed run.
         """
-        lines, offset = read(self.folder / "metrics.jsonl", since)
-        return consistent(facts(lines)), offset
+        return self._lines(LINE, since)
+
+    def curves(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """The same; RunError for a line that lacks something that is drawn."""
+        return self._lines(WHOLE_LINE, since)
+
+    def _lines(self, rule: Rule, since: int) -> tuple[list[dict[str, Any]], int]:
+        with self._reading("metrics.jsonl"):
+            lines, offset = read(self.folder / "metrics.jsonl", since)
+            return consistent([rule("a line", fact) for fact in facts(lines)]), offset
 
     def samples(self) -> list[Moment]:
-        """Sequences kept on the way, oldest first; older moments are kept more sparsely."""
+        """Sequences kept on the way, oldest first; older moments are kept more sparsely. RunError for a wrong one."""
         moments = []
         for path in sorted((self.folder / "samples").glob("*.jsonl")):
-            lines = facts(read(path, 0)[0])
+            with self._reading(f"samples/{path.name}"):
+                lines = [SAMPLE("a sample", fact) for fact in facts(read(path, 0)[0])]
+                sequences = [self._vocabulary.check(line["tokens"]) for line in lines]
             if lines:  # none: thinned meanwhile
-                moments.append(Moment(lines[0]["update"], lines[0]["seconds"], [line["tokens"] for line in lines]))
+                moments.append(Moment(lines[0]["update"], lines[0]["seconds"], sequences))
         return moments
 
     def best(self) -> list[Entry]:
-        """The best sequences so far, in no order: the reader ranks them by the weights it means."""
-        return load_board(self.folder / BEST)
+        """The best sequences so far, in no order, for the reader to rank; RunError for a wrong one."""
+        with self._reading(BEST):
+            entries = load_board(self.folder / BEST)
+            for entry in entries:
+                self._vocabulary.check(entry.tokens)
+        return entries
+
+    @property
+    def _vocabulary(self) -> Vocabulary:
+        """What its sequences are written in; SettingError for a domain that is not known."""
+        return domain(self.config.domain).vocabulary
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            with suppress(OSError):  # a worker replaces its files
+                total += path.lstat().st_size
+        return total
 
     # ------------------------------------------------------------ acting on it
 
@@ -199,18 +188,18 @@ class Run:
             path.write_bytes(os.urandom(RESERVE))  # random, so that no file system stores it in no space
 
     def _json(self, name: str) -> dict[str, Any]:
-        try:
-            values = json.loads((self.folder / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise RunError(self._damaged(name, "it is missing")) from None
-        except (ValueError, OSError) as error:
-            raise RunError(self._damaged(name, str(error))) from None
-        if not isinstance(values, dict):
-            raise RunError(self._damaged(name, "it is no JSON object"))
-        return values
+        return by_name(anything)("it", parse_json(read_whole(self.folder / name, LARGEST_JSON)))
 
-    def _damaged(self, name: str, why: str) -> str:
-        return f"run {self.id} is damaged: {name}: {why}; restore the file {self.folder / name} or delete the run"
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Within it a file is read: what breaks a rule, or cannot be read, becomes a RunError with the way out."""
+        try:
+            yield
+        except (ValueError, OSError) as error:  # SettingError and TokenError are ValueErrors
+            raise RunError(
+                f"run {self.id} is damaged: {name}: {reason(error)}; "
+                f"restore the file {self.folder / name} or delete the run"
+            ) from None
 
 
 # ---------------------------------------------------------------- the index

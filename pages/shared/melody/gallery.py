@@ -71,7 +71,7 @@ def _table(run: store.Run | None) -> None:
     for name, label in {**TABLE_1, **MORE}.items():
         row = {"figure": label, "prior": shown(name, card.get(name))}
         if summary:
-            row["tuned"] = shown(name, summary["metrics"].get(name))
+            row["tuned"] = shown(name, summary.get("metrics", {}).get(name))
         rows.append(row)
     with st.expander("The paper's Table 1, measured"):
         st.table(rows)

@@ -10,6 +10,7 @@ from pages.shared.molecule.settings import readable
 from pages.shared.studio import Studio
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.studio import Found, examine, smiles_of
+from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
 
 PRIOR, TUNED, BEST = "Prior", "Tuned", "Best so far"
@@ -43,7 +44,15 @@ def best(studio: Studio, run: store.Run, n: int | None = None) -> list[Found]:
 def sources(run: store.Run | None) -> list[str]:
     """Where molecules can be taken from."""
     tuned = run is not None and has_policy(run)
-    return [PRIOR, *([TUNED] if tuned else []), *([BEST] if run and run.best() else [])]
+    return [PRIOR, *([TUNED] if tuned else []), *([BEST] if run and _has_best(run) else [])]
+
+
+def _has_best(run: store.Run) -> bool:
+    """Whether there are any; a damaged board has none, which the panel of the run says."""
+    try:
+        return bool(run.best())
+    except SeqTutorError:
+        return False
 
 
 def taken(studio: Studio, source: str, run: store.Run | None) -> list[Found]:

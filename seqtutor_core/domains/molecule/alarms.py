@@ -17,7 +17,8 @@ def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
     """Alarms of the newest line of a run's metrics against its first."""
     if not lines or lines[-1]["figures"]["recent"] < EARLY:
         return []
-    now, figures, before = lines[-1], lines[-1]["figures"], lines[0]["figures"]
+    now, figures = lines[-1], lines[-1]["figures"]
+    before = {**figures, **lines[0].get("figures", {})}  # lines of other versions have fewer
     found = []
     if figures["valid"] < before["valid"] - FALLEN:
         found.append(

@@ -1,0 +1,138 @@
+"""What the files of a run hold, as rules: what was read by them can be used without another look.
+
+A rule names what readers rely on; whatever else a file says, as other versions do, is kept as it is.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqtutor_core.rules import (
+    LARGEST,
+    anything,
+    by_name,
+    flag,
+    listed,
+    number,
+    one_of,
+    optional,
+    record,
+    several,
+    text_of,
+    whole,
+)
+
+ACTIVE = ("waiting", "running", "paused")
+ENDED = ("finished", "stopped", "failed")
+COUNT = whole(0, 2**62)
+SECONDS = number(0, LARGEST)
+WORDS = text_of(1_000_000)
+TOKENS = several(whole(0, 10_000), 10_000)
+
+
+@dataclass(frozen=True)
+class Status:
+    """status.json; times in seconds since 1970."""
+
+    state: str = "waiting"
+    """waiting, running, paused, finished, stopped or failed."""
+    update: int = 0
+    seconds: float = 0.0
+    """Learning time, pauses left out."""
+    message: str = ""
+    """What a user should know now."""
+    error: str = ""
+    """Why the run failed."""
+    device: str = ""
+    """cpu or cuda, once known."""
+    summary: dict[str, Any] | None = None
+    """The figures of the tuned policy, at the end."""
+    launched: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    """The worker, once it holds the run's lock."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A few sequences of the policy as it was after an update."""
+
+    update: int
+    seconds: float
+    sequences: list[list[int]] = field(default_factory=list)
+
+
+# ---------------------------------------------------------------- rules
+
+
+def measured(name: str, value: Any) -> float:
+    """A number; what was not finite when it was written has become nothing, and is not a number again."""
+    return math.nan if value is None else number()(name, value)
+
+
+GAUGE = record(
+    {
+        "sentence": WORDS,
+        "n": COUNT,
+        "kl_coefficient": number(),
+        "at_most": optional(number()),
+        "collapsed": flag,
+        "sources": by_name(record({"effective_sample_size": measured})),
+        **dict.fromkeys(("j", "j_error", "j_prior", "log_z_at_least", "distinct"), measured),
+    }
+)
+SUMMARY = record(
+    {},
+    {
+        "metrics": by_name(optional(number())),
+        "gauge": optional(GAUGE),
+        **dict.fromkeys(("kl_coefficient", "kl", "reward", "j"), optional(number())),
+    },
+)
+STATUS = record(
+    {},
+    {
+        "state": one_of(*ACTIVE, *ENDED),
+        "update": COUNT,
+        **dict.fromkeys(("seconds", "launched"), SECONDS),
+        **dict.fromkeys(("message", "error", "device"), WORDS),
+        **dict.fromkeys(("started", "ended"), optional(SECONDS)),
+        "summary": optional(SUMMARY),
+        "pid": optional(COUNT),
+    },
+)
+CURVES = {
+    "update": COUNT,
+    "seconds": SECONDS,
+    "weights": by_name(number()),
+    "terms": by_name(measured),
+    "kl_coefficient": number(),
+    **dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), measured),
+}
+"""What every curve, figure and gauge is drawn from."""
+MORE = {
+    "kl_budget": optional(number()),
+    "figures": by_name(measured),
+    "changed": listed(WORDS, 1000),
+    "alarms": listed(record({"title": WORDS, "advice": WORDS}), 1000),
+    "gauge": optional(GAUGE),
+}
+LINE = record({"update": COUNT}, {**CURVES, **MORE})
+WHOLE_LINE = record(CURVES, MORE)
+SAMPLE = record({"update": COUNT, "seconds": SECONDS, "tokens": TOKENS})
+ENTRY = record({"update": COUNT, "seconds": SECONDS, "tokens": TOKENS, "terms": by_name(measured)})
+CHECKPOINT = record(
+    {},
+    {
+        "update": COUNT,
+        "environment_steps": COUNT,
+        "controls_offset": COUNT,
+        "batch": whole(1, 10**9),
+        "weights_by_name": by_name(number()),
+        "kl_budget": optional(number()),
+        "level_holds": flag,
+        "memory": by_name(anything),
+        **dict.fromkeys(("seconds", "learning_rate", "c", "kl_before", "level"), number()),
+    },
+)
