@@ -121,6 +121,15 @@ BY_BOTH: dict[tuple[str, str, str], dict[str, Any]] = {
 VALUES_ONLY = frozenset({"gamma", "trace", "target_rate", "raw", "published_start", "random_primer", "argmax"})
 
 
+KL_COEFFICIENTS: dict[str, float] = {"molecule": 1.0}
+USUAL_C = 4.0
+
+
+def default_kl_coefficient(domain: str) -> float:
+    """Return the c that a domain's page and commands begin with."""
+    return KL_COEFFICIENTS.get(domain, USUAL_C)
+
+
 def preset(
     name: str, domain: str, overrides: Mapping[str, Any] | None = None, learner: str = DEFAULT
 ) -> LearnerSettings:
@@ -146,7 +155,7 @@ class TuningConfig:
     preset: str = "default"
     weights: Mapping[str, float] = field(default_factory=dict)
     """Weight of each reward term by name; a term not named has weight 0."""
-    kl_coefficient: float = 4.0
+    kl_coefficient: float = USUAL_C
     """c: larger stays nearer the prior."""
     seconds: float = 60.0
     """Budget of learning time; pauses do not count."""

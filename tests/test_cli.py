@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from seqtutor_core.__main__ import build_parser
+from seqtutor_core.commands.plain import kl_of
+from seqtutor_core.domains import domain
 from tests import reference_melody
 
 ROOT = Path(__file__).parents[1]
@@ -138,3 +141,15 @@ def test_gauge_of_a_run(cli):
     assert found["gap"] == pytest.approx(found["log_z_at_least"] - found["j"])
     assert len(found["sources"]) == 4
     assert "missing" in cli("gauge", run, "-n", "256")[0]
+
+
+def test_commands_begin_at_the_c_of_the_page():
+    from pages.shared.melody.studio import MELODY
+    from pages.shared.molecule.studio import MOLECULE
+
+    for studio, c in ((MELODY, 4.0), (MOLECULE, 1.0)):
+        for command in ("tune", "preview"):
+            options = build_parser().parse_args([command, studio.domain])
+            assert kl_of(domain(studio.domain), options) == studio.defaults["kl"] == c
+            options = build_parser().parse_args([command, studio.domain, "--kl", "2.5"])
+            assert kl_of(domain(studio.domain), options) == 2.5

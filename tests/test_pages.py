@@ -1,18 +1,19 @@
 """The pages without a browser: every control is drawn, settings reach the job, wrong ones are told."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import streamlit as st
 
-from pages.shared import controls, mini
+from pages.shared import controls, mini, state
 from seqtutor_core import prior as priors
-from seqtutor_core.config import TuningConfig
+from seqtutor_core.config import TuningConfig, preset
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.exact import likeliest
-from seqtutor_core.learners import LEARNERS
+from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.runs import store
 from tests.paging import opened, press
 
@@ -59,6 +60,36 @@ def test_the_published_rules_are_for_published_learners(melody, started):
 
 def test_every_learner_can_be_chosen():
     assert set(LEARNERS) == set(controls.LEARNERS)
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("melody", ""), ("molecule", "mol_")])
+def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monkeypatch, started, name, prefix):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened(name, **{prefix + "learner": "Psi"}).run()
+    psi, paper = (preset(rules, name, learner="psi").learning_rate for rules in ("default", "paper"))
+    rate = prefix + "learning_rate"
+    assert page.select_slider(key=rate).value == psi
+    page.segmented_control(key=prefix + "preset").set_value("paper").run()
+    assert page.select_slider(key=rate).value == paper
+    page.segmented_control(key=prefix + "preset").set_value("default").run()
+    for chosen in (psi, 8e-3, 1e-4):
+        page.select_slider(key=rate).set_value(chosen).run()
+        press(page, "start")
+        assert started[-1].learner_settings.learning_rate == chosen
+        assert started[-1].overrides == ({} if chosen == psi else {"learning_rate": chosen})
+        (run,) = store.runs()
+        run.write_status(replace(run.status, state="stopped"))
+        run.delete()
+        page.run()
+    page.segmented_control(key=prefix + "learner").set_value("rloo").run()
+    assert page.select_slider(key=rate).value == preset("default", name, learner="rloo").learning_rate
+
+
+def test_every_learners_own_rate_is_on_offer():
+    for name in ("melody", "molecule"):
+        for learner in LEARNERS:
+            for rules in ("default", *(["paper"] if learner in PUBLISHED else [])):
+                assert preset(rules, name, learner=learner).learning_rate in state.RATE_STEPS
 
 
 def test_presets_and_reset(melody):

@@ -164,6 +164,7 @@ def _machine(studio: Studio) -> None:
         st.segmented_control,
         "Learner",
         state.LEARNER,
+        steer=_take_own_rate,
         options=list(LEARNERS),
         format_func=lambda name: LEARNERS[name][0],
         required=True,
@@ -176,6 +177,7 @@ def _machine(studio: Studio) -> None:
             st.segmented_control,
             "Learning rules",
             state.PRESET,
+            steer=_take_own_rate,
             options=("default", "paper"),
             required=True,
             format_func={"default": "Ours", "paper": "As published"}.__getitem__,
@@ -197,9 +199,10 @@ def _machine(studio: Studio) -> None:
         "Learning rate",
         state.LEARNING_RATE,
         steer=_steer_rate,
+        default=state.own_rate(studio),
         options=state.RATE_STEPS,
         format_func=lambda r: f"{r:g}",
-        help="Left as it is, the learner's own: it is gentler for the paper's three",
+        help="The learner's own until you move it; another learner, or other rules, bring theirs",
     )
     widget(studio, st.selectbox, "Prior", state.PRIOR, options=_priors(studio))
     widget(studio, st.selectbox, "Device", state.DEVICE, options=("auto", "cpu", "cuda"))
@@ -220,8 +223,11 @@ def _priors(studio: Studio) -> list[str]:
 
 
 def widget(studio: Studio, kind: Any, label: str, name: str, steer: Any = None, **options: Any) -> None:
-    """A widget that keeps its value over page changes and in the link; `steer` passes it on to a living run."""
-    default = studio.defaults[name]
+    """A widget that keeps its value over page changes and in the link; `steer` passes it on to a living run.
+
+    `default` stands for the studio's where that is no constant.
+    """
+    default = options.pop("default", studio.defaults[name])
     if kind is st.selectbox:
         options["index"] = list(options["options"]).index(default)
     else:
@@ -248,6 +254,11 @@ def _steer_kl(studio: Studio) -> None:
         _steer(studio, {"kl_budget": float(state.value(studio, state.KL_BUDGET))})
     else:
         _steer(studio, {"kl_budget": 0.0, "kl_coefficient": float(state.value(studio, state.KL))})
+
+
+def _take_own_rate(studio: Studio) -> None:
+    """Show the rate of the learner that was chosen; a living run goes on with its own learner and rate."""
+    state.choose(studio, {state.LEARNING_RATE: state.own_rate(studio)})
 
 
 def _steer_rate(studio: Studio) -> None:

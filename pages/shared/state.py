@@ -14,7 +14,7 @@ from pages.shared.studio import Studio
 from pages.shared.text import literal
 from seqtutor_core import prior as priors
 from seqtutor_core.admitted import check_admitted
-from seqtutor_core.config import TuningConfig, preset
+from seqtutor_core.config import TuningConfig, default_kl_coefficient, preset
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.learners import DEFAULT, PUBLISHED
@@ -29,10 +29,10 @@ WARM_START, STRENGTH = "warm_start", "strength"
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
 KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0, 100.0)
-RATE_STEPS = (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
+RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
 
 DEFAULTS: dict[str, Any] = {
-    KL: 4.0,
+    KL: default_kl_coefficient("melody"),
     LEARNER: DEFAULT,
     PRESET: "default",
     SECONDS: 60,
@@ -85,10 +85,20 @@ def weights(studio: Studio) -> dict[str, float]:
     return {t.name: float(value(studio, t.name)) for t in studio.terms}
 
 
+def rules(studio: Studio) -> str:
+    """The preset of learner settings; learners that were not published have ours only."""
+    return value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default"
+
+
+def own_rate(studio: Studio) -> float:
+    """The learning rate that the chosen learner has on this domain when nobody chooses another."""
+    return preset(rules(studio), studio.domain, learner=value(studio, LEARNER)).learning_rate
+
+
 def tuning_config(studio: Studio) -> TuningConfig:
     """The job that the page's settings ask for; SettingError or InputError when they do not make one."""
     overrides: dict[str, Any] = {}
-    if value(studio, LEARNING_RATE) != studio.defaults[LEARNING_RATE]:
+    if value(studio, LEARNING_RATE) != own_rate(studio):
         overrides["learning_rate"] = value(studio, LEARNING_RATE)
     if value(studio, ACTING) == "argmax" and value(studio, LEARNER) == "q":
         overrides["argmax"] = True
@@ -96,7 +106,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
         domain=studio.domain,
         prior=value(studio, PRIOR),
         learner=value(studio, LEARNER),
-        preset=value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default",
+        preset=rules(studio),
         weights=weights(studio),
         kl_coefficient=float(value(studio, KL)),
         kl_budget=float(value(studio, KL_BUDGET)) if value(studio, KEEP_BUDGET) else None,

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from seqtutor_core.config import default_kl_coefficient
 from seqtutor_core.domains import Domain
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import number, parse_json, shown
@@ -45,6 +46,11 @@ def numbers(items: Iterable[str]) -> dict[str, float]:
     for name, value in found.items():
         number()(f"the weight {shown(name)}", value)
     return found
+
+
+def kl_of(known: Domain, options: Namespace) -> float:
+    """Return the c that was asked for, or the domain's default."""
+    return default_kl_coefficient(known.name) if options.kl is None else options.kl
 
 
 def weights_of(known: Domain, options: Namespace) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from seqtutor_core import prior as priors
 from seqtutor_core import text as texts
 from seqtutor_core.admitted import check_admitted
-from seqtutor_core.commands.plain import listing, pairs, show, weights_of
+from seqtutor_core.commands.plain import kl_of, listing, pairs, show, weights_of
 from seqtutor_core.config import SEED, TuningConfig, check_kl_coefficient, check_weights
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SettingError
@@ -80,12 +80,13 @@ def preview(options: Namespace) -> None:
     """Samples of the best policy under the given rewards and c, without training."""
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
-    check_kl_coefficient(options.kl)
     known = domain(options.domain, pairs(options.set))
+    c = kl_of(known, options)
+    check_kl_coefficient(c)
     weights = weights_of(known, options)
     check_weights(weights)
     prior = priors.load(options.prior or known.name, vocabulary=known.vocabulary).network
-    found = previewing(known, prior, weights, options.kl, options.particles, options.seed)
+    found = previewing(known, prior, weights, c, options.particles, options.seed)
     rows = zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)
     figures = {
         "milliseconds": found.milliseconds,

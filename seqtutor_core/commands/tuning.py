@@ -7,7 +7,7 @@ from argparse import Namespace
 import torch
 
 from seqtutor_core import prior as priors
-from seqtutor_core.commands.plain import listing, pairs, show, weights_of
+from seqtutor_core.commands.plain import kl_of, listing, pairs, show, weights_of
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
@@ -26,7 +26,7 @@ def config_of(options: Namespace) -> TuningConfig:
         learner=options.learner or ("psi" if options.preset == "paper" else DEFAULT),
         preset=options.preset,
         weights=weights_of(known, options),
-        kl_coefficient=options.kl,
+        kl_coefficient=kl_of(known, options),
         kl_budget=options.kl_budget,
         seconds=options.seconds,
         updates=options.updates,

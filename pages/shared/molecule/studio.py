@@ -10,7 +10,7 @@ from pages.shared.molecule.cards import strip
 from pages.shared.molecule.found import best, examined
 from pages.shared.molecule.shapes import beside
 from pages.shared.studio import RewardPreset, Studio
-from seqtutor_core.config import preset
+from seqtutor_core.config import default_kl_coefficient, preset
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
 from seqtutor_core.domains.molecule.studio import smiles_of
@@ -73,7 +73,7 @@ MOLECULE = Studio(
     defaults={
         **state.DEFAULTS,
         state.PRIOR: "molecule",
-        state.KL: 1.0,
+        state.KL: default_kl_coefficient("molecule"),
         state.SECONDS: 120,
         state.LEARNING_RATE: preset("default", "molecule").learning_rate,
         **settings.DEFAULTS,
