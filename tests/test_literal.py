@@ -57,6 +57,7 @@ KNOWN = {
     "live.py:_button": {"label"},  # checked where it is called
     "live.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "live.py:_report": {"colour", "label", "_time_left(status.seconds, config.seconds, now)"},  # of STATES; numbers
+    "melody/beginning.py:panel": {"bars"},  # a number and a word
     "melody/gallery.py:_table": {"rows"},  # names of figures, and numbers
     "melody/listen.py:panel": {"missing"},  # how to get a synthesiser
     "melody/listen.py:downloads": {"label"},  # of a table of ours
