@@ -4,7 +4,8 @@
 
 log Z is unknown, but several sources bound it from below; the highest of their bounds, each held at a share of the
 same confidence, says what is at least reachable, and so how much of it a policy has reached at most. A collapsed
-policy would call itself perfect by its own samples: so the prior's are always among the sources.
+policy would call itself perfect by its own samples: so the prior's are always among the sources. Where no sequence
+earns more than R_max, the prior's samples bound log Z from above as well, and so what was reached from below.
 """
 
 import math
@@ -15,7 +16,8 @@ from statistics import NormalDist, fmean, stdev
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.confidence import mean_at_most, reached, student
+from seqtutor_core.domains import Domain, highest_reward, weight_vector
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.particles import Particles, Proposal, beginning, log_mean, pool_of, sequential
 from seqtutor_core.rollout import Rollout, distinct, divergence, sample
@@ -24,6 +26,7 @@ RUNS = 8  # independent estimates of each source
 DELTA = 0.05  # chance that any of a gauge's bounds is wrong
 LOW_ENTROPY = 0.2  # nats a token, below which a policy has collapsed
 FEW_DISTINCT = 0.5  # of the prior's share
+INFORMATIVE = 0.01  # share below which "at least" is not worth saying
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Ceiling:
+    """The weights exp((R - R_max)/c) of the prior's samples, all from 0 to 1, with mean Z exp(-R_max/c)."""
+
+    mean: float
+    variance: float
+    n: int
+    highest: float
+    """R_max / c, nats."""
+
+    def bound(self, delta: float) -> float:
+        """What log Z does not exceed with probability 1 - delta, nats."""
+        return self.highest + math.log(mean_at_most(self.mean, self.variance, self.n, delta))
+
+
+@dataclass(frozen=True)
 class Reference:
     """What a policy is measured against: the prior's J, and what the prior's samples say of log Z."""
 
@@ -63,6 +81,8 @@ class Reference:
     j_error: float
     """Standard error of j."""
     sources: tuple[Source, ...]
+    ceiling: Ceiling | None
+    """None where the reward has no bound."""
     weights: Mapping[str, float]
     c: float
 
@@ -79,9 +99,13 @@ class Gauge:
     """Standard error of j_prior."""
     log_z_at_least: float
     """What is reachable at least, with 95 % confidence."""
+    log_z_at_most: float | None
+    """What is reachable at most, with the same confidence; None where the reward has no bound."""
     at_most: float | None
     """Share of the reachable improvement over the prior that was made, at most, with the same confidence; None: there
     is none to make."""
+    at_least: float | None
+    """The same share, at least; 0 for a policy that may be no better than the prior, None without log_z_at_most."""
     gap: float
     """log_z_at_least - j: at least so much is missing."""
     reward: float
@@ -90,6 +114,8 @@ class Gauge:
     """Of the policy, nats a token."""
     distinct: float
     collapsed: bool
+    delta: float
+    """Chance that a bound is wrong, for each; DELTA for all together."""
     sources: tuple[Source, ...]
 
     @property
@@ -97,40 +123,14 @@ class Gauge:
         """The figures in words."""
         if self.at_most is None:
             return "Under these rewards nothing better than the prior is known for sure."
-        said = (
-            f"At most {self.at_most:.0%} of the reachable improvement over the prior; "
-            f"at least {self.gap:.1f} nats are missing"
-        )
+        share = f"At most {self.at_most:.0%}"
+        if self.at_least and self.at_least >= INFORMATIVE:
+            share = f"Between {math.floor(100 * self.at_least)} and {math.ceil(100 * self.at_most)}%"
+        said = f"{share} of the reachable improvement over the prior; at least {self.gap:.1f} nats are missing"
         if self.collapsed:
             return f"{said}. The policy has collapsed to a few sequences, so its own samples say little."
         excess = math.exp(min(self.gap, 50))
         return f"{said}: a typical sequence is at least {excess:.2g} times likelier than it should be."
-
-
-def student(probability: float, freedom: int) -> float:
-    """Quantile of Student's t, to 1 % from 4 degrees of freedom on (Abramowitz & Stegun 26.7.5)."""
-    z = NormalDist().inv_cdf(probability)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
-
-
-def reached(gap: float, room: float, error: float, error_prior: float, z: float) -> float | None:
-    """The largest share s of the room, 0 to 1, that agrees with what was measured; None where there may be no room.
-
-    gap = log Z - J and room = log Z - J_prior are off by the errors of J and of J_prior, so s agrees as long as
-
-        gap - (1 - s) room <= z sqrt(error^2 + (1 - s)^2 error_prior^2)
-
-    which is solved for 1 - s, the share that is missing (Fieller 1954). All in nats but z, a normal quantile.
-    """
-    if room <= z * error_prior:
-        return None
-    if gap <= z * error:
-        return 1.0
-    root = math.sqrt((room * error) ** 2 + (gap * error_prior) ** 2 - (z * error * error_prior) ** 2)
-    return max(0.0, 1 - (gap * room - z * root) / (room**2 - (z * error_prior) ** 2))
 
 
 # ---------------------------------------------------------------- measuring
@@ -167,10 +167,11 @@ def reference(
     rollout = drawn or sample(domain, prior, n, generator, primer=before)
     runs = _weighed(domain, rollout, weights, c)
     gain = torch.cat([run.reward for run in runs]) / c
+    ceiling = _ceiling(gain, highest_reward(domain.terms, weights) / c)
     sources = [source("importance sampling from the prior", runs)]
     if not domain.pays_at_end:
         sources.append(_sequential(domain, prior, weights, c, n, generator, primer, None))
-    return Reference(float(gain.mean()), float(gain.std()) / math.sqrt(n), tuple(sources), weights, c)
+    return Reference(float(gain.mean()), float(gain.std()) / math.sqrt(n), tuple(sources), ceiling, weights, c)
 
 
 def measure(
@@ -198,9 +199,12 @@ def measure(
     kl, entropy = divergence(rollout)
     gain = reward / c - kl
     j, j_error = float(gain.mean()), float(gain.std()) / math.sqrt(n)
-    delta = DELTA / (len(sources) + 2)  # for each bound: log Z is at least J itself, and the share has one too
+    # a bound by each source, one by J itself and one for the share; with a ceiling, log Z and the share have another
+    delta = DELTA / (len(sources) + (4 if against.ceiling else 2))
     z = NormalDist().inv_cdf(1 - delta)
     limit = max(j - z * j_error, against.j, *(each.bound(delta) for each in sources))
+    at_most = reached(limit - j, limit - against.j, j_error, against.j_error, z)
+    highest = max(limit, against.ceiling.bound(delta)) if against.ceiling else None
     entropy_per_token = float(entropy.sum() / rollout.lengths.sum())
     share = distinct(rollout.tokens)
     return Gauge(
@@ -209,13 +213,16 @@ def measure(
         j_prior=against.j,
         j_prior_error=against.j_error,
         log_z_at_least=limit,
-        at_most=reached(limit - j, limit - against.j, j_error, against.j_error, z),
+        log_z_at_most=highest,
+        at_most=at_most,
+        at_least=None if highest is None else reached(highest - j, highest - against.j, j_error, against.j_error, -z),
         gap=max(0.0, limit - j),
         reward=float(reward.mean()),
         kl=float(kl.mean()),
         entropy=entropy_per_token,
         distinct=share,
         collapsed=entropy_per_token < LOW_ENTROPY or share < FEW_DISTINCT * against.sources[0].distinct,
+        delta=delta,
         sources=tuple(sources),
     )
 
@@ -223,8 +230,16 @@ def measure(
 def _weighed(domain: Domain, rollout: Rollout, weights: Mapping[str, float], c: float) -> list[Particles]:
     """A rollout as RUNS independent importance samples."""
     pool = pool_of(domain, rollout)
-    vector = torch.tensor(weight_vector(domain.terms, weights), device=rollout.tokens.device)
+    vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=rollout.tokens.device)
     return [pool.part(rows).weigh(vector, c) for rows in torch.arange(len(rollout.tokens)).chunk(RUNS)]
+
+
+def _ceiling(gain: Tensor, highest: float) -> Ceiling | None:
+    """Sums up the prior's R / c (n,), none of which exceeds `highest`; None where that is infinite."""
+    if math.isinf(highest):
+        return None
+    weights = (gain - highest).exp()
+    return Ceiling(float(weights.mean()), float(weights.var()), len(weights), highest)
 
 
 def _sequential(

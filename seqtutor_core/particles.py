@@ -203,6 +203,16 @@ def effective_sample_size(log_weights: Tensor) -> float:
     return float(torch.exp(-(2 * log_weights.log_softmax(0)).logsumexp(0)))
 
 
+def rejection_sample(found: Particles, highest: float, generator: torch.Generator) -> Tensor:
+    """Return the rows (m,) of exact, independent samples of pi* among particles drawn one by one from the prior.
+
+    A row is accepted with probability exp((R - highest) / c), where no sequence earns more than `highest`: infinite,
+    none is accepted (von Neumann 1951).
+    """
+    number = torch.rand(len(found.reward), generator=generator, dtype=torch.float64, device=found.reward.device)
+    return (number.log() < (found.reward - highest) / found.c).nonzero().squeeze(1)
+
+
 def systematic(log_weights: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """n rows drawn by weight with one random number: each row comes floor or ceil of n times its share."""
     cumulated = log_weights.softmax(0).cumsum(0)

@@ -1,5 +1,6 @@
 """What tuning would lead to, at once and without training: samples of pi* by particles from the prior."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.domains import Domain, highest_reward, weight_vector
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import one_thread
-from seqtutor_core.particles import Particles, pool_of, sequential
+from seqtutor_core.particles import Particles, pool_of, rejection_sample, sequential
 from seqtutor_core.rollout import Rollout, beginning, sample
 
 PARTICLES = 256
@@ -25,6 +26,7 @@ class Preview:
     rows: Tensor  # (n,), the particles that were drawn
     tokens: Tensor  # (n, T)
     lengths: Tensor  # (n,)
+    exact: Tensor  # (m,), particles that are exact samples of pi*, by rejection; none unless the reward is bounded
     milliseconds: float
 
     @property
@@ -67,9 +69,11 @@ def preview(
     before = beginning(domain, n, prior.device, primer)
     with one_thread():  # two would wait for each other beside a living run
         if domain.pays_at_end:
-            vector = torch.tensor(weight_vector(domain.terms, weights), device=prior.device)
+            vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=prior.device)
             found = pool_of(domain, drawn or sample(domain, prior, n, generator, primer=before)).weigh(vector, c)
         else:
             found = sequential(domain, prior, weights, c, n, generator, primer=before)
         rows = found.draw(n, generator)
-    return Preview(found, rows, found.tokens[rows], found.lengths[rows], 1000 * (time.perf_counter() - began))
+        highest = highest_reward(domain.terms, weights) if domain.pays_at_end else math.inf
+        exact = rejection_sample(found, highest, generator)
+    return Preview(found, rows, found.tokens[rows], found.lengths[rows], exact, 1000 * (time.perf_counter() - began))

@@ -18,7 +18,7 @@ CHECKS = ["tests", "benchmarks"]
 # highest: a new module that others build on has to be given its place.
 LEVELS = [
     {"errors", "rules", "files", "text", "cores", "parallel", "recorded", "admitted"},
-    {"vocabulary", "network", "exact"},
+    {"vocabulary", "network", "exact", "confidence"},
     {"prior"},
     {"learners", "rollout", "replay", "particles", "preview", "gauge", "domains"},
     {"config", "kl_budget", "progress", "descent", "tuning", "evaluation"},

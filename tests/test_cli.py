@@ -1,6 +1,7 @@
 """The command line, in its own process as a script uses it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from seqtutor_core.__main__ import build_parser
 from seqtutor_core.commands.plain import kl_of
 from seqtutor_core.domains import domain
+from seqtutor_core.gauge import Source
 from tests import reference_melody
 
 ROOT = Path(__file__).parents[1]
@@ -129,6 +131,9 @@ def test_preview_prints_what_tuning_would_lead_to(cli):
 def test_preview_of_molecules(cli):
     found = last_json(cli("preview", "molecule", "--kl", "1", "--particles", "48", "--weight", "qed=100", "--json")[0])
     assert found["metrics"]["qed"] > 0.84  # the prior's is 0.80
+    assert found["exact"] == 0  # of 48, where nearly all are rejected
+    gentle = ("--rewards", "none", "--weight", "qed=8", "--weight", "validity=4", "--particles", "48")
+    assert last_json(cli("preview", "molecule", "--kl", "4", *gentle, "--json")[0])["exact"] > 24
     assert all(isinstance(sample["smiles"], str) for sample in found["samples"])
 
 
@@ -140,7 +145,13 @@ def test_gauge_of_a_run(cli):
     assert 0 < found["at_most"] < 1
     assert found["gap"] == pytest.approx(found["log_z_at_least"] - found["j"])
     assert len(found["sources"]) == 4
-    assert "missing" in cli("gauge", run, "-n", "256")[0]
+    told = cli("gauge", run, "-n", "256")[0]
+    assert "missing" in told
+    bounds = {each["name"]: Source(**each).bound(0.05 / 6) for each in found["sources"]}
+    assert found["delta"] == pytest.approx(0.05 / 6)  # four sources, J itself and the share
+    assert found["log_z_at_least"] >= max(bounds.values()) - 1e-9
+    for name, bound in bounds.items():  # what is printed is what the gauge went by
+        assert re.search(rf"{name} +log Z at least +{bound:.2f} ", told), told
 
 
 def test_commands_begin_at_the_c_of_the_page():

@@ -75,6 +75,8 @@ def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
     assert "Measured at the end on 64" in texts(page.caption)
     if gauge["at_most"] is not None:
         assert reach.bar(gauge) in texts(page.get("html"))
+    bounded = name == "molecule"  # QED and validity are
+    assert all((gauge[each] is not None) == bounded for each in ("log_z_at_most", "at_least"))
 
     last = run.metrics()[0][-1]
     run.write_status(replace(run.status, state="stopped", summary=None))
@@ -88,6 +90,16 @@ def test_the_bar_leads_from_the_prior_to_what_is_reachable():
     drawn = reach.bar({"at_most": 0.625, "j_prior": -39.2, "j": 14.4, "j_error": 0.2, "log_z_at_least": 46.5})
     assert 'aria-valuenow="62"' in drawn and "width: 62.5%" in drawn
     assert "prior: J -39.2" in drawn and "now: J 14.4 &plusmn; 0.4" in drawn and "J 46.5 or more" in drawn
+    assert "background: #2F7F86;" in drawn
+
+
+def test_the_bar_is_paler_where_only_the_upper_end_reaches():
+    """From 40 % to 62.5 %, which is at 64 % of what is filled."""
+    ends = {"at_most": 0.625, "at_least": 0.4, "log_z_at_least": 46.5, "log_z_at_most": 47.25}
+    gauge = {"j_prior": -39.2, "j": 14.4, "j_error": 0.2, **ends}
+    drawn = reach.bar(gauge)
+    assert "width: 62.5%" in drawn and "#2F7F86 64.0%, #2F7F8666 0" in drawn and "reachable: J 46.5 to 47.2" in drawn
+    assert "gradient" not in reach.bar({**gauge, "at_least": 0.0})
 
 
 def test_a_collapse_is_an_alarm_that_says_what_to_change(prior):

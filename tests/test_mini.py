@@ -58,6 +58,11 @@ def test_terms_by_hand() -> None:
     assert score == [[0, 1, 0, 1, 0, 0, 0, 0], [0, 0, -2, 0, 0, -2, 0, -2], [0, 0, 0, 0, 0, 0, 0, 3]]
 
 
+def test_bounds_are_the_least_and_the_most_of_all_words(sequences: Tensor) -> None:
+    sums = Mini().score(sequences).sum(1)  # (65536, K)
+    assert [term.bounds for term in TERMS] == [*zip(sums.amin(0).tolist(), sums.amax(0).tolist(), strict=True)]
+
+
 def test_score_is_causal(sequences: Tensor) -> None:
     """A prefix earns what it earns, whatever follows."""
     some = sequences[::977]

@@ -1,6 +1,7 @@
 """The molecule domain: what each term pays by hand, shapes, memory, live figures, alarms."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import QED
 from rdkit.Chem.Crippen import MolLogP  # type: ignore[attr-defined]  # rdkit makes it at run time
 
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import domain, highest_reward
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.known import known
@@ -19,6 +20,7 @@ from seqtutor_core.domains.molecule.pool import shared
 from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
 from seqtutor_core.domains.molecule.shapes import Shape
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range, distance, histogram, quantiles
+from seqtutor_core.domains.molecule.terms import MEASURED, QED_HIGHEST
 from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, encode
 from seqtutor_core.errors import SettingError, TokenError
 
@@ -198,6 +200,44 @@ def test_a_shape_turns_the_property_into_a_wish() -> None:
     value = paid(raw, ASPIRIN)[0]["log_p"]
     assert paid(ranged, ASPIRIN)[0]["log_p"] == pytest.approx(1 - (2 - value), abs=1e-5)
     assert paid(ranged, BROKEN)[0]["log_p"] == 0
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def test_no_molecule_has_a_higher_qed_than_its_bound() -> None:
+    """Each of the eight properties at its best, the counts as whole numbers, as rdkit.Chem.QED puts them together."""
+    grids = {"MW": np.linspace(0, 1000, 100_001), "ALOGP": np.linspace(-20, 20, 100_001)}
+    grids["PSA"] = np.linspace(0, 500, 100_001)
+    best = [
+        max(QED.ads(x, parameter) for x in grids.get(name, np.arange(100)))
+        for name, parameter in QED.adsParameters.items()
+    ]
+    weights = np.array(QED.WEIGHT_MEAN)
+    highest = math.exp((weights * np.log(best)).sum() / weights.sum())
+    assert highest < QED_HIGHEST < highest + 1e-5
+
+
+def test_terms_stay_within_their_bounds() -> None:
+    """Of molecules that are simple, large, alarming, broken and short, whatever the shapes."""
+    question = {"target": ASPIRIN, "required": ["C=O"], "forbidden": ["[OH]", "c1ccccc1"]}
+    shapes = {"log_p": {"kind": "range", "low": 2, "high": 3, "soft": 1.0}, "qed": {"kind": "higher"}}
+    for molecule in (Molecule(MoleculeSettings.of(question)), Molecule(MoleculeSettings.of({"shapes": shapes}))):
+        molecule.attend(dict.fromkeys((name for name in MEASURED if MEASURED[name] in molecule.answerable), 1.0))
+        tokens = batch(ASPIRIN, CELECOXIB, BROKEN, "CCO", "C1CCCCCCCCC1CCCCCCCCCC", "O=C1C=CC(=O)C=C1")
+        molecule.observe(*tokens)
+        sums = molecule.score(*tokens).sum(1)
+        for term, values in zip(molecule.terms, sums.T.tolist(), strict=True):
+            assert all(term.bounds[0] <= value <= term.bounds[1] for value in values), term.name
+
+
+def test_the_highest_reward_of_a_molecule() -> None:
+    weights = {"qed": 40.0, "validity": 20.0, "too_short": 20.0, "alerts": 5.0}
+    assert highest_reward(Molecule().terms, weights) == pytest.approx(40 * QED_HIGHEST + 20)
+    assert highest_reward(Molecule().terms, {"alerts": -5.0}) == math.inf
+    assert highest_reward(Molecule().terms, {"log_p": 1.0}) == math.inf
+    wished = Molecule(MoleculeSettings.of({"shapes": {"log_p": {"kind": "higher"}, "qed": {"kind": "higher"}}}))
+    assert highest_reward(wished.terms, {"log_p": 3.0, "qed": 2.0}) == 5.0
 
 
 # ---------------------------------------------------------------- figures

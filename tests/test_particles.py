@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seqtutor_core.domains import weight_vector
+from seqtutor_core.domains import highest_reward, weight_vector
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.particles import (
     Particles,
@@ -13,6 +13,7 @@ from seqtutor_core.particles import (
     effective_sample_size,
     log_mean,
     pool,
+    rejection_sample,
     sequential,
     systematic,
     together,
@@ -136,6 +137,24 @@ def test_tempering_and_mixing_by_hand() -> None:
     assert at(1.5) == pytest.approx([27 / 28, 1 / 28])
     output = policy.network(torch.zeros(1, 1, dtype=torch.long), 4)
     assert mixed(given, 0.25)(output, log_prior).exp()[0].tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_rejection_gives_exact_samples() -> None:
+    """How often each of the 81 sequences is accepted, against pi*; and the share accepted, Z exp(-R_max / c)."""
+    n, vector = 60_000, torch.tensor(weight_vector(Tiny.terms, WEIGHTS), dtype=torch.float64)
+    highest = highest_reward(Tiny.terms, WEIGHTS)
+    found = pool(Tiny(), tiny_prior(), n, generator(12)).weigh(vector, C)
+    rows = rejection_sample(found, highest, generator(13))
+    log_z, x = exact()[0], all_sequences()
+    expected = math.exp(log_z - highest / C)
+    assert len(rows) / n == pytest.approx(expected, abs=5 * math.sqrt(expected / n))
+
+    log_p = tiny_prior()(x, 4).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double().detach()
+    best = (log_p + Tiny().score(x).sum(1) @ vector / C - log_z).exp()
+    counts = (found.tokens[rows] @ torch.tensor([27, 9, 3, 1])).bincount(minlength=81)
+    chi_square = ((counts - len(rows) * best) ** 2 / (len(rows) * best)).sum().item()
+    assert chi_square < 80 + 4 * math.sqrt(2 * 80)  # 80 degrees of freedom
+    assert len(rejection_sample(found, math.inf, generator(13))) == 0
 
 
 def test_the_same_seed_gives_the_same_particles() -> None:

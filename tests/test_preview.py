@@ -1,6 +1,7 @@
 """Previews and the frontier: what is drawn follows the weights, what is shown is what was found."""
 
 import json
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -82,6 +83,15 @@ def test_the_same_rollout_is_weighed_under_any_weights():
 def test_it_is_rough_when_few_particles_count():
     assert preview(Late(), tiny_prior(), WEIGHTS, 0.05, n=64).rough
     assert not preview(Late(), tiny_prior(), WEIGHTS, 50.0, n=64).rough
+
+
+def test_exact_samples_where_all_is_paid_at_the_end():
+    found = preview(Late(), tiny_prior(), WEIGHTS, 2.0, n=4096, seed=2)
+    log_z = exact(2.0)[0]
+    assert len(found.exact) / 4096 == pytest.approx(math.exp(log_z - 3.5 / 2.0), rel=0.1)
+    reward = found.found.reward[found.exact].mean().item()
+    assert reward == pytest.approx(exact(2.0)[1], abs=5 * found.found.reward.std().item() / len(found.exact) ** 0.5)
+    assert len(preview(Tiny(), tiny_prior(), WEIGHTS, 2.0, n=64).exact) == 0
 
 
 def test_expected_figures_by_hand():

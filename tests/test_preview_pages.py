@@ -1,5 +1,6 @@
 """The previews of both pages, without a browser: they follow the sliders, and only those."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -213,6 +214,20 @@ def test_moved_sliders_weigh_the_same_molecules_anew(molecule, seen, monkeypatch
     page.text_input(key="mol_prefix").input("c1ccc(").run()
     assert (len(draws), len(previewed)) == (2, 4)
     assert all(smiles for smiles in seen["preview-weighing-most"])
+
+
+def test_exact_samples_are_counted_where_there_are_enough(molecule):
+    """QED and validity are bounded, log P is not; at a small c nearly all are rejected."""
+    page = molecule.run()
+    page.slider(key="mol_synthetic_accessibility").set_value(0.0).run()
+    page.select_slider(key="mol_kl").set_value(4.0).run()
+    said = re.search(r"(\d+) of the 256 are exact samples of the best policy", texts(page.caption))
+    assert said is not None and 40 < int(said[1]) < 140  # 32 % are expected
+    page.slider(key="mol_log_p").set_value(1.0).run()
+    assert "exact samples" not in texts(page.caption)
+    page.slider(key="mol_log_p").set_value(0.0).run()
+    page.select_slider(key="mol_kl").set_value(0.5).run()
+    assert "exact samples" not in texts(page.caption)
 
 
 def test_a_wish_moves_the_means(molecule):

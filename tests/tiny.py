@@ -23,8 +23,8 @@ class Tiny(Simple):
     period = 4
     end: int | None = None
     terms: tuple[RewardTerm, ...] = (
-        RewardTerm("rise", "Rise", "One", "A larger token than the last.", 1.0, 5.0, "points"),
-        RewardTerm("close", "Close", "One", "End on the first token.", 1.0, 5.0, "points"),
+        RewardTerm("rise", "Rise", "One", "A larger token than the last.", 1.0, 5.0, "points", (-2.0, 2.0)),
+        RewardTerm("close", "Close", "One", "End on the first token.", 1.0, 5.0, "points", (0.0, 3.0)),
     )
 
     paper_weights: Mapping[str, float] = dict.fromkeys(("rise", "close"), 2.0)

@@ -15,7 +15,7 @@ from pages.shared.studio import Studio
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.parallel import one_thread
-from seqtutor_core.preview import PARTICLES, Preview, preview
+from seqtutor_core.preview import FEW, PARTICLES, Preview, preview
 from seqtutor_core.rollout import Rollout
 
 FIRST_SEED = 1000  # as of the sets that pages draw from the prior: what was measured of those is known here
@@ -122,7 +122,9 @@ def remarks(studio: Studio, wanted: Asked, found: Preview) -> None:
             f":orange-badge[Rough] The weight rests on about {size:.0f} of {count} {studio.many}, so take the figures "
             "as a hint. A larger c or gentler rewards make them surer; tuning finds what a preview cannot."
         )
+    exact = f" {len(found.exact)} of the {count} are exact samples of the best policy, by rejection."
     st.caption(
         f"Preview, no training: what tuning would lead to, from {count} {studio.many} weighed by their rewards "
         f"in {found.milliseconds:.0f} ms; they count as much as {size:.0f} drawn one by one."
+        + (exact if len(found.exact) >= FEW else "")
     )

@@ -16,7 +16,7 @@ from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.evaluation import evaluate_policy, rollouts
 from seqtutor_core.files import read_whole, reason
-from seqtutor_core.gauge import DELTA, Gauge, measure, reference
+from seqtutor_core.gauge import Gauge, measure, reference
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.particles import Proposal
@@ -93,6 +93,7 @@ def preview(options: Namespace) -> None:
         "log_z": found.found.log_z,
         "effective_sample_size": found.found.effective_sample_size,
         "ancestors": found.found.ancestors,
+        **({"exact": len(found.exact)} if known.pays_at_end else {}),
     }
     metrics = known.metrics(found.tokens, found.lengths)
     samples = [known.written(tokens[:length]) for tokens, length in rows]
@@ -118,10 +119,9 @@ def gauge(options: Namespace) -> None:
 
 
 def _sources(found: Gauge) -> str:
-    """What each source says of log Z, a line each."""
-    share = DELTA / len(found.sources)
+    """What each source says of log Z, a line each, at the confidence that the gauge holds it to."""
     return "\n".join(
-        f"{source.name:<40} log Z at least {source.bound(share):8.2f}   effective samples "
+        f"{source.name:<40} log Z at least {source.bound(found.delta):8.2f}   effective samples "
         f"{source.effective_sample_size:7.1f}   distinct {source.distinct:.2f}"
         for source in found.sources
     )

@@ -1,5 +1,6 @@
 """What an application brings: a vocabulary, reward terms, metrics. DOMAINS names them all."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,6 +10,8 @@ from torch import Tensor
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import shown
 from seqtutor_core.vocabulary import Vocabulary
+
+UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class RewardTerm:
     """Largest weight the slider offers; the smallest is 0."""
     unit: str
     """What one point of the unweighted score is."""
+    bounds: tuple[float, float] = UNBOUNDED
+    """Lowest and highest sum of the score, unweighted, over any sequence."""
 
 
 @dataclass(frozen=True)
@@ -165,3 +170,9 @@ def every_weight(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) ->
             f"no reward term named {', '.join(sorted(unknown))}; there are: {', '.join(t.name for t in terms)}"
         )
     return {t.name: float(weights.get(t.name, 0.0)) for t in terms}
+
+
+def highest_reward(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> float:
+    """Return a reward that no sequence exceeds under these weights; infinite when a weighted term has no bound."""
+    pairs = zip(weight_vector(terms, weights), terms, strict=True)
+    return sum(max(weight * bound for bound in term.bounds) for weight, term in pairs if weight)

@@ -21,10 +21,13 @@ SHUT = -200.0  # bias of a gate; its sigmoid is 0 in float32
 SEED = 13
 HIDDEN = 32
 
+RISES, STUTTERS, CLOSES = (0.0, LENGTH - 2.0), (2.0 - 2.0 * LENGTH, 0.0), (0.0, 3.0)  # 4 letters: a fall in 7 moves
 TERMS = (
-    RewardTerm("rise", "Rise", "Mini", "+1 for a letter later in the alphabet than the last.", 1.0, 5.0, "points"),
-    RewardTerm("stutter", "Stutter", "Mini", "-2 for the same letter again.", 1.0, 5.0, "points"),
-    RewardTerm("close", "Close", "Mini", "+3 for ending on a.", 1.0, 5.0, "points"),
+    RewardTerm(
+        "rise", "Rise", "Mini", "+1 for a letter later in the alphabet than the last.", 1.0, 5.0, "points", RISES
+    ),
+    RewardTerm("stutter", "Stutter", "Mini", "-2 for the same letter again.", 1.0, 5.0, "points", STUTTERS),
+    RewardTerm("close", "Close", "Mini", "+3 for ending on a.", 1.0, 5.0, "points", CLOSES),
 )
 DEFAULT_WEIGHTS = {term.name: term.default for term in TERMS}
 

@@ -17,7 +17,7 @@ from seqtutor_core.domains.molecule.pool import shared
 from seqtutor_core.domains.molecule.questions import CATALOGUES, DEAR, PROPERTIES, SCAFFOLD, Facts, Question
 from seqtutor_core.domains.molecule.scoring import score_lines
 from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
-from seqtutor_core.domains.molecule.terms import MEASURED, PAPER_WEIGHTS, TERMS, raw_terms, too_short
+from seqtutor_core.domains.molecule.terms import MEASURED, PAPER_WEIGHTS, TERMS, raw_terms, shaped, too_short
 from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, VOCABULARY, decode, encode, ended
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import by_name, check, made, text, whole
@@ -96,7 +96,6 @@ class Molecule:
 
     name = "molecule"
     vocabulary = VOCABULARY
-    terms: tuple[RewardTerm, ...] = TERMS
     paper_weights = PAPER_WEIGHTS
     figures: tuple[Figure, ...] = FIGURES
     end: int | None = END_ID
@@ -106,6 +105,7 @@ class Molecule:
     def __init__(self, settings: MoleculeSettings | None = None) -> None:
         self.settings = s = settings or MoleculeSettings()
         self.length = s.length
+        self.terms: tuple[RewardTerm, ...] = tuple(shaped(t, s.shape(t.name)) for t in TERMS)
         self.primer = tuple(encode(s.prefix))
         self.question = Question(s.target, s.required, s.forbidden, s.catalogues)
         self.measured = self.answerable - DEAR | {SCAFFOLD}

@@ -1,8 +1,11 @@
 """The reward terms of molecules: their sliders, their units, and how each follows from what was measured."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
-from seqtutor_core.domains import RewardTerm
+from seqtutor_core.domains import UNBOUNDED, RewardTerm
+from seqtutor_core.domains.molecule.shapes import Shape
 
 DRUG, SIZE, LIKE, HONEST = "Drug-likeness", "Size and polarity", "Likeness and substructures", "Novelty and honesty"
 SHORT, SHORTISH = 19, 26
@@ -10,10 +13,34 @@ SHORT, SHORTISH = 19, 26
 CHAIN = 6
 """Carbons in a row from which on a chain counts as padding."""
 
+QED_HIGHEST = 0.94845  # each of QED's eight properties at its best, the counts as whole numbers; rounded up
+SHARE, COST, COSTS, COUNT = (0.0, 1.0), (-1.0, 0.0), (-math.inf, 0.0), (0.0, math.inf)
+BOUNDS: Mapping[str, tuple[float, float]] = {  # lowest and highest, raw; no molecule has 0. Without bounds: log P
+    "qed": (0.0, QED_HIGHEST),
+    "synthetic_accessibility": (-10.0, 0.0),
+    "ring_penalty": COSTS,
+    "molecular_weight": COUNT,
+    "heavy_atoms": COUNT,
+    "tpsa": COUNT,
+    "h_bond_donors": COUNT,
+    "h_bond_acceptors": COUNT,
+    "rotatable_bonds": COUNT,
+    "fraction_sp3": SHARE,
+    "similarity": SHARE,
+    "required": SHARE,
+    "forbidden": COSTS,
+    "alerts": COSTS,
+    "validity": SHARE,
+    "novelty": SHARE,
+    "scaffold_diversity": COST,
+    "carbon_chain": COST,
+    "too_short": COST,
+}
+
 
 def _term(name: str, label: str, group: str, text: str, scale: tuple[float, float, str]) -> RewardTerm:
     default, largest, unit = scale
-    return RewardTerm(name, label, group, text, default, largest, unit)
+    return RewardTerm(name, label, group, text, default, largest, unit, BOUNDS.get(name, UNBOUNDED))
 
 
 TERMS = (
@@ -80,6 +107,11 @@ def raw_terms(values: Mapping[str, float]) -> dict[str, float]:
     if "carbon_chain" in terms:
         terms["carbon_chain"] = 0.0 - (terms["carbon_chain"] > CHAIN)
     return terms
+
+
+def shaped(term: RewardTerm, shape: Shape | None) -> RewardTerm:
+    """Return the term with the bounds that it has through a shape: desirability is from 0 to 1."""
+    return term if shape is None or shape.kind == "raw" else replace(term, bounds=SHARE)
 
 
 def too_short(tokens: int) -> float:
