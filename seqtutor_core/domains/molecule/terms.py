@@ -15,7 +15,7 @@ CHAIN = 6
 
 QED_HIGHEST = 0.94845  # each of QED's eight properties at its best, the counts as whole numbers; rounded up
 SHARE, COST, COSTS, COUNT = (0.0, 1.0), (-1.0, 0.0), (-math.inf, 0.0), (0.0, math.inf)
-BOUNDS: Mapping[str, tuple[float, float]] = {  # lowest and highest, raw; no molecule has 0. Without bounds: log P
+BOUNDS: Mapping[str, tuple[float, float]] = {  # lowest and highest, raw; 0 if it is invalid. Log P has none
     "qed": (0.0, QED_HIGHEST),
     "synthetic_accessibility": (-10.0, 0.0),
     "ring_penalty": COSTS,
