@@ -89,7 +89,7 @@ def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
 def test_the_bar_leads_from_the_prior_to_what_is_reachable():
     drawn = reach.bar({"at_most": 0.625, "j_prior": -39.2, "j": 14.4, "j_error": 0.2, "log_z_at_least": 46.5})
     assert 'aria-valuenow="62"' in drawn and "width: 62.5%" in drawn
-    assert "prior: J -39.2" in drawn and "now: J 14.4 &plusmn; 0.4" in drawn and "J 46.5 or more" in drawn
+    assert "prior: J -39.2" in drawn and "now: J 14.4 ± 0.4" in drawn and "J 46.5 or more" in drawn
     assert "background: #2F7F86;" in drawn
 
 

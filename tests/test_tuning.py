@@ -162,7 +162,7 @@ def test_learners_without_values_have_no_target_network(learner: str) -> None:
 def test_argmax_acting_explores_less_and_less() -> None:
     """The share of actions that are not the likeliest falls with epsilon, from 1 to 0.1 halfway; a third of what is
     explored is the likeliest again, there being three actions. The policy hardly learns, so it is known throughout."""
-    tuner = tiny_tuner("q", 10, ONES, batch=1024, learning_rate=1e-12, argmax=True)
+    tuner = tiny_tuner("q", 10, ONES, batch=1024, learning_rate=1e-9, argmax=True)
     for progress in tune(tuner):
         log_pi = tuner.prior(progress.tokens, Tiny.length).logits
         explored = (progress.tokens != log_pi.argmax(-1)).double().mean().item()

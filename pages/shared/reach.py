@@ -25,7 +25,7 @@ BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at 
   </div>
   <div style="display: flex; justify-content: space-between; color: #7D8590;">
     <span>prior: J {j_prior:.1f}</span>
-    <span>now: J {j:.1f} &plusmn; {error:.1f}</span>
+    <span>now: J {j:.1f} ± {error:.1f}</span>
     <span>reachable: J {limit:.1f} {more}</span>
   </div>
 </div>"""
