@@ -267,7 +267,7 @@ def load(name: str, root: Path = ASSETS, vocabulary: Vocabulary | None = None) -
         network = network_of(card["network"], load_file(folder / "weights.safetensors"))
     except FileNotFoundError as error:
         raise PriorError(
-            f"no prior named {shown(name)}: {error.filename or 'it'} is missing; "
+            f"no prior named {shown(folder.name if names_prior(name) else name)}: {error.filename or 'it'} is missing; "
             f"available: {', '.join(available(folder.parent))}"
         ) from None
     except (SafetensorError, ValueError, OSError) as error:

@@ -27,6 +27,7 @@ from seqtutor_core.errors import PriorError, SeqTutorError
 from seqtutor_core.runs import job, launcher, recorder, store
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.controls import Inbox
+from tests.paging import opened
 from tests.running import small, tiny_prior
 
 MUTATIONS = 2000
@@ -255,3 +256,18 @@ def test_a_run_names_admitted_priors_only(folder: Path, tmp_path: Path) -> None:
         shutil.rmtree(other.folder)
     admit(str(foreign))
     check_admitted(str(foreign))
+
+
+@pytest.mark.parametrize("text", ['{"weights": null}', "[]", "[" * 3000, '{"state": 1}', '"\\ud800"'])
+@pytest.mark.parametrize("name", ["config.json", "status.json"])
+def test_pages_show_a_damaged_run_as_damaged(folder: Path, name: str, text: str) -> None:
+    """One bad folder took home and melody down."""
+    run, whole = store.Run(folder), (folder / name).read_bytes()
+    (folder / name).write_text(text)
+    try:
+        home = opened("app").run()
+        assert not home.exception and run.state == "damaged"
+        labels = [link.proto.label for link in home.get("page_link")]
+        assert any(run.id in label and "damaged" in label for label in labels)
+    finally:
+        (folder / name).write_bytes(whole)

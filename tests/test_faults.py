@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from safetensors.torch import load_file
 
 from seqtutor_core.config import Change
 from seqtutor_core.errors import RunError
-from seqtutor_core.runs import launcher
+from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs.locks import index_in_use
 from seqtutor_core.runs.store import Run, load_policy, open_run
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
@@ -253,3 +255,54 @@ def test_a_second_worker_leaves_the_first_one_alone(prior: Path) -> None:
     assert second.returncode == 1
     assert "has a living worker already" in second.stderr
     assert run.state == "running"
+
+
+def test_a_worker_killed_before_its_first_status_is_known_to_be_dead_at_once(
+    prior: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took 20 s to tell it from one that is about to start; whose number a process has does not matter."""
+    spawned: list[subprocess.Popen[bytes]] = []
+    spawn = launcher._spawn
+
+    def spy(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
+        spawned.append(spawn(run, lock, word))
+        return spawned[-1]
+
+    monkeypatch.setattr(launcher, "_spawn", spy)
+    run = launcher.start(small(prior, updates=3))
+    spawned[0].kill()
+    spawned[0].wait()
+    assert run.status.pid is None and run.status.launched > time.time() - store.LAUNCH_GRACE
+    assert run.state == "interrupted"
+    launcher.resume(run)
+    wait_for_state(run, "finished", "failed")
+    assert run.state == "finished"
+
+
+def test_what_the_dead_left_is_swept_by_the_next_worker(prior: Path, home: Path) -> None:
+    """Half-written files of a killed worker, and hidden folders of runs half made or half deleted."""
+    run = launcher.start(small(prior, updates=UPDATES))
+    save_and_go_on(run)
+    kill(run)
+    left = [
+        run.folder / ".policy.safetensors.1.tmp",
+        run.folder / "checkpoints" / ".update-000000001.safetensors.1.tmp",
+    ]
+    left += [run.folder / "samples" / ".1.jsonl.1.tmp"]
+    for path in left:
+        path.write_bytes(b"half")
+    for name in (".new-x", ".deleted-y"):
+        (home / "runs" / name / "checkpoints").mkdir(parents=True)
+    launcher.resume(run)
+    wait_for_state(run, "finished", "failed")
+    assert not [path for path in left if path.exists()]
+    assert [path.name for path in (home / "runs").iterdir()] == [run.id]
+
+
+def test_hidden_folders_of_the_living_are_not_swept(home: Path) -> None:
+    with index_in_use():
+        (home / "runs" / ".new-x").mkdir(parents=True)
+        store.sweep()
+        assert (home / "runs" / ".new-x").exists()
+    store.sweep()
+    assert not (home / "runs" / ".new-x").exists()

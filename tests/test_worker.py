@@ -77,6 +77,24 @@ def test_a_run_ends_with_its_figures(prior: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_finished_run_keeps_little_and_still_goes_on(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No replay memory, which is most of a checkpoint, and no room for a last word; more seconds begin a new memory."""
+    memory = {"batch": 8, "minibatch": 8, "replay_steps": 200_000}
+    run = create(small(prior, learner="psi", updates=5, overrides=memory))
+    whole = run.size
+    assert job.work(run) == 0
+    checkpoint = load_checkpoint(run.folder / "checkpoints")
+    assert checkpoint is not None and not [name for name in checkpoint.tensors if name.startswith("replay.")]
+    assert not (run.folder / ".reserve").exists() and whole > 60_000
+    assert run.size == sum(path.stat().st_size for path in run.folder.rglob("*"))
+
+    monkeypatch.setattr(launcher, "_launch", job.work)
+    launcher.resume(run, extra_seconds=0.2)
+    assert run.state == "finished" and run.status.update > 5 and not run.status.error
+    assert load_policy(run).settings.hidden == 16
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = create(small(prior, updates=3))
     job.work(run)

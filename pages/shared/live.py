@@ -165,7 +165,7 @@ def _figures(studio: Studio, lines: list[dict[str, Any]]) -> None:
         ("Distinct", f"{last['distinct']:.0%}", None, f"Share of different {studio.many} among the last 1,024"),
         ("Steps/s", f"{last['steps_per_second']:,.0f}", None, "Tokens sampled a second, learning included"),
     ]
-    if budget is not None:
+    if budget is not None and "kl_coefficient" in first and "kl_coefficient" in last:
         text = f"The KL coefficient, moved to keep KL at {budget:g} nats a {studio.one}"
         shown.insert(2, ("c", f"{last['kl_coefficient']:.2f}", last["kl_coefficient"] - first["kl_coefficient"], text))
     columns = st.columns(len(shown))

@@ -75,7 +75,7 @@ def point(studio: Studio, run: store.Run, weights: Mapping[str, float]) -> Point
 def judged(run: store.Run) -> tuple[Mapping[str, float], float]:
     """Weights and c that the run's newest figures were reckoned with."""
     if lines := state.lines(run):
-        return lines[-1]["weights"], lines[-1]["kl_coefficient"]
+        return lines[-1]["weights"], lines[-1].get("kl_coefficient", run.config.kl_coefficient)
     return run.config.weights, run.config.kl_coefficient
 
 

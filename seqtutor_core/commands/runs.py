@@ -14,7 +14,8 @@ def listed(options: Namespace) -> None:
     """All runs."""
     rows = [_facts(run) for run in store.runs()]
     lines = (
-        f"{r['id']}  {r['state']:<11} " + (r["problem"] or f"{r['domain']} {r['learner']} c = {r['kl_coefficient']}")
+        f"{r['id']}  {r['state']:<11} {r['bytes'] / 1e6:6.1f} MB  "
+        + (r["problem"] or f"{r['domain']} {r['learner']} c = {r['kl_coefficient']}")
         for r in rows
     )
     show(rows, options.json, "\n".join(lines) or "no runs yet")
@@ -22,7 +23,7 @@ def listed(options: Namespace) -> None:
 
 def _facts(run: store.Run) -> dict[str, Any]:
     """Id, state, settings and status of a run; of a damaged one what is wrong with it."""
-    known = {"id": run.id, "state": run.state, "problem": run.problem}
+    known = {"id": run.id, "state": run.state, "problem": run.problem, "bytes": run.size}
     return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
 
 

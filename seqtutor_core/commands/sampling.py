@@ -53,7 +53,7 @@ def _standing(run: store.Run) -> tuple[Mapping[str, float], float]:
     lines, _ = run.curves()
     if not lines:
         return run.config.weights, run.config.kl_coefficient
-    return lines[-1]["weights"], lines[-1]["kl_coefficient"]
+    return lines[-1]["weights"], lines[-1].get("kl_coefficient", run.config.kl_coefficient)
 
 
 def sample(options: Namespace) -> None:

@@ -23,7 +23,7 @@ from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkp
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
 from seqtutor_core.runs.recorder import Recorder
-from seqtutor_core.runs.store import Run, Status
+from seqtutor_core.runs.store import Run, Status, sweep
 from seqtutor_core.tuning import Tuner, tune
 
 MEASURED = 2048  # sequences that summary and last gauge are over
@@ -56,6 +56,8 @@ def work(run: Run, stopping: Stopping = lambda: False) -> int:
 def _work(run: Run, stopping: Stopping) -> None:
     status = replace(run.status, state="waiting", message="starting", error="", pid=os.getpid())
     run.write_status(status)
+    run.sweep()
+    sweep()
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)
@@ -136,8 +138,9 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
         summary["gauge"] = recorder.gauge(MEASURED, drawn)
         recorder.say(message=recorder.news() or message)
     recorder.say(state=state, summary=summary, ended=time.time())
-    if state == "finished":  # a replay memory is tens of megabytes
+    if state == "finished":
         thin(run.folder / "checkpoints", 1)
+        run.free_reserve()
 
 
 def policy_sample(tuner: Tuner) -> Rollout:

@@ -1,6 +1,7 @@
 """Start, resume and stop runs; each has a worker process of its own that outlives whoever started it."""
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -14,8 +15,10 @@ from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
 from seqtutor_core.rules import number
 from seqtutor_core.runs.controls import append_resumed
+from seqtutor_core.runs.locks import RUN_LOCK, take
 from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create, runs
 
+LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
@@ -82,35 +85,44 @@ def stop(run: Run, wait: float = 0.0) -> bool:
 
 
 def _launch(run: Run) -> None:
-    """Start the worker and wait until it holds the run's lock; RunError when it ends before."""
+    """Start the worker, hand the run's lock down to it, and wait until it says so; RunError when it does not.
+
+    There is no moment at which nobody holds the lock: whoever finds it free from now on knows that the worker is dead.
+    """
+    lock = take(run.folder / RUN_LOCK, LOCK_TIMEOUT)
+    if lock is None:
+        raise RunError(f"run {run.id} has a living worker already")
+    heard, word = os.pipe()
+    with open(heard, "rb") as answer:
+        try:
+            run.write_status(replace(run.status, handed=True))
+            process = _spawn(run, lock, word)
+        finally:
+            os.close(lock)
+            os.close(word)
+        # somebody has to collect its exit code, or it stays a zombie under an app that runs for days
+        threading.Thread(target=process.wait, daemon=True).start()
+        if not select.select([answer], [], [], LAUNCH_GRACE)[0]:
+            process.kill()
+            raise RunError(_report(run, f"its worker did not start within {LAUNCH_GRACE:.0f} seconds"))
+        if not answer.read(1):  # the pipe's other end was closed without a word
+            raise RunError(_report(run, "its worker ended at once"))
+
+
+def _spawn(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
+    """The worker's process, which inherits both descriptors."""
     path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(run.folder / "worker.log", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve())],
+        return subprocess.Popen(
+            [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve()), str(lock), str(word)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,  # closing the app's terminal does not reach it
             cwd=PACKAGE_PARENT,
             env={**os.environ, "PYTHONPATH": path, "SEQTUTOR_HOME": str(home().resolve())},
+            pass_fds=(lock, word),
         )
-    # somebody has to collect its exit code, or it stays a zombie under an app that runs for days
-    threading.Thread(target=process.wait, daemon=True).start()
-    deadline = time.monotonic() + LAUNCH_GRACE
-    while not run.alive:
-        if process.poll() is not None:
-            _check_ended(run)
-            return
-        if time.monotonic() > deadline:
-            process.kill()
-            raise RunError(_report(run, f"its worker did not start within {LAUNCH_GRACE:.0f} seconds"))
-        time.sleep(0.02)
-
-
-def _check_ended(run: Run) -> None:
-    """The worker is gone: fine when it did its work, RunError when it never began."""
-    if run.status.pid is None and not run.alive:
-        raise RunError(_report(run, "its worker ended at once"))
 
 
 def _report(run: Run, why: str) -> str:

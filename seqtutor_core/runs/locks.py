@@ -5,6 +5,10 @@ Each run has a lock file, held by its worker for life, and each device has one, 
 
 import fcntl
 import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -20,9 +24,47 @@ def root() -> Path:
     return home() / "runs"
 
 
-def run_lock(folder: Path) -> FileLock:
-    """The lock that the worker of a run holds as long as it lives."""
-    return FileLock(folder / RUN_LOCK)
+def take(path: Path, timeout: float = 0.0) -> int | None:
+    """A descriptor that holds the lock file until it is closed, here and in every process that it was handed on to.
+
+    None when somebody else holds it for so many seconds.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.01)
+
+
+@contextmanager
+def index_in_use() -> Iterator[None]:
+    """Within it hidden folders of runs are made or deleted, and nobody sweeps them."""
+    with open(_index_lock(), "a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def index_unused() -> Iterator[bool]:
+    """Whether nobody is within `index_in_use`; then nobody gets there meanwhile. Its users' deaths set it free."""
+    descriptor = take(_index_lock())
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _index_lock() -> Path:
+    folder = home() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "runs.lock"
 
 
 def slot_lock(device: str) -> FileLock:

@@ -115,6 +115,8 @@ class Recorder:
             return
         began = time.monotonic()
         tensors, plain = self.tuner.state()
+        if self.tuner.progress >= 1:  # the replay memory is tens of megabytes, and a finished run can do without
+            tensors = {name: value for name, value in tensors.items() if not name.startswith("replay.")}
         folder = self.run.folder / "checkpoints"
         save_checkpoint(folder, tensors, {**plain, "controls_offset": self.inbox.offset}, self.tuner.update)
         save_policy(self.run.folder / "policy.safetensors", self.tuner.policy, self.tuner.update)

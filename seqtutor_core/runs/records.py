@@ -50,8 +50,10 @@ class Status:
     launched: float = 0.0
     started: float | None = None
     ended: float | None = None
+    handed: bool = False
+    """Whether a worker was given the run's lock: a free lock then means that it is dead."""
     pid: int | None = None
-    """The worker, once it holds the run's lock."""
+    """The worker, once it works."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ STATUS = record(
         **dict.fromkeys(("message", "error", "device"), WORDS),
         **dict.fromkeys(("started", "ended"), optional(SECONDS)),
         "summary": optional(SUMMARY),
+        "handed": flag,
         "pid": optional(COUNT),
     },
 )
@@ -107,11 +110,11 @@ CURVES = {
     "seconds": SECONDS,
     "weights": by_name(number()),
     "terms": by_name(measured),
-    "kl_coefficient": number(),
     **dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), measured),
 }
 """What every curve, figure and gauge is drawn from."""
 MORE = {
+    "kl_coefficient": number(),
     "kl_budget": optional(number()),
     "figures": by_name(measured),
     "changed": listed(WORDS, 1000),

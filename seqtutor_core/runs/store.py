@@ -32,13 +32,13 @@ from seqtutor_core.runs.board import load as load_board
 from seqtutor_core.runs.checkpoints import read_policy
 from seqtutor_core.runs.controls import append_change
 from seqtutor_core.runs.lines import facts, finite, read
-from seqtutor_core.runs.locks import RUN_LOCK, held, root
+from seqtutor_core.runs.locks import RUN_LOCK, held, index_in_use, index_unused, root
 from seqtutor_core.runs.records import ACTIVE, LINE, SAMPLE, STATUS, WHOLE_LINE, Moment, Status
 from seqtutor_core.vocabulary import Vocabulary
 
 BEST = "best.jsonl"
 LARGEST_JSON = 2**24  # bytes of config.json and of status.json
-LAUNCH_GRACE = 20.0  # seconds from launch until the worker must hold its lock
+LAUNCH_GRACE = 20.0  # seconds until a new run must have a worker, and its worker must answer
 RESERVE = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
@@ -94,7 +94,8 @@ class Run:
             return state
         alive = self.alive
         status = self.status  # again: the last thing a worker does under its lock is to write it
-        launching = status.pid is None and time.time() - status.launched < LAUNCH_GRACE
+        fresh = abs(time.time() - status.launched) < LAUNCH_GRACE
+        launching = fresh and not status.handed and status.pid is None
         return "interrupted" if status.state in ACTIVE and not (alive or launching) else status.state
 
     @property
@@ -174,8 +175,18 @@ class Run:
         if self.state in ACTIVE:
             raise RunError(f"run {self.id} is {self.state}; stop it before deleting it")
         hidden = self.folder.with_name(f".deleted-{self.id}")
-        self.folder.rename(hidden)  # at once, so that nobody lists half a run
-        shutil.rmtree(hidden)
+        try:
+            with index_in_use():
+                self.folder.rename(hidden)  # at once, so that nobody lists half a run
+                shutil.rmtree(hidden)
+        except OSError as error:
+            raise RunError(f"run {self.id} could not be deleted: {reason(error)}; remove {self.folder}") from None
+
+    def sweep(self) -> None:
+        """Remove half-written files that a killed worker left; for the worker, under its lock."""
+        for folder in (self.folder, self.folder / "checkpoints", self.folder / "samples"):
+            for path in folder.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
 
     def free_reserve(self) -> None:
         """Give up the reserved bytes: the disk is full and the status must be written."""
@@ -213,20 +224,28 @@ def create(config: TuningConfig) -> Run:
     try:
         home().mkdir(parents=True, exist_ok=True)
         admit(config.prior)
-        hidden.folder.mkdir(parents=True)
-        for name in ("samples", "checkpoints"):
-            (hidden.folder / name).mkdir()
-        hidden.write_config(config)
-        hidden.write_status(Status(message="starting", launched=time.time()))
-        (hidden.folder / RUN_LOCK).touch()
-        hidden.fill_reserve()
-        hidden.folder.rename(root() / run_id)
+        with index_in_use():
+            hidden.folder.mkdir(parents=True)
+            for name in ("samples", "checkpoints"):
+                (hidden.folder / name).mkdir()
+            hidden.write_config(config)
+            hidden.write_status(Status(message="starting", launched=time.time()))
+            (hidden.folder / RUN_LOCK).touch()
+            hidden.fill_reserve()
+            hidden.folder.rename(root() / run_id)
     except OSError as error:
         shutil.rmtree(hidden.folder, ignore_errors=True)
         raise RunError(
             f"no run can be kept in {root()}: {error.strerror}; free some space, or set SEQTUTOR_HOME to another folder"
         ) from None
     return Run(root() / run_id)
+
+
+def sweep() -> None:
+    """Remove folders of runs that somebody died over while making or deleting them."""
+    with index_unused() as unused:
+        for folder in [*root().glob(".new-*"), *root().glob(".deleted-*")] if unused else ():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def runs() -> list[Run]:

@@ -1,17 +1,17 @@
-"""The worker process of one run: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID
+"""The worker process of one run: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID [LOCK WORD]
 
-It holds the run's lock for life, which is how others see that it lives. SIGTERM and SIGINT end it with a checkpoint.
+It holds the run's lock for life, which is how others see that it lives. The launcher hands it down: descriptors of the
+locked file, and of a pipe on which it waits for the worker's first word. SIGTERM and SIGINT end it with a checkpoint.
 """
 
+import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
 
-from filelock import Timeout
-
 from seqtutor_core.cores import cores
-from seqtutor_core.runs.locks import root, run_lock
+from seqtutor_core.runs.locks import RUN_LOCK, root, take
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 NICENESS = 5  # the page stays responsive
@@ -19,8 +19,8 @@ NICENESS = 5  # the page stays responsive
 
 def main(arguments: list[str]) -> int:
     """Work on a run; the exit code is 0 unless it failed."""
-    if len(arguments) != 1:
-        print("usage: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID", file=sys.stderr)
+    if len(arguments) not in (1, 3):
+        print("usage: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID [LOCK WORD]", file=sys.stderr)
         return 2
     folder = Path(arguments[0]) if os.sep in arguments[0] else root() / arguments[0]
     if not folder.is_dir():
@@ -29,13 +29,11 @@ def main(arguments: list[str]) -> int:
     signals: list[int] = []
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda number, _: signals.append(number))
-    lock = run_lock(folder)
-    try:
-        lock.acquire(timeout=LOCK_TIMEOUT)
-    except Timeout:
+    lock = _inherited(*map(int, arguments[1:])) if arguments[1:] else take(folder / RUN_LOCK, LOCK_TIMEOUT)
+    if lock is None:
         print(f"run {folder.name} has a living worker already", file=sys.stderr)
         return 1
-    with lock:
+    try:
         # only now: torch takes seconds to import, and a starter waits for the lock
         import torch
 
@@ -45,6 +43,16 @@ def main(arguments: list[str]) -> int:
         os.nice(NICENESS)
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores()))
         return work(Run(folder), lambda: bool(signals))
+    finally:
+        os.close(lock)
+
+
+def _inherited(lock: int, word: int) -> int:
+    """The launcher's lock, kept from processes that this one starts; tell the launcher that it was taken over."""
+    os.set_inheritable(lock, False)
+    with contextlib.suppress(BrokenPipeError), open(word, "wb") as pipe:  # the launcher may be gone
+        pipe.write(b"1")
+    return lock
 
 
 if __name__ == "__main__":
