@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from seqtutor_core.commands import priors, reading, runs, sampling, tuning
 from seqtutor_core.config import PRESETS
 from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.files import reason
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.preview import PARTICLES
+from seqtutor_core.rules import shown
 
 DOMAIN = "melody or molecule"
 RUN = "a run's id, as runs list prints it"
@@ -141,6 +143,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader had enough: `... | head`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a disk that is full, a home that is a file, a folder that is not ours
+        print(
+            f"error: {shown(str(error.filename or 'a file'))}: {reason(error)}; check the disk, or SEQTUTOR_HOME",
+            file=sys.stderr,
+        )
+        return 1
 
 
 if __name__ == "__main__":

@@ -175,7 +175,8 @@ class TuningConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check(self, domain=text, prior=text, learner=one_of(*LEARNERS), preset=one_of(*PRESETS), device=text)
+        check(self, domain=text, prior=text, learner=one_of(*LEARNERS), preset=one_of(*PRESETS))
+        check(self, device=one_of("auto", "cpu", "cuda"))
         check_weights(self.weights)
         check(self, settings=by_name(anything), overrides=by_name(anything), warm_start=flag)
         check(self, updates=optional(whole(1, MOST_UPDATES)), seed=SEED, primer=several(whole(0, 10_000), 1000))

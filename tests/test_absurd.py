@@ -145,3 +145,20 @@ def test_python_has_values_that_no_command_line_has() -> None:
             domain("melody", {"length": value})
         assert "length must be a whole number from 16 to 256; got " in str(caught.value)
         assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("command", [["prior", "corpus", "melody"], ["tune", "melody"]])
+def test_a_home_that_cannot_be_one(
+    command: list[str], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "file").touch()
+    monkeypatch.setenv("SEQTUTOR_HOME", str(home / "file"))
+    assert "SEQTUTOR_HOME" in refused(command, capsys)
+
+
+@pytest.mark.parametrize("command", [["runs", "list"], ["gauge", "x"]])
+def test_a_home_with_too_long_a_name(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEQTUTOR_HOME", "/" + "x" * 300)
+    assert "SEQTUTOR_HOME" in refused(command, capsys)
