@@ -73,6 +73,11 @@ def measured(name: str, value: Any) -> float:
     return math.nan if value is None else number()(name, value)
 
 
+def diverged(name: str, value: Any) -> float:
+    """A number, or what a run that fell apart has instead of one: it can still be resumed, and steered back."""
+    return value if isinstance(value, float) and not math.isfinite(value) else number()(name, value)
+
+
 GAUGE = record(
     {
         "sentence": WORDS,
@@ -136,6 +141,7 @@ CHECKPOINT = record(
         "kl_budget": optional(number()),
         "level_holds": flag,
         "memory": by_name(anything),
-        **dict.fromkeys(("seconds", "learning_rate", "c", "kl_before", "level"), number()),
+        **dict.fromkeys(("seconds", "learning_rate", "c"), number()),
+        **dict.fromkeys(("kl_before", "level"), diverged),
     },
 )
