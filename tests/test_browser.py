@@ -4,6 +4,7 @@ import io
 import os
 import re
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import pretty_midi
@@ -14,6 +15,7 @@ from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from tests.browsing import (
+    PATIENCE,
     badge,
     expect,
     needs_chromium,
@@ -134,15 +136,46 @@ def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
     expect(badge(page, "Tuning")).to_be_visible()
 
 
-def test_a_second_window_is_told_and_loses_nothing(page, address, browser):
-    run = tune(page, address, seconds=60)
+@contextmanager
+def window(browser, link):
+    """Another person's browser at a link."""
     context = browser.new_context(viewport={"width": 1500, "height": 1400})
-    second = context.new_page()
-    second.goto(f"{address}/melody?motif=2.5")
-    expect(second.get_by_text(run.id).first).to_be_visible()  # it watches the living run
-    expect(second.locator(".st-key-start button").first).to_be_disabled()
-    expect(second.locator(".st-key-motif")).to_contain_text("2.5")
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    opened.goto(link)
+    yield opened
     context.close()
+
+
+def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, browser):
+    run = tune(page, address, seconds=120)
+    asked = run.folder / "controls.jsonl"
+    with window(browser, f"{address}/melody?motif=2.5") as second:
+        expect(second.get_by_text("You watch this run")).to_be_visible()
+        expect(second.get_by_text(run.id).first).to_be_visible()
+        for button in ("start", "stop", "pause"):
+            expect(second.locator(f".st-key-{button} button").first).to_be_disabled()
+        expect(second.locator(".st-key-take-over")).to_have_count(0)
+        second.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
+        second.wait_for_url(re.compile("motif=2.6"))
+        expect(second.get_by_text("You watch this run")).to_be_visible()
+    assert not asked.exists()
+    page.reload()
+    expect(page.locator(".st-key-pause button").first).to_be_enabled()
+    press(page, "pause")
+    expect(badge(page, "Paused")).to_be_visible()
+    page.get_by_role("button", name="Hand on").first.click()
+    link = page.get_by_test_id("stCode").filter(has_text="owner=").inner_text().strip()
+    with window(browser, link) as third:
+        expect(third.get_by_text("You watch this run")).to_be_visible()
+        expect(third.locator(".st-key-stop button").first).to_be_disabled()
+        press(third, "take-over")
+        expect(third.get_by_text("You watch this run")).to_have_count(0)
+        third.wait_for_url(lambda link: "owner" not in link)
+        third.wait_for_timeout(3000)  # a click into the middle of a rerun may get lost
+        press(third, "stop")
+        until(third, lambda: '"stop": true' in asked.read_text())
+    expect(badge(page, "Stopped")).to_be_visible()
 
 
 def test_nothing_to_learn_from_is_told(page, address):

@@ -252,6 +252,7 @@ def test_a_living_run_is_given_a_budget_and_loses_it_again(name, prior):
     keep, nats, c = (PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "kl"))
     with FileLock(run.folder / "worker.lock"):
         page = opened(name, run=run.id).run()
+        page.button(key="take-over").click().run()
         page.toggle(key=keep).set_value(True).run()
         page.select_slider(key=nats).set_value(2.0).run()
         page.select_slider(key=c).set_value(2.0).run()

@@ -1,4 +1,4 @@
-"""The sliders of a studio's page. Moving one steers a living run at once."""
+"""The sliders of a studio's page. Moving one steers a living run at once, if this page steers it."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import state
+from pages.shared import state, steering
 from pages.shared.studio import Studio
 from pages.shared.text import literal
 from seqtutor_core import prior as priors
@@ -266,9 +266,9 @@ def _steer_rate(studio: Studio) -> None:
 
 
 def _steer(studio: Studio, change: Mapping[str, Any]) -> None:
-    """Pass a change on to the run in view, if it is alive."""
+    """Pass a change on to the run in view, if it is alive and ours."""
     run = state.run(studio)
-    if run is None or run.state not in store.ACTIVE:
+    if run is None or run.state not in store.ACTIVE or not steering.steers(run):
         return
     try:
         run.change(Change(**change))

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from pages.shared import state, steering
 from pages.shared.frame import STUDIOS, page_of
 from pages.shared.text import literal
 from seqtutor_core.doctor import diagnose
+from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
 
 RECENT = 5
@@ -33,12 +35,33 @@ def recent_runs() -> None:
     if not runs:
         return
     st.markdown("##### Recent runs")
+    if text := state.problem():
+        st.error(literal(text), icon=":material/error:")
     for run in runs:
-        state = run.state
-        facts = run.problem or f"{run.config.learner}, c = {run.config.kl_coefficient:g}, {run.config.seconds:.0f} s"
+        _recent_run(run)
+
+
+def _recent_run(run: store.Run) -> None:
+    now = run.state
+    facts = run.problem or f"{run.config.learner}, c = {run.config.kl_coefficient:g}, {run.config.seconds:.0f} s"
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             page_of(run),
-            label=literal(f"{run.id}: {state}; {facts}"),
+            label=literal(f"{run.id}: {now}; {facts}; {run.size / 1e6:.1f} MB"),
             icon=":material/history:",
             query_params={"run": run.id},
         )
+        if now not in store.ACTIVE and steering.may_delete(run):
+            with st.popover("Delete", icon=":material/delete:", type="tertiary"):
+                st.markdown("Its curves, checkpoints and the tuned policy cannot be brought back.")
+                st.button("Delete for good", key=f"delete-{run.id}", type="primary", on_click=_delete, args=(run,))
+
+
+def _delete(run: store.Run) -> None:
+    try:
+        if not steering.may_delete(run):
+            steering.check(run)
+        run.delete()
+        state.look_away(run)
+    except (SeqTutorError, OSError) as error:
+        state.set_problem(str(error))

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import reach, state
+from pages.shared import reach, state, steering
 from pages.shared.charts import curves
 from pages.shared.draws import has_policy
 from pages.shared.frame import apart, told
@@ -29,6 +29,8 @@ STATES = {
 
 def panel(studio: Studio, run: store.Run | None) -> None:
     """Buttons, and below them the figures and curves of the run in view; redrawn every second while it lives."""
+    with st.container():  # always there, so that what is below keeps its place
+        steering.panel(run)
     drawn = _looks(run)
     apart(_watch, studio, drawn, every=1.0 if drawn[0] else None, steady=True)
 
@@ -58,22 +60,23 @@ def _watch(studio: Studio, drawn: tuple[bool, bool]) -> None:
 def _buttons(studio: Studio, run: store.Run | None) -> None:
     now = run.state if run else ""
     living = now in store.ACTIVE
+    ours = {"disabled": run is not None and not steering.steers(run)}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("##### Tune")
         _button("Start tuning", "play_arrow", "start", _start, studio, type="primary", disabled=living)
         # Stop stands before the button that changes with the state, so that it never moves away under a click
         if living:
-            _button("Stop", "stop", "stop", _ask, studio, Change(stop=True))
+            _button("Stop", "stop", "stop", _ask, studio, Change(stop=True), **ours)
         elif now in ("stopped", "interrupted", "failed"):
-            _button("Resume", "resume", "resume", _resume, studio, 0.0)
+            _button("Resume", "resume", "resume", _resume, studio, 0.0, **ours)
         elif now == "finished":
             more = float(state.value(studio, state.SECONDS))
             text = "Learn on for the time set as Tuning time"
-            _button("More time", "more_time", "more", _resume, studio, more, help=text)
+            _button("More time", "more_time", "more", _resume, studio, more, help=text, **ours)
         if now == "paused":
-            _button("Go on", "play_arrow", "go-on", _ask, studio, Change(pause=False))
+            _button("Go on", "play_arrow", "go-on", _ask, studio, Change(pause=False), **ours)
         elif living:
-            _button("Pause", "pause", "pause", _ask, studio, Change(pause=True))
+            _button("Pause", "pause", "pause", _ask, studio, Change(pause=True), **ours)
 
 
 def _button(label: str, icon: str, key: str, action: Callable[..., None], *arguments: Any, **looks: Any) -> None:
@@ -101,16 +104,20 @@ def _start(studio: Studio) -> None:
             state.look_at(studio, other)
         return
     studio.starting()
-    state.look_at(studio, launcher.start(config))
+    run = launcher.start(config)
+    steering.own(run)
+    state.look_at(studio, run)
 
 
 def _ask(studio: Studio, change: Change) -> None:
     if run := state.run(studio):
+        steering.check(run)
         run.change(change)
 
 
 def _resume(studio: Studio, extra_seconds: float) -> None:
     if run := state.run(studio):
+        steering.check(run)
         launcher.resume(run, extra_seconds)
 
 

@@ -145,7 +145,7 @@ def draw_others(studio: Studio, which: str) -> None:
 
 # ---------------------------------------------------------------- the run in view
 
-_RUN, _LINKED, _LINES = "run", "_linked", "_lines"
+_RUN, _LINKED, _LINES, _VIEW = "run", "_linked", "_lines", "_run_"
 
 
 def run(studio: Studio) -> store.Run | None:
@@ -188,6 +188,12 @@ def look_at(studio: Studio, found: store.Run) -> None:
     st.session_state[_in_view(studio)] = found.id
 
 
+def look_away(gone: store.Run) -> None:
+    """Let no page look at a run that was deleted."""
+    for name in [key for key, value in st.session_state.items() if value == gone.id and str(key).startswith(_VIEW)]:
+        del st.session_state[name]
+
+
 def forget_run(studio: Studio) -> None:
     """Look at no run."""
     st.session_state.pop(_in_view(studio), None)
@@ -208,7 +214,7 @@ def lines(found: store.Run) -> list[dict[str, Any]]:
 
 def _in_view(studio: Studio) -> str:
     """Each page keeps its own run in view."""
-    return f"_run_{studio.domain}"
+    return _VIEW + studio.domain
 
 
 # ---------------------------------------------------------------- problems

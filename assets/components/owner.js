@@ -1,0 +1,12 @@
+// Keeps the secrets of the runs that this browser steers, so that a reload steers on. Draws nothing.
+
+const MOST = 20; // runs, the newest: a longer cookie could be too long for a connection
+const DAYS = 30;
+
+export default function ({ data }) {
+  const start = `${data.cookie}=`;
+  const found = document.cookie.split("; ").find((each) => each.startsWith(start));
+  const before = found ? found.slice(start.length).split("~") : [];
+  const all = [...new Set([...data.runs, ...before])].slice(0, MOST);
+  document.cookie = `${start}${all.join("~")}; path=/; max-age=${DAYS * 86400}; SameSite=Strict`;
+}

@@ -1,0 +1,46 @@
+"""Whose a run is: owner.json keeps the SHA-256 of a secret, and whoever shows the secret may steer the run.
+
+Pages ask for it. A command has the files anyway, so it asks for nothing, and a run that it starts has no owner until
+a page claims it.
+"""
+
+import hmac
+import json
+import secrets
+from hashlib import sha256
+
+from seqtutor_core.errors import RunError
+from seqtutor_core.runs.store import Run
+
+OWNER = "owner.json"
+
+
+def claim(run: Run) -> str:
+    """Make the run one's own: a new secret, of which the folder keeps the hash; RunError when it has an owner."""
+    secret = secrets.token_urlsafe(24)
+    try:
+        with open(run.folder / OWNER, "x", encoding="utf-8") as file:  # of two at once, one is refused
+            json.dump({"sha256": _hash(secret)}, file)
+    except FileExistsError:
+        raise RunError(f"run {run.id} has an owner already; ask for the owner's link to steer it") from None
+    except OSError as error:
+        raise RunError(f"run {run.id} cannot be made yours: {error.strerror}; check its folder {run.folder}") from None
+    return secret
+
+
+def has_owner(run: Run) -> bool:
+    """Whether somebody has claimed the run."""
+    return (run.folder / OWNER).exists()
+
+
+def owns(run: Run, secret: str) -> bool:
+    """Whether this is the owner's secret; never for a run without an owner, or whose owner.json is damaged."""
+    try:
+        kept = json.loads((run.folder / OWNER).read_text(encoding="utf-8"))["sha256"]
+        return hmac.compare_digest(str(kept).encode(), _hash(secret).encode())
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _hash(secret: str) -> str:
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,127 @@
+"""A run is steered by the page that started it and by whoever takes it over; all others watch."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+
+from pages.shared import steering
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.errors import RunError
+from seqtutor_core.runs import owner, store
+from seqtutor_core.runs.store import Run
+from tests.paging import opened, press, texts
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def run() -> Run:
+    return store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+
+
+def asked(run: Run) -> list[dict]:
+    path = run.folder / "controls.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# ---------------------------------------------------------------- the secret
+
+
+def test_only_the_secret_owns_and_the_folder_does_not_tell_it(run: Run) -> None:
+    assert not owner.has_owner(run) and not owner.owns(run, "")
+    secret = owner.claim(run)
+    assert owner.has_owner(run) and owner.owns(run, secret)
+    for wrong in ("", secret[:-1], secret + "x", "é", "\udcff"):
+        assert not owner.owns(run, wrong)
+    assert all(secret.encode() not in path.read_bytes() for path in run.folder.rglob("*") if path.is_file())
+    with pytest.raises(RunError, match="has an owner already"):
+        owner.claim(run)
+    assert owner.claim(store.create(run.config)) != secret
+
+
+DAMAGED = (b"", b"{}", b"[]", b"null", b'{"sha256": null}', b'{"sha256": [1]}', b"\xff", b"[" * 9999)
+
+
+@pytest.mark.parametrize("damage", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_file_has_no_owner_and_is_nobodys_to_claim(run: Run, damage: bytes) -> None:
+    secret = owner.claim(run)
+    (run.folder / owner.OWNER).write_bytes(damage)
+    assert not owner.owns(run, secret) and not owner.owns(run, "") and owner.has_owner(run)
+    with pytest.raises(RunError, match="has an owner already"):
+        owner.claim(run)
+
+
+# ---------------------------------------------------------------- pages
+
+
+def test_who_starts_steers_and_another_page_watches(started) -> None:
+    mine = press(opened("melody").run(), "start")
+    (run,) = store.runs()
+    with FileLock(run.folder / "worker.lock"):
+        mine.slider(key="motif").set_value(2.5).run()
+        assert [line["weights"]["motif"] for line in asked(run)] == [2.5]
+        theirs = opened("melody").run()
+        assert "You watch this run" in texts(theirs.info) and run.id in texts(theirs.markdown)
+        assert "take-over" not in {button.key for button in theirs.button}
+        theirs.slider(key="motif").set_value(4.0).run()
+        theirs.select_slider(key="kl").set_value(2.0).run()
+        for key in ("preset-Calm", "reset"):
+            press(theirs, key)
+        assert theirs.button(key="stop").disabled and theirs.button(key="pause").disabled
+        assert len(asked(run)) == 1
+        press(mine, "pause")
+        assert asked(run)[-1]["pause"] is True
+    assert not mine.exception and not theirs.exception
+
+
+def test_the_owners_link_offers_and_a_click_takes_over(run: Run) -> None:
+    secret = owner.claim(run)
+    with FileLock(run.folder / "worker.lock"):
+        wrong = opened("melody", run=run.id, owner=secret[:-1]).run()
+        assert "take-over" not in {button.key for button in wrong.button}
+        page = opened("melody", run=run.id, owner=secret).run()
+        page.slider(key="motif").set_value(2.0).run()
+        assert asked(run) == [], "the link alone takes nothing over"
+        press(page, "take-over")
+        assert not page.info and steering.LINK not in page.query_params
+        assert f"?run={run.id}&owner={secret}" in texts(page.code)
+        page.slider(key="motif").set_value(3.0).run()
+        assert [line["weights"]["motif"] for line in asked(run)] == [3.0]
+
+
+def test_a_run_without_an_owner_is_claimed_by_a_click(run: Run) -> None:
+    with FileLock(run.folder / "worker.lock"):
+        page, late = opened("melody").run(), opened("melody").run()
+        press(page, "take-over")
+        page.slider(key="motif").set_value(3.0).run()
+        assert len(asked(run)) == 1 and owner.has_owner(run)
+        press(late, "take-over")
+        assert "has an owner already" in texts(late.error)
+        late.slider(key="motif").set_value(1.5).run()
+        assert len(asked(run)) == 1
+
+
+# ---------------------------------------------------------------- deleting
+
+
+def test_the_home_page_shows_sizes_and_deletes_what_is_ours_or_nobodys(run: Run) -> None:
+    theirs, living = store.create(run.config), store.create(run.config)
+    owner.claim(theirs)
+    for ended in (run, theirs):
+        ended.write_status(replace(ended.status, state="finished"))
+    page = opened("app").run()
+    deletes = {button.key for button in page.button if str(button.key).startswith("delete-")}
+    assert deletes == {f"delete-{run.id}"}
+    assert all(f"{one.size / 1e6:.1f} MB" in label for one, label in zip(store.runs(), _labels(page), strict=True))
+    press(page, f"delete-{run.id}")
+    assert not page.exception and {one.id for one in store.runs()} == {theirs.id, living.id}
+    assert run.id not in " ".join(_labels(page))
+
+
+def _labels(page) -> list[str]:
+    return [link.proto.label for link in page.get("page_link") if " MB" in link.proto.label]
