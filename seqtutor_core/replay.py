@@ -35,6 +35,8 @@ class Replay:
         self.capacity = capacity
         self.added = 0
         self.store: dict[str, Tensor] = {}
+        self.replaced: tuple[int, Tensor, dict[str, Tensor]] | None = None
+        """By the last `add`: how many had been added before, the rows, and what they held."""
 
     def __len__(self) -> int:
         return min(self.added, self.capacity)
@@ -51,6 +53,7 @@ class Replay:
         if not self.store:
             self.store = {k: v.new_zeros(self.capacity, *v.shape[1:]) for k, v in values.items()}
         rows = torch.arange(self.added, self.added + len(terms), device=terms.device) % self.capacity
+        self.replaced = self.added, rows, {name: value[rows] for name, value in self.store.items()}
         for name, value in values.items():
             self.store[name][rows] = value
         self.added += len(terms)
@@ -73,10 +76,19 @@ class Replay:
         if filled:
             self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
-    def state(self) -> dict[str, Tensor]:
-        """Tensors for a checkpoint: the filled part only."""
-        filled = {name: value[: len(self)].clone() for name, value in self.store.items()}
-        return {**filled, "added": torch.tensor(self.added)}
+    def state(self, added: int | None = None) -> dict[str, Tensor]:
+        """Tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
+
+        That is possible for now and for before the last `add`, also amid one that another thread is at.
+        """
+        added = self.added if added is None else added
+        filled = {name: value[: min(added, self.capacity)].clone() for name, value in self.store.items()}
+        if self.replaced and self.replaced[0] == added:
+            _, rows, values = self.replaced
+            there = rows < min(added, self.capacity)
+            for name, value in values.items():
+                filled[name][rows[there]] = value[there]
+        return {**filled, "added": torch.tensor(added)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take over a state; nothing is remembered where there is none, as in the checkpoint of a finished run."""

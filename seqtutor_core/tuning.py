@@ -36,6 +36,10 @@ LONGEST_RECORDED = 64  # tokens of a rollout in a CUDA graph; scoring one takes 
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 
+Snapshot = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors and plain values of a tuner."""
+
+
 class Tuner:
     """A tuning job that can be stepped, saved and restored."""
 
@@ -275,14 +279,20 @@ class Tuner:
 
     # ------------------------------------------------------------ checkpoints
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Everything needed to go on as if never stopped: tensors, and plain values."""
-        tensors = self.descent.state()
-        tensors |= {f"replay.{k}": v for k, v in self.replay.state().items()}
+    def snapshot(self) -> Snapshot:
+        """What the next iteration changes, copied; of the replay only how much it holds, for it is large."""
+        tensors = {name: value.clone() for name, value in self.descent.state().items()}
+        tensors["replay.added"] = torch.tensor(self.replay.added)
         tensors["generators"] = torch.stack([g.get_state() for g in self.generators])
         if self.recent is not None:
             tensors["recent"] = self.recent
         return tensors, {**{name: getattr(self, name) for name in PLAIN}, "memory": self.domain.memory()}
+
+    def state(self, snapshot: Snapshot | None = None) -> Snapshot:
+        """Everything needed to go on as if never stopped: now, or at a snapshot since which no iteration ended."""
+        tensors, plain = snapshot or self.snapshot()
+        replay = self.replay.state(int(tensors["replay.added"]))
+        return {**tensors, **{f"replay.{name}": value for name, value in replay.items()}}, plain
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Take over a state."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import replace_bytes
-from seqtutor_core.network import RecurrentNetwork, network_of
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork, network_of
 from seqtutor_core.rules import parse_json
 from seqtutor_core.runs.records import CHECKPOINT
 
@@ -63,9 +63,9 @@ def drop_damaged(folder: Path, checkpoint: Checkpoint) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def save_policy(path: Path, policy: RecurrentNetwork, update: int) -> None:
+def save_policy(path: Path, tensors: Mapping[str, Tensor], settings: NetworkSettings, update: int) -> None:
     """A policy alone, with the shape of its network."""
-    _write(path, policy.state_dict(), {"network": asdict(policy.settings), "update": update})
+    _write(path, tensors, {"network": asdict(settings), "update": update})
 
 
 def read_policy(path: Path) -> RecurrentNetwork:

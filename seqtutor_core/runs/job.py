@@ -21,25 +21,27 @@ from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
 from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.leaving import Leaving
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
 from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.store import Run, Status, sweep
 from seqtutor_core.tuning import Tuner, tune
 
 MEASURED = 2048  # sequences that summary and last gauge are over
+FIRST_MEASURED = 256  # those of a run that is stopped: should its two seconds not be enough for more
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Stopping = Callable[[], bool]
 """Whether the system asked this process to end."""
 
 
-def work(run: Run, stopping: Stopping = lambda: False) -> int:
+def work(run: Run, stopping: Stopping = lambda: False, leaving: Leaving | None = None) -> int:
     """Do a run to its end, record how it ended whatever happens, and return the exit code.
 
-    The caller holds the run's lock.
+    The caller holds the run's lock. `leaving` is told how to save the run from another thread.
     """
     try:
-        _work(run, stopping)
+        _work(run, stopping, leaving)
         return 0
     except SeqTutorError as error:
         _end(run, state="failed", error=str(error))
@@ -53,7 +55,7 @@ def work(run: Run, stopping: Stopping = lambda: False) -> int:
     return 1
 
 
-def _work(run: Run, stopping: Stopping) -> None:
+def _work(run: Run, stopping: Stopping, leaving: Leaving | None) -> None:
     status = replace(run.status, state="waiting", message="starting", error="", pid=os.getpid())
     run.write_status(status)
     run.sweep()
@@ -76,7 +78,10 @@ def _work(run: Run, stopping: Stopping) -> None:
     with slot:
         tuner = Tuner(config, world, prior.network)
         status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
-        _learn(Recorder(run, tuner, inbox, status), stopping)
+        recorder = Recorder(run, tuner, inbox, status)
+        if leaving:
+            leaving.save = recorder.leave
+        _learn(recorder, stopping)
 
 
 def _wait_for_slot(run: Run, status: Status, inbox: Inbox, stopping: Stopping) -> FileLock | None:
@@ -116,7 +121,7 @@ def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
 
 
 def _learn(recorder: Recorder, stopping: Stopping) -> None:
-    tuner, run = recorder.tuner, recorder.run
+    tuner = recorder.tuner
     recorder.say(state="running", ended=None, summary=None)
 
     def controls() -> list[Change]:
@@ -128,25 +133,31 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
     recorder.line()
     recorder.checkpoint()
     state = "finished" if tuner.progress >= 1 else "stopped"
-    summary = None
     if not stopping():  # the system is in a hurry
-        message = recorder.status.message
-        recorder.say(message=f"measuring the tuned policy on {MEASURED} samples")
-        with one_thread():
-            drawn = policy_sample(tuner)
-            summary = summarise(run, tuner, drawn)
-        summary["gauge"] = recorder.gauge(MEASURED, drawn)
-        recorder.say(message=recorder.news() or message)
-    recorder.say(state=state, summary=summary, ended=time.time())
+        _measure(recorder, [MEASURED] if state == "finished" else [FIRST_MEASURED, MEASURED])
+    recorder.say(state=state, ended=time.time())
     if state == "finished":
-        thin(run.folder / "checkpoints", 1)
-        run.free_reserve()
+        thin(recorder.run.folder / "checkpoints", 1)
+        recorder.run.free_reserve()
 
 
-def policy_sample(tuner: Tuner) -> Rollout:
-    """Sequences of the tuned policy."""
+def _measure(recorder: Recorder, counts: list[int]) -> None:
+    """Sum up so many sequences of the tuned policy, then more of them, and gauge the last; all is written at once."""
+    tuner, message = recorder.tuner, recorder.status.message
+    for n in counts:
+        recorder.say(message=f"measuring the tuned policy on {n} samples")
+        with one_thread():
+            drawn = policy_sample(tuner, n)
+            summary = {**summarise(recorder.run, tuner, drawn), "gauge": None}
+        recorder.say(summary=summary)
+    gauge = recorder.gauge(n, drawn)
+    recorder.say(summary={**summary, "gauge": gauge}, message=recorder.news() or message)
+
+
+def policy_sample(tuner: Tuner, n: int) -> Rollout:
+    """n sequences of the tuned policy."""
     config, before = tuner.config, tuner.config.sampling_primer
-    drawn = rollouts(tuner.domain, tuner.prior, tuner.policy, config.learner, MEASURED, config.seed, before)
+    drawn = rollouts(tuner.domain, tuner.prior, tuner.policy, config.learner, n, config.seed, before)
     return Rollout.together([*drawn])
 
 

@@ -1,11 +1,13 @@
 """What a worker writes down while it learns: state, curves, samples, checkpoints, each at its own pace."""
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from seqtutor_core.descent import part
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
 from seqtutor_core.rollout import Rollout
@@ -14,8 +16,9 @@ from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.gauging import LIVE, Gauging
 from seqtutor_core.runs.lines import append
+from seqtutor_core.runs.records import ENDED
 from seqtutor_core.runs.store import BEST, Run, Status
-from seqtutor_core.tuning import Tuner
+from seqtutor_core.tuning import Snapshot, Tuner
 
 LINE_EVERY = 1.0  # seconds
 SAMPLES_EVERY = 2.0
@@ -43,6 +46,10 @@ class Recorder:
         self.gauging = Gauging(tuner)
         self.first = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
         self.written = self.saved = -1  # updates of the last line and checkpoint
+        self.at = {"update": tuner.update, "seconds": tuner.seconds}  # of the last complete update
+        self.snapshot: Snapshot | None = None
+        """All that a checkpoint keeps of it; None before the first."""
+        self.lock = threading.RLock()  # around everything that is written, for another thread may come to an end
 
     # ------------------------------------------------------------ after each update
 
@@ -53,8 +60,12 @@ class Recorder:
         if progress.paused:
             self._pause()
             return
-        self.last = progress
-        self.board.add(progress)
+        with self.lock:
+            self.last = progress
+            self.at = {"update": progress.update, "seconds": progress.seconds}
+            tensors, plain = self.tuner.snapshot()
+            self.snapshot = tensors, {**plain, "controls_offset": self.inbox.offset}
+            self.board.add(progress)
         if self.status.state != "running":
             self.say(state="running")
         gauge = self.gauge(LIVE) if self.gauging.due else None
@@ -87,12 +98,16 @@ class Recorder:
 
     def say(self, **changes: Any) -> None:
         """Replace the status."""
-        at = {"update": self.tuner.update, "seconds": self.tuner.seconds}
-        self.status = replace(self.status, **{**at, **changes})
-        self.run.write_status(self.status)
+        with self.lock:
+            self.status = replace(self.status, **{**self.at, **changes})
+            self.run.write_status(self.status)
 
     def line(self, gauge: Mapping[str, Any] | None = None) -> None:
         """One line of metrics.jsonl for the last update, unless it has one, and the status with it."""
+        with self.lock:
+            self._line(gauge)
+
+    def _line(self, gauge: Mapping[str, Any] | None) -> None:
         if self.last is None or self.last.update == self.written:
             return
         values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in UNWRITTEN}
@@ -111,18 +126,37 @@ class Recorder:
 
     def checkpoint(self) -> None:
         """Save everything needed to go on, and the policy alone, unless that is done; plan the next."""
-        if self.tuner.update in (0, self.saved):
+        with self.lock:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        update = int(self.at["update"])
+        if self.snapshot is None or update == self.saved:
             return
         began = time.monotonic()
-        tensors, plain = self.tuner.state()
-        if self.tuner.progress >= 1:  # the replay memory is tens of megabytes, and a finished run can do without
+        tensors, plain = self.tuner.state(self.snapshot)
+        if update == self.tuner.update and self.tuner.progress >= 1:
+            # the replay memory is tens of megabytes, and a finished run can do without
             tensors = {name: value for name, value in tensors.items() if not name.startswith("replay.")}
-        folder = self.run.folder / "checkpoints"
-        save_checkpoint(folder, tensors, {**plain, "controls_offset": self.inbox.offset}, self.tuner.update)
-        save_policy(self.run.folder / "policy.safetensors", self.tuner.policy, self.tuner.update)
-        self.saved = self.tuner.update
+        save_checkpoint(self.run.folder / "checkpoints", tensors, plain, update)
+        policy = part(tensors, "policy.")
+        save_policy(self.run.folder / "policy.safetensors", policy, self.tuner.policy.settings, update)
+        self.saved = update
         now = time.monotonic()
         self.next_checkpoint = now + max(CHECKPOINT_EVERY, (now - began) / CHECKPOINT_SHARE)
+
+    def leave(self) -> None:
+        """Save the last complete update from another thread, wherever this one stands, and write nothing from now on.
+
+        The process ends next.
+        """
+        self.lock.acquire()
+        if self.status.state in ENDED:
+            return
+        self.line()
+        self.checkpoint()
+        message = "stopped before it was measured: gauge or evaluate the run for its figures, or resume it"
+        self.say(state="stopped", message="" if self.status.summary else message, ended=time.time())
 
     def _samples(self, progress: Progress) -> None:
         folder = self.run.folder / "samples"

@@ -1,7 +1,8 @@
 """The worker process of one run: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID [LOCK WORD]
 
 It holds the run's lock for life, which is how others see that it lives. The launcher hands it down: descriptors of the
-locked file, and of a pipe on which it waits for the worker's first word. SIGTERM and SIGINT end it with a checkpoint.
+locked file, and of a pipe on which it waits for the worker's first word. SIGTERM and SIGINT end it with a checkpoint
+and, as every request to stop, within two seconds.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 from seqtutor_core.cores import cores
+from seqtutor_core.runs.leaving import Leaving
 from seqtutor_core.runs.locks import RUN_LOCK, root, take
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
@@ -34,6 +36,8 @@ def main(arguments: list[str]) -> int:
         print(f"run {folder.name} has a living worker already", file=sys.stderr)
         return 1
     try:
+        leaving = Leaving(folder, lambda: bool(signals))
+        leaving.start()
         # only now: torch takes seconds to import, and a starter waits for the lock
         import torch
 
@@ -42,7 +46,9 @@ def main(arguments: list[str]) -> int:
 
         os.nice(NICENESS)
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores()))
-        return work(Run(folder), lambda: bool(signals))
+        code = work(Run(folder), lambda: bool(signals), leaving)
+        leaving.over.set()
+        return code
     finally:
         os.close(lock)
 

@@ -1,0 +1,74 @@
+"""A stop that does not wait for the learning: a thread of the worker that ends it wherever it stands.
+
+An update may take many seconds, and so may the measuring at the end. Who asks to stop is answered within two: the
+learning may come to an end by itself for a moment, then the last complete update is saved and the process ends. It
+works from the first moment on, while torch is being imported, so nothing here needs torch.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from seqtutor_core.files import replace_text
+from seqtutor_core.runs.lines import facts, read
+from seqtutor_core.runs.records import ENDED
+
+LOOK_EVERY = 0.1  # seconds
+GRACE = 1.0  # seconds that a stop waits for the learning to heed it
+
+
+class Leaving(threading.Thread):
+    """Waits for a request to stop, in controls.jsonl or by a signal, and ends the process unless it ends itself."""
+
+    def __init__(self, folder: Path, stopping: Callable[[], bool]) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.stopping = folder, stopping
+        self.over = threading.Event()
+        """Set by the worker when its work is done."""
+        self.save: Callable[[], None] = self._stopped_while_starting
+        """Writes down how far the run has come; replaced as soon as there is something to save."""
+        lines, self._offset = read(folder / "controls.jsonl", 0)
+        self._asked = self._state() not in ENDED and _stops(lines, False)
+
+    def run(self) -> None:
+        while not (self.stopping() or self._stop_asked()):
+            if self.over.wait(LOOK_EVERY):
+                return
+        if self.over.wait(GRACE):
+            return
+        try:
+            self.save()
+        except Exception:  # noqa: BLE001  then the checkpoint before this one has to do
+            traceback.print_exc(file=sys.stderr)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGTERM)  # to processes that measure molecules; this one has a handler
+        os._exit(0)
+
+    def _stop_asked(self) -> bool:
+        lines, self._offset = read(self.folder / "controls.jsonl", self._offset)
+        self._asked = _stops(lines, self._asked)
+        return self._asked
+
+    def _stopped_while_starting(self) -> None:
+        path = self.folder / "status.json"
+        ended = {"state": "stopped", "message": "stopped while starting", "ended": time.time(), "pid": os.getpid()}
+        replace_text(path, json.dumps({**json.loads(path.read_text(encoding="utf-8")), **ended}, indent=2))
+
+    def _state(self) -> object:
+        try:
+            return json.loads((self.folder / "status.json").read_text(encoding="utf-8"))["state"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # the worker will say what is wrong with it
+
+
+def _stops(lines: list[bytes], asked: bool) -> bool:
+    """Whether a stop is asked for after these lines; a resumption settles older requests."""
+    for fact in facts(lines):
+        asked = fact.get("stop") is True or (asked and "resumed" not in fact)
+    return asked

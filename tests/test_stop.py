@@ -1,0 +1,220 @@
+"""A run stops within two seconds wherever it stands, and goes on as if it had not been stopped. Real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from seqtutor_core.config import Change, TuningConfig
+from seqtutor_core.domains.molecule import Molecule
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.prior import Prior, save
+from seqtutor_core.replay import Replay
+from seqtutor_core.rollout import Rollout
+from seqtutor_core.runs import job, launcher
+from seqtutor_core.runs.checkpoints import load_checkpoint
+from seqtutor_core.runs.store import Run, create
+from tests.running import PATIENCE, small, tiny_prior, updates, wait_for
+
+UPDATES = 12
+WITHIN = 2.0 + 2.0  # seconds; the second two for a machine that tests many things at once
+
+# A worker in which a function, called for the nth time, does its work and then takes ten minutes more.
+SLOW = """
+import importlib, itertools, os, sys, time
+place, times, folder, reached = sys.argv[1:]
+module, _, names = place.partition(":")
+*owners, name = names.split(".")
+owner = importlib.import_module(module)
+for each in owners:
+    owner = getattr(owner, each)
+original, calls = getattr(owner, name), itertools.count(1)
+def slow(*arguments, **options):
+    call, found = next(calls), original(*arguments, **options)
+    if call == int(times):
+        open(reached, "w").close()
+        time.sleep(600)
+    return found
+setattr(owner, name, slow)
+from seqtutor_core.runs import gauging, recorder, worker
+gauging.FIRST = recorder.LINE_EVERY = 0.0
+sys.exit(worker.main([folder]))
+"""
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_prior(tmp_path_factory.mktemp("priors"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(job, "MEASURED", 20)
+    monkeypatch.setattr(launcher, "_launch", job.work)  # it goes on in this process
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def reference(prior: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The policy of a run that nobody stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQTUTOR_HOME", str(tmp_path_factory.mktemp("reference")))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setattr(job, "MEASURED", 20)
+        run = create(small(prior, updates=UPDATES))
+        assert job.work(run) == 0
+        return load_file(run.folder / "policy.safetensors")
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., tuple[Run, subprocess.Popen[bytes]]]]:
+    """Starts a worker and waits until it is slow."""
+    processes = []
+
+    def start(
+        config: TuningConfig, place: str, times: int, then: Callable[[Run], None] = lambda run: None
+    ) -> tuple[Run, subprocess.Popen[bytes]]:
+        run, reached = create(config), tmp_path / "reached"
+        with open(run.folder / "worker.log", "wb") as log:
+            command = [sys.executable, "-c", SLOW, place, str(times), str(run.folder), str(reached)]
+            processes.append(subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log))
+        then(run)
+        wait_for(reached.exists, run)
+        return run, processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def stop(run: Run, process: subprocess.Popen[bytes], by_signal: bool = False) -> None:
+    began = time.monotonic()
+    if by_signal:
+        os.kill(process.pid, signal.SIGTERM)
+    else:
+        run.change(Change(stop=True))
+    assert process.wait(PATIENCE) == 0
+    assert time.monotonic() - began < WITHIN
+    assert run.state == "stopped" and run.status.ended and not run.alive
+
+
+@pytest.mark.parametrize(
+    ("place", "times", "saved"),
+    [
+        ("seqtutor_core.tuning:sample", 4, 3),
+        ("seqtutor_core.replay:Replay.add", 4, 3),
+        ("seqtutor_core.descent:Descent._follow", 4, 3),  # the policy has moved
+        ("seqtutor_core.tuning:Tuner._keep_budget", 4, 3),  # the iteration is over, but nobody has heard of it
+        ("seqtutor_core.runs.gauging:Gauging.take", 1, 1),
+        ("seqtutor_core.evaluation:sample", 1, UPDATES),
+    ],
+)
+def test_a_run_stops_wherever_it_stands_and_goes_on_as_if_it_had_not(
+    prior: Path, reference: dict[str, torch.Tensor], started, place: str, times: int, saved: int
+) -> None:
+    run, process = started(small(prior, updates=UPDATES), place, times)
+    stop(run, process, by_signal=place.endswith("_follow"))
+    checkpoint = load_checkpoint(run.folder / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.plain["update"] == run.status.update == updates(run)[-1] == saved
+
+    launcher.resume(run)
+    assert run.state == "finished", run.status
+    policy = load_file(run.folder / "policy.safetensors")
+    assert run.status.summary is not None and policy.keys() == reference.keys()
+    assert all(torch.equal(policy[name], reference[name]) for name in reference)
+    assert updates(run) == sorted(set(updates(run)))
+
+
+def test_a_run_stops_while_it_starts(prior: Path, started) -> None:
+    run, process = started(small(prior, updates=UPDATES), "seqtutor_core.prior:load", 1)
+    stop(run, process)
+    assert run.status.message == "stopped while starting"
+    launcher.resume(run)
+    assert run.state == "finished", run.status
+    assert run.status.update == UPDATES
+
+
+def test_a_warm_start_stops(prior: Path, started) -> None:
+    run, process = started(small(prior, updates=40, warm_start=True), "seqtutor_core.tuning:sequential", 3)
+    stop(run, process)
+    assert run.status.update == updates(run)[-1] >= 1
+
+
+def test_a_change_that_is_heard_amid_the_stop_is_heard_again(prior: Path, started) -> None:
+    def ask(run: Run) -> None:
+        wait_for(lambda: updates(run), run)
+        run.change(Change(weights={"key": 7.0, "motif": 1.0}))
+
+    run, process = started(small(prior, seconds=600), "seqtutor_core.tuning:Tuner.apply", 1, ask)
+    stop(run, process)
+    checkpoint = load_checkpoint(run.folder / "checkpoints")
+    assert checkpoint is not None and checkpoint.plain["controls_offset"] == 0
+    run.write_config(replace(run.config, updates=run.status.update + 1))
+    launcher.resume(run)
+    assert run.metrics()[0][-1]["weights"]["key"] == 7.0
+
+
+def test_a_molecule_run_stops_with_its_processes(tmp_path: Path, started) -> None:
+    """While others measure, under a pattern that RDKit would try for minutes on each molecule."""
+    torch.manual_seed(3)
+    network = RecurrentNetwork(NetworkSettings(len(Molecule.vocabulary), hidden=16))
+    folder = save(Prior("untrained", network, {}), tmp_path / "priors")
+    config = TuningConfig(
+        "molecule",
+        str(folder),
+        weights={"validity": 20.0, "forbidden": 50.0},
+        settings={"forbidden": [".".join(["[#6]"] * 8 + ["Br"])], "length": 16},
+        overrides={"batch": 16, "minibatch": 16, "replay_steps": 512},
+        updates=600,
+        device="cpu",
+    )
+    run, process = started(config, "seqtutor_core.tuning:Tuner._score", 3)
+    assert updates(run)[-1] == 2
+    stop(run, process)
+    deadline = time.monotonic() + PATIENCE
+    while _any_of_group(process.pid):
+        assert time.monotonic() < deadline, "its processes live on"
+        time.sleep(0.05)
+
+
+def _any_of_group(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------- the replay as it was
+
+
+@pytest.mark.parametrize("before", [1, 2, 5])
+def test_a_replay_can_be_saved_as_it_was_before_the_last_rollout(before: int) -> None:
+    replay = Replay(8)
+
+    def add(number: int) -> None:
+        tokens = torch.full((3, 4), number)
+        log_prior, primer = torch.zeros(3, 4, 5) - number, torch.zeros(3, 0, dtype=torch.long)
+        lengths = torch.full((3,), 4)
+        replay.add(Rollout(tokens, lengths, log_prior, log_prior, primer), torch.zeros(3, 4, 2) + number)
+
+    for number in range(before):
+        add(number)
+    earlier = replay.state()
+    assert earlier.keys() == replay.state(replay.added).keys()
+    add(99)
+    later = replay.state(int(earlier["added"]))
+    assert all(torch.equal(earlier[name], later[name]) for name in earlier)
+    assert replay.state()["tokens"].eq(99).any() and not later["tokens"].eq(99).any()
