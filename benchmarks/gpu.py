@@ -47,18 +47,24 @@ def main() -> None:
     parser.add_argument("--probe", type=float, default=4.0, help="seconds for each speed")
     parser.add_argument("--device", default="cuda")
     options = parser.parse_args()
-    device = torch.device(options.device)
-    found: dict[str, Any] = {"machine": machine(device)}
-    found["correctness"] = correctness(device)
-    found["speed"] = [speed(options.device, batch, options.probe) for batch in BATCHES]
-    found["speed_unrecorded"] = [speed(options.device, batch, options.probe, recorded=False) for batch in (256, 4096)]
-    found["speed_cpu"] = speed("cpu", 256, options.probe)
-    found["speed_by_learner"] = {name: speed(options.device, 4096, options.probe, name) for name in LEARNERS}
-    found["profile"] = {batch: profiled(options.device, batch) for batch in (256, 4096)}
-    found["quality"] = [quality(options.device, batch, options.seconds) for batch in (256, 4096)]
+    name, probe = options.device, options.probe
+    found: dict[str, Any] = {"machine": machine(torch.device(name))}
+    sections: dict[str, Callable[[], Any]] = {
+        "correctness": lambda: correctness(torch.device(name)),
+        "speed": lambda: [speed(name, batch, probe) for batch in BATCHES],
+        "speed_unrecorded": lambda: [speed(name, batch, probe, recorded=False) for batch in (256, 4096)],
+        "speed_cpu": lambda: speed("cpu", 256, probe),
+        "quality": lambda: [quality(name, batch, options.seconds) for batch in (256, 4096)],
+        "profile": lambda: {batch: profiled(name, batch) for batch in (256, 4096)},
+        "speed_by_learner": lambda: {learner: speed(name, 4096, probe, learner) for learner in LEARNERS},
+    }
     RESULTS.mkdir(exist_ok=True)
     card = re.sub(r"[^a-z0-9]+", "-", found["machine"]["device"].lower()).strip("-")
-    (RESULTS / f"gpu-{card}.json").write_text(json.dumps(found, indent=1) + "\n")
+    for section, measure_it in sections.items():
+        found[section] = measure_it()
+        (RESULTS / f"gpu-{card}.json").write_text(
+            json.dumps(found, indent=1) + "\n"
+        )  # whatever comes later, this is kept
     print("\n".join(tables(found)))
 
 
