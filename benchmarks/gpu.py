@@ -38,6 +38,7 @@ GAUGED = 2048  # sequences
 KL = 4.0
 NINE = dict.fromkeys(PAPER_TERMS, 1.0)
 MELODY = Melody()
+SPEEDS = ("speed", "speed_by_learner", "speed_unrecorded", "speed_cpu")  # sections of speeds, as they are shown
 PHASES = {"play": "rollout", "_learn": "learning"}  # methods of a tuner
 
 
@@ -53,10 +54,11 @@ def main() -> None:
         "correctness": lambda: correctness(torch.device(name)),
         "speed": lambda: [speed(name, batch, probe) for batch in BATCHES],
         "speed_unrecorded": lambda: [speed(name, batch, probe, recorded=False) for batch in (256, 4096)],
-        "speed_cpu": lambda: speed("cpu", 256, probe),
-        "quality": lambda: [quality(name, batch, options.seconds) for batch in (256, 4096)],
+        "speed_cpu": lambda: [speed("cpu", 256, probe)],
         "profile": lambda: {batch: profiled(name, batch) for batch in (256, 4096)},
-        "speed_by_learner": lambda: {learner: speed(name, 4096, probe, learner) for learner in LEARNERS},
+        "quality_4096": lambda: quality(name, 4096, options.seconds),
+        "quality_256": lambda: quality(name, 256, options.seconds),
+        "speed_by_learner": lambda: [speed(name, 4096, probe, learner) for learner in LEARNERS],
     }
     RESULTS.mkdir(exist_ok=True)
     card = re.sub(r"[^a-z0-9]+", "-", found["machine"]["device"].lower()).strip("-")
@@ -243,21 +245,20 @@ def quality(device: str, batch: int, seconds: float) -> dict[str, Any]:
 
 def tables(found: dict[str, Any]) -> list[str]:
     """Markdown for docs/performance.md."""
-    base, m = found["speed_cpu"]["steps_per_second"], found["machine"]
+    m, (cpu,) = found["machine"], found["speed_cpu"]
     differences = [(name, f"{value:.1e}") for name, value in found["correctness"].items()]
     lines = [f"{m['device']}, {m['memory_gib']} GiB, {m['cores']} cores, torch {m['torch']}", ""]
     lines += _table(("largest difference from the CPU", ""), differences)
-    rows = []
-    speeds = [*found["speed"], *found["speed_by_learner"].values(), *found["speed_unrecorded"], found["speed_cpu"]]
-    for each in speeds:
+    rows: list[tuple[Any, ...]] = []
+    for each in (row for section in SPEEDS for row in found[section]):
         phases = each["milliseconds_by_phase"]
         rows.append(
             (
-                f"{each['learner']}{', CPU' if each is found['speed_cpu'] else ''}",
+                f"{each['learner']}{', CPU' if each is cpu else ''}",
                 f"{each['batch']:,}",
                 "yes" if each["recorded"] else "no",
                 f"{each['steps_per_second']:,.0f}",
-                f"{each['steps_per_second'] / base:.1f}",
+                f"{each['steps_per_second'] / cpu['steps_per_second']:.1f}",
                 f"{each['milliseconds']:.0f}",
                 *(f"{phases[name]:.0f}" for name in PHASES.values()),
                 f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
@@ -280,7 +281,7 @@ def tables(found: dict[str, Any]) -> list[str]:
     ]
     lines += ["", *_table(("batch", "kernels an iteration", "device busy", "host waits"), rows)]
     names = ("batch", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
-    rows = [tuple(_short(each[name]) for name in names) for each in found["quality"]]
+    rows = [tuple(_short(found[f"quality_{batch}"][name]) for name in names) for batch in (256, 4096)]
     return [*lines, "", *_table(names, rows)]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqtutor_core.domains.melody import float64
+from seqtutor_core.domains.melody import float64, theory
 
 ROWS = 200
 
@@ -36,3 +36,12 @@ def test_autocorrelations_are_numpys(length: int, lag: int) -> None:
     for row, n, r in zip(tokens, count, found, strict=True):
         m = row[:n] - np.mean(row[:n])
         assert r == (m[lag:] * m[: n - lag]).sum() / n / np.var(row[:n])
+
+
+@pytest.mark.parametrize("length", [1, 3, 9, 32])
+def test_all_prefixes_may_be_looked_at_instead_of_the_ties(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a CUDA graph does, which cannot choose."""
+    tokens = torch.tensor(np.random.default_rng(0).integers(0, 5, (400, length)))
+    chosen = theory.autocorrelation(tokens)
+    monkeypatch.setattr(theory, "_candidates", lambda mask: torch.ones_like(mask).nonzero().unbind(1))
+    assert torch.equal(theory.autocorrelation(tokens), chosen)

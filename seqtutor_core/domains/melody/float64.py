@@ -55,4 +55,4 @@ def autocorrelation(tokens: Tensor, count: Tensor, lag: int) -> Tensor:
     m = (tokens.double() - mean.unsqueeze(1)) * inside
     products = m[:, lag:] * m[:, :-lag]
     variance = pairwise_sum(m * m, count) / n
-    return pairwise_sum(products, count - lag) / n / variance
+    return pairwise_sum(products, (count - lag).clamp(min=0)) / n / variance
