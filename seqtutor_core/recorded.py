@@ -6,6 +6,7 @@ What is recorded reads parameters where they lie: it follows them as they learn.
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -29,11 +30,12 @@ class Recorded:
     def __init__(self, function: Callable[..., Any], generators: Sequence[torch.Generator]) -> None:
         self.function, self.generators = function, generators
         self.recordings: dict[Hashable, Recording | None] = {}
-        """By arguments; None: it could not be recorded."""
+        """The last one, by its arguments; None: it could not be recorded."""
 
     def __call__(self, *arguments: Hashable) -> Any:
         """Return what the function would, in tensors that the next call writes anew; OutOfMemoryError as it would."""
         if arguments not in self.recordings:
+            self.recordings.clear()  # a batch that was halved for want of memory leaves none to its larger self
             self.recordings[arguments] = self._record(arguments)
         recording = self.recordings[arguments]
         if recording is None:
@@ -43,7 +45,7 @@ class Recorded:
 
     def _record(self, arguments: tuple[Hashable, ...]) -> Recording | None:
         states = [generator.get_state() for generator in self.generators]
-        stream = torch.cuda.Stream()
+        stream = _warm_up_stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
@@ -64,3 +66,9 @@ class Recorded:
             logging.getLogger(__name__).warning("no CUDA graph (%s); rollouts take longer", problem)
             torch.cuda.synchronize()
             return None
+
+
+@cache
+def _warm_up_stream() -> torch.cuda.Stream:
+    """The one stream of all warm-ups: cuBLAS keeps 32 MB for each stream that ever multiplied."""
+    return torch.cuda.Stream()
