@@ -3,7 +3,7 @@
 tests.browsing is imported by the fixtures that need it: the tests of the core run where no browser's package is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[TuningConfig]:
     """What a page asked to start, without a worker."""
     configs: list[TuningConfig] = []
 
-    def start(config: TuningConfig) -> store.Run:
+    def start(config: TuningConfig, claim: Callable[[store.Run], None]) -> store.Run:
         configs.append(config)
-        return store.create(config)
+        run = store.create(config)
+        claim(run)
+        return run
 
     monkeypatch.setattr(launcher, "start", start)
     return configs

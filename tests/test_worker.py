@@ -216,7 +216,9 @@ def test_a_prior_is_named_or_given_by_its_folder(prior: Path) -> None:
 
 
 def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) -> None:
-    run = launcher.start(small(prior, seconds=600))
+    alive: list[bool] = []
+    run = launcher.start(small(prior, seconds=600), lambda run: alive.append(run.alive))
+    assert alive == [False]  # it was claimed before its worker began
     wait_for(lambda: updates(run), run)
     second = Run(run.folder)
     run.change(Change(weights={"key": 5.0}, kl_coefficient=2.0, learning_rate=0.01))

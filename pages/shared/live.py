@@ -104,8 +104,7 @@ def _start(studio: Studio) -> None:
             state.look_at(studio, other)
         return
     studio.starting()
-    run = launcher.start(config)
-    steering.own(run)
+    run = launcher.start(config, steering.own)
     state.look_at(studio, run)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +23,10 @@ LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
-def start(config: TuningConfig) -> Run:
+def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None) -> Run:
     """A new run with a living worker; it waits its turn while another run holds the device.
 
+    `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
     SettingError for an unknown device, domain, setting or reward term, or without any reward; TokenError for a primer
     of foreign tokens; RunError when the worker does not start.
     """
@@ -34,6 +36,7 @@ def start(config: TuningConfig) -> Run:
     weight_vector(known.terms, config.weights)
     known.vocabulary.check(config.primer)
     run = create(config)
+    claim(run)
     _launch(run)
     return run
 
