@@ -47,6 +47,9 @@ def tune(page, address, seconds=10):
 def test_home_plays_at_the_first_click(page, address):
     page.goto(address)
     page.get_by_test_id("roll-play").click()
+    hidden = "() => { const it = document.createElement('div'); it.dataset.testid = 'stStatusWidget'; "
+    hidden += "document.body.append(it); return getComputedStyle(it).display }"
+    assert page.evaluate(hidden) == "none"  # Streamlit's own Stop would end the drawing, not a run
     audio = page.get_by_test_id("roll-audio").first.element_handle()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=audio)
     page.get_by_text("Open the melody studio").click()

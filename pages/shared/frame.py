@@ -38,6 +38,8 @@ STYLE = """
 [data-testid="stSliderTickBar"] { display: none; }
 [data-testid="stSlider"] { margin-bottom: -0.4rem; }
 [class*="st-key-steady-"] [data-stale="true"] { opacity: 1 !important; }
+/* its Stop would end the drawing of a page, not the run that people mean */
+[data-testid="stStatusWidget"] { display: none; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.25rem; }
 </style>
 """
