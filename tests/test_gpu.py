@@ -3,6 +3,7 @@
 python -m pytest -m gpu tests/test_gpu.py
 """
 
+import gc
 import time
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,7 @@ def test_out_of_memory_halves_the_batch(network: RecurrentNetwork) -> None:
     """A rollout of 16,384 melodies takes about a gigabyte; here it gets a few hundred megabytes more than nothing."""
     tuner = Tuner(config("cuda", updates=1, batch=16_384, minibatch=64), MELODY, network)
     total = torch.cuda.get_device_properties(0).total_memory
+    gc.collect()  # tuners of other tests, which hold recordings
     torch.cuda.empty_cache()
     # the replay memory is made for the batch that was asked for; leave room for it
     room = torch.cuda.memory_reserved() + 16_384 * 32 * (38 + 20) * 4 + 300 * 2**20
