@@ -86,6 +86,27 @@ def test_a_little_legato_is_no_polyphony():
     assert heard(midi_file([(60, 0, 4.3), (62, 4, 8)])) == [(60, 0, 4), (62, 4, 4)]
 
 
+LINE = [(72, 0, 4), (71, 4, 2), (69, 6, 2), (67, 8, 4), (69, 12, 4)]
+
+
+@pytest.mark.parametrize("polyphony", ["error", "top"])
+def test_notes_released_late_are_one_line(polyphony):
+    """Each note sounds on for a quarter of its length."""
+    file = midi_file([(pitch, start, start + length * 1.25) for pitch, start, length in LINE])
+    assert heard(file, polyphony=polyphony) == LINE
+    assert "Ended 4 notes where the next begins." in from_midi(file, polyphony=polyphony).remarks
+
+
+@pytest.mark.parametrize("second", [(64, 12, 16), (64, 14, 16), (64, 8, 24)])
+def test_a_second_voice_is_no_legato(second):
+    with pytest.raises(InputError, match="polyphonic"):
+        from_midi(midi_file([(60, 0, 16), second]))
+
+
+def test_a_short_last_note_across_the_bar_line_is_kept():
+    assert heard(midi_file([(60, 0, 4), (62, 15, 16.95)]))[-1] == (62, 15, 2)
+
+
 def test_a_grace_note_gives_way_to_the_note_it_leads_to():
     primer = from_midi(midi_file([(62, 0, 0.25), (60, 0.25, 4)]))
     assert [(n.pitch, n.start, n.length) for n in decode(primer.tokens)] == [(60, 0, 4)]

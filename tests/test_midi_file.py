@@ -83,7 +83,7 @@ AS_GIVEN = [(pitch, 4 * i, 4) for i, pitch in enumerate(SCALE)]
         meta(0x6E, b"unknown"),
         b"\x00\xf0\x03abc\x00\xf7\x02de",  # system exclusive, and its escape
         b"\x00\xf8\x00\xfe\x00\xf6\x00\xf3\x05\x00\xf2\x01\x02",  # system messages, which belong on a wire
-        b"\x00\xb0\x40\x7f\x00\xc0\x05\x00\xd0\x40\x00\xa0\x3c\x40\x00\xe0\x00\x40",
+        b"\x00\xb0\x40\x3f\x00\xc0\x05\x00\xd0\x40\x00\xa0\x3c\x40\x00\xe0\x00\x40",
         off(60, 0),  # an end without a beginning
     ],
     ids=lambda event: event.hex()[:24],
@@ -152,11 +152,34 @@ def test_a_time_that_is_none_is_refused_for_its_reason():
         (midi(track(QUARTERS + END), track(on(48) + off(48) + END), form=2), "one of the 2 separate pieces"),
         (midi(track(QUARTERS + END), track(QUARTERS + END)), "Left out 8 notes that double another."),
         (midi(track(b"\x00\xe0\x00\x50" + QUARTERS + END)), "Left out the pitch wheel (1 move)."),
+        (midi(track(b"\x00\xb0\x40\x7f" + QUARTERS + END)), "Left out the sustain pedal (1 press); notes end where"),
     ],
 )
 def test_what_is_left_out_of_a_damaged_file_is_said(file, remark):
     assert [pitch for pitch, _, _ in notes(file)][:7] == list(SCALE[:7])
     assert any(remark in said for said in from_midi(file).remarks), from_midi(file).remarks
+
+
+METRE, TEMPO = 0x58, 0x51
+THREE_FOUR, FOUR_FOUR = b"\x03\x02\x18\x08", b"\x04\x02\x18\x08"
+SLOW, FAST = b"\x0f\x42\x40", b"\x07\xa1\x20"  # 60 and 120 beats a minute
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (meta(METRE, FOUR_FOUR) + meta(METRE, THREE_FOUR), ["The file is in 3/4; bars are counted in 4/4"]),
+        (meta(METRE, THREE_FOUR) + meta(METRE, FOUR_FOUR), []),  # of two at one tick the later one counts
+        (meta(METRE, THREE_FOUR) + on(60) + off(60, 6 * TICKS) + meta(METRE, FOUR_FOUR),
+         ["The file's metre changes (3/4, 4/4); bars are counted from where the last begins."]),
+        (meta(TEMPO, SLOW) + meta(TEMPO, FAST), []),
+        (on(60) + off(60) + meta(TEMPO, SLOW), ["The file's tempo is from 60 to 120 beats a minute"]),
+    ],
+)  # fmt: skip
+def test_of_metres_and_tempos_those_in_force_are_said(before, said):
+    remarks = from_midi(midi(track(before + QUARTERS + END))).remarks
+    about = [remark for remark in remarks if "metre" in remark or "tempo" in remark or " is in " in remark]
+    assert len(about) == len(said) and all(map(str.startswith, about, said)), remarks
 
 
 # ---------------------------------------------------------------- notes without an end, or without a length

@@ -17,6 +17,7 @@ MAX_NOTES = 50_000  # the longest symphonies have about as many
 DRUMS = 9  # the channel, counted from 0
 USUAL_TEMPO = 120.0  # what a file without a tempo is played at
 END_OF_TRACK = b"\xff\x2f"
+SUSTAIN = 64  # the controller of the pedal, pressed from 64 on
 CENTRE = b"\x00\x40"  # a pitch wheel at rest
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2, 0xF1: 1, 0xF2: 2, 0xF3: 1}
 SILENCING = {120, 123, 124, 125, 126, 127}  # controllers: all sound off, all notes off and what implies it
@@ -57,15 +58,16 @@ class MidiFile:
 
     notes: tuple[MidiNote, ...]
     """Pitched notes of all tracks, in no order."""
-    signature: TimeSignature | None
-    """The metre at the last note."""
+    signatures: tuple[TimeSignature, ...]
+    """Each metre up to the last note, in order."""
     tempos: tuple[float, ...]
     """Each tempo up to the last note, beats a minute."""
     timed: bool
     """Whether the file counts seconds (SMPTE) and names no tempo: a quarter note is then half a second."""
     drums: int
     bends: int
-    """How many strokes and moves of the pitch wheel were left out."""
+    pedals: int
+    """How many strokes, moves of the pitch wheel and presses of the sustain pedal were left out."""
     remarks: tuple[str, ...]
     """A sentence for each part of the file that could not be read."""
 
@@ -75,10 +77,12 @@ class _Contents:
     """What is gathered from tracks; times in ticks, notes as (pitch, start, end, hanging)."""
 
     notes: list[tuple[int, int, int, bool]] = field(default_factory=list)
-    signatures: list[tuple[int, int, int]] = field(default_factory=list)
-    tempos: list[tuple[int, float]] = field(default_factory=list)
+    signatures: dict[int, tuple[int, int]] = field(default_factory=dict)
+    tempos: dict[int, float] = field(default_factory=dict)
+    """By tick: of several at one tick the last one counts."""
     drums: int = 0
     bends: int = 0
+    pedals: int = 0
     damaged: list[int] = field(default_factory=list)
     """The numbers of tracks that could not be read to their end."""
 
@@ -97,17 +101,20 @@ def read_midi_file(data: bytes) -> MidiFile:
     if contents.damaged:
         which = ", ".join(map(str, contents.damaged[:3])) + (" and others" if contents.damaged[3:] else "")
         remarks.append(f"Damaged: track {which}; what stands before the damage was read.")
-    last = max((start for _, start, _, _ in contents.notes), default=0)
-    tempos = dict.fromkeys(tempo for tick, tempo in sorted(contents.tempos) if tick <= last)
-    quarter, timed = _ticks_a_quarter(division, next(iter(tempos), None))
-    signatures = [(tick, beats, unit) for tick, beats, unit in sorted(contents.signatures) if tick <= last]
+    starts = [start for _, start, _, _ in contents.notes] or [0]
+    tempos = {tick: tempo for tick, tempo in sorted(contents.tempos.items()) if tick <= max(starts)}
+    quarter, timed = _ticks_a_quarter(division, next(iter(tempos.values()), None))
+    if tempos and min(tempos) > min(starts) and division < 0x8000:  # until then it is played at the usual one
+        tempos = {0: USUAL_TEMPO, **tempos}
+    signatures = {tick: metre for tick, metre in sorted(contents.signatures.items()) if tick <= max(starts)}
     return MidiFile(
         tuple(MidiNote(pitch, start / quarter, end / quarter, open_) for pitch, start, end, open_ in contents.notes),
-        TimeSignature(*signatures[-1][1:], signatures[-1][0] / quarter) if signatures else None,
-        tuple(tempos),
+        tuple(TimeSignature(*metre, tick / quarter) for tick, metre in signatures.items()),
+        tuple(dict.fromkeys(tempos.values())),
         timed,
         contents.drums,
         contents.bends,
+        contents.pedals,
         tuple(remarks),
     )
 
@@ -222,6 +229,8 @@ def _take(tick: int, status: int, content: bytes, sounding: list[dict[int, deque
         for pitch in sounding[channel]:
             _close(sounding[channel], pitch, tick, contents, all_of_it=True)
         sounding[channel].clear()
+    elif kind == 0xB0:
+        contents.pedals += content[0] == SUSTAIN and content[1] >= 64
     elif kind == 0xE0:
         contents.bends += content != CENTRE
 
@@ -252,9 +261,9 @@ def _take_meta(tick: int, content: bytes, contents: _Contents) -> None:
     """Add a tempo or a metre; one that cannot be is no reason to refuse a melody."""
     kind, value = content[0], content[1:]
     if kind == 0x51 and len(value) == 3 and (micros := int.from_bytes(value, "big")):
-        contents.tempos.append((tick, 60_000_000 / micros))
+        contents.tempos[tick] = 60_000_000 / micros
     elif kind == 0x58 and len(value) >= 2 and value[0] and value[1] <= 6:
-        contents.signatures.append((tick, value[0], 2 ** value[1]))
+        contents.signatures[tick] = (value[0], 2 ** value[1])
 
 
 def _events(track: bytes) -> Iterator[tuple[int, int, bytes]]:

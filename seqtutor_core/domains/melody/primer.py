@@ -17,6 +17,7 @@ MAX_STEPS = 64
 STEP_NAMES = {4: "sixteenth", 2: "eighth", 3: "triplet eighth"}
 AS_GIVEN = 0.05  # steps that a start may be off the grid, unremarked
 LENGTH_AS_GIVEN = 0.45  # steps that a length may change, unremarked: few play a note to its very end
+RINGING = 0.75  # steps that the last note may ring over a bar line, however short it is
 SAME_TEMPO = 0.005  # relative
 
 
@@ -128,7 +129,7 @@ def _on_grid(tune: Tune, settings: MelodySettings) -> list[_Placed]:
 
 
 def _without_tail(last: _Placed, rests: int, settings: MelodySettings, remarks: list[str]) -> _Placed:
-    """The last note, ended at the bar line if it only rings a little beyond: less than a step, or as its release may.
+    """The last note, ended at the bar line if it only rings a little beyond: part of a step, or as its release may.
 
     A tail is at most half a beat and a quarter of what stands before it. Else it would cost a bar of silence.
     """
@@ -136,7 +137,7 @@ def _without_tail(last: _Placed, rests: int, settings: MelodySettings, remarks: 
     tail = last.given.end - bar_line
     if last.start >= bar_line or rests > bar_line:
         return last
-    if tail >= 1 and tail > min(settings.steps_per_beat / 2, (bar_line - last.start) / 4):
+    if tail > RINGING and tail > min(settings.steps_per_beat / 2, (bar_line - last.start) / 4):
         return last
     remarks.append("The last note rings a little over the bar line; it ends there.")
     return replace(last, end=bar_line, given=replace(last.given, end=bar_line))

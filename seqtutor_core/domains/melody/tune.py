@@ -12,7 +12,8 @@ from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, pitch_name
 from seqtutor_core.errors import InputError, SettingError
 
 LONGEST_PICK = 64  # sixteenths
-SLACK = 0.125  # quarter notes that a player's legato may overlap, or a roll of a chord be spread, unremarked
+SLACK = 0.125  # quarter notes that notes may overlap, or a roll of a chord be spread, unremarked
+LEGATO = 0.3  # the share of a note that may sound on into the next: a quarter, and a little for how it is played
 POLYPHONY = ("error", "top")
 
 
@@ -58,14 +59,20 @@ def tune_of_midi(file: bytes, polyphony: str = "error") -> Tune:
         remarks.append(f"Left out the drums ({many(found.drums, 'stroke')}).")
     if found.bends:
         remarks.append(f"Left out the pitch wheel ({many(found.bends, 'move')}).")
+    if found.pedals:
+        presses = f"{found.pedals} press{'' if found.pedals == 1 else 'es'}"
+        remarks.append(f"Left out the sustain pedal ({presses}); notes end where their keys are released.")
+    signature = _signature(found.signatures, remarks)
     notes = _ended(_without_doubles(found.notes, remarks), remarks)
     if polyphony == "top":
         notes = _top_line(notes, remarks)
     else:
-        _refuse_chords(notes, found.signature.bar if found.signature else 4.0)
+        _refuse_chords(notes, signature.bar if signature else 4.0)
+    if slurred := sum(earlier.end - later.start > SLACK for earlier, later in itertools.pairwise(notes)):
+        remarks.append(f"Ended {many(slurred)} where the next begins.")
     return Tune(
         tuple(notes),
-        signature=found.signature,
+        signature=signature,
         tempos=found.tempos,
         timed=found.timed,
         remarks=tuple(remarks),
@@ -99,6 +106,21 @@ def _no_notes(found: MidiFile) -> InputError:
     what = f"only drums ({many(found.drums, 'stroke')}), which have no pitch" if found.drums else "no notes"
     wrong = f" ({' '.join(found.remarks)})" if found.remarks else ""
     return InputError(f"the MIDI file holds {what}{wrong}; choose one with a melody")
+
+
+def _signature(signatures: Sequence[TimeSignature], remarks: list[str]) -> TimeSignature | None:
+    """The metre at the last note; that there were others is said, unless the first was for a pickup."""
+    if not signatures:
+        return None
+    metres = list(dict.fromkeys(map(str, signatures)))
+    first, last = signatures[0], signatures[-1]
+    pickup = len(signatures) == 2 and last.start - first.start <= first.bar < last.bar
+    if len(metres) > 1 and not pickup:
+        more = ", ..." if metres[4:] else ""
+        remarks.append(
+            f"The file's metre changes ({', '.join(metres[:4])}{more}); bars are counted from where the last begins."
+        )
+    return last
 
 
 # ---------------------------------------------------------------- notes that are not as they should be
@@ -158,11 +180,17 @@ def many(count: int, noun: str = "note") -> str:
 # ---------------------------------------------------------------- one note at a time
 
 
+def _together(sounding: MidiNote, note: MidiNote) -> bool:
+    """Whether a note begins while another sounds that is not just released late, as in legato."""
+    length, overlap = sounding.end - sounding.start, min(sounding.end, note.end) - note.start
+    released = overlap <= LEGATO * length and sounding.end < note.end
+    return overlap > min(SLACK, length / 2, (note.end - note.start) / 2) and not released
+
+
 def _refuse_chords(notes: Sequence[MidiNote], bar: float) -> None:
     sounding = notes[0]
     for note in notes[1:]:
-        shorter = min(sounding.end - sounding.start, note.end - note.start)
-        if min(sounding.end, note.end) - note.start > min(SLACK, shorter / 2):
+        if _together(sounding, note):
             raise InputError(
                 f"the MIDI file is polyphonic: {pitch_name(sounding.pitch)} and {pitch_name(note.pitch)} "
                 f"sound together in bar {int(note.start // bar) + 1}, and a melody has one note at a time; "
@@ -178,7 +206,7 @@ def _top_line(notes: Sequence[MidiNote], remarks: list[str]) -> list[MidiNote]:
     for note in notes:
         while line and note.pitch > line[-1].pitch and note.start - line[-1].start < SLACK:
             line.pop()
-        if line and note.pitch <= line[-1].pitch and note.start < line[-1].end - SLACK:
+        if line and note.pitch <= line[-1].pitch and _together(line[-1], note):
             continue
         line.append(note)
     if dropped := len(notes) - len(line):
