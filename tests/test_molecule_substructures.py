@@ -50,6 +50,11 @@ def found(pattern: str, smiles: str) -> bool:
         ("CN(=O)=O", "CN", False),
         ("O=C1C=CC(=O)C=C1", "O=C1C=CC(=O)C=C1", True),
         ("C/C=C/C", "C/C=C\\C", True),  # stereochemistry is not looked at
+        ("C1=CC=N(=O)C=C1", "[O-][n+]1ccccc1", True),  # charged and aromatic at once
+        ("[H]C1=CC=CC=C1", ASPIRIN, True),  # hydrogens as atoms, which molecules only count
+        ("[H]OC", "CO", True),
+        ("[H]OC", "COC", False),
+        ("[NH3][Pt]([NH3])(Cl)Cl", "[NH3]->[Pt](<-[NH3])(Cl)Cl", True),  # lone pairs that bind
         ("CC", "Cc1ccccc1", False),  # SMARTS throughout: both carbons aliphatic
         ("cc", "CC", False),
         ("[#6]1=[#6][#6]=[#6][#6]=[#6]1", "c1ccccc1", False),  # no SMILES, so the double bonds are meant

@@ -47,6 +47,42 @@ def sdf(*blocks: str) -> str:
 # ---------------------------------------------------------------- one odd record
 
 
+@pytest.mark.parametrize(
+    "between", ["", "> <ID>\n5\n\n", "$$$\n", " $$$$\n"], ids=["nothing", "a property", "three", "behind a space"]
+)
+def test_a_lost_line_of_dollars_loses_no_molecule(between: str) -> None:
+    first, second = v2000("first", "C", "O"), v2000("second", "C", "N")
+    assert read(f"{first}{between}{second}$$$$\n", "a.sdf")[:2] == ([("first", "CO"), ("second", "CN")], ())
+
+
+def test_a_truncated_record_costs_itself_alone_and_a_block_within_a_property_is_none() -> None:
+    cut, good = v2000("cut", "C", "O").partition("O")[0], v2000("good", "C", "N")
+    molecules, [problem], _ = read(f"{cut}\n{good}", "a.sdf")
+    assert molecules == [("good", "CN")] and problem.startswith("record 1 (cut): ")
+    inner = f"{good}> <MOL>\n{v2000('inner', 'C', 'O')}\n> <NOTE>\nsaved as V2000\n\n$$$$\n"
+    assert read(inner, "a.sdf")[:2] == ([("good", "CN")], ())
+
+
+@pytest.mark.parametrize(
+    ("bond", "reason"),
+    [("  1  9  1  0", "names an atom that it does not have"), ("  1  1  1  0", "attempt to add self-bond")],
+)
+def test_a_wrong_bond_is_told_in_words(bond: str, reason: str) -> None:
+    wrong = v2000("wrong", "C", "O").replace("  1  2  1  0", bond)
+    molecules, [problem], _ = read(sdf(wrong, v2000("good", "C", "N")), "a.sdf")
+    assert molecules == [("good", "CN")] and "record 1 (wrong)" in problem and reason in problem
+
+
+def test_an_extension_between_bars_is_no_name() -> None:
+    molecules, problems, remarks = read("CCO |$a;b;c$| ethanol\nN.[Pt] |C:0.0|\nC |a\n", "a.smi")
+    assert (molecules, problems) == ([("ethanol", "CCO"), ("", "[Pt]"), ("|a", "C")], ())
+    assert [remark.partition(":")[0] for remark in remarks] == ["record 1 (ethanol)", "record 2"]
+    assert "not read" in remarks[0]
+    assert read("name,smiles\nx,CCO |$a;b;c$|\ny,CC ethane\n", "a.csv")[0] == [("x", "CCO")]
+    typed = inputs.molecule("CCO |$a;b;c$| ethanol")
+    assert (typed.smiles, typed.name) == ("CCO", "ethanol") and "not read" in typed.remarks[0]
+
+
 def test_a_metal_complex_is_read_whatever_the_prior_can_write() -> None:
     lines = "CCO ethanol\n[NH3][Pt](Cl)(Cl)[NH3] cisplatin\nc1ccccc1 benzene\n"
     molecules, problems, _ = read(lines, "a.smi")
@@ -308,3 +344,16 @@ def test_pages_and_the_command_read_by_the_workbench(tmp_path, capsys, monkeypat
     found = json.loads(capsys.readouterr().out)
     assert found["records"] == [{"name": "ethanol", "smiles": "CCO"}, {"name": '"5-inch', "smiles": CISPLATIN}]
     assert [problem.partition(":")[0] for problem in found["problems"]] == ["record 3 (b)", 'record 2 ("5-inch)']
+
+
+@pytest.mark.parametrize(
+    "title", ["canonical_smiles", "Canonical SMILES", "isomeric_smiles", "isosmiles", "smiles_canonical"]
+)
+def test_columns_of_smiles_by_the_names_that_databases_give(title: str) -> None:
+    assert read(f"id,{title}\n1,CCO\n", "a.csv")[0] == [("1", "CCO")]
+    assert read(f"canonical_smiles,{title},smiles,id\nC,C,CCO,1\n", "a.csv")[0] == [("1", "CCO")]
+
+
+def test_no_break_spaces_and_trailing_separators_of_the_separator_line() -> None:
+    assert read("\u00a0CCO ethanol\n", "a.smi")[0] == [("ethanol", "CCO")]
+    assert read("sep=;;\nsmiles;name\nCCO;a\n", "a.csv")[0] == [("a", "CCO")]

@@ -35,6 +35,13 @@ def test_bars_are_the_files_unless_another_metre_is_chosen(tmp_path, capsys):
     assert len(read(tmp_path / "waltz.mid", capsys, "--set", "bar=16")["tokens"]) == 32
 
 
+def test_what_was_left_out_of_a_molecule_is_said(tmp_path, capsys):
+    (tmp_path / "salt.smi").write_text("CCO.[Na+] salt\nCCO plain\n")
+    found = read(tmp_path / "salt.smi", capsys)
+    assert found["problems"] == [] and len(found["records"]) == 2
+    assert found["remarks"] == ["salt: Kept the largest of 2 fragments, CCO, and left out [Na+]."]
+
+
 def test_molecules_are_read_as_records_and_problems(tmp_path, capsys):
     (tmp_path / "two.smi").write_text("CCO ethanol\nC1CC broken\n")
     found = read(tmp_path / "two.smi", capsys)

@@ -43,13 +43,15 @@ def _melody(options: Namespace) -> None:
 
 def _molecules(options: Namespace) -> None:
     from seqtutor_core.domains.molecule.given import upload
+    from seqtutor_core.domains.molecule.reading import short
     from seqtutor_core.domains.molecule.records import MOST_BYTES
 
     found = upload(_content(options.file, MOST_BYTES), options.file)
     records = [{"name": given.name, "smiles": given.smiles} for given in found.molecules]
     problems = [*found.problems, *found.remarks]
-    text = "\n".join([*(f"{r['smiles']} {r['name']}" for r in records), *problems])
-    show({"records": records, "problems": problems}, options.json, text)
+    remarks = [f"{short(given.name or given.smiles)}: {said}" for given in found.molecules for said in given.remarks]
+    text = "\n".join([*(f"{r['smiles']} {r['name']}" for r in records), *problems, *remarks])
+    show({"records": records, "problems": problems, "remarks": remarks}, options.json, text)
 
 
 def _content(file: str, most: int) -> bytes:

@@ -18,6 +18,7 @@ from seqtutor_core.domains.molecule.records import (
     check_file,
     smiles_and_name,
     split,
+    without_extension,
 )
 from seqtutor_core.domains.molecule.substructures import substructure
 from seqtutor_core.domains.molecule.table import AROUND
@@ -51,11 +52,13 @@ def molecule(text: str) -> Given:
     lines = [line for given in texts.lines(text) if (line := given.strip(AROUND))]
     if not lines:
         raise InputError("no molecule is given; type or paste a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
-    smiles, name = smiles_and_name(lines[0])
+    first, remark = without_extension(lines[0])
+    smiles, name = smiles_and_name(first)
     given = from_smiles(smiles, " ".join(name.split()).strip(AROUND))
-    if len(lines) == 1:
-        return given
-    return Given(given.smiles, (f"Took the first of {len(lines)} lines.", *given.remarks), given.name)
+    before = [f"{remark[0].upper()}{remark[1:]}."] if remark else []
+    if len(lines) > 1:
+        before = [f"Took the first of {len(lines)} lines.", *before]
+    return replace(given, remarks=(*before, *given.remarks))
 
 
 def smarts(text: str) -> tuple[str, ...]:

@@ -128,8 +128,10 @@ def _logged(log: str) -> str:
     symbol = re.search(r"Element '(.*?)' not found", log)
     if symbol:
         return f"{symbol.group(1)!r} is no element but perhaps an abbreviation, which has to be drawn out"
-    told = (line.removeprefix("ERROR: ").partition(";")[0] for line in log.splitlines())
-    return next((line for line in told if line.strip("*")), "")
+    told = [line.removeprefix("ERROR: ").partition(";")[0] for line in log.splitlines() if line.strip("*")]
+    if told[:1] == ["Range Error"]:
+        return "it names an atom that it does not have"
+    return next((line for line in told if line != "Pre-condition Violation"), "")
 
 
 def _supplied(block: str, sanitize: bool) -> tuple[Chem.Mol | None, str]:

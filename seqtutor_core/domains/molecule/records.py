@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from seqtutor_core import text as texts
-from seqtutor_core.domains.molecule.table import AROUND, LONGEST_CELL, Table, headline, is_table
+from seqtutor_core.domains.molecule.table import AROUND, LONGEST_CELL, Table, headline, is_table, smiles_column
 from seqtutor_core.errors import InputError
 
 EXTENSIONS = (".smi", ".txt", ".csv", ".mol", ".sdf")
@@ -22,8 +22,10 @@ MOST_ANNOUNCED = 10_000  # atoms, bonds, groups: RDKit makes room for as many as
 
 _LINE = re.compile(r"[^\r\n]+")
 _SMILES_AND_NAME = re.compile(r"([^\s,;]*)[\s,;]*(.*)", re.DOTALL)
+_EXTENSION = re.compile(r"(\S+)\s+\|[^|]*\|(?=\s|\Z)")
 _RECORD_END = re.compile(r"^\$\$\$\$.*\n?", re.MULTILINE)
 _BLOCK_END = re.compile(r"^M  END.*$", re.MULTILINE)
+_HEAD = re.compile(r"(?:^(?P<before>.*)\n)?(?P<head>(?:^.*\n){3})[ \d]{6}.*V[23]000[ \t]*$", re.MULTILINE)
 _CONTINUED = re.compile(r"-\s*\nM  V30 ?")
 _COUNTS = re.compile(r"^M  V30\s+COUNTS\s(.*)$", re.MULTILINE | re.IGNORECASE)
 
@@ -84,14 +86,23 @@ def split(data: bytes, filename: str, most: int = MOST_RECORDS) -> Records:
 
 def _of_lines(text: str) -> Iterator[Record]:
     """Lines of a SMILES and perhaps a name; a headline and lines of comment are none."""
-    lines = (line for match in _LINE.finditer(text) if (line := match.group().strip(" \t\ufeff\u200b")))
+    lines = (line for match in _LINE.finditer(text) if (line := match.group().strip(" \t\u00a0\ufeff\u200b")))
     for number, line in enumerate(lines):
         if len(line) > LONGEST_CELL:
             yield Record("", problem=f"a line of {len(line):,} characters is longer than {LONGEST_CELL:,}")
             continue
+        line, remark = without_extension(line)
         smiles, name = smiles_and_name(line)
-        if not smiles.startswith("#") and not (number == 0 and smiles.lower() == "smiles"):
-            yield Record(name, smiles)
+        if not smiles.startswith("#") and not (number == 0 and smiles_column([smiles.lower()]) == 0):
+            yield Record(name, smiles, remark=remark)
+
+
+def without_extension(text: str) -> tuple[str, str]:
+    """Return a text without the extension that may follow its SMILES between two bars (CXSMILES), and what to say."""
+    found = _EXTENSION.match(text)
+    if found is None:
+        return text, ""
+    return f"{found.group(1)}{text[found.end() :]}", "what stands between bars behind its SMILES is not read"
 
 
 def smiles_and_name(line: str) -> tuple[str, str]:
@@ -104,12 +115,13 @@ def smiles_and_name(line: str) -> tuple[str, str]:
 def _of_table(text: str) -> Iterator[Record]:
     """Rows, by the columns that the headline names."""
     columns, delimiter, start = headline(text)
-    smiles = columns.index("smiles")
+    smiles = smiles_column(columns)
     name = next((columns.index(title) for title in ("name", "title", "id") if title in columns), None)
     for row in Table(text, delimiter).rows(start, columns):
         cells = [*row.cells, *[""] * (len(columns) - len(row.cells))]
         title = "" if name is None else cells[name].strip()
-        yield Record(title, cells[smiles].strip(AROUND), row.problem, row.remark)
+        cell, remark = without_extension(cells[smiles].strip(AROUND))
+        yield Record(title, cell, row.problem, row.remark or remark)
 
 
 def _of_blocks(text: str) -> Iterator[Record]:
@@ -119,10 +131,22 @@ def _of_blocks(text: str) -> Iterator[Record]:
         ending = _RECORD_END.search(text, start)
         record = text[start : ending.start() if ending else len(text)]
         start = ending.end() if ending else len(text)
-        if record.strip():
-            end = _BLOCK_END.search(record)
-            block = record[: end.end()] + "\n" if end else record
+        for part in _blocks_of(record):
+            end = _BLOCK_END.search(part)
+            block = part[: end.end()] + "\n" if end else part
             yield Record(block.partition("\n")[0].strip(), block, _too_large(block))
+
+
+def _blocks_of(record: str) -> Iterator[str]:
+    """The mol blocks of a record: one, unless the line $$$$ between two was lost. One that is a property is none."""
+    if not record.strip():
+        return
+    starts = [0]
+    if not record.startswith("$"):  # a reaction, or a query of several groups
+        further = itertools.islice(_HEAD.finditer(record), 1, None)
+        starts += [head.start("head") for head in further if not head["before"].startswith(">")]
+    for start, end in itertools.pairwise([*starts, len(record)]):
+        yield record[start:end]
 
 
 def _too_large(block: str) -> str:

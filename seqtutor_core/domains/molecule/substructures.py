@@ -1,8 +1,9 @@
 """Substructures that users ask for: SMARTS, or SMILES meant as such, and whether a molecule has them.
 
-A SMILES may write rings with alternating bonds and nitro groups with five: RDKit makes molecules aromatic and charges
-their nitro groups, so such a text would find nothing. Where a text reads as SMILES, the atoms and bonds that RDKit
-would change are changed; whatever else it says is SMARTS.
+A SMILES may write rings with alternating bonds, nitro groups with five, hydrogens as atoms and single bonds to a metal:
+RDKit makes molecules aromatic, charges their nitro groups, counts hydrogens at their atoms and lets lone pairs bind, so
+such a text would find nothing. Where a text reads as SMILES, the atoms and bonds that RDKit would change are changed;
+whatever else it says is SMARTS.
 
 A pattern may have loose parts, joined by dots, whose places RDKit tries in all combinations. Here each part is looked
 for by itself, and places are chosen that do not overlap.
@@ -135,16 +136,19 @@ def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:
         index, symbol, charge = atom.GetIdx(), atom.GetSymbol(), atom.GetFormalCharge()
         if charge != before.GetFormalCharge():
             charged.add(index)
-            changed.ReplaceAtom(index, Chem.AtomFromSmarts(f"[{symbol}{charge:+d}]"))
+            written_as = symbol.lower() if atom.GetIsAromatic() else symbol
+            changed.ReplaceAtom(index, Chem.AtomFromSmarts(f"[{written_as}{charge:+d}]"))
         elif atom.GetIsAromatic() and not before.GetIsAromatic():
             smarts = re.sub(rf"(?<![A-Za-z]){symbol}(?![a-z])", symbol.lower(), query.GetAtomWithIdx(index).GetSmarts())
             changed.ReplaceAtom(index, Chem.AtomFromSmarts(smarts))
     for bond, before in zip(kept.GetBonds(), written.GetBonds(), strict=True):
         if bond.GetIsAromatic() and not before.GetIsAromatic():
             changed.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts(":"))
+        elif bond.GetBondType() == Chem.BondType.DATIVE != before.GetBondType():
+            changed.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts("~"))  # no query can be set to a dative one
         elif bond.GetBondType() != before.GetBondType() and charged & {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}:
             changed.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts(SYMBOLS[bond.GetBondType()]))
-    return changed.GetMol()
+    return Chem.MergeQueryHs(changed.GetMol())
 
 
 def _molecule(text: str, sanitize: bool) -> Chem.Mol | None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from seqtutor_core.domains.molecule.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
-AROUND = " \t\r\n\ufeff\u200b\"'`“”‘’"  # spaces and quotes that come along when text is pasted
+AROUND = " \t\r\n\u00a0\ufeff\u200b\"'`“”‘’"  # spaces and quotes that come along when text is pasted
 DELIMITERS = (",", ";", "\t")
 LONGEST_CELL = 131_072  # characters
 MOST_COLUMNS = 10_000
 STRAY = "a quotation mark is never closed, so it counts as part of the text and the row ends with its line"
-_SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[ \t]*(?:[\r\n]+|\Z)', re.IGNORECASE)
+_SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[ \t]*\1*(?:[\r\n]+|\Z)', re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -47,7 +47,7 @@ class Table:
         return self._scan(start, self._cell)
 
     def rows(self, start: int, columns: list[str]) -> Iterator[Row]:
-        """Yield the rows from a place of the text on, but for empty ones; `columns` has one named smiles."""
+        """Yield the rows from a place of the text on, but for empty ones; `columns` has one of SMILES."""
         while start < len(self._text):
             row = self.row(start)
             beginning = [self._text[start : start + LONGEST_CELL]] if row.problem else []
@@ -80,7 +80,7 @@ class Table:
 
     def _swallowed(self, cell: str, columns: list[str]) -> bool:
         """Whether a cell holds, behind a line end, what looks like rows of their own: two quotes, pages apart."""
-        place = columns.index("smiles")
+        place = smiles_column(columns)
         for line in _LINE_END.split(cell)[1:]:
             cells = line.split(self._delimiter, place + 2)
             smiles = cells[place].strip(AROUND) if len(cells) > place else ""
@@ -89,8 +89,18 @@ class Table:
         return False
 
 
+def smiles_column(columns: list[str]) -> int:
+    """Return which column has the SMILES: the one named smiles, else the first named like canonical_smiles; -1 if none.
+
+    Databases export them so, and isomeric ones, under such names.
+    """
+    named = [i for i, title in enumerate(columns) if title == "smiles"]
+    alike = [i for i, title in enumerate(columns) if re.fullmatch(r"\w*[ _]?smiles([ _]\w*)?", title)]
+    return [*named, *alike, -1][0]
+
+
 def is_table(text: str) -> bool:
-    """Whether a text begins with a headline of several columns, one named smiles."""
+    """Whether a text begins with a headline of several columns, one of SMILES."""
     try:
         columns, _, _ = headline(text)
     except InputError:
@@ -99,7 +109,7 @@ def is_table(text: str) -> bool:
 
 
 def headline(text: str) -> tuple[list[str], str, int]:
-    """Return the columns in small letters, the delimiter, and where the rows begin; InputError without a column smiles.
+    """Return the columns in small letters, the delimiter, and where the rows begin; InputError without one of SMILES.
 
     A line sep=; before it, as Excel writes one, names the delimiter.
     """
@@ -111,7 +121,7 @@ def headline(text: str) -> tuple[list[str], str, int]:
         if row.problem:
             raise InputError(f"the first line of this table: {row.problem}; keep the columns smiles and name")
         columns = [cell.strip(AROUND).lower() for cell in row.cells]
-        if "smiles" in columns:
+        if smiles_column(columns) >= 0:
             line_end = _LINE_END.match(text, row.end)
             return columns, delimiter, line_end.end() if line_end else len(text)
         found = max(found, columns, key=len)
