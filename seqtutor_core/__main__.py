@@ -140,6 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SeqTutorError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130  # as shells say it: 128 + SIGINT
     except BrokenPipeError:  # the reader had enough: `... | head`
         sys.stderr.close()
         return 0

@@ -4,15 +4,19 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seqtutor_core.__main__ import build_parser
+from seqtutor_core.__main__ import build_parser, main
+from seqtutor_core.commands import tuning
 from seqtutor_core.commands.plain import kl_of
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.gauge import Source
+from seqtutor_core.runs import launcher, store
 from tests import reference_melody
 
 ROOT = Path(__file__).parents[1]
@@ -152,6 +156,35 @@ def test_gauge_of_a_run(cli):
     assert found["log_z_at_least"] >= max(bounds.values()) - 1e-9
     for name, bound in bounds.items():  # what is printed is what the gauge went by
         assert re.search(rf"{name} +log Z at least +{bound:.2f} ", told), told
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "runs", interrupted)
+    assert main(["runs", "list"]) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+@pytest.mark.parametrize("command", [["tune", "melody"], ["runs", "resume", "ID"]])
+def test_ctrl_c_stops_the_run_that_is_followed(command, tmp_path, monkeypatch, capsys):
+    """Also one that was resumed; the worker is left out, and its answer is an end without figures."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    run = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+    run.write_status(replace(run.status, state="stopped", message=""))
+    waits = iter([KeyboardInterrupt, None])
+
+    def until_the_end(_: store.Run) -> None:
+        if error := next(waits):
+            raise error
+
+    monkeypatch.setattr(tuning, "_until_the_end", until_the_end)
+    monkeypatch.setattr(launcher, "start", lambda config: run)
+    monkeypatch.setattr(launcher, "resume", lambda *_: None)
+    assert main([run.id if word == "ID" else word for word in command]) == 1
+    assert "no figures were taken" in capsys.readouterr().err
+    assert '"stop": true' in (run.folder / "controls.jsonl").read_text()
 
 
 def test_commands_begin_at_the_c_of_the_page():

@@ -212,6 +212,22 @@ def test_mutated_weights_and_cards_raise_nothing_foreign(folder: Path, tmp_path:
         reader()
 
 
+@pytest.mark.parametrize("kind", ["F64", "F8_E5M2", "I8", "shape"])
+def test_tensors_of_another_type_or_shape_are_damage(folder: Path, kind: str) -> None:
+    """The same bytes, read as something else: learning would go on with it, silently."""
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    data = checkpoint.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    name = "recent" if kind == "F64" else "generators"
+    header[name] |= {"shape": [1, *header[name]["shape"]]} if kind == "shape" else {"dtype": kind}
+    text = json.dumps(header).encode()
+    checkpoint.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+    found = load_checkpoint(folder / "checkpoints")
+    checkpoint.write_bytes(data)
+    assert found is not None and found.damaged == (checkpoint.name,) and not found.tensors
+
+
 def mutated_header(data: bytes, chance: random.Random) -> bytes:
     """A safetensors file whose JSON header says something else, of the right length or not."""
     if chance.random() < 0.3:

@@ -1,6 +1,7 @@
 """A run is steered by the page that started it and by whoever takes it over; all others watch."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -54,6 +55,11 @@ def test_a_damaged_file_has_no_owner_and_is_nobodys_to_claim(run: Run, damage: b
     assert not owner.owns(run, secret) and not owner.owns(run, "") and owner.has_owner(run)
     with pytest.raises(RunError, match="has an owner already"):
         owner.claim(run)
+
+
+def test_a_pipe_in_its_place_keeps_nobody_waiting(run: Run) -> None:
+    os.mkfifo(run.folder / owner.OWNER)
+    assert owner.has_owner(run) and not owner.owns(run, "x")
 
 
 # ---------------------------------------------------------------- pages

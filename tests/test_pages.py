@@ -117,6 +117,15 @@ def test_an_unknown_run_in_the_link_is_told(melody):
     assert any("no-such-run" in w.value for w in page.warning)
 
 
+def test_a_range_in_a_link_may_stand_in_either_order(tmp_path, monkeypatch, started):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened("melody")
+    page.query_params["range"] = ["79", "55"]
+    press(page.run(), "start")
+    assert not page.error
+    assert (started[0].settings["lowest"], started[0].settings["highest"]) == (55, 79)
+
+
 def test_a_followed_link_changes_the_run_in_view(melody):
     one, two = (store.create(TuningConfig("melody", "melody", weights={"key": 1.0})) for _ in range(2))
     for run in (one, two, one):

@@ -41,16 +41,21 @@ def config_of(options: Namespace) -> TuningConfig:
 def tune(options: Namespace) -> int:
     """Start a run in its own process and follow it; Ctrl-C stops it and keeps what it learned."""
     run = launcher.start(config_of(options))
-    try:
-        follow(run)
-    except KeyboardInterrupt:
-        run.change(Change(stop=True))
-        follow(run)
+    follow(run)
     return report(run, options.json)
 
 
 def follow(run: store.Run) -> None:
-    """One line a second on standard error until the run has ended."""
+    """Print how a run comes on until it has ended; Ctrl-C stops it, and is waited for."""
+    try:
+        _until_the_end(run)
+    except KeyboardInterrupt:
+        run.change(Change(stop=True))
+        _until_the_end(run)
+
+
+def _until_the_end(run: store.Run) -> None:
+    """One line a second on standard error."""
     seen = 0
     while True:
         over = run.state not in store.ACTIVE
@@ -73,7 +78,8 @@ def follow(run: store.Run) -> None:
 def report(run: store.Run, as_json: bool) -> int:
     status = run.status
     if not status.summary:
-        raise SeqTutorError(f"the run {run.id} ended as {run.state}: {status.error or status.message}")
+        why = status.error or status.message or "no figures were taken; resume it, or gauge or evaluate it as it is"
+        raise SeqTutorError(f"the run {run.id} ended as {run.state}: {why}")
     flat = {k: v for k, v in status.summary.items() if k not in ("metrics", "gauge")} | status.summary.get(
         "metrics", {}
     )

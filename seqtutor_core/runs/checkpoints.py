@@ -87,7 +87,7 @@ def _newest_first(folder: Path) -> list[Path]:
 def _write(path: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
     ours = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     text = json.dumps(dict(plain))
-    facts = {"plain": text, "plain_crc32": _text_crc32(text), "crc32": str(_crc32(ours))}
+    facts = {"plain": text, **_sums(ours, text)}
     # bytes first: the library's own writer is not atomic and hides a full disk's OSError
     replace_bytes(path, save(ours, metadata=facts))
 
@@ -101,19 +101,28 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             # cloned: in the file tensors are not aligned as torch aligns them, which can change a sum's last bit
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  it is no mapping
         plain = CHECKPOINT("its state", parse_json(facts["plain"]))
+        sums = _sums(tensors, facts["plain"])
     except FileNotFoundError:
         raise RunError(f"{path} is missing; the run has not got that far") from None
-    except (SafetensorError, ValueError, KeyError, OSError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
         raise RunError(f"{path} is damaged ({error})") from None
-    # files of before that had no checksum of their plain values
-    right = (str(_crc32(tensors)), text_sum := _text_crc32(facts["plain"]))
-    if (facts.get("crc32"), facts.get("plain_crc32", text_sum)) != right:
+    # older files have the first checksum only, or the first two
+    if "crc32" not in facts or any(facts.get(name, value) != value for name, value in sums.items()):
         raise RunError(f"{path} is damaged (its checksum is wrong)")
     return tensors, plain
 
 
-def _text_crc32(text: str) -> str:
-    return str(zlib.crc32(text.encode()))
+def _sums(tensors: Mapping[str, Tensor], text: str) -> dict[str, str]:
+    """Checksums of the tensors, of the plain values, and of the tensors' types and shapes.
+
+    Raises TypeError for a type of tensor that no checkpoint has.
+    """
+    kinds = json.dumps([(name, str(tensors[name].dtype), list(tensors[name].shape)) for name in sorted(tensors)])
+    return {
+        "crc32": str(_crc32(tensors)),
+        "plain_crc32": str(zlib.crc32(text.encode())),
+        "kinds_crc32": str(zlib.crc32(kinds.encode())),
+    }
 
 
 def _crc32(tensors: Mapping[str, Tensor]) -> int:

@@ -10,6 +10,8 @@ import secrets
 from hashlib import sha256
 
 from seqtutor_core.errors import RunError
+from seqtutor_core.files import read_whole
+from seqtutor_core.rules import parse_json
 from seqtutor_core.runs.store import Run
 
 OWNER = "owner.json"
@@ -36,9 +38,9 @@ def has_owner(run: Run) -> bool:
 def owns(run: Run, secret: str) -> bool:
     """Whether this is the owner's secret; never for a run without an owner, or whose owner.json is damaged."""
     try:
-        kept = json.loads((run.folder / OWNER).read_text(encoding="utf-8"))["sha256"]
+        kept = parse_json(read_whole(run.folder / OWNER, 10_000))["sha256"]
         return hmac.compare_digest(str(kept).encode(), _hash(secret).encode())
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

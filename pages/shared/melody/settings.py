@@ -33,7 +33,7 @@ LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 def settings(studio: Studio) -> dict[str, Any]:
     """The page's settings as MelodySettings names them."""
-    lowest, highest = state.value(studio, RANGE)
+    lowest, highest = limits(studio)
     return {
         "length": state.value(studio, LENGTH),
         "key": state.value(studio, KEY),
@@ -46,6 +46,12 @@ def settings(studio: Studio) -> dict[str, Any]:
         "lowest": lowest,
         "highest": highest,
     }
+
+
+def limits(studio: Studio) -> tuple[int, int]:
+    """The lowest and the highest pitch of the range, which a link may give in either order."""
+    one, other = state.value(studio, RANGE)
+    return min(one, other), max(one, other)
 
 
 def judged(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +77,7 @@ def controls(studio: Studio) -> None:
         with two:
             _shape(studio)
         widget(studio, st.slider, "Range", RANGE, min_value=LOWEST, max_value=HIGHEST)
-        lowest, highest = state.value(studio, RANGE)
+        lowest, highest = limits(studio)
         st.caption(f"{pitch_name(lowest)} to {pitch_name(highest)} · limits of the reward Singable range")
 
 
