@@ -172,12 +172,12 @@ def test_ctrl_c_stops_the_run_that_is_followed(command, tmp_path, monkeypatch, c
     """Also one that was resumed; the worker is left out, and its answer is an end without figures."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     run = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
-    run.write_status(replace(run.status, state="stopped", message=""))
-    waits = iter([KeyboardInterrupt, None])
+    interrupts = iter([True, False])
 
     def until_the_end(_: store.Run) -> None:
-        if error := next(waits):
-            raise error
+        if next(interrupts):
+            raise KeyboardInterrupt
+        run.write_status(replace(run.status, state="stopped", message=""))
 
     monkeypatch.setattr(tuning, "_until_the_end", until_the_end)
     monkeypatch.setattr(launcher, "start", lambda config: run)

@@ -50,7 +50,8 @@ def follow(run: store.Run) -> None:
     try:
         _until_the_end(run)
     except KeyboardInterrupt:
-        run.change(Change(stop=True))
+        if run.state in store.ACTIVE:  # else it ended in this very moment
+            run.change(Change(stop=True))
         _until_the_end(run)
 
 

@@ -127,10 +127,7 @@ def _checked(data: bytes) -> bytes:
     if not data:
         raise InputError("the file is empty; choose a MIDI file that holds a melody")
     if len(data) > MAX_BYTES:
-        size = f"{len(data):,}" if len(data) > MAX_BYTES + 1 else "more"
-        raise InputError(
-            f"the file has {size} bytes, more than {MAX_BYTES:,}; choose a smaller one, or export just the melody"
-        )
+        raise InputError(f"the file has more than {MAX_BYTES:,} bytes; choose a smaller one, or export just the melody")
     if data[:4] == b"RIFF" and data[8:12] == b"RMID":  # a MIDI file in a wrapper
         data = data[max(data.find(b"MThd"), 0) :]
     if not data.startswith(b"MThd"):
