@@ -21,7 +21,7 @@ from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import job, launcher
 from seqtutor_core.runs.checkpoints import load_checkpoint
-from seqtutor_core.runs.store import Run, create
+from seqtutor_core.runs.store import Run, create, runs
 from tests.running import PATIENCE, small, tiny_prior, updates, wait_for
 
 UPDATES = 12
@@ -144,6 +144,18 @@ def test_a_run_stops_while_it_starts(prior: Path, started) -> None:
     launcher.resume(run)
     assert run.state == "finished", run.status
     assert run.status.update == UPDATES
+
+
+def test_a_command_that_follows_a_run_and_is_ended_ends_the_run(prior: Path) -> None:
+    words = ["tune", "melody", "--prior", str(prior), "--weight", "key=1", "--seconds", "600"]
+    command = subprocess.Popen([sys.executable, "-m", "seqtutor_core", *words], stderr=subprocess.DEVNULL)
+    until = time.monotonic() + PATIENCE
+    while not any(run.state == "running" for run in runs()) and time.monotonic() < until:
+        time.sleep(0.1)
+    run = next(iter(runs()), None)
+    command.terminate()
+    command.wait(timeout=PATIENCE)
+    assert run is not None and (run.state, run.alive) == ("stopped", False)
 
 
 def test_a_warm_start_stops(prior: Path, started) -> None:

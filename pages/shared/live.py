@@ -29,7 +29,7 @@ STATES = {
 
 def panel(studio: Studio, run: store.Run | None) -> None:
     """Buttons, and below them the figures and curves of the run in view; redrawn every second while it lives."""
-    with st.container():  # always there, so that what is below keeps its place
+    with st.container(horizontal=True):  # always there, and as high as one button, so that what is below does not move
         steering.panel(run)
     drawn = _looks(run)
     apart(_watch, studio, drawn, every=1.0 if drawn[0] else None, steady=True)
@@ -46,6 +46,7 @@ def _watch(studio: Studio, drawn: tuple[bool, bool]) -> None:
     if _looks(run) != drawn:
         st.rerun()
     _buttons(studio, run)
+    steering.notice(run)
     if text := state.problem():
         st.error(literal(text), icon=":material/error:")
     if run is None:

@@ -1,8 +1,11 @@
 """tune, bench: start a run and follow it; time learning."""
 
+import signal
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -39,16 +42,27 @@ def config_of(options: Namespace) -> TuningConfig:
 
 
 def tune(options: Namespace) -> int:
-    """Start a run in its own process and follow it; Ctrl-C stops it and keeps what it learned."""
+    """Start a run in its own process and follow it; Ctrl-C or SIGTERM stops it and keeps what it learned."""
     run = launcher.start(config_of(options))
     follow(run)
     return report(run, options.json)
 
 
-def follow(run: store.Run) -> None:
-    """Print how a run comes on until it has ended; Ctrl-C stops it, and is waited for."""
+@contextmanager
+def _ended_like_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: otherwise the run would go on and nobody would watch it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _until_the_end(run)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def follow(run: store.Run) -> None:
+    """Print how a run comes on until it has ended; Ctrl-C or SIGTERM stops it, and is waited for."""
+    try:
+        with _ended_like_by_ctrl_c():
+            _until_the_end(run)
     except KeyboardInterrupt:
         if run.state in store.ACTIVE:  # else it ended in this very moment
             run.change(Change(stop=True))
