@@ -264,7 +264,10 @@ def load(name: str, root: Path = ASSETS, vocabulary: Vocabulary | None = None) -
             raise FileNotFoundError
         card = parse_json(read_whole(folder / "card.json", LARGEST_CARD))
         CARD("the card", card)
-        network = network_of(card["network"], load_file(folder / "weights.safetensors"))
+        weights = folder / "weights.safetensors"
+        if weights.exists() and not weights.is_file():  # a pipe would be waited for, and the whole process with it
+            raise OSError(f"{weights.name} is not a plain file")
+        network = network_of(card["network"], load_file(weights))
     except FileNotFoundError as error:
         raise PriorError(
             f"no prior named {shown(folder.name if names_prior(name) else name)}: {error.filename or 'it'} is missing; "

@@ -212,6 +212,15 @@ def test_mutated_weights_and_cards_raise_nothing_foreign(folder: Path, tmp_path:
         reader()
 
 
+@pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
+def test_a_pipe_in_a_prior_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    prior = tiny_prior(tmp_path)
+    (prior / name).unlink()
+    os.mkfifo(prior / name)
+    with pytest.raises(PriorError, match="is not a plain file"):
+        priors.load(str(prior))
+
+
 @pytest.mark.parametrize("kind", ["F64", "F8_E5M2", "I8", "shape"])
 def test_tensors_of_another_type_or_shape_are_damage(folder: Path, kind: str) -> None:
     """The same bytes, read as something else: learning would go on with it, silently."""

@@ -202,6 +202,18 @@ def test_sigterm_ends_with_a_checkpoint(prior: Path) -> None:
     assert load_policy(run).settings.hidden == 16
 
 
+def test_ctrl_c_while_the_worker_starts_stops_the_run(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(launcher.select, "select", interrupted)
+        launcher.start(small(prior, updates=UPDATES))
+    (run,) = store.runs()
+    wait_for_state(run, "stopped", "failed", "finished")
+    assert run.state == "stopped"
+
+
 def test_a_missing_prior_fails_the_run_and_names_it(prior: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     run = launcher.start(small(gone, updates=3))

@@ -105,7 +105,12 @@ def _launch(run: Run) -> None:
             os.close(word)
         # somebody has to collect its exit code, or it stays a zombie under an app that runs for days
         threading.Thread(target=process.wait, daemon=True).start()
-        if not select.select([answer], [], [], LAUNCH_GRACE)[0]:
+        try:
+            answered = select.select([answer], [], [], LAUNCH_GRACE)[0]
+        except KeyboardInterrupt:  # nobody follows the run then
+            run.change(Change(stop=True))
+            raise
+        if not answered:
             process.kill()
             raise RunError(_report(run, f"its worker did not start within {LAUNCH_GRACE:.0f} seconds"))
         if not answer.read(1):  # the pipe's other end was closed without a word
