@@ -43,7 +43,8 @@ def config_of(options: Namespace) -> TuningConfig:
 
 def tune(options: Namespace) -> int:
     """Start a run in its own process and follow it; Ctrl-C or SIGTERM stops it and keeps what it learned."""
-    run = launcher.start(config_of(options))
+    with _ended_like_by_ctrl_c():
+        run = launcher.start(config_of(options))
     follow(run)
     return report(run, options.json)
 

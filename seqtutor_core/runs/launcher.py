@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,16 @@ def stop(run: Run, wait: float = 0.0) -> bool:
 
 
 def _launch(run: Run) -> None:
+    """Start the worker; Ctrl-C meanwhile stops the run, since nobody would follow it. RunError as of `_begin`."""
+    try:
+        _begin(run)
+    except KeyboardInterrupt:
+        with suppress(RunError):  # there is no worker yet
+            run.change(Change(stop=True))
+        raise
+
+
+def _begin(run: Run) -> None:
     """Start the worker, hand the run's lock down to it, and wait until it says so; RunError when it does not.
 
     There is no moment at which nobody holds the lock: whoever finds it free from now on knows that the worker is dead.
@@ -105,12 +116,7 @@ def _launch(run: Run) -> None:
             os.close(word)
         # somebody has to collect its exit code, or it stays a zombie under an app that runs for days
         threading.Thread(target=process.wait, daemon=True).start()
-        try:
-            answered = select.select([answer], [], [], LAUNCH_GRACE)[0]
-        except KeyboardInterrupt:  # nobody follows the run then
-            run.change(Change(stop=True))
-            raise
-        if not answered:
+        if not select.select([answer], [], [], LAUNCH_GRACE)[0]:
             process.kill()
             raise RunError(_report(run, f"its worker did not start within {LAUNCH_GRACE:.0f} seconds"))
         if not answer.read(1):  # the pipe's other end was closed without a word
