@@ -128,6 +128,12 @@ def test_the_stereoisomer_of_a_training_molecule_is_not_novel() -> None:
     assert "@" in again.canonical and "@" not in again.graph  # from memory, too
 
 
+def test_a_training_molecule_whose_atoms_are_numbered_is_not_novel() -> None:
+    numbered = "[CH3:1]C(C)(C)C(=O)C(O[c:2]1ccc(Cl)cc1)n1ccnc1"
+    [line] = Molecule().score_lines([numbered])
+    assert line["terms"]["novelty"] == 0
+
+
 def test_scaffolds_seen_often_pay_less_and_a_checkpoint_remembers_them() -> None:
     molecule = Molecule(MoleculeSettings(bucket=4))
     other, third = "c1ccccc1CCOCC", "C1CCNCC1CCO"

@@ -91,11 +91,13 @@ def answer(facts: Facts, mol: Chem.Mol, question: Question, wanted: frozenset[st
 
 
 def _flat(mol: Chem.Mol, canonical: str) -> str:
-    """Canonical SMILES without stereochemistry; empty where there is none."""
-    if not re.search(r"[@/\\]", canonical):
+    """Canonical SMILES without stereochemistry and numbers of atoms; empty where there is none."""
+    if not re.search(r"[@/\\:]", canonical):
         return ""
     plain = Chem.Mol(mol)
     Chem.RemoveStereochemistry(plain)
+    for atom in plain.GetAtoms():
+        atom.SetAtomMapNum(0)
     flat: str = Chem.MolToSmiles(plain)
     return flat if flat != canonical else ""
 
