@@ -81,8 +81,10 @@ def build_parser() -> argparse.ArgumentParser:
     resume = command("resume", runs.resume, "go on with a run that was stopped or killed", kept)
     stop = command("stop", runs.stop, "stop a run; it keeps what it learned", kept)
     delete = command("delete", runs.delete, "delete a run and its files", kept)
-    for sub in (show, resume, stop, delete):
+    rename = command("rename", runs.rename, "give a run a name to know it by", kept)
+    for sub in (show, resume, stop, delete, rename):
         sub.add_argument("id", metavar="run", help=RUN)
+    rename.add_argument("name", help="up to 80 characters; empty: the name it was made with")
     resume.add_argument("--seconds", type=float, default=0.0, help="learning time on top of what is left")
 
     bench = command("bench", tuning.bench, "environment steps a second, learning included")

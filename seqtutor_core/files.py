@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -21,6 +22,19 @@ def read_whole(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(f"it has more than {most:,} bytes")
     return data
+
+
+def size_of(folder: str | os.PathLike[str]) -> int:
+    """Bytes of all files in a folder and below; what vanishes meanwhile counts nothing."""
+    total = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += size_of(entry)
+            else:
+                with suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def reason(error: Exception) -> str:

@@ -82,6 +82,9 @@ KNOWN = {
     "molecule/wishes.py:_substructures": {"label"},  # of a table of ours
     "molecule/wishes.py:_weightless": {"label"},  # of a term
     "molecule/wishes.py:uses": {"label"},  # of a table of ours
+    "runs/actions.py:_button": {"label"},  # checked where it is called
+    "runs/actions.py:_delete_button": {"many(len(ours))", "text"},  # numbers and words
+    "runs/actions.py:news": {"many(len(gone))"},
     "strength.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS
     "molecule/shapes.py:_fields": {"label"},

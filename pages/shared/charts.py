@@ -46,7 +46,7 @@ def curves(lines: Sequence[Mapping[str, Any]], terms: Sequence[RewardTerm], figu
 
     A third row shows the domain's own figures, shares on the left and counts on the right.
     """
-    shown = _thinned(lines)
+    shown = thinned(lines)
     own = [f for f in figures if all(f.name in step.get("figures", {}) for step in shown)]
     figure = _grid(own)
     seconds = [step["seconds"] for step in shown]
@@ -119,7 +119,7 @@ def _line(
     )
 
 
-def _thinned(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def thinned(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """At most MOST_POINTS lines, the last among them."""
     stride = max(1, -(-len(lines) // MOST_POINTS))
     return list(lines[::-1][::stride][::-1])

@@ -204,7 +204,7 @@ def _machine(studio: Studio) -> None:
         format_func=lambda r: f"{r:g}",
         help="The learner's own until you move it; another learner, or other rules, bring theirs",
     )
-    widget(studio, st.selectbox, "Prior", state.PRIOR, options=_priors(studio))
+    widget(studio, st.selectbox, "Prior", state.PRIOR, options=priors_of(studio))
     widget(studio, st.selectbox, "Device", state.DEVICE, options=("auto", "cpu", "cuda"))
     try:
         st.caption(f"In use: {resolve_device(state.value(studio, state.DEVICE)).type.upper()}")
@@ -213,7 +213,7 @@ def _machine(studio: Studio) -> None:
     widget(studio, st.number_input, "Random seed", state.SEED, min_value=0, max_value=2**31 - 1, step=1)
 
 
-def _priors(studio: Studio) -> list[str]:
+def priors_of(studio: Studio) -> list[str]:
     """This domain's priors, which begin with its name; the default is among them even when it is not installed."""
     found = [name for name in priors.available() if name.startswith(studio.domain)]
     return list(dict.fromkeys([*found, studio.defaults[state.PRIOR]]))

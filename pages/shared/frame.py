@@ -26,6 +26,7 @@ PAGES = (
     Page("app.py", "Home", ":material/home:"),
     Page("pages/melody.py", "Melody", ":material/music_note:", "melody"),
     Page("pages/molecule.py", "Molecule", ":material/science:", "molecule"),
+    Page("pages/runs.py", "Runs", ":material/history:"),
     Page("pages/method.py", "Method", ":material/menu_book:"),
 )
 STUDIOS = tuple(page for page in PAGES if page.domain)

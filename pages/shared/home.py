@@ -8,6 +8,7 @@ from pages.shared.text import literal
 from seqtutor_core.doctor import diagnose
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
+from seqtutor_core.runs.names import name_of
 
 RECENT = 5
 
@@ -47,7 +48,8 @@ def _recent_run(run: store.Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             page_of(run),
-            label=literal(f"{run.id}: {now}; {facts}; {run.size / 1e6:.1f} MB"),
+            label=literal(f"{name_of(run)}: {now}; {facts}; {run.size / 1e6:.1f} MB"),
+            help=literal(run.id),
             icon=":material/history:",
             query_params={"run": run.id},
         )

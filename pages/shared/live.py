@@ -14,6 +14,7 @@ from pages.shared.text import literal
 from seqtutor_core.config import Change
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs.names import name_of
 
 STATES = {
     "waiting": ("Waiting", "orange"),
@@ -98,7 +99,7 @@ def _start(studio: Studio) -> None:
         ours = other.config.domain == studio.domain
         where = "It is shown below" if ours else "It is another domain's, and the home page links to it"
         state.set_problem(
-            f"The run {other.id} is {other.state} on this machine, and one can learn at a time. {where}: "
+            f"The run {name_of(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
             "stop it, or wait until it has finished, and start again. Your settings are kept."
         )
         if ours:
@@ -136,7 +137,7 @@ def _report(studio: Studio, run: store.Run) -> None:
     text = status.error or status.message
     if now == "interrupted":
         text = "its worker is gone; Resume goes on from the last checkpoint"
-    where = literal(f"{run.id} on {(status.device or config.device).upper()} {text}")
+    where = literal(f"{name_of(run)} ({run.id}) on {(status.device or config.device).upper()} {text}")
     st.markdown(f":{colour}-badge[{label}] {where}")
     st.progress(min(1.0, status.seconds / config.seconds), _time_left(status.seconds, config.seconds, now))
     if not lines:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import Figure, RewardTerm, domain
 from seqtutor_core.runs.store import Run
 
@@ -52,6 +53,8 @@ class Studio:
     """Those among them that a draw from a network depends on."""
     primer: Callable[["Studio"], tuple[int, ...]]
     """Tokens that every sequence continues."""
+    reused: Callable[["Studio", TuningConfig], dict[str, Any]]
+    """The page's values for the settings of a run; what is no widget's, such as own notes, it takes over itself."""
     more_controls: Callable[["Studio"], None]
     """Draws the controls that only this domain has."""
     arrivals: Callable[["Studio", Run], None]

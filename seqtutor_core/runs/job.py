@@ -19,6 +19,7 @@ from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.evaluation import figures, rollouts
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
+from seqtutor_core.runs import trash
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.leaving import Leaving
@@ -60,6 +61,7 @@ def _work(run: Run, stopping: Stopping, leaving: Leaving | None) -> None:
     run.write_status(status)
     run.sweep()
     sweep()
+    trash.sweep()
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)

@@ -4,6 +4,7 @@ RUN/config.json       settings            RUN/samples/       a few sequences as 
 RUN/status.json       the only state      RUN/checkpoints/   what a killed run resumes from
 RUN/metrics.jsonl     curves              RUN/policy.safetensors   the tuned policy
 RUN/controls.jsonl    requests            RUN/best.jsonl     the best sequences so far
+RUN/name.json         what it is called    RUN/owner.json     whose it is
 RUN/worker.lock, RUN/worker.log
 """
 
@@ -14,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from seqtutor_core.admitted import admit
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
-from seqtutor_core.files import home, read_whole, reason, replace_text
+from seqtutor_core.files import home, read_whole, reason, replace_text, size_of
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.rules import Rule, anything, by_name, made, parse_json, shown
 from seqtutor_core.runs.board import Entry
@@ -152,11 +153,7 @@ class Run:
     @property
     def size(self) -> int:
         """Bytes on the disk."""
-        total = 0
-        for path in self.folder.rglob("*"):
-            with suppress(OSError):  # a worker replaces its files
-                total += path.lstat().st_size
-        return total
+        return size_of(self.folder)
 
     # ------------------------------------------------------------ acting on it
 

@@ -8,8 +8,9 @@ import streamlit as st
 from pages.shared import state
 from pages.shared.controls import widget
 from pages.shared.studio import Studio
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
-from seqtutor_core.domains.melody.primer import Primer, primer_of
+from seqtutor_core.domains.melody.primer import Primer, primer_of, tune_of
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
 from seqtutor_core.domains.melody.tune import Tune
 
@@ -28,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     RANGE: (55, 79),
 }
 GRIDS = {4: "sixteenths", 2: "eighths"}
+PHRASES = (16, 32, 64)
+TEMPI = (40, 240)
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
@@ -65,6 +68,24 @@ def sampling(studio: Studio) -> dict[str, Any]:
     return {"length": state.value(studio, LENGTH), "bar": state.value(studio, BAR)}
 
 
+def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
+    """The page's values for the settings of a run; its beginning becomes the page's."""
+    known = MelodySettings.of(config.settings)
+    set_tune(tune_of(config.primer, known))
+    pick()
+    return {
+        LENGTH: known.length,
+        KEY: known.key,
+        MODE: known.mode,
+        TEMPO: round(known.tempo),
+        GRID: known.steps_per_beat,
+        BAR: known.bar,
+        DENSITY: float(known.notes_per_beat),
+        PHRASE: known.phrase,
+        RANGE: (known.lowest, known.highest),
+    }
+
+
 # ---------------------------------------------------------------- controls
 
 
@@ -84,7 +105,7 @@ def controls(studio: Studio) -> None:
 def _sound(studio: Studio) -> None:
     widget(studio, st.selectbox, "Key", KEY, options=range(12), format_func=PITCH_NAMES.__getitem__)
     widget(studio, st.selectbox, "Metre", BAR, options=(16, 12), format_func={16: "4/4", 12: "3/4"}.__getitem__)
-    widget(studio, st.slider, "Tempo", TEMPO, min_value=40, max_value=240, step=4, help="Beats a minute")
+    widget(studio, st.slider, "Tempo", TEMPO, min_value=TEMPI[0], max_value=TEMPI[1], step=4, help="Beats a minute")
     widget(
         studio,
         st.slider,
@@ -122,7 +143,7 @@ def _shape(studio: Studio) -> None:
         st.select_slider,
         "Phrase",
         PHRASE,
-        options=(16, 32, 64),
+        options=PHRASES,
         format_func=_in_steps,
         help="After how many steps the reward Breathe wants a rest",
     )

@@ -74,6 +74,7 @@ MELODY = Studio(
     judged=settings.judged,
     sampling=settings.sampling,
     primer=lambda studio: settings.primer(studio).tokens,
+    reused=settings.reused,
     more_controls=settings.controls,
     arrivals=arrivals,
     starting=settings.pick,

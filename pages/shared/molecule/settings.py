@@ -10,6 +10,7 @@ from typing import Any
 
 from pages.shared import state
 from pages.shared.studio import Studio
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings, given
 from seqtutor_core.domains.molecule.inputs import Given
 from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
@@ -129,6 +130,20 @@ def judged(values: Mapping[str, Any]) -> dict[str, Any]:
     known = MoleculeSettings.of(values)
     shapes = {term: _plain(shape) for term in DEFAULT_SHAPES if (shape := known.shape(term))}
     return {**vars(known), "shapes": shapes}
+
+
+def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
+    """The page's values for the settings of a run."""
+    known = MoleculeSettings.of(config.settings)
+    return {
+        TARGET: known.target,
+        REQUIRED: "\n".join(known.required),
+        FORBIDDEN: "\n".join(known.forbidden),
+        CATALOGUES: list(known.catalogues),
+        BUCKET: known.bucket,
+        PREFIX: known.prefix,
+        **shape_values({**DEFAULT_SHAPES, **known.shapes}),
+    }
 
 
 def complaint(studio: Studio, name: str) -> str:

@@ -94,6 +94,7 @@ MOLECULE = Studio(
     judged=settings.judged,
     sampling=settings.sampling,
     primer=lambda studio: (),
+    reused=settings.reused,
     more_controls=wishes.controls,
     arrivals=arrivals,
     beside=beside,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.midi_file import USUAL_TEMPO, MidiNote
-from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, Note, encode, pitch_name
+from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, Note, decode, encode, pitch_name
 from seqtutor_core.domains.melody.tune import Picked, Tune, many, tune_of_midi, tune_of_picked
 
 MAX_STEPS = 64
@@ -73,6 +73,16 @@ def primer_of(tune: Tune, settings: MelodySettings) -> Primer:
         step = STEP_NAMES[settings.steps_per_beat]
         remarks.append(f"The melody goes on at the next bar line, {many(rest, step)} after the end.")
     return Primer(tuple(encode(notes, last - first)), tuple(remarks))
+
+
+def tune_of(tokens: Sequence[int], settings: MelodySettings) -> Tune | None:
+    """Return the tune whose primer these tokens are under these settings; None when no note sounds in them."""
+    step = 1 / settings.steps_per_beat  # in quarter notes
+    notes = [
+        MidiNote(note.pitch + settings.transpose, note.start * step, (note.start + note.length) * step)
+        for note in decode(tokens)
+    ]
+    return Tune(tuple(notes), end=len(tokens) * step) if notes else None
 
 
 # ---------------------------------------------------------------- time

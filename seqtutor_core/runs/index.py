@@ -1,0 +1,140 @@
+"""What a list of runs says of each, read once and kept until its files change: a thousand are listed at once."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.errors import RunError
+from seqtutor_core.runs import store
+from seqtutor_core.runs.names import name_of
+from seqtutor_core.runs.records import ACTIVE, Status
+from seqtutor_core.runs.store import Run
+
+TAIL = 2**16  # bytes at the end of metrics.jsonl, some twenty lines, in which the newest figures stand
+WATCHED = ("config.json", "status.json", "metrics.jsonl")
+
+Stamps = tuple[tuple[int, int], ...]
+"""When files were changed, in nanoseconds, and their sizes."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run in a list; None stands for what it does not say."""
+
+    id: str
+    name: str
+    state: str
+    started: float
+    """Seconds since 1970; of a damaged run when its folder changed last."""
+    bytes: int
+    problem: str = ""
+    """What is damaged, with the way out."""
+    domain: str = ""
+    learner: str = ""
+    kl_coefficient: float | None = None
+    seconds: float | None = None
+    """Learning time."""
+    reward: float | None = None
+    kl: float | None = None
+    j: float | None = None
+    distinct: float | None = None
+    gauge: float | None = None
+    """At most this share of the reachable improvement was reached."""
+
+    @property
+    def living(self) -> bool:
+        """Whether it is waiting, running or paused."""
+        return self.state in ACTIVE
+
+
+def summaries() -> list[Summary]:
+    """Return a summary of every run, newest first."""
+    return [found for run in store.runs() if (found := summary(run))]
+
+
+def summary(run: Run) -> Summary | None:
+    """Return what a run says of itself now; None when its folder is gone."""
+    try:
+        found = _read(run.folder, _stamps(run.folder))
+    except FileNotFoundError:
+        return None
+    return replace(found, state=run.state) if found.living else found  # its worker may have died without a word
+
+
+def _stamps(folder: Path) -> Stamps:
+    """Of the folder, which changes with each file that is replaced, and of WATCHED; FileNotFoundError without one."""
+    found = [folder.stat()]
+    for name in WATCHED:
+        with suppress(OSError):
+            found.append((folder / name).stat())
+    return tuple((status.st_mtime_ns, status.st_size) for status in found)
+
+
+@lru_cache(maxsize=4096)
+def _read(folder: Path, stamps: Stamps) -> Summary:
+    run = Run(folder)
+    known = Summary(run.id, name_of(run), "damaged", stamps[0][0] / 1e9, run.size)
+    try:
+        config, status = run.config, run.status
+    except RunError as error:
+        return replace(known, problem=str(error))
+    known = replace(
+        known,
+        state=status.state,
+        started=status.started or status.launched,
+        domain=config.domain,
+        learner=config.learner,
+        kl_coefficient=config.kl_coefficient,
+        seconds=status.seconds,
+    )
+    try:
+        return replace(known, **_figures(run, status))
+    except RunError as error:
+        return replace(known, problem=str(error))
+
+
+def _figures(run: Run, status: Status) -> dict[str, Any]:
+    """Reward, kl, j, distinct and gauge as measured at the end, else as its last line has them."""
+    if status.summary:
+        last = {**status.summary, **status.summary.get("metrics", {})}
+        gauge = last.get("gauge")
+    else:
+        path = run.folder / "metrics.jsonl"
+        lines = run.metrics(max(0, path.stat().st_size - TAIL))[0] if path.is_file() else []
+        last = lines[-1] if lines else {}
+        gauge = next((line["gauge"] for line in reversed(lines) if line.get("gauge")), None)
+    figures = {name: last.get(name) for name in ("reward", "kl", "j", "distinct")}
+    figures["gauge"] = gauge["at_most"] if gauge else None
+    return {name: None if value is None or math.isnan(value) else value for name, value in figures.items()}
+
+
+# ---------------------------------------------------------------- side by side
+
+
+def differences(configs: Sequence[TuningConfig]) -> dict[str, list[Any]]:
+    """Return what the configs do not agree on: the setting's name -> its value in each, None where it is not set."""
+    flat = [_flat(config) for config in configs]
+    names = dict.fromkeys(name for values in flat for name in values)
+    rows = {name: [values.get(name, 0.0 if name.startswith("weight ") else None) for values in flat] for name in names}
+    return {name: row for name, row in rows.items() if any(value != row[0] for value in row)}
+
+
+def _flat(config: TuningConfig) -> dict[str, Any]:
+    """The config's values by name, weights, settings and overrides one by one."""
+    values: dict[str, Any] = asdict(config)
+    weights, settings, overrides = (values.pop(name) for name in ("weights", "settings", "overrides"))
+    return {
+        **values,
+        **_named("weight", weights),
+        **_named("setting", settings),
+        **_named("learner setting", overrides),
+    }
+
+
+def _named(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{what} {name}": value for name, value in values.items()}

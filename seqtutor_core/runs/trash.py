@@ -1,0 +1,55 @@
+"""Runs that were deleted a moment ago: out of sight, and back at a word, until a sweep finds them old."""
+
+import os
+import shutil
+import time
+
+from seqtutor_core.errors import RunError
+from seqtutor_core.files import reason
+from seqtutor_core.rules import shown
+from seqtutor_core.runs.locks import index_in_use, index_unused, root
+from seqtutor_core.runs.records import ACTIVE
+from seqtutor_core.runs.store import RUN_ID, Run
+
+KEPT = 600.0  # seconds that a deleted run can come back
+PREFIX = ".trash-"
+
+
+def discard(run: Run) -> None:
+    """Take a run out of the index; RunError while its worker lives, or when it is gone already."""
+    if (state := run.state) in ACTIVE:
+        raise RunError(f"run {run.id} is {state}; stop it before deleting it")
+    hidden = root() / f"{PREFIX}{run.id}"
+    try:
+        with index_in_use():
+            run.folder.rename(hidden)
+            os.utime(hidden)  # its age, for the sweep
+    except OSError as error:
+        raise RunError(f"run {run.id} could not be deleted: {reason(error)}; see {run.folder}") from None
+
+
+def restore(run_id: str) -> Run:
+    """Bring a discarded run back and return it; RunError when it was swept meanwhile."""
+    run = Run(root() / run_id)
+    hidden = root() / f"{PREFIX}{run_id}"
+    if not RUN_ID.fullmatch(run_id) or not hidden.is_dir():
+        raise RunError(
+            f"no run named {shown(run_id)} was deleted in the last {KEPT / 60:.0f} minutes; it is gone, "
+            "or it is back already"
+        )
+    try:
+        with index_in_use():
+            hidden.rename(run.folder)
+    except OSError as error:
+        raise RunError(f"run {run_id} could not be brought back: {reason(error)}; it lies in {hidden}") from None
+    return run
+
+
+def sweep(kept: float = KEPT) -> None:
+    """Remove for good what was discarded more than so many seconds ago."""
+    if not root().is_dir():
+        return
+    with index_unused() as unused:
+        for folder in root().glob(f"{PREFIX}*") if unused else ():
+            if time.time() - folder.stat().st_mtime >= kept:
+                shutil.rmtree(folder, ignore_errors=True)
