@@ -24,6 +24,7 @@ from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode
 from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs.names import name_of
 from tests.paging import opened, press, texts
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -248,7 +249,7 @@ def test_a_living_run_of_the_other_domain_is_named_at_start(molecule, monkeypatc
     monkeypatch.setattr(launcher, "start", pytest.fail)
     page = molecule.run()
     press(page, "start")
-    assert f"The run {tune.id} is waiting on this machine" in texts(page.error)
+    assert f"The run {name_of(tune)} is waiting on this machine" in texts(page.error)
     assert "another domain's" in texts(page.error)
 
 
