@@ -144,7 +144,7 @@ def _blocks_of(record: str) -> Iterator[str]:
     starts = [0]
     if not record.startswith("$"):  # a reaction, or a query of several groups
         further = itertools.islice(_HEAD.finditer(record), 1, None)
-        starts += [head.start("head") for head in further if not head["before"].startswith(">")]
+        starts += [head.start("head") for head in further if not (head["before"] or "").startswith(">")]
     for start, end in itertools.pairwise([*starts, len(record)]):
         yield record[start:end]
 
