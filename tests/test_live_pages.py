@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pages.shared import draws, reach, strength
+from pages.shared import controls, draws, reach, strength
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
@@ -286,3 +286,21 @@ def test_the_strength_is_a_point_on_the_frontier():
     assert point["marker"]["symbol"] == ("triangle-down" if below else "star")
     page.text_input(key="mol_target").set_value("CCO").run()
     assert not mixed()
+
+
+def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
+    run = store.create(small(prior))
+    steer, calls = controls._steer, []
+
+    def lost_once(studio, change):
+        calls.append(change)
+        return steer(studio, change) if len(calls) > 1 else None
+
+    with FileLock(run.folder / "worker.lock"):
+        page = opened("melody", run=run.id).run()
+        page.button(key="take-over").click().run()
+        monkeypatch.setattr(controls, "_steer", lost_once)
+        page.slider(key="key").set_value(3.0).run()
+        assert [change["weights"]["key"] for change in calls] == [3.0, 3.0]
+        page.run()
+    assert len(calls) == 2 and [line["weights"]["key"] for line in asked(run)] == [3.0]

@@ -24,6 +24,8 @@ LEARNERS = {  # what each is called, and what it does
     "rloo": ("REINFORCE", "Does more often what beats the other sequences; learns from the newest ones only."),
 }
 
+_TOLD = "_told"  # key of the run in view and the weights that it was told last, or that stood when it came into view
+
 
 def panel(studio: Studio) -> None:
     """Everything that can be set, grouped as the domain's people think."""
@@ -41,6 +43,7 @@ def panel(studio: Studio) -> None:
     studio.more_controls(studio)
     with st.expander("Learner and machine"):
         _machine(studio)
+    _catch_up(studio)
 
 
 def _presets(studio: Studio) -> None:
@@ -245,7 +248,26 @@ def widget(studio: Studio, kind: Any, label: str, name: str, steer: Any = None, 
 
 
 def _steer_weights(studio: Studio) -> None:
-    _steer(studio, {"weights": state.weights(studio)})
+    weights = state.weights(studio)
+    if run := _steer(studio, {"weights": weights}):
+        st.session_state[_TOLD] = run.id, weights
+
+
+def _catch_up(studio: Studio) -> None:
+    """Send weights whose callback was lost: Streamlit (1.67) ends one when the page is to be drawn anew meanwhile."""
+    run = state.run(studio)
+    if run is None or not steering.steers(run):
+        return
+    weights = state.weights(studio)
+    known, told = st.session_state.get(_TOLD, ("", weights))
+    if known == run.id and told != weights:
+        _steer_weights(studio)
+    st.session_state[_TOLD] = run.id, weights
+
+
+def forget_told() -> None:
+    """Take the sliders as they will stand for what the run was told: they are set, not moved."""
+    st.session_state.pop(_TOLD, None)
 
 
 def _steer_kl(studio: Studio) -> None:
@@ -265,12 +287,14 @@ def _steer_rate(studio: Studio) -> None:
     _steer(studio, {"learning_rate": float(state.value(studio, state.LEARNING_RATE))})
 
 
-def _steer(studio: Studio, change: Mapping[str, Any]) -> None:
-    """Pass a change on to the run in view, if it is alive and ours."""
+def _steer(studio: Studio, change: Mapping[str, Any]) -> store.Run | None:
+    """Pass a change on to the run in view, if it is alive and ours; the run that heard it."""
     run = state.run(studio)
     if run is None or run.state not in store.ACTIVE or not steering.steers(run):
-        return
+        return None
     try:
         run.change(Change(**change))
     except SeqTutorError as error:  # it ended a moment ago: the slider keeps its value for the next run
         state.set_problem(str(error))
+        return None
+    return run

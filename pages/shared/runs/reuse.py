@@ -34,6 +34,7 @@ def use(config: TuningConfig) -> list[str]:
     wanted = {**_usual(studio, config), **studio.reused(studio, config)}
     values = {name: _possible(studio, name, value) for name, value in wanted.items()}
     state.choose(studio, values)
+    controls.forget_told()
     changed = [f"{name} is {values[name]} and not {wanted[name]}" for name in wanted if values[name] != wanted[name]]
     left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET]
     if config.updates:
