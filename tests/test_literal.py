@@ -24,7 +24,14 @@ STREAMLITS: dict[str, tuple[int, ...]] = {
     "page_link": (),
     "progress": (1,),
 }
-OURS = {"widget": (2,), "others_button": (3, 4), "_button": (0,), "open_page": (0, 1), "downloads": (1,), "_row": (0,)}
+OURS = {
+    "widget": (2,),
+    "others_button": (3, 4),
+    "action_button": (0,),
+    "open_page": (0, 1),
+    "downloads": (1,),
+    "_row": (0,),
+}
 LABELS = {"label", "help", "caption", "text", "title", "body", "delta"}
 
 WORDS = {  # of ours: constants and the fields of objects that only our code makes
@@ -54,7 +61,7 @@ KNOWN = {
     "draws.py:others_button": {"label", "help"},  # checked where it is called
     "frame.py:open_page": {"title", "lead"},  # checked where it is called
     "home.py:this_machine": {"missing"},  # names of parts
-    "live.py:_button": {"label"},  # checked where it is called
+    "buttons.py:action_button": {"label"},  # checked where it is called
     "live.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "live.py:_report": {"colour", "label", "_time_left(status.seconds, config.seconds, now)"},  # of STATES; numbers
     "melody/beginning.py:panel": {"bars"},  # a number and a word
@@ -82,7 +89,6 @@ KNOWN = {
     "molecule/wishes.py:_substructures": {"label"},  # of a table of ours
     "molecule/wishes.py:_weightless": {"label"},  # of a term
     "molecule/wishes.py:uses": {"label"},  # of a table of ours
-    "runs/actions.py:_button": {"label"},  # checked where it is called
     "runs/actions.py:_delete_button": {"many(len(ours))", "text"},  # numbers and words
     "runs/actions.py:news": {"many(len(gone))"},
     "strength.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers

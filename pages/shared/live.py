@@ -1,11 +1,12 @@
 """A run: start, watch at 1 Hz, pause, stop, resume. The worker does the work; this only asks and reads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from pages.shared import reach, state, steering
+from pages.shared.buttons import action_button
 from pages.shared.charts import curves
 from pages.shared.draws import has_policy
 from pages.shared.frame import apart, told
@@ -65,32 +66,20 @@ def _buttons(studio: Studio, run: store.Run | None) -> None:
     ours = {"disabled": run is not None and not steering.steers(run)}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("##### Tune")
-        _button("Start tuning", "play_arrow", "start", _start, studio, type="primary", disabled=living)
+        action_button("Start tuning", "play_arrow", "start", _start, studio, type="primary", disabled=living)
         # Stop stands before the button that changes with the state, so that it never moves away under a click
         if living:
-            _button("Stop", "stop", "stop", _ask, studio, Change(stop=True), **ours)
+            action_button("Stop", "stop", "stop", _ask, studio, Change(stop=True), **ours)
         elif now in ("stopped", "interrupted", "failed"):
-            _button("Resume", "resume", "resume", _resume, studio, 0.0, **ours)
+            action_button("Resume", "resume", "resume", _resume, studio, 0.0, **ours)
         elif now == "finished":
             more = float(state.value(studio, state.SECONDS))
             text = "Learn on for the time set as Tuning time"
-            _button("More time", "more_time", "more", _resume, studio, more, help=text, **ours)
+            action_button("More time", "more_time", "more", _resume, studio, more, help=text, **ours)
         if now == "paused":
-            _button("Go on", "play_arrow", "go-on", _ask, studio, Change(pause=False), **ours)
+            action_button("Go on", "play_arrow", "go-on", _ask, studio, Change(pause=False), **ours)
         elif living:
-            _button("Pause", "pause", "pause", _ask, studio, Change(pause=True), **ours)
-
-
-def _button(label: str, icon: str, key: str, action: Callable[..., None], *arguments: Any, **looks: Any) -> None:
-    st.button(label, key=key, icon=f":material/{icon}:", on_click=_safely, args=(action, *arguments), **looks)
-
-
-def _safely(action: Callable[..., None], *arguments: Any) -> None:
-    """Do what a button asks; what goes wrong is told on the page and costs nothing else."""
-    try:
-        action(*arguments)
-    except SeqTutorError as error:
-        state.set_problem(str(error))
+            action_button("Pause", "pause", "pause", _ask, studio, Change(pause=True), **ours)
 
 
 def _start(studio: Studio) -> None:

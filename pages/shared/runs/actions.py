@@ -1,11 +1,11 @@
 """What can be done with the ticked runs: open, use their settings, rename, delete, and bring back."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from pages.shared import state, steering
+from pages.shared.buttons import action_button, safely
 from pages.shared.frame import page_of
 from pages.shared.runs import reuse, table
 from pages.shared.text import literal
@@ -32,7 +32,7 @@ def news() -> None:
     if gone := st.session_state.get(_DISCARDED):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.success(f"Deleted {many(len(gone))}; for {trash.KEPT / 60:.0f} minutes they can be brought back.")
-            _button("Undo", "undo", "runs-undo", _restore)
+            action_button("Undo", "undo", "runs-undo", _restore)
 
 
 def panel(chosen: Sequence[Summary]) -> None:
@@ -59,12 +59,12 @@ def _single(summary: Summary) -> None:
     )
     if summary.domain in reuse.STUDIOS:
         reuse.prepare(summary.domain)
-        _button("Use these settings", "tune", "runs-use", _use, run)
+        action_button("Use these settings", "tune", "runs-use", _use, run)
     if steering.may_delete(run):
         with st.popover("Rename", icon=":material/edit:"):
             key = f"rename-{run.id}"
             st.text_input(
-                "Name", value=summary.name, key=key, on_change=_safely, args=(_rename, run, key), help=HOW_TO_NAME
+                "Name", value=summary.name, key=key, on_change=safely, args=(_rename, run, key), help=HOW_TO_NAME
             )
 
 
@@ -76,7 +76,7 @@ def _delete_button(chosen: Sequence[Summary]) -> None:
         *([f"{many(len(ended) - len(ours))} of somebody else"] if len(ours) < len(ended) else []),
     ]
     text = f"Not deleted: {', '.join(reasons)}" if reasons else f"For {trash.KEPT / 60:.0f} minutes it can be undone"
-    _button(f"Delete {many(len(ours))}", "delete", "runs-delete", _discard, ours, disabled=not ours, help=text)
+    action_button(f"Delete {many(len(ours))}", "delete", "runs-delete", _discard, ours, disabled=not ours, help=text)
 
 
 def many(n: int) -> str:
@@ -85,18 +85,6 @@ def many(n: int) -> str:
 
 
 # ---------------------------------------------------------------- what the buttons do
-
-
-def _button(label: str, icon: str, key: str, action: Callable[..., None], *arguments: Any, **looks: Any) -> None:
-    st.button(label, key=key, icon=f":material/{icon}:", on_click=_safely, args=(action, *arguments), **looks)
-
-
-def _safely(action: Callable[..., None], *arguments: Any) -> None:
-    """Do what was asked; what goes wrong is told on the page and costs nothing else."""
-    try:
-        action(*arguments)
-    except SeqTutorError as error:
-        state.set_problem(str(error))
 
 
 def _use(run: Run) -> None:
