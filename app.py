@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.hosts import OurHosts
+from pages.ui.hosts import OurHosts
 
 if __name__ == "__main__":
-    from pages.shared import home
-    from pages.shared.frame import open_page
-    from pages.shared.melody.example import example
+    from pages.ui import home
+    from pages.ui.melody.example import example
+    from pages.ui.page import open_page
 
     open_page(
         "Sequence Tutor Studio",

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.shared import controls, live, state, strength
-from pages.shared.frame import open_page, told
-from pages.shared.melody import beginning, gallery, listen, preview
-from pages.shared.melody.studio import MELODY
+from pages.ui import interpolation, live, sliders, state
+from pages.ui.melody import gallery, listen, preview, primer
+from pages.ui.melody.spec import MELODY
+from pages.ui.page import open_page, show_errors
 
 open_page(
     "Melody",
@@ -15,12 +15,12 @@ open_page(
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    controls.panel(MELODY)
-with right, told():
+    sliders.panel(MELODY)
+with right, show_errors():
     preview.panel()
     run = state.run(MELODY)
     listen.panel(run)
-    strength.panel(MELODY, run)
+    interpolation.panel(MELODY, run)
     live.panel(MELODY, run)
     gallery.panel(run)
-    beginning.panel()
+    primer.panel()

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.shared import mini
-from pages.shared.document import contents, document
-from pages.shared.frame import open_page
+from pages.ui import mini
+from pages.ui.document import contents, document
+from pages.ui.page import open_page
 
 TO_PLAY_WITH = "<!-- on the method page of the app: the exact task, to play with -->"
 

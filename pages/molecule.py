@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.shared import controls, live, state, strength
-from pages.shared.draws import can_draw
-from pages.shared.frame import open_page, told
-from pages.shared.molecule import compare, detail, distributions, grid, preview
-from pages.shared.molecule.studio import MOLECULE
+from pages.ui import interpolation, live, sliders, state
+from pages.ui.molecule import compare, detail, distributions, grid, preview
+from pages.ui.molecule.spec import MOLECULE
+from pages.ui.page import open_page, show_errors
+from pages.ui.sampling import can_draw
 
 open_page(
     "Molecule",
@@ -18,12 +18,12 @@ detail.panel()
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    controls.panel(MOLECULE)
-with right, told():
+    sliders.panel(MOLECULE)
+with right, show_errors():
     preview.panel()
     run = state.run(MOLECULE)
     compare.panel(run)
-    strength.panel(MOLECULE, run)
+    interpolation.panel(MOLECULE, run)
     live.panel(MOLECULE, run)
     if can_draw(MOLECULE):  # else the first of these has said why, and once is enough
         distributions.panel(run)

@@ -1,7 +1,7 @@
 """The runs page: every run of this machine, to find, name, compare, use again and delete."""
 
-from pages.shared.frame import open_page, told
-from pages.shared.runs import actions, compare, table
+from pages.ui.page import open_page, show_errors
+from pages.ui.runs import actions, compare, table
 
 open_page(
     "Runs",
@@ -9,7 +9,7 @@ open_page(
     "tick up to six to see their curves in one chart and what differs in their settings.",
 )
 
-with told():
+with show_errors():
     actions.leave()
     chosen = table.panel()
     actions.news()

@@ -77,7 +77,7 @@ MODULES = {module_of(p): p for p in python_files(*PROGRAM)}
 IMPORTS = {module: sorted(set(imports(path, module))) for module, path in MODULES.items()}
 CORE = [m for m in MODULES if within(m, "seqtutor_core")]
 DOMAINS = sorted({m.split(".")[2] for m in CORE if m.startswith("seqtutor_core.domains.")})
-PAGES = [p for p in python_files("app.py", "pages") if (ROOT / "pages" / "shared") not in p.parents]
+PAGES = [p for p in python_files("app.py", "pages") if (ROOT / "pages" / "ui") not in p.parents]
 
 
 def known(module: str, name: str) -> bool:
@@ -167,9 +167,9 @@ def test_pages_build_on_shared_and_not_on_each_other() -> None:
 
 
 def test_parts_that_draw_themselves_anew_have_a_place_of_their_own() -> None:
-    """A bare fragment may empty the page; frame.apart says why, test_slow_line.py shows it."""
+    """A bare fragment may empty the page; page.apart says why, test_slow_line.py shows it."""
     users = [path.name for path in python_files("app.py", "pages") if "st.fragment" in path.read_text("utf-8")]
-    assert users == ["frame.py"]
+    assert users == ["page.py"]
 
 
 BLOCKED_IMPORT = """
@@ -202,7 +202,7 @@ def test_core_imports_without_streamlit_and_other_domains_libraries(domain: str 
 @pytest.mark.parametrize("path", PAGES, ids=str)
 def test_a_page_is_a_table_of_contents(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST_PAGE, f"{path.name} has {lines} lines; move widgets to pages/shared, logic to the core"
+    assert lines <= LONGEST_PAGE, f"{path.name} has {lines} lines; move widgets to pages/ui, logic to the core"
 
 
 def test_files_are_short() -> None:

@@ -188,8 +188,8 @@ def test_ctrl_c_stops_the_run_that_is_followed(command, tmp_path, monkeypatch, c
 
 
 def test_commands_begin_at_the_c_of_the_page():
-    from pages.shared.melody.studio import MELODY
-    from pages.shared.molecule.studio import MOLECULE
+    from pages.ui.melody.spec import MELODY
+    from pages.ui.molecule.spec import MOLECULE
 
     for studio, c in ((MELODY, 4.0), (MOLECULE, 1.0)):
         for command in ("tune", "preview"):

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from pages.shared import live, reach
-from pages.shared.charts import curves
-from pages.shared.frame import page_of
-from pages.shared.frontier import _standing
-from pages.shared.melody.cards import drawing
-from pages.shared.melody.studio import MELODY
+from pages.ui import gauge_panel, live
+from pages.ui.charts import curves
+from pages.ui.frontier import _standing
+from pages.ui.melody.cards import drawing
+from pages.ui.melody.spec import MELODY
+from pages.ui.page import page_of
 from seqtutor_core import prior as priors
 from seqtutor_core.admitted import admit, check_admitted
 from seqtutor_core.commands.runs import _facts
@@ -67,7 +67,7 @@ def read_everything(run: store.Run, name: str) -> None:
     launcher.busy("cpu")
     readers: dict[str, tuple[Callable[[], Any], ...]] = {
         "config.json": (
-            lambda: MELODY.judged(run.config.settings),
+            lambda: MELODY.objective_settings(run.config.settings),
             lambda: domain(run.config.domain, run.config.settings).vocabulary.check(run.config.primer),
             lambda: check_admitted(run.config.prior),
             lambda: run.best(),
@@ -81,7 +81,7 @@ def read_everything(run: store.Run, name: str) -> None:
         *readers.get(name.partition("/")[0], ()),
         lambda: json.dumps(_facts(run)),
         lambda: live._time_left(run.status.seconds, run.config.seconds, run.state),
-        lambda: reach.bar(reach.newest(run, run.curves()[0])[0] or {}) if gauged(run) else None,
+        lambda: gauge_panel.bar(gauge_panel.newest(run, run.curves()[0])[0] or {}) if gauged(run) else None,
         lambda: _standing.__wrapped__(  # type: ignore[attr-defined]  # behind the cache
             run.id, None, "melody", MELODY
         ),
@@ -93,7 +93,7 @@ def read_everything(run: store.Run, name: str) -> None:
 
 
 def gauged(run: store.Run) -> bool:
-    found, _ = reach.newest(run, run.curves()[0])
+    found, _ = gauge_panel.newest(run, run.curves()[0])
     return found is not None and found["at_most"] is not None
 
 

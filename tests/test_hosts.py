@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.shared.hosts import is_ours
+from pages.ui.hosts import is_ours
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINE = socket.gethostname()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.shared.text import literal
+from pages.ui.text import literal
 from tests.test_architecture import python_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,20 +51,20 @@ WORDS = {  # of ours: constants and the fields of objects that only our code mak
 }
 # Names in a function whose values are words of ours, or Markdown that its callers are held to; with the reason.
 KNOWN = {
-    "controls.py:_weight": {"in_words(float(state.value(studio, term.name)), term)"},
-    "controls.py:_machine": {"resolve_device(state.value(studio, state.DEVICE)).type.upper()"},
-    "controls.py:_presets": {"name"},  # of a reward preset
-    "controls.py:panel": {"group"},  # of reward terms
-    "controls.py:widget": {"label"},  # checked where it is called
-    "controls.py:_kl": {"next((text for limit, text in studio.kl_words if c < limit))"},
+    "sliders.py:_weight": {"in_words(float(state.value(studio, term.name)), term)"},
+    "sliders.py:_machine": {"resolve_device(state.value(studio, state.DEVICE)).type.upper()"},
+    "sliders.py:_presets": {"name"},  # of a reward preset
+    "sliders.py:panel": {"group"},  # of reward terms
+    "sliders.py:widget": {"label"},  # checked where it is called
+    "sliders.py:_kl": {"next((text for limit, text in studio.kl_words if c < limit))"},
     "document.py:contents": {"title", "_anchor(title)"},  # of docs/method.md
-    "draws.py:others_button": {"label", "help"},  # checked where it is called
-    "frame.py:open_page": {"title", "lead"},  # checked where it is called
+    "sampling.py:others_button": {"label", "help"},  # checked where it is called
+    "page.py:open_page": {"title", "lead"},  # checked where it is called
     "home.py:this_machine": {"missing"},  # names of parts
     "buttons.py:action_button": {"label"},  # checked where it is called
     "live.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "live.py:_report": {"colour", "label", "_time_left(status.seconds, config.seconds, now)"},  # of STATES; numbers
-    "melody/beginning.py:panel": {"bars"},  # a number and a word
+    "melody/primer.py:panel": {"bars"},  # a number and a word
     "melody/gallery.py:_table": {"rows"},  # names of figures, and numbers
     "melody/listen.py:panel": {"missing"},  # how to get a synthesiser
     "melody/listen.py:downloads": {"label"},  # of a table of ours
@@ -85,16 +85,16 @@ KNOWN = {
         "[{'expected': side} | {label: _shown(name, figures.get(name)) for name, label in labels.items()} "
         "for side, figures in sides.items()]"
     },
-    "molecule/take.py:downloads": {"what", "slow", "label"},  # checked where it is called; of FORMATS
-    "molecule/wishes.py:_substructures": {"label"},  # of a table of ours
-    "molecule/wishes.py:_weightless": {"label"},  # of a term
-    "molecule/wishes.py:uses": {"label"},  # of a table of ours
+    "molecule/export.py:downloads": {"what", "slow", "label"},  # checked where it is called; of FORMATS
+    "molecule/constraints.py:_substructures": {"label"},  # of a table of ours
+    "molecule/constraints.py:_weightless": {"label"},  # of a term
+    "molecule/constraints.py:uses": {"label"},  # of a table of ours
     "runs/actions.py:_delete_button": {"many(len(ours))", "text"},  # numbers and words
     "runs/actions.py:news": {"many(len(gone))"},
-    "strength.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
+    "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS
-    "molecule/shapes.py:_fields": {"label"},
-    "reach.py:panel": {"bar(gauge)", "when", "why"},  # numbers in our HTML; words of newest and missing
+    "molecule/desirability.py:_fields": {"label"},
+    "gauge_panel.py:panel": {"bar(gauge)", "when", "why"},  # numbers in our HTML; words of newest and missing
 }
 NUMBER = re.compile(r"[^{}]*(\d|,|\.\d)?[dfgeFG%,]")  # a format that only numbers have
 
@@ -181,13 +181,13 @@ def raw(path: str, source: str) -> list[str]:
 
 
 def within_pages(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix().removeprefix("pages/").removeprefix("shared/")
+    return path.relative_to(ROOT).as_posix().removeprefix("pages/").removeprefix("ui/")
 
 
 @pytest.mark.parametrize("path", python_files("app.py", "pages"), ids=within_pages)
 def test_only_words_of_ours_are_markdown(path: Path) -> None:
     found = raw(within_pages(path), path.read_text(encoding="utf-8"))
-    assert not found, "wrap it in pages.shared.text.literal, or name it in KNOWN with a reason: " + "; ".join(found)
+    assert not found, "wrap it in pages.ui.text.literal, or name it in KNOWN with a reason: " + "; ".join(found)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pages.shared import controls, draws, reach, strength
+from pages.ui import gauge_panel, interpolation, sampling, sliders
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
@@ -74,7 +74,7 @@ def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
     assert gauge["sentence"] in texts(page.markdown)
     assert "Measured at the end on 64" in texts(page.caption)
     if gauge["at_most"] is not None:
-        assert reach.bar(gauge) in texts(page.get("html"))
+        assert gauge_panel.bar(gauge) in texts(page.get("html"))
     bounded = name == "molecule"  # QED and validity are
     assert all((gauge[each] is not None) == bounded for each in ("log_z_at_most", "at_least"))
 
@@ -87,7 +87,7 @@ def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
 
 
 def test_the_bar_leads_from_the_prior_to_what_is_reachable():
-    drawn = reach.bar({"at_most": 0.625, "j_prior": -39.2, "j": 14.4, "j_error": 0.2, "log_z_at_least": 46.5})
+    drawn = gauge_panel.bar({"at_most": 0.625, "j_prior": -39.2, "j": 14.4, "j_error": 0.2, "log_z_at_least": 46.5})
     assert 'aria-valuenow="62"' in drawn and "width: 62.5%" in drawn
     assert "prior: J -39.2" in drawn and "now: J 14.4 ± 0.4" in drawn and "J 46.5 or more" in drawn
     assert "background: #2F7F86;" in drawn
@@ -97,9 +97,9 @@ def test_the_bar_is_paler_where_only_the_upper_end_reaches():
     """From 40 % to 62.5 %, which is at 64 % of what is filled."""
     ends = {"at_most": 0.625, "at_least": 0.4, "log_z_at_least": 46.5, "log_z_at_most": 47.25}
     gauge = {"j_prior": -39.2, "j": 14.4, "j_error": 0.2, **ends}
-    drawn = reach.bar(gauge)
+    drawn = gauge_panel.bar(gauge)
     assert "width: 62.5%" in drawn and "#2F7F86 64.0%, #2F7F8666 0" in drawn and "reachable: J 46.5 to 47.2" in drawn
-    assert "gradient" not in reach.bar({**gauge, "at_least": 0.0})
+    assert "gradient" not in gauge_panel.bar({**gauge, "at_least": 0.0})
 
 
 def test_a_collapse_is_an_alarm_that_says_what_to_change(prior):
@@ -123,10 +123,10 @@ def test_a_gauge_from_before_a_change_says_so(prior):
     lines = run.metrics()[0]
     old = {"changed": ["weights.key"], "seconds": 9.0}
     run.write_status(replace(run.status, summary=None))
-    assert reach.newest(run, lines) == (lines[-1]["gauge"], f"after {lines[-1]['seconds']:.0f} s")
-    found, when = reach.newest(run, [*lines, old])
+    assert gauge_panel.newest(run, lines) == (lines[-1]["gauge"], f"after {lines[-1]['seconds']:.0f} s")
+    found, when = gauge_panel.newest(run, [*lines, old])
     assert found == lines[-1]["gauge"] and when.endswith("before a slider was moved,")
-    assert reach.newest(run, [old]) == (None, "")
+    assert gauge_panel.newest(run, [old]) == (None, "")
 
 
 # ---------------------------------------------------------------- tutor strength
@@ -145,7 +145,7 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
         page.slider(key=PREFIX[name] + "strength").set_value(s).run()
         assert not page.exception
         policy = store.load_policy(run)
-        (rollout,) = rollouts(known, network, policy, config.learner, strength.SAMPLES, strength.SEED, (), s)
+        (rollout,) = rollouts(known, network, policy, config.learner, interpolation.SAMPLES, interpolation.SEED, (), s)
         terms, kl = averages(known, rollout)
         reward = sum(weight * terms[term] for term, weight in config.weights.items())
         shown = metrics(page)
@@ -162,11 +162,11 @@ def test_without_a_policy_there_is_no_strength(prior):
 
 def test_what_is_drawn_follows_the_strength(prior):
     run = finished("melody", prior)
-    tuned, settings = (run.id, draws.written(run)), json.dumps({"length": 16})
+    tuned, settings = (run.id, sampling.written(run)), json.dumps({"length": 16})
 
     def drawn(strength=None):
         policy = None if strength is None else (*tuned, strength)
-        return draws._draw("melody", settings, str(prior), policy, (64, 7), ())
+        return sampling._draw("melody", settings, str(prior), policy, (64, 7), ())
 
     assert drawn(0.0) == drawn()
     known, network = domain("melody", {"length": 16}), priors.load(str(prior)).network
@@ -180,7 +180,7 @@ def test_a_living_run_has_measured_itself(prior):
     last = run.metrics()[0][-1]
     with FileLock(run.folder / "worker.lock"):
         run.write_status(replace(run.status, state="running"))
-        found = strength.standing(run, 1.0, last["weights"])
+        found = interpolation.standing(run, 1.0, last["weights"])
     assert found.reward == pytest.approx(last["reward"], rel=1e-5)
     assert found.j(last["kl_coefficient"]) == pytest.approx(last["j"], rel=1e-4)
 
@@ -188,16 +188,16 @@ def test_a_living_run_has_measured_itself(prior):
 def test_a_point_for_the_frontier(prior):
     run = finished("melody", prior)
     weights = {"key": 2.0, "motif": 0.0}
-    point = strength.point(strength_of(1.0), run, weights)
-    other = strength.point(strength_of(0.5), run, weights)
+    point = interpolation.point(strength_of(1.0), run, weights)
+    other = interpolation.point(strength_of(0.5), run, weights)
     assert (point.label, other.label) == ("this run", "this run, strength 0.5")
     assert point.kl > other.kl > 0
-    assert point.reward == strength.standing(run, 1.0, {"key": 1.0}).reward * 2
+    assert point.reward == interpolation.standing(run, 1.0, {"key": 1.0}).reward * 2
 
 
 def strength_of(value):
     """A studio at a strength."""
-    from pages.shared.melody.studio import MELODY
+    from pages.ui.melody.spec import MELODY
 
     return replace(MELODY, defaults={**MELODY.defaults, "strength": value})
 
@@ -290,7 +290,7 @@ def test_the_strength_is_a_point_on_the_frontier():
 
 def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
     run = store.create(small(prior))
-    steer, calls = controls._steer, []
+    steer, calls = sliders._steer, []
 
     def lost_once(studio, change):
         calls.append(change)
@@ -299,7 +299,7 @@ def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
     with FileLock(run.folder / "worker.lock"):
         page = opened("melody", run=run.id).run()
         page.button(key="take-over").click().run()
-        monkeypatch.setattr(controls, "_steer", lost_once)
+        monkeypatch.setattr(sliders, "_steer", lost_once)
         page.slider(key="key").set_value(3.0).run()
         assert [change["weights"]["key"] for change in calls] == [3.0, 3.0]
         page.run()

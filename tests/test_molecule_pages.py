@@ -8,11 +8,11 @@ import pytest
 import streamlit as st
 import torch
 
-from pages.shared.molecule.distributions import distributions
-from pages.shared.molecule.filters import AS_DRAWN, REWARD, Order, wanted
-from pages.shared.molecule.shapes import BASE, HEIGHT, WIDTH, axis, curve, words
-from pages.shared.molecule.take import rows
-from pages.shared.molecule.wishes import uploaded
+from pages.ui.molecule.constraints import uploaded
+from pages.ui.molecule.desirability import BASE, HEIGHT, WIDTH, axis, curve, words
+from pages.ui.molecule.distributions import distributions
+from pages.ui.molecule.export import rows
+from pages.ui.molecule.filters import AS_DRAWN, REWARD, Order, wanted
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import given, inputs, neighbours, three_d

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from pages.shared import steering
+from pages.ui import steering
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import owner, store

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from pages.shared import controls, mini, state
+from pages.ui import mini, sliders, state
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig, preset
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
@@ -59,7 +59,7 @@ def test_the_published_rules_are_for_published_learners(melody, started):
 
 
 def test_every_learner_can_be_chosen():
-    assert set(LEARNERS) == set(controls.LEARNERS)
+    assert set(LEARNERS) == set(sliders.LEARNERS)
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("melody", ""), ("molecule", "mol_")])

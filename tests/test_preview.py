@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 import torch
 
-from pages.shared.frontier import REACH, Point, alike, around, frontier_figure
-from pages.shared.melody.studio import MELODY
-from pages.shared.molecule.studio import MOLECULE
-from pages.shared.previews import Asked, Draw
+from pages.ui.frontier import REACH, Point, alike, around, frontier_figure
+from pages.ui.melody.spec import MELODY
+from pages.ui.molecule.spec import MOLECULE
+from pages.ui.previews import Draw, PreviewRequest
 from seqtutor_core import gauge
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule.questions import Facts
@@ -169,7 +169,7 @@ def ended(tmp_path, monkeypatch):
 
 def wanted(studio, weights, **settings):
     draw = Draw(studio.domain, studio.domain, "{}", 0, ())
-    return Asked(draw, json.dumps(studio.judged(settings)), json.dumps(weights), 4.0)
+    return PreviewRequest(draw, json.dumps(studio.objective_settings(settings)), json.dumps(weights), 4.0)
 
 
 def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
@@ -195,8 +195,8 @@ def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tm
     assert job.work(run) == 0
     assert run.metrics()[0][-1]["weights"]["key"] == 1.2
     draw = Draw("melody", str(prior), "{}", 0, ())
-    asked = Asked(draw, json.dumps(MELODY.judged(run.config.settings)), json.dumps(weights), 4.0)
-    (point,) = alike(MELODY, asked)
+    wanted = PreviewRequest(draw, json.dumps(MELODY.objective_settings(run.config.settings)), json.dumps(weights), 4.0)
+    (point,) = alike(MELODY, wanted)
     assert point.name.startswith(run.id)
 
 
@@ -209,10 +209,10 @@ def test_a_run_of_another_domain_or_version_is_left_out(ended):
 
 
 def test_judged_settings_are_whole_and_leave_out_how_it_sounds():
-    assert MELODY.judged({"tempo": 90.0, "key": 5}) == MELODY.judged({})
-    assert MELODY.judged({"mode": "minor"}) != MELODY.judged({})
-    shapes = MOLECULE.judged({})["shapes"]
-    assert MOLECULE.judged({"shapes": shapes}) == MOLECULE.judged({})
+    assert MELODY.objective_settings({"tempo": 90.0, "key": 5}) == MELODY.objective_settings({})
+    assert MELODY.objective_settings({"mode": "minor"}) != MELODY.objective_settings({})
+    shapes = MOLECULE.objective_settings({})["shapes"]
+    assert MOLECULE.objective_settings({"shapes": shapes}) == MOLECULE.objective_settings({})
     assert shapes["molecular_weight"]["kind"] == "range"
 
 

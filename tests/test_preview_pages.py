@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import streamlit as st
 
-import pages.shared.melody.preview as melody_preview
-import pages.shared.molecule.preview as molecule_preview
-from pages.shared import previews
+import pages.ui.melody.preview as melody_preview
+import pages.ui.molecule.preview as molecule_preview
+from pages.ui import previews
 from seqtutor_core.domains.melody.metrics import TABLE_1
 from tests.paging import opened, press
 
@@ -49,7 +49,7 @@ def counted(monkeypatch, name):
 def heard(monkeypatch):
     """The melodies that the preview's player was given, each with the sound that was brought for it."""
     takes = []
-    show, bring = melody_preview.piano_rolls, melody_preview.bring
+    show, attach_sound = melody_preview.piano_rolls, melody_preview.attach_sound
 
     def piano_rolls(given, *, key):
         takes.extend(given)
@@ -58,10 +58,10 @@ def heard(monkeypatch):
     def brought(name, sound, *, key):
         assert takes[-1].sound == name
         takes[-1] = replace(takes[-1], sound=sound)
-        bring(name, sound, key=key)
+        attach_sound(name, sound, key=key)
 
     monkeypatch.setattr(melody_preview, "piano_rolls", piano_rolls)
-    monkeypatch.setattr(melody_preview, "bring", brought)
+    monkeypatch.setattr(melody_preview, "attach_sound", brought)
     return takes
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from pages.shared.charts import COLOURS
-from pages.shared.runs.compare import CURVES, DASHES, MOST, overlay
+from pages.ui.charts import COLOURS
+from pages.ui.runs.compare import CURVES, DASHES, MOST, overlay
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.primer import primer_of, tune_of
@@ -219,9 +219,9 @@ MOLECULE = TuningConfig(
 
 def essence(config: TuningConfig) -> TuningConfig:
     """A config with its settings filled in and nothing said that has no weight."""
-    from pages.shared.runs.reuse import STUDIOS
+    from pages.ui.runs.reuse import STUDIOS
 
-    settings = STUDIOS[config.domain].judged(config.settings)
+    settings = STUDIOS[config.domain].objective_settings(config.settings)
     weights = {name: weight for name, weight in config.weights.items() if weight}
     return replace(config, settings=json.loads(json.dumps(settings)), weights=weights)
 

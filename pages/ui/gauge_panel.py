@@ -1,0 +1,88 @@
+"""How much of what is reachable a run has reached: its newest gauge as a bar, a sentence and a small print."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.gauge import INFORMATIVE
+from seqtutor_core.runs import store
+from seqtutor_core.runs.gauging import missing
+
+COLLAPSED = (
+    "**The policy has collapsed to a few sequences.** At this c a few may earn so much that they are the best there "
+    "is. For variety raise c or keep a KL budget, or lower the weight that they live on, and start anew."
+)
+CEILING = "From above it is bounded by the highest reward that is possible and the prior's samples."
+LOOSE = "Where few samples are effective a bound is loose, and more may be reachable than the highest of them says."
+TEAL = "#2F7F86"
+BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0"
+  aria-valuemax="100" aria-valuenow="{percent:.0f}" style="font-size: 0.8rem; font-variant-numeric: tabular-nums;">
+  <div style="height: 0.9rem; border-radius: 0.45rem; background: rgba(125,133,144,0.25); overflow: hidden;">
+    <div style="height: 100%; width: {percent:.1f}%; background: {colour};"></div>
+  </div>
+  <div style="display: flex; justify-content: space-between; color: #7D8590;">
+    <span>prior: J {j_prior:.1f}</span>
+    <span>now: J {j:.1f} ± {error:.1f}</span>
+    <span>reachable: J {limit:.1f} {more}</span>
+  </div>
+</div>"""
+
+
+def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) -> None:
+    """The newest gauge of a run; before there is one, when it comes or why it does not."""
+    gauge, when = newest(run, lines)
+    if gauge is None:
+        why = missing(run.config)
+        if why or run.state in store.ACTIVE:
+            st.caption(why or "How much of what is reachable it has reached is measured after a few seconds.")
+        return
+    if gauge["collapsed"]:
+        st.warning(COLLAPSED, icon=":material/warning:")
+    if gauge["at_most"] is not None:
+        st.html(bar(gauge))
+    st.markdown(literal(gauge["sentence"]))
+    n = gauge["n"]
+    st.caption(
+        f"J is in nats, at c = {gauge['kl_coefficient']:.3g}. Measured {when} on {n:,} {studio.many}, "
+        f"{gauge['distinct']:.0%} of them different.",
+        help="\n".join(
+            ["What is reachable is bounded from below by:", ""]
+            + [
+                f"- {literal(name)}: {of['effective_sample_size']:,.1f} effective of {n:,}"
+                for name, of in gauge["sources"].items()
+            ]
+            + ["", LOOSE, *([CEILING] if gauge.get("log_z_at_most") is not None else [])]
+        ),
+    )
+
+
+def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, str]:
+    """The newest gauge and when it was read: the one of the end, or the last on the way; None without any."""
+    if found := (run.status.summary or {}).get("gauge"):
+        return found, "at the end"
+    moved = False
+    for line in reversed(lines):
+        if found := line.get("gauge"):
+            return found, f"after {line['seconds']:.0f} s" + (", before a slider was moved," if moved else "")
+        moved |= bool(line.get("changed"))
+    return None, ""
+
+
+def bar(gauge: Mapping[str, Any]) -> str:
+    """From the prior's J on the left to what is reachable on the right; paler between at least and at most."""
+    least, highest = gauge.get("at_least") or 0.0, gauge.get("log_z_at_most")  # not there in runs of old
+    colour = TEAL
+    if least >= INFORMATIVE:
+        colour = f"linear-gradient(to right, {TEAL} {least / gauge['at_most']:.1%}, {TEAL}66 0)"
+    return BAR.format(
+        colour=colour,
+        more="or more" if highest is None else f"to {highest:.1f}",
+        percent=100 * gauge["at_most"],
+        j_prior=gauge["j_prior"],
+        j=gauge["j"],
+        error=2 * gauge["j_error"],
+        limit=gauge["log_z_at_least"],
+    )

@@ -1,0 +1,46 @@
+"""Melodies as small cards: a drawing, a figure or two, a button to hear it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.ui.melody.settings import pick
+from pages.ui.text import literal
+from seqtutor_core.domains.melody.tokens import decode
+
+WIDTH, HEIGHT = 160, 56
+
+
+def drawing(tokens: Sequence[int]) -> str:
+    """A melody as a small SVG picture: time to the right, pitch upwards."""
+    notes = decode(list(tokens))
+    low = min((n.pitch for n in notes), default=60) - 2
+    high = max((n.pitch for n in notes), default=60) + 2
+    step, row = WIDTH / max(len(tokens), 1), HEIGHT / (high - low + 1)
+    bars = "".join(
+        f'<rect x="{n.start * step:.1f}" y="{(high - n.pitch) * row:.1f}" width="{max(n.length * step - 1, 1):.1f}" '
+        f'height="{max(row, 3):.1f}" rx="1.5" fill="#2F7F86"/>'
+        for n in notes
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'role="img" aria-label="a melody of {len(notes)} notes">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#7D8590" fill-opacity="0.14"/>{bars}</svg>'
+    )
+
+
+def strip(melodies: Sequence[tuple[str, Sequence[int]]], key: str) -> None:
+    """One row of cards: (caption, tokens) each."""
+    for i, (column, (caption, tokens)) in enumerate(zip(st.columns(max(len(melodies), 4)), melodies, strict=False)):
+        with column:
+            st.image(drawing(tokens))
+            st.button(
+                "Play",
+                key=f"{key}-{i}",
+                icon=":material/play_circle:",
+                help=literal(caption),
+                on_click=pick,
+                args=(caption.capitalize(), tuple(tokens)),
+                width="stretch",
+            )
+            st.caption(literal(caption))

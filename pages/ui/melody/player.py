@@ -1,0 +1,90 @@
+"""The piano roll that plays, and the keyboard to pick notes on: two components drawn in the browser.
+
+Their sources stand in assets/components. Several JavaScript files become one module, in the order listed here.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from seqtutor_core.domains.melody.audio import Sound
+from seqtutor_core.domains.melody.roll import Roll
+from seqtutor_core.domains.melody.tune import Picked
+from seqtutor_core.errors import SettingError
+
+SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
+
+
+def _source(*names: str) -> str:
+    return "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in names)
+
+
+_roll = st.components.v2.component(
+    "sequence_tutor_piano_roll",
+    html=_source("piano_roll.html"),
+    css=_source("common.css", "piano_roll.css", "roll_account.css"),
+    js=_source("sound_event.js", "roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
+)
+_sound = st.components.v2.component("sequence_tutor_sound", js=_source("sound_event.js", "sound.js"))
+_keyboard = st.components.v2.component(
+    "sequence_tutor_keyboard",
+    html=_source("keyboard.html"),
+    css=_source("common.css", "keyboard.css"),
+    js=_source("keyboard.js"),
+)
+
+
+@dataclass(frozen=True)
+class Track:
+    """One melody as it is shown and heard."""
+
+    roll: Roll
+    sound: Sound | str
+    """Or the name under which `bring` brings it later, so that the roll need not wait for it."""
+    title: str
+
+
+def piano_roll(roll: Roll, sound: Sound, *, key: str, title: str) -> None:
+    """One melody: its roll, its account and its sound."""
+    piano_rolls([Track(roll, sound, title)], key=key)
+
+
+def piano_rolls(takes: Sequence[Track], *, key: str) -> None:
+    """One melody, or two that take turns as A and B: the same place in the music, one playing at a time.
+
+    Shown again under the same key with the same takes, a player goes on playing. Raises SettingError for another
+    number of takes.
+    """
+    if len(takes) not in (1, 2):
+        raise SettingError(f"{len(takes)} takes do not fit one player; give it one or two")
+    data = [
+        {
+            "title": take.title,
+            "roll": take.roll.as_dict(),
+            **({"awaits": take.sound} if isinstance(take.sound, str) else _heard(take.sound)),
+        }
+        for take in takes
+    ]
+    _roll(key=key, data={"takes": data})
+
+
+def attach_sound(name: str, sound: Sound, *, key: str) -> None:
+    """The sound that takes of this name wait for, wherever they are on the page."""
+    _sound(key=key, data={"name": name, **_heard(sound)})
+
+
+def _heard(sound: Sound) -> dict[str, str]:
+    return {"wav": base64.b64encode(sound.wav).decode("ascii"), "synthesiser": sound.synthesiser}
+
+
+def keyboard(key: str, *, bar: int = 16, on_change: Callable[[], Any] = lambda: None) -> list[Picked]:
+    """Keys from C3 to B5; the notes and rests picked so far. `bar`: its sixteenths; `on_change` runs after a change."""
+    before = st.session_state.get(key) or {}
+    state = _keyboard(
+        key=key, data={"notes": before.get("notes", []), "bar": bar}, default={"notes": []}, on_notes_change=on_change
+    )
+    return [Picked(None if pitch is None else int(pitch), int(length)) for pitch, length in state.notes or []]

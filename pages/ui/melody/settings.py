@@ -1,0 +1,188 @@
+"""What is set on the melody page alone: key, tempo, metre, length, and the notes that melodies begin with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.sliders import widget
+from pages.ui.studio import Studio
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains.melody import MelodySettings
+from seqtutor_core.domains.melody.primer import Primer, primer_of, tune_of
+from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
+from seqtutor_core.domains.melody.tune import Tune
+
+LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
+DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
+
+DEFAULTS: dict[str, Any] = {
+    LENGTH: 32,
+    KEY: 0,
+    MODE: "major",
+    TEMPO: 120,
+    GRID: 4,
+    BAR: 16,
+    DENSITY: 1.5,
+    PHRASE: 32,
+    RANGE: (55, 79),
+}
+GRIDS = {4: "sixteenths", 2: "eighths"}
+PHRASES = (16, 32, 64)
+TEMPI = (40, 240)
+LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+def settings(studio: Studio) -> dict[str, Any]:
+    """The page's settings as MelodySettings names them."""
+    lowest, highest = limits(studio)
+    return {
+        "length": state.value(studio, LENGTH),
+        "key": state.value(studio, KEY),
+        "mode": state.value(studio, MODE),
+        "tempo": float(state.value(studio, TEMPO)),
+        "steps_per_beat": state.value(studio, GRID),
+        "bar": state.value(studio, BAR),
+        "notes_per_beat": state.value(studio, DENSITY),
+        "phrase": state.value(studio, PHRASE),
+        "lowest": lowest,
+        "highest": highest,
+    }
+
+
+def limits(studio: Studio) -> tuple[int, int]:
+    """The lowest and the highest pitch of the range, which a link may give in either order."""
+    one, other = state.value(studio, RANGE)
+    return min(one, other), max(one, other)
+
+
+def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that a melody or its reward depends on: tempo and key only change how it sounds."""
+    known = vars(MelodySettings.of(values))
+    return {name: value for name, value in known.items() if name not in ("tempo", "key")}
+
+
+def sampling(studio: Studio) -> dict[str, Any]:
+    """Those that a draw from the prior depends on."""
+    return {"length": state.value(studio, LENGTH), "bar": state.value(studio, BAR)}
+
+
+def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
+    """The page's values for the settings of a run; its beginning becomes the page's."""
+    known = MelodySettings.of(config.settings)
+    set_tune(tune_of(config.primer, known))
+    pick()
+    return {
+        LENGTH: known.length,
+        KEY: known.key,
+        MODE: known.mode,
+        TEMPO: round(known.tempo),
+        GRID: known.steps_per_beat,
+        BAR: known.bar,
+        DENSITY: float(known.notes_per_beat),
+        PHRASE: known.phrase,
+        RANGE: (known.lowest, known.highest),
+    }
+
+
+# ---------------------------------------------------------------- controls
+
+
+def controls(studio: Studio) -> None:
+    """Key, tempo, metre and the targets of some rewards."""
+    with st.expander("Key, tempo and metre"):
+        one, two = st.columns(2)
+        with one:
+            _sound(studio)
+        with two:
+            _shape(studio)
+        widget(studio, st.slider, "Range", RANGE, min_value=LOWEST, max_value=HIGHEST)
+        lowest, highest = limits(studio)
+        st.caption(f"{pitch_name(lowest)} to {pitch_name(highest)} · limits of the reward Singable range")
+
+
+def _sound(studio: Studio) -> None:
+    widget(studio, st.selectbox, "Key", KEY, options=range(12), format_func=PITCH_NAMES.__getitem__)
+    widget(studio, st.selectbox, "Metre", BAR, options=(16, 12), format_func={16: "4/4", 12: "3/4"}.__getitem__)
+    widget(studio, st.slider, "Tempo", TEMPO, min_value=TEMPI[0], max_value=TEMPI[1], step=4, help="Beats a minute")
+    widget(
+        studio,
+        st.slider,
+        "Notes a beat",
+        DENSITY,
+        min_value=0.0,
+        max_value=4.0,
+        step=0.25,
+        help="Target of the reward Note density",
+    )
+
+
+def _shape(studio: Studio) -> None:
+    widget(studio, st.selectbox, "Mode", MODE, options=("major", "minor"))
+    widget(
+        studio,
+        st.selectbox,
+        "Grid",
+        GRID,
+        options=(4, 2),
+        format_func=GRIDS.__getitem__,
+        help="What one token lasts",
+    )
+    widget(
+        studio,
+        st.select_slider,
+        "Length",
+        LENGTH,
+        options=LENGTHS,
+        format_func=_in_steps,
+        help="32 steps of a sixteenth are two bars of 4/4",
+    )
+    widget(
+        studio,
+        st.select_slider,
+        "Phrase",
+        PHRASE,
+        options=PHRASES,
+        format_func=_in_steps,
+        help="After how many steps the reward Breathe wants a rest",
+    )
+
+
+def _in_steps(n: int) -> str:
+    return f"{n} steps"
+
+
+# ---------------------------------------------------------------- primer and choice
+
+_TUNE, _PRIMER, _PICKED = "_tune", "_primer", "_picked"
+
+
+def primer(studio: Studio) -> Primer:
+    """The notes every melody begins with, as tokens under the settings as they stand; none by default."""
+    tune = st.session_state.get(_TUNE)
+    return Primer((), ()) if tune is None else primer_under(studio, tune)
+
+
+def primer_under(studio: Studio, tune: Tune) -> Primer:
+    """A tune as tokens under the settings as they stand; the last one is kept."""
+    chosen = MelodySettings.of(settings(studio))
+    known = st.session_state.get(_PRIMER)
+    if known is None or known[:2] != (tune, chosen):
+        known = st.session_state[_PRIMER] = (tune, chosen, primer_of(tune, chosen))
+    return known[2]
+
+
+def set_tune(chosen: Tune | None) -> None:
+    """Begin every melody with these notes, or with none."""
+    st.session_state[_TUNE] = chosen
+
+
+def picked() -> tuple[str, tuple[int, ...]] | None:
+    """Title and tokens of the melody chosen from a gallery."""
+    return st.session_state.get(_PICKED)
+
+
+def pick(title: str | None = None, tokens: Sequence[int] = ()) -> None:
+    """Choose a melody to hear, or none."""
+    st.session_state[_PICKED] = (title, tuple(tokens)) if title else None

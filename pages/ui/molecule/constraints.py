@@ -1,0 +1,179 @@
+"""The fields that sliders cannot be: a molecule to resemble, substructures, alerts, a fragment to grow from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.molecule.scored import look_at
+from pages.ui.molecule.settings import (
+    BUCKET,
+    CATALOGUES,
+    FORBIDDEN,
+    PREFIX,
+    REQUIRED,
+    TARGET,
+    complaint,
+    given_target,
+)
+from pages.ui.page import show_errors
+from pages.ui.sliders import widget
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.domains.molecule import given
+from seqtutor_core.domains.molecule.inputs import Uploaded
+from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.domains.molecule.records import EXTENSIONS
+from seqtutor_core.errors import InputError
+from seqtutor_core.runs import store
+
+WIDTH, HEIGHT = 260, 170
+SHOWN = 5  # broken records named
+COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight for those that ask by a button
+
+
+def controls(studio: Studio) -> None:
+    """Everything below the sliders that only molecules have."""
+    st.markdown("##### Which molecules?")
+    with st.expander("Resemble a molecule", expanded=state.given(studio, TARGET)):
+        _target(studio)
+    with st.expander("From a file"):
+        _file(studio)
+    with st.expander("Substructures and alerts", expanded=any(state.given(studio, n) for n in (REQUIRED, FORBIDDEN))):
+        _substructures(studio)
+    with st.expander("Grow from a fragment", expanded=state.given(studio, PREFIX)):
+        _beginning(studio)
+    _as_begun(studio)
+
+
+def _target(studio: Studio) -> None:
+    widget(studio, st.text_input, "SMILES of the target", TARGET, placeholder="CC(=O)Oc1ccccc1C(=O)O")
+    with show_errors():
+        if target := given_target(studio):
+            st.image(given.drawing(target.smiles, WIDTH, HEIGHT))
+            for remark in target.remarks:
+                st.info(literal(remark))
+            _weightless(studio, "similarity")
+
+
+def _substructures(studio: Studio) -> None:
+    one_a_line = "SMARTS, one a line; a SMILES will do"
+    for label, name, setting in (
+        ("Substructures to keep", REQUIRED, "required"),
+        ("Substructures to avoid", FORBIDDEN, "forbidden"),
+    ):
+        widget(studio, st.text_area, label, name, height=80, placeholder="c1ccncc1", help=one_a_line)
+        if problem := complaint(studio, setting):
+            st.error(literal(problem))
+        elif state.value(studio, name).strip():
+            _weightless(studio, setting)
+    widget(
+        studio,
+        st.multiselect,
+        "Alerts that count",
+        CATALOGUES,
+        options=ALL_CATALOGUES,
+        help="Collections of groups that react, stain assays or poison: PAINS, BRENK, NIH",
+    )
+    widget(
+        studio,
+        st.number_input,
+        "A scaffold is old after",
+        BUCKET,
+        min_value=1,
+        max_value=100_000,
+        step=5,
+        help="How often it may be seen until New scaffolds costs a full point",
+    )
+
+
+def _beginning(studio: Studio) -> None:
+    widget(studio, st.text_input, "Beginning of a SMILES", PREFIX, placeholder="c1ccc(", help="It may be unfinished")
+    if problem := complaint(studio, "prefix"):
+        st.error(literal(problem))
+    elif text := state.value(studio, PREFIX).strip():
+        st.caption(f"Every molecule begins with {literal(text)}.")
+
+
+def _weightless(studio: Studio, term: str) -> None:
+    """Say it when a wish does not count yet."""
+    if not state.value(studio, term):
+        label = next(t.label for t in studio.terms if t.name == term)
+        st.caption(f"It counts once **{label}** has a weight.")
+        st.button("Let it count", key=f"count-{term}", on_click=state.choose, args=(studio, {term: COUNTED[term]}))
+
+
+def _as_begun(studio: Studio) -> None:
+    """A run cannot be told new wishes of this kind: they change what is measured."""
+    run = state.run(studio)
+    if run and run.state in store.ACTIVE:
+        st.caption("The living run keeps the molecules, substructures and shapes that it began with.")
+
+
+# ---------------------------------------------------------------- files
+
+
+def _file(studio: Studio) -> None:
+    file = st.file_uploader(
+        "SMILES, CSV, MOL or SDF",
+        type=[extension.lstrip(".") for extension in EXTENSIONS],
+        help="A CSV needs a column named smiles",
+    )
+    if file is None:
+        return
+    with show_errors():
+        found = uploaded(file.getvalue(), file.name)
+        if found.problems:
+            more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
+            listed = "".join(f"\n- {literal(problem)}" for problem in found.problems[:SHOWN])
+            records = "1 record" if len(found.problems) == 1 else f"{len(found.problems)} records"
+            st.warning(f"{records} could not be read:{listed}{more}")
+        for remark in found.remarks[:SHOWN]:
+            st.info(literal(remark))
+        chosen = found.molecules[0]
+        if len(found.molecules) > 1:
+            names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
+            i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
+            chosen = found.molecules[i]
+        st.image(given.drawing(chosen.smiles, WIDTH, HEIGHT))
+        for remark in chosen.remarks:
+            st.info(literal(remark))
+        uses(studio, chosen.smiles, "file")
+
+
+def uploaded(data: bytes, filename: str) -> Uploaded:
+    """What a file holds; InputError for one that holds nothing."""
+    found = _read_once(data, filename)
+    if isinstance(found, str):
+        raise InputError(found)
+    return found
+
+
+@st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
+def _read_once(data: bytes, filename: str) -> Uploaded | str:
+    """The same content is read once, not whenever the page is drawn, and what is wrong with it is kept as well.
+
+    Not for ever: on a busy machine a part may not have been read in time.
+    """
+    try:
+        return given.upload(data, filename)
+    except InputError as error:
+        return str(error)
+
+
+def uses(studio: Studio, smiles: str, key: str) -> None:
+    """What a molecule at hand can be used for. The whole page is drawn again: the fields stand elsewhere on it."""
+    with st.container(horizontal=True):
+        for label, values in (
+            ("Resemble it", {TARGET: smiles, "similarity": COUNTED["similarity"]}),
+            ("Keep it as a part", {REQUIRED: smiles, "required": COUNTED["required"]}),
+            ("Grow from it", {PREFIX: smiles}),
+        ):
+            if st.button(label, key=f"{key}-{label}", on_click=_use, args=(studio, values)):
+                st.rerun()
+
+
+def _use(studio: Studio, values: Mapping[str, Any]) -> None:
+    state.choose(studio, values)
+    look_at()

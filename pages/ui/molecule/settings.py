@@ -1,0 +1,160 @@
+"""What is set on the molecule page alone: target, substructures, shapes of terms, the beginning to grow from.
+
+A field that cannot be read says so below itself and counts as empty for what the page shows; a run does not start
+until it is mended.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from pages.ui import state
+from pages.ui.studio import Studio
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings, given
+from seqtutor_core.domains.molecule.inputs import Given
+from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
+from seqtutor_core.errors import InputError, SeqTutorError, SettingError
+
+TARGET, PREFIX, CATALOGUES, BUCKET = "target", "prefix", "catalogues", "bucket"
+REQUIRED, FORBIDDEN = "required_smarts", "forbidden_smarts"  # without _smarts they are sliders
+KIND, LOW, HIGH, SOFT = "kind", "low", "high", "soft"
+
+
+def shape_key(term: str, part: str) -> str:
+    """The name of one part of a term's shape: its KIND, LOW, HIGH or SOFT."""
+    return f"{term}_{part}"
+
+
+def shape_values(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+    """Shapes as settings of this page."""
+    return {
+        shape_key(term, part): getattr(shape, part)
+        for term, shape in shapes.items()
+        for part in (KIND, LOW, HIGH, SOFT)
+    }
+
+
+DEFAULTS: dict[str, Any] = {
+    TARGET: "",
+    PREFIX: "",
+    CATALOGUES: list(ALL_CATALOGUES),
+    BUCKET: MoleculeSettings().bucket,
+    REQUIRED: "",
+    FORBIDDEN: "",
+    **shape_values(DEFAULT_SHAPES),
+}
+
+
+# ---------------------------------------------------------------- reading the fields
+
+
+def given_target(studio: Studio) -> Given | None:
+    """The molecule to resemble, None without one; InputError for a text that is none."""
+    text = state.value(studio, TARGET)
+    return given.molecule(text) if text.strip() else None
+
+
+def _target(studio: Studio) -> str:
+    target = given_target(studio)
+    return target.smiles if target else ""
+
+
+def _prefix(studio: Studio) -> str:
+    text = state.value(studio, PREFIX).strip()
+    if text:
+        given.prefix(text)
+    return text
+
+
+def shape(studio: Studio, term: str) -> Shape:
+    """A term's shape as it is set; SettingError for one that is upside down."""
+    parts = {part: state.value(studio, shape_key(term, part)) for part in (KIND, LOW, HIGH, SOFT)}
+    if None in parts.values():
+        raise SettingError("a bound of this range is empty; type a number")
+    return Shape(**parts)
+
+
+def _plain(known: Shape) -> dict[str, Any]:
+    """As JSON values."""
+    return {part: getattr(known, part) for part in (KIND, LOW, HIGH, SOFT)}
+
+
+READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
+    "target": ("Target", _target),
+    "required": ("Substructures to keep", lambda studio: given.smarts(state.value(studio, REQUIRED))),
+    "forbidden": ("Substructures to avoid", lambda studio: given.smarts(state.value(studio, FORBIDDEN))),
+    "catalogues": ("Alerts", lambda studio: tuple(state.value(studio, CATALOGUES))),
+    "bucket": ("Scaffold memory", lambda studio: int(state.value(studio, BUCKET))),
+    "prefix": ("Beginning", _prefix),
+}
+"""Setting of MoleculeSettings -> what its field is called, and how it is read."""
+
+
+def settings(studio: Studio) -> dict[str, Any]:
+    """All settings as JSON values, for a run; InputError or SettingError names the field that cannot be read."""
+    found: dict[str, Any] = {}
+    for name, (label, read) in READERS.items():
+        try:
+            found[name] = read(studio)
+        except InputError as error:
+            raise InputError(f"{label}: {error}") from None
+    shapes = {}
+    for term in studio.terms:
+        if term.name in DEFAULT_SHAPES:
+            try:
+                shapes[term.name] = _plain(shape(studio, term.name))
+            except SettingError as error:
+                raise SettingError(f"{term.label}: {error}") from None
+    found["shapes"] = shapes
+    Molecule(MoleculeSettings.of(found)).attend(state.weights(studio))
+    return found
+
+
+def valid_settings(studio: Studio) -> dict[str, Any]:
+    """The settings without the fields and shapes that cannot be read, for what the page shows meanwhile."""
+    found: dict[str, Any] = {}
+    for name, (_, read) in READERS.items():
+        with suppress(SeqTutorError):
+            found[name] = read(studio)
+    shapes = {}
+    for term in DEFAULT_SHAPES:
+        with suppress(SeqTutorError):
+            shapes[term] = _plain(shape(studio, term))
+    return {**found, "shapes": shapes}
+
+
+def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """All of them, the shapes that are left out of `values` included: rewards depend on each."""
+    known = MoleculeSettings.of(values)
+    shapes = {term: _plain(shape) for term in DEFAULT_SHAPES if (shape := known.shape(term))}
+    return {**vars(known), "shapes": shapes}
+
+
+def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
+    """The page's values for the settings of a run."""
+    known = MoleculeSettings.of(config.settings)
+    return {
+        TARGET: known.target,
+        REQUIRED: "\n".join(known.required),
+        FORBIDDEN: "\n".join(known.forbidden),
+        CATALOGUES: list(known.catalogues),
+        BUCKET: known.bucket,
+        PREFIX: known.prefix,
+        **shape_values({**DEFAULT_SHAPES, **known.shapes}),
+    }
+
+
+def complaint(studio: Studio, name: str) -> str:
+    """What is wrong with a field of READERS; empty when it can be read."""
+    try:
+        READERS[name][1](studio)
+    except SeqTutorError as error:
+        return str(error)
+    return ""
+
+
+def sampling(studio: Studio) -> dict[str, Any]:
+    """Those settings that a draw depends on."""
+    return {"prefix": valid_settings(studio).get("prefix", "")}

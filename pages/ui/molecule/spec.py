@@ -1,0 +1,102 @@
+"""What the molecule page has of its own, for the parts that know no domain."""
+
+import math
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.molecule import constraints, settings
+from pages.ui.molecule.cards import strip
+from pages.ui.molecule.desirability import beside
+from pages.ui.molecule.scored import best, examined
+from pages.ui.studio import RewardPreset, Studio
+from seqtutor_core.config import default_kl_coefficient, preset
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule.studio import smiles_of
+from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
+from seqtutor_core.runs.store import Run
+
+ARRIVALS = 6  # molecules shown as they arrive, and as many of the best
+
+HONEST = {"validity": 20.0, "carbon_chain": 20.0, "too_short": 20.0}
+ORAL = {
+    "log_p": Shape("range", 1.0, 4.0, 1.0),
+    "molecular_weight": Shape("range", 250.0, 450.0, 50.0),
+    "tpsa": Shape("range", 40.0, 120.0, 30.0),
+    "h_bond_donors": Shape("lower", 3.0, 6.0),
+    "rotatable_bonds": Shape("lower", 7.0, 12.0),
+}
+BRAIN = {
+    "log_p": Shape("range", 2.0, 4.0, 1.0),
+    "molecular_weight": Shape("range", 200.0, 360.0, 100.0),
+    "tpsa": Shape("range", 40.0, 90.0, 20.0),
+    "h_bond_donors": Shape("lower", 1.0, 3.0),
+}
+
+
+def _ranges(text: str, shapes: dict[str, Shape], **more: float) -> RewardPreset:
+    """A preset that wants properties within ranges, each worth as much as the others."""
+    weights = {**HONEST, **dict.fromkeys(shapes, 10.0), **more}
+    return RewardPreset(text, weights, settings.shape_values({**DEFAULT_SHAPES, **shapes}))
+
+
+RAW = settings.shape_values(DEFAULT_SHAPES)
+REWARD_PRESETS = {
+    "Drug-like": RewardPreset("A high QED, easy to make", {t.name: t.default for t in TERMS}, RAW),
+    "Paper": RewardPreset("The authors' rewards: log P, QED, accessibility, rings", PAPER_WEIGHTS, RAW),
+    "Oral": _ranges("Properties of drugs that are swallowed", ORAL, synthetic_accessibility=2.0, alerts=5.0),
+    "Brain": _ranges("Small, greasy and not too polar, as what enters the brain", BRAIN, synthetic_accessibility=2.0),
+    "All off": RewardPreset("Every weight 0, to start from nothing", {}, {}),
+}
+
+
+def arrivals(studio: Studio, run: Run) -> None:
+    """The best so far, and the newest molecules of the run."""
+    leaders = best(studio, run, ARRIVALS)
+    if leaders:
+        st.markdown("###### Best so far")
+        strip([(f"{one.reward:.1f} points", one) for one in leaders], "leader")
+    newest = [(m, tokens) for m in run.samples()[::-1] for tokens in m.sequences[:2]][:ARRIVALS]
+    if newest:
+        grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))
+        found = examined(studio, smiles_of(grown, [tokens for _, tokens in newest]))
+        st.markdown("###### Arriving")
+        strip([(f"after {m.seconds:.0f} s", one) for (m, _), one in zip(newest, found, strict=True)], "arrival")
+
+
+MOLECULE = Studio(
+    domain="molecule",
+    prefix="mol_",
+    one="molecule",
+    many="molecules",
+    defaults={
+        **state.DEFAULTS,
+        state.PRIOR: "molecule",
+        state.KL: default_kl_coefficient("molecule"),
+        state.SECONDS: 120,
+        state.LEARNING_RATE: preset("default", "molecule").learning_rate,
+        **settings.DEFAULTS,
+        **{t.name: t.default for t in TERMS},
+    },
+    reward_presets=REWARD_PRESETS,
+    kl_words=(
+        (0.3, "almost only the rewards count; molecules grow alike"),
+        (0.6, "rewards first, the training molecules still recognisable"),
+        (2.5, "a balance: better molecules that stay varied"),
+        (6, "close to the training molecules, a little better"),
+        (math.inf, "hardly moves from the training molecules"),
+    ),
+    budgets=(10, 20, 30, 60, 120, 300, 600, 1800),
+    invitation="No run yet: set what should be better, then start. Two minutes are enough to see a difference.",
+    settings=settings.settings,
+    valid_settings=settings.valid_settings,
+    objective_settings=settings.objective_settings,
+    sampling=settings.sampling,
+    primer=lambda studio: (),
+    reused=settings.reused,
+    more_controls=constraints.controls,
+    arrivals=arrivals,
+    beside=beside,
+    open_groups=1,
+)

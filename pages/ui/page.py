@@ -1,0 +1,88 @@
+"""What every page shares: its set-up, the one list of pages, and the way errors are shown."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from pages.ui.text import literal
+from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.runs.store import Run
+
+
+class Page(NamedTuple):
+    """A page of the app."""
+
+    path: str
+    label: str
+    icon: str
+    domain: str = ""
+    """Whose runs it shows."""
+
+
+PAGES = (
+    Page("app.py", "Home", ":material/home:"),
+    Page("pages/melody.py", "Melody", ":material/music_note:", "melody"),
+    Page("pages/molecule.py", "Molecule", ":material/science:", "molecule"),
+    Page("pages/runs.py", "Runs", ":material/history:"),
+    Page("pages/method.py", "Method", ":material/menu_book:"),
+)
+STUDIOS = tuple(page for page in PAGES if page.domain)
+
+ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
+
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-top: 2.2rem; max-width: 90rem; }
+[data-testid="stSliderTickBar"] { display: none; }
+[data-testid="stSlider"] { margin-bottom: -0.4rem; }
+[class*="st-key-steady-"] [data-stale="true"] { opacity: 1 !important; }
+/* its Stop would end the drawing of a page, not the run that people mean */
+[data-testid="stStatusWidget"] { display: none; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.25rem; }
+</style>
+"""
+
+
+def open_page(title: str, lead: str) -> None:
+    """Set a page up: browser title, navigation, heading and one sentence on what it is for."""
+    st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state=220)
+    st.html(STYLE)
+    with st.sidebar:
+        st.markdown("**Sequence Tutor Studio**")
+        for page in PAGES:
+            st.page_link(page.path, label=page.label, icon=page.icon)
+    st.title(title)
+    st.markdown(lead)
+
+
+def page_of(run: Run) -> str:
+    """The page that shows a run. Any of them can say that a run is damaged."""
+    try:
+        wanted = run.config.domain
+    except RunError:
+        wanted = ""
+    return next((page.path for page in STUDIOS if page.domain == wanted), STUDIOS[0].path)
+
+
+def fragment(draw: Callable[..., None], *arguments: object, every: float | None = None, steady: bool = False) -> None:
+    """Draw a part of a page that can be drawn anew by itself, every so many seconds if wished; steady: without fading
+    while it waits for its turn, which a part that follows a run would do every few seconds.
+
+    It gets a place of its own. When a fragment begins again before its last drawing has left the server, Streamlit
+    (1.67) takes that drawing back together with its place: what stands behind it in the same container would move up,
+    and be overwritten.
+    """
+    with st.container(key=f"steady-{draw.__module__}" if steady else None):
+        st.fragment(draw, run_every=every)(*arguments)
+
+
+@contextmanager
+def show_errors() -> Iterator[None]:
+    """Show an error of ours as a message instead of a traceback; nothing else is lost."""
+    try:
+        yield
+    except SeqTutorError as error:
+        st.error(literal(error), icon=":material/error:")

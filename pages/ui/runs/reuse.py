@@ -1,0 +1,86 @@
+"""The settings of a run, set on the page of its domain: sliders take the nearest value that they have."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import sliders, state
+from pages.ui.melody import settings as melody
+from pages.ui.melody.spec import MELODY
+from pages.ui.molecule.spec import MOLECULE
+from pages.ui.studio import Studio
+from seqtutor_core.config import TuningConfig
+
+STUDIOS = {studio.domain: studio for studio in (MELODY, MOLECULE)}
+SET = {"learning_rate", "argmax"}  # learner settings that a page can set
+
+
+def prepare(domain: str) -> None:
+    """Let the session know every setting of the domain's page, one run of the script before `use`.
+
+    Streamlit (1.67) writes into a page's link only what the session knew before it was changed; a studio that has not
+    been visited would show the settings and lose them at the next reload.
+    """
+    studio = STUDIOS[domain]
+    for name, default in studio.defaults.items():
+        st.session_state.setdefault(state.key(studio, name), default)
+
+
+def use(config: TuningConfig) -> list[str]:
+    """Set the studio of the run's domain as the run was; what its page cannot set, in words. For a callback."""
+    studio = STUDIOS[config.domain]
+    wanted = {**_usual(studio, config), **studio.reused(studio, config)}
+    values = {name: _possible(studio, name, value) for name, value in wanted.items()}
+    state.choose(studio, values)
+    sliders.forget_told()
+    changed = [f"{name} is {values[name]} and not {wanted[name]}" for name in wanted if values[name] != wanted[name]]
+    left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET]
+    if config.updates:
+        left_out.append(f"updates = {config.updates}")
+    return [*changed, *(f"{one} is left out" for one in left_out)]
+
+
+def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
+    """The page's values for what all domains share."""
+    return {
+        **{term.name: float(config.weights.get(term.name, 0.0)) for term in studio.terms},
+        state.KL: float(config.kl_coefficient),
+        state.KEEP_BUDGET: config.kl_budget is not None,
+        **({} if config.kl_budget is None else {state.KL_BUDGET: float(config.kl_budget)}),
+        state.LEARNER: config.learner,
+        state.PRESET: config.preset,
+        state.SECONDS: config.seconds,
+        state.SEED: config.seed,
+        state.LEARNING_RATE: config.learner_settings.learning_rate,
+        state.ACTING: "argmax" if config.learner_settings.argmax else "sample",
+        state.DEVICE: config.device,
+        state.PRIOR: config.prior,
+        state.WARM_START: config.warm_start,
+    }
+
+
+def _possible(studio: Studio, name: str, value: Any) -> Any:
+    """The value that the setting's widget can have."""
+    steps: dict[str, Iterable[float]] = {
+        state.KL: state.KL_STEPS,
+        state.KL_BUDGET: state.KL_BUDGET_STEPS,
+        state.SECONDS: studio.budgets,
+        state.LEARNING_RATE: state.RATE_STEPS,
+    }
+    limits: dict[str, tuple[float, float]] = {
+        **{term.name: (0.0, term.largest) for term in studio.terms},
+        state.SEED: (0, 2**31 - 1),
+    }
+    if studio.domain == MELODY.domain:
+        steps |= {melody.LENGTH: melody.LENGTHS, melody.PHRASE: melody.PHRASES, melody.GRID: melody.GRIDS}
+        limits[melody.TEMPO] = melody.TEMPI
+    if name in steps:
+        return min(steps[name], key=lambda step: abs(math.log(step / value)))
+    if name in limits:
+        low, high = limits[name]
+        return min(max(value, low), high)
+    if name == state.PRIOR and value not in sliders.priors_of(studio):
+        return studio.defaults[name]
+    return value

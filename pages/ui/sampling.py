@@ -1,0 +1,74 @@
+"""What the page draws from a network itself: a few sequences of the prior, or of a run's policy."""
+
+import json
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.studio import Studio
+from seqtutor_core.domains import domain
+from seqtutor_core.errors import PriorError
+from seqtutor_core.evaluation import rollouts
+from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.parallel import one_thread
+from seqtutor_core.runs import store
+
+
+def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
+    """A button that lets a part of the page draw anew."""
+    st.button(label, key=key, icon=":material/casino:", on_click=state.draw_others, args=(studio, which), help=help)
+
+
+def has_policy(run: store.Run) -> bool:
+    """Whether there is a tuned policy to draw from; the worker writes the first after two seconds."""
+    return (run.folder / "policy.safetensors").exists()
+
+
+def written(run: store.Run) -> int:
+    """When the run's policy was written; another number for each policy."""
+    return (run.folder / "policy.safetensors").stat().st_mtime_ns
+
+
+def can_draw(studio: Studio) -> bool:
+    """Whether the chosen prior can be loaded."""
+    try:
+        state.prior(studio.domain, state.value(studio, state.PRIOR))
+    except PriorError:
+        return False
+    return True
+
+
+def draw(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[list[int]]:
+    """n sequences from the run's policy at the tutor's strength, or from the prior; same seed, same draw."""
+    prior = run.config.prior if run else state.value(studio, state.PRIOR)
+    tuned = (run.id, written(run), float(state.value(studio, state.STRENGTH))) if run else None
+    primer = studio.primer(studio) or (run.config.sampling_primer if run else ())
+    settings = json.dumps(studio.sampling(studio), sort_keys=True)
+    return _draw(studio.domain, settings, prior, tuned, (n, seed), primer)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _draw(
+    name: str,
+    settings: str,
+    prior: str,
+    tuned: tuple[str, int, float] | None,
+    many_and_seed: tuple[int, int],
+    primer: tuple[int, ...] | None,
+) -> list[list[int]]:
+    """The draw, kept for when only a slider has moved. `tuned`: a run, when its policy was written, the strength."""
+    network, known = state.prior(name, prior).network, domain(name, json.loads(settings))
+    if tuned is None:
+        found = rollouts(known, network, None, None, *many_and_seed, primer)
+    else:
+        run_id, when, strength = tuned
+        learner = store.open_run(run_id).config.learner
+        found = rollouts(known, network, policy(run_id, when), learner, *many_and_seed, primer, strength)
+    with one_thread():  # here the sampling happens
+        return [tokens for rollout in found for tokens in rollout.tokens.tolist()]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def policy(run_id: str, when: int) -> RecurrentNetwork:
+    """A run's policy as of a moment; loaded again when the worker has written a newer one."""
+    return store.load_policy(store.open_run(run_id))

@@ -1,0 +1,231 @@
+"""The session's state: the one place that knows the keys that all domains share.
+
+A widget's key is also a parameter of links, as Streamlit binds them; and it keeps its value when the page changes.
+Pages whose defaults differ must not share keys then: the melody page's c would follow its user to the molecules.
+So each studio's keys begin with its own prefix, none for melodies, whose links are the older ones.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core import prior as priors
+from seqtutor_core.admitted import check_admitted
+from seqtutor_core.config import TuningConfig, default_kl_coefficient, preset
+from seqtutor_core.domains import domain
+from seqtutor_core.errors import RunError
+from seqtutor_core.learners import DEFAULT, PUBLISHED
+from seqtutor_core.runs import store
+
+# ---------------------------------------------------------------- settings
+
+KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed"
+LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
+KEEP_BUDGET, KL_BUDGET = "keep_kl_budget", "kl_budget"  # whether, and how many nats a sequence
+WARM_START, STRENGTH = "warm_start", "strength"
+
+KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
+KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0, 100.0)
+RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
+
+DEFAULTS: dict[str, Any] = {
+    KL: default_kl_coefficient("melody"),
+    LEARNER: DEFAULT,
+    PRESET: "default",
+    SECONDS: 60,
+    SEED: 0,
+    LEARNING_RATE: preset("default", "melody").learning_rate,
+    DEVICE: "auto",
+    ACTING: "sample",
+    KEEP_BUDGET: False,
+    KL_BUDGET: 8.0,
+    WARM_START: False,
+    STRENGTH: 1.0,
+}
+"""What studios begin with unless they say otherwise; each names its own PRIOR."""
+
+
+def key(studio: Studio, name: str) -> str:
+    """The key of a setting's widget, which is also its parameter in a link."""
+    return studio.prefix + name
+
+
+def value(studio: Studio, name: str) -> Any:
+    """A setting as it stands, or its default before its widget has been drawn."""
+    return st.session_state.get(key(studio, name), studio.defaults[name])
+
+
+def given(studio: Studio, name: str) -> bool:
+    """Whether a setting is not its default; asked before its widget has been drawn, the link answers."""
+    return key(studio, name) in st.query_params or value(studio, name) != studio.defaults[name]
+
+
+def choose(studio: Studio, values: Mapping[str, Any]) -> None:
+    """Set widgets; only possible from a callback, before they are drawn."""
+    for name, chosen in values.items():
+        st.session_state[key(studio, name)] = chosen
+
+
+def choose_rewards(studio: Studio, preset: str) -> None:
+    """Set every reward slider to a preset, and what else it brings."""
+    chosen = studio.reward_presets[preset]
+    choose(studio, {t.name: float(chosen.weights.get(t.name, 0.0)) for t in studio.terms} | dict(chosen.extras))
+
+
+def reset(studio: Studio) -> None:
+    """Everything as on the first visit."""
+    choose(studio, studio.defaults)
+
+
+def weights(studio: Studio) -> dict[str, float]:
+    """The sliders."""
+    return {t.name: float(value(studio, t.name)) for t in studio.terms}
+
+
+def rules(studio: Studio) -> str:
+    """The preset of learner settings; learners that were not published have ours only."""
+    return value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default"
+
+
+def own_rate(studio: Studio) -> float:
+    """The learning rate that the chosen learner has on this domain when nobody chooses another."""
+    return preset(rules(studio), studio.domain, learner=value(studio, LEARNER)).learning_rate
+
+
+def tuning_config(studio: Studio) -> TuningConfig:
+    """The job that the page's settings ask for; SettingError or InputError when they do not make one."""
+    overrides: dict[str, Any] = {}
+    if value(studio, LEARNING_RATE) != own_rate(studio):
+        overrides["learning_rate"] = value(studio, LEARNING_RATE)
+    if value(studio, ACTING) == "argmax" and value(studio, LEARNER) == "q":
+        overrides["argmax"] = True
+    return TuningConfig(
+        domain=studio.domain,
+        prior=value(studio, PRIOR),
+        learner=value(studio, LEARNER),
+        preset=rules(studio),
+        weights=weights(studio),
+        kl_coefficient=float(value(studio, KL)),
+        kl_budget=float(value(studio, KL_BUDGET)) if value(studio, KEEP_BUDGET) else None,
+        warm_start=bool(value(studio, WARM_START)),
+        seconds=float(value(studio, SECONDS)),
+        settings=studio.settings(studio),
+        overrides=overrides,
+        primer=studio.primer(studio),
+        device=value(studio, DEVICE),
+        seed=int(value(studio, SEED)),
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the prior")
+def prior(domain_name: str, name: str) -> priors.Prior:
+    """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
+    check_admitted(name)
+    return priors.load(name, vocabulary=domain(domain_name).vocabulary)
+
+
+# ---------------------------------------------------------------- draws
+
+# The seeds of what the page draws: a pair to compare, a set to choose from, the preview.
+PAIR, SET, PREVIEW = "_pair_seed", "_set_seed", "_preview_seed"
+
+
+def draw_seed(studio: Studio, which: str) -> int:
+    """The seed that a part of the page draws with: 0, 1, 2, ..."""
+    return st.session_state.get(key(studio, which), 0)
+
+
+def draw_others(studio: Studio, which: str) -> None:
+    """Let that part draw anew."""
+    st.session_state[key(studio, which)] = draw_seed(studio, which) + 1
+
+
+# ---------------------------------------------------------------- the run in view
+
+_RUN, _LINKED, _LINES, _VIEW = "run", "_linked", "_lines", "_run_"
+
+
+def run(studio: Studio) -> store.Run | None:
+    """The run this session looks at: from the link, from the session, else one of this domain that is alive."""
+    linked, wanted = st.query_params.get(_RUN), st.session_state.get(_in_view(studio))
+    if linked and linked != st.session_state.get(
+        _LINKED
+    ):  # not what this session wrote there: somebody followed a link
+        wanted = linked
+    if wanted is None:
+        alive = next((r for r in store.runs() if r.state in store.ACTIVE and belongs(studio, r)), None)
+        wanted = alive.id if alive else None
+    if wanted is None:
+        return None
+    try:
+        found = store.open_run(wanted)
+        if not belongs(studio, found):
+            raise RunError(f"the run {wanted} is not one of {studio.many}; the home page links to the page it is for")
+    except RunError as error:
+        forget_run(studio)
+        st.warning(literal(error))
+        return None
+    look_at(studio, found)
+    st.session_state[_LINKED] = found.id
+    if linked != found.id:  # here and not in a callback: what those write gets lost
+        st.query_params[_RUN] = found.id
+    return found
+
+
+def belongs(studio: Studio, found: store.Run) -> bool:
+    """Whether a run is for this page. A damaged one does not say whose it is, and every page can say that much."""
+    try:
+        return found.config.domain == studio.domain
+    except RunError:
+        return True
+
+
+def look_at(studio: Studio, found: store.Run) -> None:
+    """Remember a run; the link follows when the page is drawn."""
+    st.session_state[_in_view(studio)] = found.id
+
+
+def look_away(gone: store.Run) -> None:
+    """Let no page look at a run that was deleted."""
+    for name in [key for key, value in st.session_state.items() if value == gone.id and str(key).startswith(_VIEW)]:
+        del st.session_state[name]
+
+
+def forget_run(studio: Studio) -> None:
+    """Look at no run."""
+    st.session_state.pop(_in_view(studio), None)
+    st.session_state.pop(_LINKED, None)
+    st.query_params.pop(_RUN, None)
+
+
+def lines(found: store.Run) -> list[dict[str, Any]]:
+    """The curves of the run in view so far; only what is new is read. RunError for a line that cannot be drawn."""
+    kept = st.session_state.setdefault(_LINES, {})
+    if kept.get("run") != found.id:
+        kept.clear()
+        kept.update(run=found.id, offset=0, lines=[])
+    fresh, kept["offset"] = found.curves(kept["offset"])
+    kept["lines"] = store.consistent([*kept["lines"], *fresh])
+    return kept["lines"]
+
+
+def _in_view(studio: Studio) -> str:
+    """Each page keeps its own run in view."""
+    return _VIEW + studio.domain
+
+
+# ---------------------------------------------------------------- problems
+
+_PROBLEM = "_problem"
+
+
+def problem() -> str:
+    """What went wrong in a callback, once."""
+    return st.session_state.pop(_PROBLEM, "")
+
+
+def set_problem(text: str) -> None:
+    st.session_state[_PROBLEM] = text

@@ -1,0 +1,102 @@
+"""Who steers a run: the page that started it, and whoever took it over by a click. All others watch.
+
+The owner's secret is kept by the session, and by the browser for a reload; an owner's link hands it on.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import state
+from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.runs import owner
+from seqtutor_core.runs.store import Run
+
+LINK = "owner"  # the parameter of an owner's link
+COOKIE = "sequence_tutor_runs"  # ID.SECRET~ID.SECRET, the newest first
+_SECRETS = "_secrets"
+
+_keeper = st.components.v2.component(
+    "sequence_tutor_owner",
+    js=(Path(__file__).resolve().parents[2] / "assets" / "components" / "owner.js").read_text(encoding="utf-8"),
+)
+
+
+def steers(run: Run) -> bool:
+    """Whether this session steers the run."""
+    return owner.owns(run, _secrets().get(run.id, ""))
+
+
+def check(run: Run) -> None:
+    """RunError for a run that this session only watches."""
+    if not steers(run):
+        raise RunError(f"this page only watches run {run.id}; take it over, or ask its owner for the owner's link")
+
+
+def own(run: Run) -> None:
+    """Steer the run from now on; RunError when it has an owner whose secret this session has not been given."""
+    offered = st.query_params.get(LINK, "")
+    secret = offered if owner.owns(run, offered) else owner.claim(run)
+    others = {other: known for other, known in _secrets().items() if other != run.id}
+    st.session_state[_SECRETS] = {run.id: secret, **others}
+
+
+def may_delete(run: Run) -> bool:
+    """Whether this session may delete the run once it has ended: its own, or one without an owner."""
+    return steers(run) or not owner.has_owner(run)
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def panel(run: Run | None) -> None:
+    """Offer to take over a run that is only watched; give its owner a link to hand on. Made for a row.
+
+    For a while both are there, one below the other unless in a row; then Stop would move away under a click.
+    """
+    if run is not None and steers(run):
+        st.query_params.pop(LINK, None)  # so that the address, when it is passed on, only lets others watch
+        _hand_on(run)
+    elif run is not None and (owner.owns(run, st.query_params.get(LINK, "")) or not owner.has_owner(run)):
+        st.button("Take over", key="take-over", icon=":material/sports_esports:", on_click=_take_over, args=(run,))
+    if _secrets().items() - _kept().items():
+        _keeper(key="owner", data={"cookie": COOKIE, "runs": [f"{run}.{secret}" for run, secret in _secrets().items()]})
+
+
+def notice(run: Run | None) -> None:
+    """Say that a run is only watched."""
+    if run is not None and not steers(run):
+        st.info(
+            "You watch this run: it was started by somebody else, or by a command. Your sliders are your own: they "
+            "move your preview and leave the run alone.",
+            icon=":material/visibility:",
+        )
+
+
+def _hand_on(run: Run) -> None:
+    with st.popover("Hand on", icon=":material/key:", help="A link for others to steer this run"):
+        st.caption("Whoever opens this link may take the run over. The page's own address only lets others watch.")
+        st.code(f"{st.context.url or ''}?run={run.id}&{LINK}={_secrets()[run.id]}", language=None, wrap_lines=True)
+
+
+def _take_over(run: Run) -> None:
+    try:
+        own(run)
+    except SeqTutorError as error:
+        state.set_problem(str(error))
+
+
+# ---------------------------------------------------------------- secrets
+
+
+def _secrets() -> dict[str, str]:
+    """Run id -> secret, of the runs that this session steers."""
+    if _SECRETS not in st.session_state:
+        st.session_state[_SECRETS] = _kept()
+    return st.session_state[_SECRETS]
+
+
+def _kept() -> dict[str, str]:
+    """What the browser had kept when it opened the page."""
+    pairs = [pair.partition(".") for pair in st.context.cookies.get(COOKIE, "").split("~")]
+    return {run: secret for run, dot, secret in pairs if dot}

@@ -1,0 +1,77 @@
+"""What one domain's page has of its own. Everything else in pages/ui is drawn from this and knows no domain."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains import Figure, RewardTerm, domain
+from seqtutor_core.runs.store import Run
+
+
+@dataclass(frozen=True)
+class RewardPreset:
+    """A button that sets every reward slider."""
+
+    help: str
+    weights: Mapping[str, float]
+    """Weight by term; a term not named is set to 0."""
+    extras: Mapping[str, Any]
+    """Further settings of the domain that it brings, by their names."""
+
+
+def nothing(*_: Any) -> None:
+    """For domains that have nothing there."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One domain's page: its words, defaults and what only it draws. The functions are given the studio itself."""
+
+    domain: str
+    prefix: str
+    """Begins every key of this page's widgets, and so every parameter of its links; see state.key."""
+    one: str
+    many: str
+    """What a sequence of this domain is called."""
+    defaults: Mapping[str, Any]
+    """Setting -> value on the first visit, reward weights among them."""
+    reward_presets: Mapping[str, RewardPreset]
+    kl_words: Sequence[tuple[float, str]]
+    """(limit, what a c below it means), the last with an infinite limit."""
+    budgets: Sequence[int]
+    """Tuning times on offer, in seconds."""
+    invitation: str
+    """What stands where a run will be."""
+    settings: Callable[["Studio"], dict[str, Any]]
+    """The domain's own settings for TuningConfig; SettingError or InputError when they do not fit together."""
+    valid_settings: Callable[["Studio"], dict[str, Any]]
+    """The same as far as they can be read, for what the page shows meanwhile."""
+    objective_settings: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """Of such settings, defaults filled in, those that a sequence or its reward depends on; JSON values."""
+    sampling: Callable[["Studio"], dict[str, Any]]
+    """Those among them that a draw from a network depends on."""
+    primer: Callable[["Studio"], tuple[int, ...]]
+    """Tokens that every sequence continues."""
+    reused: Callable[["Studio", TuningConfig], dict[str, Any]]
+    """The page's values for the settings of a run; what is no widget's, such as own notes, it takes over itself."""
+    more_controls: Callable[["Studio"], None]
+    """Draws the controls that only this domain has."""
+    arrivals: Callable[["Studio", Run], None]
+    """Draws what a run has sampled so far; called every second while it lives."""
+    beside: Callable[["Studio", RewardTerm], None] = nothing
+    """Draws what stands below a term's slider."""
+    starting: Callable[[], None] = nothing
+    """Called before a run starts, in a callback."""
+    open_groups: int = 100
+    """So many groups of sliders stand open at first."""
+
+    @property
+    def terms(self) -> tuple[RewardTerm, ...]:
+        """The domain's reward terms, one slider each."""
+        return domain(self.domain).terms
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """What the domain says of a run besides reward and KL."""
+        return domain(self.domain).figures
