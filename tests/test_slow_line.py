@@ -12,7 +12,7 @@ RUNS = 5
 SCRIPT = f"""
     import streamlit as st
     import streamlit.runtime.runtime as runtime
-    from pages.ui.page import apart
+    from pages.ui.page import fragment
 
     runtime.MESSAGE_FLUSH_INTERVAL_SECS = 2.0  # read at each turn of the server's loop
     count = st.session_state["count"] = st.session_state.get("count", 0) + 1
@@ -27,7 +27,7 @@ SCRIPT = f"""
             st.rerun()
 
 
-    apart(ticking, every=0.3)
+    fragment(ticking, every=0.3)
     st.text(f"run {{count}}")
 """
 

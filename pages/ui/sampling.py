@@ -12,6 +12,7 @@ from seqtutor_core.evaluation import rollouts
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
+from seqtutor_core.runs.checkpoints import policy_second
 
 
 def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
@@ -20,13 +21,23 @@ def others_button(studio: Studio, which: str, key: str, label: str, help: str | 
 
 
 def has_policy(run: store.Run) -> bool:
-    """Whether there is a tuned policy to draw from; the worker writes the first after two seconds."""
+    """Whether there is a tuned policy to draw from; the worker writes the first after half a second."""
     return (run.folder / "policy.safetensors").exists()
 
 
 def written(run: store.Run) -> int:
     """When the run's policy was written; another number for each policy."""
     return (run.folder / "policy.safetensors").stat().st_mtime_ns
+
+
+def second(run: store.Run) -> float | None:
+    """The learning second of the run's policy; None when it does not say."""
+    return _second(run.id, written(run))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _second(run_id: str, when: int) -> float | None:
+    return policy_second(store.open_run(run_id).folder / "policy.safetensors")
 
 
 def can_draw(studio: Studio) -> bool:

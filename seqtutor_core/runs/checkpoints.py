@@ -63,9 +63,18 @@ def drop_damaged(folder: Path, checkpoint: Checkpoint) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def save_policy(path: Path, tensors: Mapping[str, Tensor], settings: NetworkSettings, update: int) -> None:
-    """A policy alone, with the shape of its network."""
-    _write(path, tensors, {"network": asdict(settings), "update": update})
+def save_policy(path: Path, tensors: Mapping[str, Tensor], settings: NetworkSettings, at: Mapping[str, float]) -> None:
+    """Write a policy alone, with the shape of its network and the update and learning second that it is of."""
+    _write(path, tensors, {"network": asdict(settings), **at})
+
+
+def policy_second(path: Path) -> float | None:
+    """Return the learning second that a policy is of; None when the file does not say it."""
+    try:
+        with safe_open(path, "pt") as file:
+            return float(json.loads((file.metadata() or {})["plain"])["seconds"])
+    except (SafetensorError, ValueError, KeyError, TypeError, OSError):
+        return None
 
 
 def read_policy(path: Path) -> RecurrentNetwork:

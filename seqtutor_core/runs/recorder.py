@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from torch import Tensor
+
 from seqtutor_core.descent import part
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
@@ -22,6 +24,8 @@ from seqtutor_core.tuning import Snapshot, Tuner
 
 LINE_EVERY = 1.0  # seconds
 SAMPLES_EVERY = 2.0
+POLICY_EVERY = 3.0  # for those who listen while it learns
+FIRST_POLICY = 0.5
 CHECKPOINT_EVERY = 15.0
 FIRST_CHECKPOINT = 2.0
 CHECKPOINT_SHARE = 0.05  # most of the time that may go into checkpoints
@@ -38,6 +42,7 @@ class Recorder:
         self.run, self.tuner, self.inbox, self.status = run, tuner, inbox, status
         now = time.monotonic()
         self.next_line = self.next_samples = now
+        self.next_policy = now + FIRST_POLICY
         self.next_checkpoint = now + FIRST_CHECKPOINT
         self.settings = _settings_at(tuner)
         self.notices: list[str] = []
@@ -78,6 +83,8 @@ class Recorder:
             self.next_samples = now + SAMPLES_EVERY
         if now >= self.next_checkpoint:
             self.checkpoint()
+        elif now >= self.next_policy:
+            self._policy(self.snapshot[0])
 
     def _pause(self) -> None:
         if self.status.state != "paused":
@@ -139,11 +146,19 @@ class Recorder:
             # the replay memory is tens of megabytes, and a finished run can do without
             tensors = {name: value for name, value in tensors.items() if not name.startswith("replay.")}
         save_checkpoint(self.run.folder / "checkpoints", tensors, plain, update)
-        policy = part(tensors, "policy.")
-        save_policy(self.run.folder / "policy.safetensors", policy, self.tuner.policy.settings, update)
+        self._policy(tensors)
         self.saved = update
         now = time.monotonic()
         self.next_checkpoint = now + max(CHECKPOINT_EVERY, (now - began) / CHECKPOINT_SHARE)
+
+    def _policy(self, tensors: Mapping[str, Tensor]) -> None:
+        """Write the policy alone, for whoever draws from it; one so large that this takes long is written less often."""
+        began = time.monotonic()
+        path = self.run.folder / "policy.safetensors"
+        with self.lock:
+            save_policy(path, part(tensors, "policy."), self.tuner.policy.settings, self.at)
+        now = time.monotonic()
+        self.next_policy = now + max(POLICY_EVERY, (now - began) / CHECKPOINT_SHARE)
 
     def leave(self) -> None:
         """Save the last complete update from another thread, wherever this one stands, and write nothing from now on.
