@@ -152,7 +152,7 @@ class Recorder:
         self.next_checkpoint = now + max(CHECKPOINT_EVERY, (now - began) / CHECKPOINT_SHARE)
 
     def _policy(self, tensors: Mapping[str, Tensor]) -> None:
-        """Write the policy alone, for whoever draws from it; one so large that this takes long is written less often."""
+        """Write the policy alone, for whoever draws from it; a large one is written less often."""
         began = time.monotonic()
         path = self.run.folder / "policy.safetensors"
         with self.lock:
