@@ -94,10 +94,10 @@ def test_a_whole_session(page, address):
     lines, _ = run.metrics()
     assert lines[-1]["j"] > lines[0]["j"]
 
-    expect(page.get_by_test_id("roll-choose-B")).to_be_visible()
-    page.get_by_test_id("roll-choose-B").click()
+    expect(page.get_by_test_id("roll-choose-C")).to_be_visible()
+    page.get_by_test_id("roll-choose-C").click()
     page.get_by_test_id("roll-play").last.click()  # the first is the preview's
-    tuned = page.locator("[data-take=B]").get_by_test_id("roll-audio").first.element_handle()
+    tuned = page.locator("[data-take=C]").get_by_test_id("roll-audio").first.element_handle()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=tuned)
 
     with page.expect_download() as download:

@@ -10,7 +10,7 @@ GUTTER = 34  # pixels of piano keys before the first step, as in roll_draw.js
 SCRIPT = """
     import streamlit as st
 
-    from pages.ui.melody.player import Take, keyboard, piano_roll, piano_rolls
+    from pages.ui.melody.player import Track, keyboard, piano_roll, piano_rolls
     from seqtutor_core.domains.melody.audio import Piece, sound
     from seqtutor_core.domains.melody.roll import make_roll
 
@@ -20,21 +20,21 @@ SCRIPT = """
     VALUES[0], VALUES[4], VALUES[5], VALUES[12] = [1.5, 0], [-5, 0], [0, 1], [3, 0]
     TERMS = [("Leaps", 1.0), ("Motif", 2.0)]
 
-    def take(tokens, bpm, title, primer=()):
+    def track(letter, tokens, bpm, title, primer=()):
         piece = Piece(tokens, bpm=bpm, primer=primer)
-        return Take(make_roll(tokens, VALUES, TERMS, bpm=bpm, primer=primer), sound(piece), title)
+        return Track(letter, title, make_roll(tokens, VALUES, TERMS, bpm=bpm, primer=primer), sound(piece))
 
     st.set_page_config(layout="wide")
-    first = take(TOKENS, 30, "Slow one")
+    first = track("A", TOKENS, 30, "Slow one")
     hidden = st.checkbox("Hide the player")
     with st.container(key="single"):
         if not hidden:
             piano_roll(first.roll, first.sound, key="one", title=first.title)
     with st.container(key="fast"):
-        fast = take(TOKENS, 320, "Fast one", primer=(11, 1, 1, 1))
+        fast = track("A", TOKENS, 320, "Fast one", primer=(11, 1, 1, 1))
         piano_roll(fast.roll, fast.sound, key="two", title=fast.title)
     with st.container(key="pair"):
-        piano_rolls([first, take((16, *TOKENS[1:]), 30, "The other")], key="both")
+        piano_rolls([first, track("B", (16, *TOKENS[1:]), 30, "The other")], key="both")
     picked = keyboard("keys")
     st.text("picked " + str([(p.pitch, p.length) for p in picked]))
 """

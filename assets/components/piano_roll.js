@@ -31,7 +31,9 @@ class Player {
   }
 
   show(data) {
-    if (data.takes.length !== this.takes.length) this.build(data.takes.length);
+    data = { takes: data.tracks.filter((track) => track.roll) };
+    const letters = data.takes.map((take) => take.letter).join();
+    if (letters !== this.letters) this.build(data.takes, (this.letters = letters));
     const sounds = this.takes.map((take) => take.sound);
     this.takes.forEach((take, i) => take.show(data.takes[i]));
     if (this.takes.some((take, i) => take === this.active && take.sound !== sounds[i])) this.pause();
@@ -53,9 +55,10 @@ class Player {
     this.activate(this.active);
   }
 
-  build(count) {
+  build(takes) {
+    const count = takes.length;
     this.takes.forEach((take) => take.unload());
-    this.takes = Array.from({ length: count }, (_, i) => new Take(this, i, this.template));
+    this.takes = takes.map(({ letter }) => new Take(this, letter, this.template));
     const holder = this.element.querySelector(".takes");
     holder.replaceChildren(...this.takes.map((take) => take.element));
     holder.classList.toggle("pair", count > 1);
@@ -73,7 +76,7 @@ class Player {
     button.addEventListener("keydown", (event) => {
       if (!event.key.startsWith("Arrow")) return;
       event.preventDefault();
-      this.activate(this.takes[1 - this.takes.indexOf(take)]);
+      this.activate(this.takes[(this.takes.indexOf(take) + 1) % this.takes.length]);
       this.choice.children[this.takes.indexOf(this.active)].focus();
     });
     return button;

@@ -1,14 +1,14 @@
 // One melody of a player: its sound, its canvas and its account. Positions are in sixteenths.
 
 class Take {
-  constructor(player, index, template) {
+  constructor(player, letter, template) {
     this.player = player;
     this.element = template.content.firstElementChild.cloneNode(true);
     const find = (selector) => this.element.querySelector(selector);
     [this.canvas, this.cursor, this.account] = [find("canvas"), find(".cursor"), find(".account")];
     [this.audio, this.scroll] = [find("audio"), find(".scroll")];
-    find(".letter").textContent = "AB"[index];
-    this.element.dataset.take = this.canvas.dataset.take = "AB"[index];
+    find(".letter").textContent = letter;
+    this.element.dataset.take = this.canvas.dataset.take = letter;
     this.pinned = this.hovered = this.sounding = null;
     this.canvas.addEventListener("pointermove", (event) => this.hover(this.itemAt(this.stepOf(event))));
     this.canvas.addEventListener("pointerleave", () => this.hover(null));

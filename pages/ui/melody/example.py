@@ -11,10 +11,10 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "assets" / "example.json"  # wri
 
 
 def example() -> None:
-    """One melody of the prior and one after a minute of tuning; A and B switch between them."""
+    """One melody of the prior and one after a minute of tuning; A and C switch between them."""
     melody, weights = Melody(), dict.fromkeys(PAPER_TERMS, 1.0)
-    takes = []
-    for title, tokens in json.loads(EXAMPLE.read_text(encoding="utf-8")).items():
+    tracks = []
+    for letter, (title, tokens) in zip("AC", json.loads(EXAMPLE.read_text(encoding="utf-8")).items(), strict=True):
         piece = studio.piece(melody, tokens, (), title)
-        takes.append(Track(studio.roll(melody, tokens, (), weights), sound(piece), title))
-    piano_rolls(takes, key="example")
+        tracks.append(Track(letter, title, studio.roll(melody, tokens, (), weights), sound(piece)))
+    piano_rolls(tracks, key="example")

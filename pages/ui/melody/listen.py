@@ -31,7 +31,7 @@ def panel(run: store.Run | None) -> None:
             st.button("Back to the pair", key="unpick", on_click=pick)
     with st.container(), show_errors():  # always there: a player that changes its place on the page would stop
         pieces = _pieces(known, run)
-        piano_rolls([_take(known, piece) for piece in pieces], key="listen")
+        piano_rolls([_track(known, piece) for piece in pieces], key="listen")
         downloads(pieces[-1], "listen")
     missing = synthesiser_available().remedy
     if missing:
@@ -55,9 +55,10 @@ def _pieces(known: Melody, run: store.Run | None) -> list[Piece]:
     return pieces
 
 
-def _take(known: Melody, piece: Piece) -> Track:
+def _track(known: Melody, piece: Piece) -> Track:
+    letter = {"Prior": "A", "Tuned": "C"}.get(piece.title, "★")
     roll = studio.roll(known, piece.tokens, piece.primer, state.weights(MELODY))
-    return Track(roll, sound(piece), piece.title)
+    return Track(letter, piece.title, roll, sound(piece))
 
 
 def downloads(piece: Piece, key: str) -> None:

@@ -40,40 +40,54 @@ _keyboard = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Track:
-    """One melody as it is shown and heard."""
+    """One melody as it is shown and heard, or the place that is kept for it."""
 
-    roll: Roll
-    sound: Sound | str
-    """Or the name under which `bring` brings it later, so that the roll need not wait for it."""
+    letter: str
+    """A prior, B preview, C tuned, ★ kept."""
     title: str
+    roll: Roll | None
+    sound: Sound | str
+    """Or the name under which `attach_sound` brings it later, so that the roll need not wait for it."""
+    caption: str = ""
+    """Where it comes from, such as "policy of second 27"."""
+    play: int = 0
+    """Counts requests to play it: when it rises, the player plays this track at once."""
+    absent: str = ""
+    """Why there is no melody yet, and how to get one."""
+
+    @classmethod
+    def empty(cls, letter: str, title: str, reason: str) -> "Track":
+        """Return a track whose place is kept: its button is shown, disabled, with the reason."""
+        return cls(letter, title, None, "", absent=reason)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the browser is told of it."""
+        told = {"letter": self.letter, "title": self.title, "caption": self.caption, "play": self.play}
+        if self.roll is None:
+            return {**told, "absent": self.absent}
+        heard = {"awaits": self.sound} if isinstance(self.sound, str) else _heard(self.sound)
+        return {**told, "roll": self.roll.as_dict(), **heard}
 
 
 def piano_roll(roll: Roll, sound: Sound, *, key: str, title: str) -> None:
-    """One melody: its roll, its account and its sound."""
-    piano_rolls([Track(roll, sound, title)], key=key)
+    """Draw one melody: its roll, its account and its sound."""
+    piano_rolls([Track("", title, roll, sound)], key=key)
 
 
-def piano_rolls(takes: Sequence[Track], *, key: str) -> None:
-    """One melody, or two that take turns as A and B: the same place in the music, one playing at a time.
+def piano_rolls(tracks: Sequence[Track], *, key: str) -> None:
+    """Draw one to four melodies that take turns: the same place in the music, one playing at a time.
 
-    Shown again under the same key with the same takes, a player goes on playing. Raises SettingError for another
-    number of takes.
+    Drawn again under the same key, a player goes on playing. Raises SettingError for another number of tracks, or
+    for a letter that is given twice.
     """
-    if len(takes) not in (1, 2):
-        raise SettingError(f"{len(takes)} takes do not fit one player; give it one or two")
-    data = [
-        {
-            "title": take.title,
-            "roll": take.roll.as_dict(),
-            **({"awaits": take.sound} if isinstance(take.sound, str) else _heard(take.sound)),
-        }
-        for take in takes
-    ]
-    _roll(key=key, data={"takes": data})
+    letters = [track.letter for track in tracks]
+    if not 1 <= len(letters) <= 4 or len(set(letters)) < len(letters):
+        raise SettingError(f"tracks {letters} do not fit one player; give it one to four, each with its own letter")
+    _roll(key=key, data={"tracks": [track.as_dict() for track in tracks]})
 
 
 def attach_sound(name: str, sound: Sound, *, key: str) -> None:
-    """The sound that takes of this name wait for, wherever they are on the page."""
+    """Bring the sound that tracks of this name wait for, wherever they are on the page."""
     _sound(key=key, data={"name": name, **_heard(sound)})
 
 

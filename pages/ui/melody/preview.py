@@ -41,7 +41,7 @@ def _panel() -> None:
         left, right = st.columns([3, 2], gap="medium")
         with left:
             roll = studio.roll(melody(), piece.tokens, piece.primer, state.weights(MELODY))
-            piano_rolls([Track(roll, _name(piece), piece.title)], key="preview-roll")
+            piano_rolls([Track("B", piece.title, roll, _name(piece))], key="preview-roll")
             downloads(piece, "preview")
         with right:
             prior, worth = _of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
