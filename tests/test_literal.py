@@ -52,11 +52,12 @@ WORDS = {  # of ours: constants and the fields of objects that only our code mak
 # Names in a function whose values are words of ours, or Markdown that its callers are held to; with the reason.
 KNOWN = {
     "sliders.py:_weight": {"in_words(float(state.value(studio, term.name)), term)"},
-    "sliders.py:_machine": {"resolve_device(state.value(studio, state.DEVICE)).type.upper()"},
+    "sliders.py:_learning": {"resolve_device(state.value(studio, state.DEVICE)).type.upper()"},
     "sliders.py:_presets": {"name"},  # of a reward preset
     "sliders.py:panel": {"group"},  # of reward terms
     "sliders.py:widget": {"label"},  # checked where it is called
-    "sliders.py:_kl": {"next((text for limit, text in studio.kl_words if c < limit))"},
+    "sliders.py:kl_slider": {"meaning"},  # of a studio's kl_words
+    "sliders.py:learner_choice": {"title", "text"},  # of LEARNERS
     "document.py:contents": {"title", "_anchor(title)"},  # of docs/method.md
     "sampling.py:others_button": {"label", "help"},  # checked where it is called
     "page.py:open_page": {"title", "lead"},  # checked where it is called

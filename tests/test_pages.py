@@ -48,11 +48,11 @@ def test_settings_reach_the_job(melody, started):
 
 def test_the_published_rules_are_for_published_learners(melody, started):
     page = melody.run()
-    page.segmented_control(key="learner").set_value("psi").run()
+    page.selectbox(key="learner").set_value("psi").run()
     page.segmented_control(key="preset").set_value("paper").run()
-    page.segmented_control(key="learner").set_value("rloo").run()
+    page.selectbox(key="learner").set_value("rloo").run()
     assert "preset" not in {each.key for each in page.segmented_control}
-    assert any("newest ones only" in c.value for c in page.caption)
+    assert "newest ones only" in page.selectbox(key="learner").proto.help
     press(page, "start")
     (config,) = started
     assert (config.learner, config.preset, config.learner_settings.learning_rate) == ("rloo", "default", 8e-3)
@@ -81,7 +81,7 @@ def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monke
         run.write_status(replace(run.status, state="stopped"))
         run.delete()
         page.run()
-    page.segmented_control(key=prefix + "learner").set_value("rloo").run()
+    page.selectbox(key=prefix + "learner").set_value("rloo").run()
     assert page.select_slider(key=rate).value == preset("default", name, learner="rloo").learning_rate
 
 

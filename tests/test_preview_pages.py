@@ -121,7 +121,7 @@ def test_what_changes_what_is_written_draws_anew_and_nothing_else_does(melody, m
     assert len(calls) == 1
     for _ in range(2):
         page.run()
-    page.select_slider(key="seconds").set_value(120).run()
+    page.selectbox(key="seconds").set_value(120).run()
     page.slider(key="tempo").set_value(80).run()
     press(page, "another")
     assert len(calls) == 1, "neither the tuning time nor the tempo, nor another pair to compare"
@@ -209,7 +209,7 @@ def test_moved_sliders_weigh_the_same_molecules_anew(molecule, seen, monkeypatch
     assert list(after.loc["prior"]) == list(figures.loc["prior"])
     assert list(after.loc["preview"]) != list(figures.loc["preview"])
     assert (len(draws), len(previewed)) == (1, 3)
-    page.select_slider(key="mol_seconds").set_value(60).run()
+    page.selectbox(key="mol_seconds").set_value(60).run()
     assert (len(draws), len(previewed)) == (1, 3), "the tuning time changes no preview"
     page.text_input(key="mol_prefix").input("c1ccc(").run()
     assert (len(draws), len(previewed)) == (2, 4)

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import state, steering
+from pages.ui.rows import STYLE, row
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core import prior as priors
@@ -29,6 +30,7 @@ _TOLD = "_told"  # key of the run in view and the weights that it was told last,
 
 def panel(studio: Studio) -> None:
     """Everything that can be set, grouped as the domain's people think."""
+    st.html(STYLE)
     _presets(studio)
     st.markdown("##### What should be better?")
     for i, group in enumerate(dict.fromkeys(t.group for t in studio.terms)):
@@ -37,12 +39,12 @@ def panel(studio: Studio) -> None:
                 if term.group == group:
                     with st.container(gap=None):
                         _weight(studio, term)
-    st.markdown("##### How far may it move?")
-    _kl(studio)
-    _budget(studio)
+    kl_slider(studio)
+    time_choice(studio)
+    learner_choice(studio)
     studio.more_controls(studio)
-    with st.expander("Learner and machine"):
-        _machine(studio)
+    with st.expander("Learning"):
+        _learning(studio)
     _catch_up(studio)
 
 
@@ -98,82 +100,66 @@ def in_words(weight: float, term: RewardTerm) -> str:
     return "a hint" if share < 0.12 else "as usual" if share <= 0.3 else "strong" if share <= 0.6 else "above all"
 
 
-def _kl(studio: Studio) -> None:
-    widget(
-        studio,
-        st.select_slider,
-        "KL coefficient c",
-        state.KL,
-        steer=_steer_kl,
-        options=state.KL_STEPS,
-        help="Rewards are divided by c and every nat away from the prior costs 1. The scale is logarithmic.",
-    )
-    words = st.empty()
-    widget(
-        studio,
-        st.toggle,
-        "Keep a KL budget instead",
-        state.KEEP_BUDGET,
-        steer=_steer_kl,
-        help="Say how far it may move instead of what moving costs; c then follows by itself while it tunes.",
-    )
-    if state.value(studio, state.KEEP_BUDGET):
-        words.caption("only where c begins: the KL budget moves it while it tunes")
-        _kl_budget(studio)
-    else:
-        c = float(state.value(studio, state.KL))
-        words.caption(next(text for limit, text in studio.kl_words if c < limit))
+# ---------------------------------------------------------------- in the transport
 
 
-def _kl_budget(studio: Studio) -> None:
-    widget(
-        studio,
-        st.select_slider,
-        f"KL budget, nats a {studio.one}",
-        state.KL_BUDGET,
-        steer=_steer_kl,
-        options=state.KL_BUDGET_STEPS,
-        help=f"KL from the prior that a tuned {studio.one} may have on average; the live figures show how c moves.",
-    )
-    nats = float(state.value(studio, state.KL_BUDGET))
-    often = f"{math.exp(nats):,.0f}" if nats < 14 else f"10 to the {nats / math.log(10):.0f}"
-    st.caption(f"the prior would write a typical tuned {studio.one} about {often} times more rarely")
+def kl_slider(studio: Studio) -> None:
+    """The KL coefficient c in one row; what its value means is in the tooltip."""
+    kept = state.value(studio, state.KEEP_BUDGET)
+    c = float(state.value(studio, state.KL))
+    meaning = next(text for limit, text in studio.kl_words if c < limit)
+    if kept:
+        meaning = "only where c begins: the KL budget moves it while it tunes"
+    with row(state.key(studio, state.KL)):
+        widget(
+            studio,
+            st.select_slider,
+            "c at first" if kept else "c",
+            state.KL,
+            steer=_steer_kl,
+            options=state.KL_STEPS,
+            help="KL coefficient: rewards are divided by c and every nat away from the prior costs 1. Larger stays "
+            f"nearer the prior; the scale is logarithmic. Now: {meaning}.",
+        )
+        st.markdown(f"{c:g}")
 
 
-def _budget(studio: Studio) -> None:
-    widget(
-        studio,
-        st.select_slider,
-        "Tuning time",
-        state.SECONDS,
-        options=studio.budgets,
-        format_func=lambda s: f"{s} s" if s < 60 else f"{s // 60} min",
-        help="Learning time; pauses do not count. You can add time afterwards.",
-    )
-    with st.container(gap=None):
-        widget(studio, st.toggle, "Warm start", state.WARM_START)
-        st.caption(
-            f"Imitates {studio.many} that are drawn without training before it tunes: "
-            "a head start where good ones are rare. At a small c it may settle on the first of them."
+def learner_choice(studio: Studio) -> None:
+    """The learner; what the chosen one does is in the tooltip."""
+    with row(state.key(studio, state.LEARNER)):
+        widget(
+            studio,
+            st.selectbox,
+            "Learner",
+            state.LEARNER,
+            steer=_take_own_rate,
+            options=list(LEARNERS),
+            format_func=lambda name: LEARNERS[name][0],
+            help="  \n".join(f"**{title}**: {text}" for title, text in LEARNERS.values()),
         )
 
 
-# ---------------------------------------------------------------- learner and machine
+def time_choice(studio: Studio) -> None:
+    """How long a run learns."""
+    with row(state.key(studio, state.SECONDS)):
+        widget(
+            studio,
+            st.selectbox,
+            "Time",
+            state.SECONDS,
+            options=list(studio.budgets),
+            format_func=lambda s: f"{s} s" if s < 60 else f"{s // 60} min",
+            help="Learning time; pauses do not count. You can add time afterwards.",
+        )
 
 
-def _machine(studio: Studio) -> None:
-    widget(
-        studio,
-        st.segmented_control,
-        "Learner",
-        state.LEARNER,
-        steer=_take_own_rate,
-        options=list(LEARNERS),
-        format_func=lambda name: LEARNERS[name][0],
-        required=True,
-    )
+# ---------------------------------------------------------------- learning
+
+
+def _learning(studio: Studio) -> None:
+    _kl_budget(studio)
+    _warm_start(studio)
     learner = state.value(studio, state.LEARNER)
-    st.caption(LEARNERS[learner][1])
     if learner in PUBLISHED:
         widget(
             studio,
@@ -214,6 +200,39 @@ def _machine(studio: Studio) -> None:
     except SeqTutorError as error:
         st.warning(literal(error))
     widget(studio, st.number_input, "Random seed", state.SEED, min_value=0, max_value=2**31 - 1, step=1)
+
+
+def _kl_budget(studio: Studio) -> None:
+    widget(
+        studio,
+        st.toggle,
+        "Keep a KL budget instead",
+        state.KEEP_BUDGET,
+        steer=_steer_kl,
+        help="Say how far it may move instead of what moving costs; c then follows by itself while it tunes.",
+    )
+    if not state.value(studio, state.KEEP_BUDGET):
+        return
+    widget(
+        studio,
+        st.select_slider,
+        f"KL budget, nats a {studio.one}",
+        state.KL_BUDGET,
+        steer=_steer_kl,
+        options=state.KL_BUDGET_STEPS,
+        help=f"KL from the prior that a tuned {studio.one} may have on average; the live figures show how c moves.",
+    )
+    nats = float(state.value(studio, state.KL_BUDGET))
+    often = f"{math.exp(nats):,.0f}" if nats < 14 else f"10 to the {nats / math.log(10):.0f}"
+    st.caption(f"the prior would write a typical tuned {studio.one} about {often} times more rarely")
+
+
+def _warm_start(studio: Studio) -> None:
+    widget(studio, st.toggle, "Warm start", state.WARM_START)
+    st.caption(
+        f"Imitates {studio.many} that are drawn without training before it tunes: "
+        "a head start where good ones are rare. At a small c it may settle on the first of them."
+    )
 
 
 def priors_of(studio: Studio) -> list[str]:
