@@ -10,7 +10,8 @@ GUTTER = 34  # pixels of piano keys before the first step, as in roll_draw.js
 SCRIPT = """
     import streamlit as st
 
-    from pages.ui.melody.player import Track, keyboard, piano_roll, piano_rolls
+    from pages.ui.melody.keyboard import keyboard
+    from pages.ui.melody.player import Track, piano_roll, piano_rolls
     from seqtutor_core.domains.melody.audio import Piece, sound
     from seqtutor_core.domains.melody.roll import make_roll
 

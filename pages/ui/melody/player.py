@@ -1,41 +1,24 @@
-"""The piano roll that plays, and the keyboard to pick notes on: two components drawn in the browser.
-
-Their sources stand in assets/components. Several JavaScript files become one module, in the order listed here.
-"""
+"""The piano roll that plays: a component drawn in the browser."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.melody.components import source
 from seqtutor_core.domains.melody.audio import Sound
 from seqtutor_core.domains.melody.roll import Roll
-from seqtutor_core.domains.melody.tune import Picked
 from seqtutor_core.errors import SettingError
-
-SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
-
-
-def _source(*names: str) -> str:
-    return "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in names)
-
 
 _roll = st.components.v2.component(
     "sequence_tutor_piano_roll",
-    html=_source("piano_roll.html"),
-    css=_source("common.css", "piano_roll.css", "roll_account.css"),
-    js=_source("sound_event.js", "roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
+    html=source("piano_roll.html"),
+    css=source("common.css", "piano_roll.css", "roll_account.css"),
+    js=source("sound_event.js", "roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
 )
-_sound = st.components.v2.component("sequence_tutor_sound", js=_source("sound_event.js", "sound.js"))
-_keyboard = st.components.v2.component(
-    "sequence_tutor_keyboard",
-    html=_source("keyboard.html"),
-    css=_source("common.css", "keyboard.css"),
-    js=_source("keyboard.js"),
-)
+_sound = st.components.v2.component("sequence_tutor_sound", js=source("sound_event.js", "sound.js"))
 
 
 @dataclass(frozen=True)
@@ -93,12 +76,3 @@ def attach_sound(name: str, sound: Sound, *, key: str) -> None:
 
 def _heard(sound: Sound) -> dict[str, str]:
     return {"wav": base64.b64encode(sound.wav).decode("ascii"), "synthesiser": sound.synthesiser}
-
-
-def keyboard(key: str, *, bar: int = 16, on_change: Callable[[], Any] = lambda: None) -> list[Picked]:
-    """Keys from C3 to B5; the notes and rests picked so far. `bar`: its sixteenths; `on_change` runs after a change."""
-    before = st.session_state.get(key) or {}
-    state = _keyboard(
-        key=key, data={"notes": before.get("notes", []), "bar": bar}, default={"notes": []}, on_notes_change=on_change
-    )
-    return [Picked(None if pitch is None else int(pitch), int(length)) for pitch, length in state.notes or []]

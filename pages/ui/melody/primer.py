@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.melody import settings
-from pages.ui.melody.player import keyboard
+from pages.ui.melody.keyboard import keyboard
 from pages.ui.melody.spec import MELODY, melody
 from pages.ui.page import show_errors
 from pages.ui.text import literal

@@ -236,7 +236,7 @@ def musicxml(piece: Piece) -> bytes:
     signature = _key_signature(piece)
     part = stream.Part(id="melody")
     part.append([tempo.MetronomeMark(number=piece.bpm), signature, meter.TimeSignature(f"{piece.beats_per_bar}/4")])
-    for pitch, length in _notes_and_rests(piece.notes, len(piece.all_tokens)):
+    for pitch, length in notes_and_rests(piece.notes, len(piece.all_tokens)):
         if pitch is None:
             part.append(note.Rest(quarterLength=length / piece.steps_per_beat))
             continue
@@ -260,7 +260,7 @@ def _key_signature(piece: Piece):  # type: ignore[no-untyped-def]  # a music21 K
     return min((key.Key(name, piece.mode) for name in spellings), key=lambda k: abs(k.sharps))
 
 
-def _notes_and_rests(notes: Sequence[Note], steps: int) -> Iterator[tuple[int | None, int]]:
+def notes_and_rests(notes: Sequence[Note], steps: int) -> Iterator[tuple[int | None, int]]:
     """Pitch (None: a rest) and length in sixteenths, without a gap from step 0 to `steps`."""
     end = 0
     for note in notes:

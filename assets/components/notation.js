@@ -1,0 +1,69 @@
+// A score, drawn by abcjs from ABC text. The script is loaded once a page, when a score is first shown.
+
+const ROOM = 40; // pixels that abcjs leaves at the sides, and a scroll bar
+const WRAP = { minSpacing: 1.6, maxSpacing: 2.8, preferredMeasuresPerLine: 4 };
+const scores = new WeakMap(); // the element a component lives in -> its score
+let loading; // the script's promise
+
+function abcjs(address) {
+  loading ??= new Promise((resolve, reject) => {
+    if (window.ABCJS) return resolve(window.ABCJS);
+    const script = document.createElement("script");
+    script.src = address;
+    script.onload = () => resolve(window.ABCJS);
+    script.onerror = () => {
+      loading = undefined; // the next score asks again
+      reject(new Error(address));
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+class Score {
+  constructor(parent) {
+    this.element = parent.querySelector(".score");
+    this.sheet = parent.querySelector(".sheet"); // abcjs sets its size
+    this.resized = new ResizeObserver(() => this.element.clientWidth !== this.width && this.draw());
+    this.resized.observe(this.element);
+  }
+
+  async show(data) {
+    this.data = data;
+    this.element.setAttribute("aria-label", data.label);
+    this.element.style.height = `${data.height}px`; // the component's own root is as high as what it holds
+    try {
+      this.library = await abcjs(data.script);
+    } catch {
+      const told = document.createElement("p");
+      told.textContent = data.missing;
+      this.sheet.replaceChildren(told);
+      return;
+    }
+    this.draw();
+  }
+
+  draw() {
+    if (!this.library || !this.element.clientWidth) return;
+    this.width = this.element.clientWidth;
+    this.library.renderAbc(this.sheet, this.data.abc, {
+      ariaLabel: this.data.label,
+      foregroundColor: "currentColor",
+      staffwidth: this.width - ROOM,
+      wrap: WRAP,
+    });
+  }
+}
+
+// Called again whenever the data changes. Only the newest call may close the score: see piano_roll.js.
+export default function ({ data, parentElement }) {
+  const score = scores.get(parentElement) ?? new Score(parentElement);
+  scores.set(parentElement, score);
+  score.show(data);
+  const call = (score.call = {});
+  return () => {
+    if (score.call !== call) return;
+    score.resized.disconnect();
+    scores.delete(parentElement);
+  };
+}
