@@ -128,6 +128,9 @@ def _tuning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warm-start", action="store_true", help="first imitate samples that particles draw, then tune"
     )
+    parser.add_argument(
+        "--stop-on-collapse", action="store_true", help="end early when the policy has collapsed to a few sequences"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of learning time")
     parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
     parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")

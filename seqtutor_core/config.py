@@ -165,6 +165,8 @@ class TuningConfig:
     """Nats per sequence that the policy may move from the prior: c then only says where to begin. None: c stays."""
     warm_start: bool = False
     """Begin by distilling samples that sequential Monte Carlo draws, then tune."""
+    stop_on_collapse: bool = False
+    """Stop when the policy has collapsed to a few sequences for some seconds; see runs/collapse.py."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The domain's own settings."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -178,7 +180,8 @@ class TuningConfig:
         check(self, domain=text, prior=text, learner=one_of(*LEARNERS), preset=one_of(*PRESETS))
         check(self, device=one_of("auto", "cpu", "cuda"))
         check_weights(self.weights)
-        check(self, settings=by_name(anything), overrides=by_name(anything), warm_start=flag)
+        check(self, settings=by_name(anything), overrides=by_name(anything))
+        check(self, warm_start=flag, stop_on_collapse=flag)
         check(self, updates=optional(whole(1, MOST_UPDATES)), seed=SEED, primer=several(whole(0, 10_000), 1000))
         check_kl_coefficient(self.kl_coefficient)
         if self.kl_budget is not None:

@@ -13,7 +13,7 @@ from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.prior import load
-from seqtutor_core.runs import job, launcher, recorder
+from seqtutor_core.runs import collapse, job, launcher, recorder
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, Status, create, load_policy, runs
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
@@ -74,6 +74,40 @@ def test_a_run_ends_with_its_figures(prior: Path) -> None:
     for name, value in policy.state_dict().items():
         assert torch.equal(value, tensors.tensors[f"policy.{name}"])
     assert not torch.equal(policy.policy.weight, load(prior.name, prior.parent).network.policy.weight)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_collapsed_run_stops_by_itself_where_that_is_wanted(
+    prior: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    monkeypatch.setattr(collapse, "LOW_ENTROPY", 99.0)  # nats a token: this policy counts as collapsed from the start
+    run = create(small(prior, updates=collapse.IN_A_ROW + 2, stop_on_collapse=wanted))
+    assert job.work(run) == 0
+    status = run.status
+    if wanted:
+        assert (status.state, status.update) == ("stopped", collapse.IN_A_ROW)
+        assert status.message == collapse.MESSAGE and status.summary is not None
+    else:
+        assert (status.state, status.update, status.message) == ("finished", collapse.IN_A_ROW + 2, "")
+    load_policy(run)
+
+
+def test_collapse_is_few_sequences_or_little_entropy_for_some_lines_in_a_row() -> None:
+    sound = {"entropy": 1.0, "distinct": 0.8, "changed": []}
+    watch = collapse.CollapseWatch()
+
+    def after(*lines: dict[str, Any]) -> bool:
+        for line in lines:
+            watch.see(sound, {**sound, **line})
+        return watch.collapsed
+
+    few, little, moved = {"distinct": 0.39}, {"entropy": 0.1}, {"distinct": 0.39, "changed": ["kl_coefficient"]}
+    assert not after(*[{"distinct": 0.41}] * collapse.IN_A_ROW)
+    assert not after(*[few] * (collapse.IN_A_ROW - 1), sound)
+    assert not after(*[little] * (collapse.IN_A_ROW - 1), moved)
+    assert after(*[few, little] * (collapse.IN_A_ROW // 2))
+    assert not after({"distinct": float("nan"), "entropy": float("nan")})
 
 
 @pytest.mark.usefixtures("quick")

@@ -25,6 +25,8 @@ LEARNERS = {  # what each is called, and what it does
     "rloo": ("REINFORCE", "Does more often what beats the other sequences; learns from the newest ones only."),
 }
 
+COLLAPSE_HELP = "End the run early when the policy has written only a few sequences for about ten seconds"
+
 _TOLD = "_told"  # key of the run in view and the weights that it was told last, or that stood when it came into view
 
 
@@ -199,6 +201,7 @@ def _learning(studio: Studio) -> None:
         st.caption(f"In use: {resolve_device(state.value(studio, state.DEVICE)).type.upper()}")
     except SeqTutorError as error:
         st.warning(literal(error))
+    widget(studio, st.toggle, "Stop when it collapses", state.STOP_ON_COLLAPSE, help=COLLAPSE_HELP)
     widget(studio, st.number_input, "Random seed", state.SEED, min_value=0, max_value=2**31 - 1, step=1)
 
 

@@ -25,7 +25,7 @@ from seqtutor_core.runs import store
 KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed"
 LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
 KEEP_BUDGET, KL_BUDGET = "keep_kl_budget", "kl_budget"  # whether, and how many nats a sequence
-WARM_START, STRENGTH = "warm_start", "strength"
+WARM_START, STOP_ON_COLLAPSE, STRENGTH = "warm_start", "stop_on_collapse", "strength"
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
 KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0, 100.0)
@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     KEEP_BUDGET: False,
     KL_BUDGET: 8.0,
     WARM_START: False,
+    STOP_ON_COLLAPSE: False,
     STRENGTH: 1.0,
 }
 """What studios begin with unless they say otherwise; each names its own PRIOR."""
@@ -111,6 +112,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
         kl_coefficient=float(value(studio, KL)),
         kl_budget=float(value(studio, KL_BUDGET)) if value(studio, KEEP_BUDGET) else None,
         warm_start=bool(value(studio, WARM_START)),
+        stop_on_collapse=bool(value(studio, STOP_ON_COLLAPSE)),
         seconds=float(value(studio, SECONDS)),
         settings=studio.settings(studio),
         overrides=overrides,

@@ -34,6 +34,7 @@ def config_of(options: Namespace) -> TuningConfig:
         seconds=options.seconds,
         updates=options.updates,
         warm_start=options.warm_start,
+        stop_on_collapse=options.stop_on_collapse,
         settings=pairs(options.set),
         overrides=pairs(options.override),
         device=options.device,

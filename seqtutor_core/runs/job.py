@@ -21,6 +21,7 @@ from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import trash
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
+from seqtutor_core.runs.collapse import MESSAGE
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.leaving import Leaving
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
@@ -128,13 +129,18 @@ def _learn(recorder: Recorder, stopping: Stopping) -> None:
 
     def controls() -> list[Change]:
         changes = recorder.inbox.read()
-        return [*changes, Change(stop=True)] if stopping() else changes
+        return [*changes, Change(stop=True)] if stopping() or gave_up() else changes
+
+    def gave_up() -> bool:
+        return tuner.config.stop_on_collapse and recorder.collapse.collapsed
 
     for progress in tune(tuner, controls):
         recorder.heed(progress)
     recorder.line()
     recorder.checkpoint()
     state = "finished" if tuner.progress >= 1 else "stopped"
+    if state == "stopped" and gave_up():
+        recorder.say(message=MESSAGE)
     if not stopping():  # the system is in a hurry
         _measure(recorder, [MEASURED] if state == "finished" else [FIRST_MEASURED, MEASURED])
     recorder.say(state=state, ended=time.time())

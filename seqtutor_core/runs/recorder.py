@@ -15,6 +15,7 @@ from seqtutor_core.progress import Progress
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.board import Board
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
+from seqtutor_core.runs.collapse import CollapseWatch
 from seqtutor_core.runs.controls import Inbox
 from seqtutor_core.runs.gauging import LIVE, Gauging
 from seqtutor_core.runs.lines import append
@@ -49,6 +50,7 @@ class Recorder:
         self.last: Progress | None = None
         self.board = Board(run.best())
         self.gauging = Gauging(tuner)
+        self.collapse = CollapseWatch()
         self.first = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
         self.written = self.saved = -1  # updates of the last line and checkpoint
         self.at = {"update": tuner.update, "seconds": tuner.seconds}  # of the last complete update
@@ -125,6 +127,7 @@ class Recorder:
         if gauge:
             fact["gauge"] = dict(gauge)
         self.first = self.first or fact
+        self.collapse.see(self.first, fact)
         fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first, fact])]
         self.board.save(self.run.folder / BEST)
         append(self.run.folder / "metrics.jsonl", fact)

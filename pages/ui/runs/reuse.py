@@ -58,6 +58,7 @@ def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
         state.DEVICE: config.device,
         state.PRIOR: config.prior,
         state.WARM_START: config.warm_start,
+        state.STOP_ON_COLLAPSE: config.stop_on_collapse,
     }
 
 
