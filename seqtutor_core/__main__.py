@@ -80,11 +80,15 @@ def build_parser() -> argparse.ArgumentParser:
     show = command("show", runs.details, "one run", kept)
     resume = command("resume", runs.resume, "go on with a run that was stopped or killed", kept)
     stop = command("stop", runs.stop, "stop a run; it keeps what it learned", kept)
-    delete = command("delete", runs.delete, "delete a run and its files", kept)
+    delete = command("delete", runs.delete, "delete a run; for ten minutes restore brings it back", kept)
+    restore = command("restore", runs.restore, "bring back a run that was deleted a moment ago", kept)
     rename = command("rename", runs.rename, "give a run a name to know it by", kept)
-    for sub in (show, resume, stop, delete, rename):
+    tag = command("tag", runs.tag, "give a run a tag to find it by, or take one away", kept)
+    for sub in (show, resume, stop, delete, restore, rename, tag):
         sub.add_argument("id", metavar="run", help=RUN)
     rename.add_argument("name", help="up to 80 characters; empty: the name it was made with")
+    tag.add_argument("tag", help="1 to 24 characters")
+    tag.add_argument("--remove", action="store_true", help="take it away")
     resume.add_argument("--seconds", type=float, default=0.0, help="learning time on top of what is left")
 
     bench = command("bench", tuning.bench, "environment steps a second, learning included")

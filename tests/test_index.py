@@ -11,7 +11,7 @@ from filelock import FileLock
 from seqtutor_core.__main__ import main
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError, SettingError
-from seqtutor_core.runs import index, names, store, trash
+from seqtutor_core.runs import index, names, store, tags, trash
 from seqtutor_core.runs.index import Summary, differences, summaries, summary
 from seqtutor_core.runs.locks import index_in_use
 from seqtutor_core.runs.store import Run
@@ -151,6 +151,47 @@ def test_only_what_differs_is_told():
     }
 
 
+# ---------------------------------------------------------------- tags
+
+
+def test_tags_are_kept_in_order_once_each_and_taken_away():
+    run = ended()
+    for tag in ("waltz", " Air ", "WALTZ", "cafe\u0301", "café"):
+        tags.add_tag(run, tag)
+    assert tags.tags_of(run) == told(run).tags == ("Air", "café", "waltz")
+    tags.remove_tag(run, "Waltz")
+    assert tags.tags_of(run) == told(run).tags == ("Air", "café")
+    with pytest.raises(SettingError, match="has no tag 'waltz'; it has: Air, café"):
+        tags.remove_tag(run, "waltz")
+
+
+@pytest.mark.parametrize("tag", ["<b>x</b> **y** $z$", "🎻👩‍🔬 夜想曲", "x" * 24])
+def test_any_short_text_is_a_tag(tag):
+    run = ended()
+    tags.add_tag(run, tag)
+    assert tags.tags_of(run) == (tag,)
+
+
+@pytest.mark.parametrize("tag", ["", "  ", "x" * 25, "x" * 200, "a\nb", "\x00", "\u200b", "\ud800", None, 3])
+def test_what_is_no_tag_is_refused_in_words_and_changes_nothing(tag):
+    run = ended()
+    tags.add_tag(run, "air")
+    with pytest.raises(SettingError, match="a tag must be"):
+        tags.add_tag(run, tag)
+    assert tags.tags_of(run) == ("air",)
+
+
+def test_a_run_has_a_dozen_tags_at_most_and_a_damaged_file_has_none():
+    run = ended()
+    for n in range(tags.MOST):
+        tags.add_tag(run, f"tag {n}")
+    with pytest.raises(SettingError, match="has 12 tags, which is the most; remove one of tag 0"):
+        tags.add_tag(run, "more")
+    for text in ("{", "[]", '{"tags": "air"}', '{"tags": [1]}', '{"tags": ["a\\nb"]}'):
+        (run.folder / tags.TAGS).write_text(text)
+        assert tags.tags_of(run) == ()
+
+
 # ---------------------------------------------------------------- trash
 
 
@@ -208,3 +249,27 @@ def test_the_list_shows_names_and_rename_gives_them(capsys):
     assert (row["name"], row["id"], row["learner"], row["seconds"]) == ("Slow air", run.id, "trajectory_balance", 42.0)
     assert main(["runs", "rename", run.id, "x" * 200]) != 0
     assert "at most 80 characters" in capsys.readouterr().err
+
+
+def test_commands_tag_runs(capsys):
+    run = ended()
+    assert main(["runs", "tag", run.id, "slow", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": run.id, "tags": ["slow"]}
+    assert main(["runs", "list"]) == 0 and capsys.readouterr().out.rstrip().endswith("#slow")
+    assert main(["runs", "list", "--json"]) == 0 and json.loads(capsys.readouterr().out)[0]["tags"] == ["slow"]
+    assert main(["runs", "tag", run.id, "--remove", "slow"]) == 0 and tags.tags_of(run) == ()
+    assert main(["runs", "tag", run.id, "x" * 200]) == 1
+    assert "at most 24 characters" in capsys.readouterr().err
+
+
+def test_a_command_deletes_with_a_way_back(capsys):
+    run = ended()
+    assert main(["runs", "delete", run.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"deleted": run.id, "seconds_to_restore": 600.0}
+    assert listed() == set() and trash.seconds_left(run.id) == pytest.approx(600, abs=60)
+    assert main(["runs", "restore", run.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["restored"] == run.id
+    assert listed() == {run.id} and trash.seconds_left(run.id) is None
+    assert main(["runs", "delete", run.id]) == 0
+    assert f"for 10 minutes `runs restore {run.id}` brings it back" in capsys.readouterr().out
+    assert main(["runs", "restore", "../x"]) == 1 and "it is gone" in capsys.readouterr().err

@@ -7,10 +7,11 @@ from typing import Any
 from seqtutor_core import doctor as machine
 from seqtutor_core.commands.plain import listing, show
 from seqtutor_core.commands.tuning import follow, report
-from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs import launcher, store, trash
 from seqtutor_core.runs.index import Summary, summaries
 from seqtutor_core.runs.names import name_of
 from seqtutor_core.runs.names import rename as renamed
+from seqtutor_core.runs.tags import add_tag, remove_tag, tags_of
 
 
 def listed(options: Namespace) -> None:
@@ -24,12 +25,14 @@ def listed(options: Namespace) -> None:
 def _line(run: Summary) -> str:
     """A run for people."""
     what = run.problem or f"{run.domain} {run.learner} c = {run.kl_coefficient}"
-    return f"{run.id}  {run.name:<20}  {run.state:<11} {run.bytes / 1e6:6.1f} MB  {what}"
+    tags = "".join(f"  #{tag}" for tag in run.tags)
+    return f"{run.id}  {run.name:<20}  {run.state:<11} {run.bytes / 1e6:6.1f} MB  {what}{tags}"
 
 
 def _facts(run: store.Run) -> dict[str, Any]:
     """Id, name, state, settings and status of a run; of a damaged one what is wrong with it."""
-    known = {"id": run.id, "name": name_of(run), "state": run.state, "problem": run.problem, "bytes": run.size}
+    known = {"id": run.id, "name": name_of(run), "tags": tags_of(run), "state": run.state}
+    known |= {"problem": run.problem, "bytes": run.size}
     return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
 
 
@@ -63,9 +66,26 @@ def stop(options: Namespace) -> None:
 
 def delete(options: Namespace) -> None:
     """Delete."""
+    trash.sweep()
     run = store.open_run(options.id)
-    run.delete()
-    show({"deleted": run.id}, options.json, f"{run.id} deleted")
+    trash.discard(run)
+    text = f"{run.id} deleted; for {trash.KEPT / 60:.0f} minutes `runs restore {run.id}` brings it back"
+    show({"deleted": run.id, "seconds_to_restore": trash.KEPT}, options.json, text)
+
+
+def restore(options: Namespace) -> None:
+    """Bring back what was deleted a moment ago."""
+    run = trash.restore(options.id)
+    facts = {"restored": run.id, "name": name_of(run), "state": run.state}
+    show(facts, options.json, f"{run.id} is back: {facts['name']}, {facts['state']}")
+
+
+def tag(options: Namespace) -> None:
+    """Give a run a tag, or take it away."""
+    run = store.open_run(options.id)
+    (remove_tag if options.remove else add_tag)(run, options.tag)
+    tags = tags_of(run)
+    show({"id": run.id, "tags": tags}, options.json, f"{run.id}: {', '.join(tags) or 'no tags'}")
 
 
 def doctor(options: Namespace) -> None:

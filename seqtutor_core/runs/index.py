@@ -14,6 +14,7 @@ from seqtutor_core.runs import store
 from seqtutor_core.runs.names import name_of
 from seqtutor_core.runs.records import ACTIVE, Status
 from seqtutor_core.runs.store import Run
+from seqtutor_core.runs.tags import tags_of
 
 TAIL = 2**16  # bytes at the end of metrics.jsonl, some twenty lines, in which the newest figures stand
 WATCHED = ("config.json", "status.json", "metrics.jsonl")
@@ -32,6 +33,7 @@ class Summary:
     started: float
     """Seconds since 1970; of a damaged run when its folder changed last."""
     bytes: int
+    tags: tuple[str, ...] = ()
     problem: str = ""
     """What is damaged, with the way out."""
     domain: str = ""
@@ -78,7 +80,7 @@ def _stamps(folder: Path) -> Stamps:
 @lru_cache(maxsize=4096)
 def _read(folder: Path, stamps: Stamps) -> Summary:
     run = Run(folder)
-    known = Summary(run.id, name_of(run), "damaged", stamps[0][0] / 1e9, run.size)
+    known = Summary(run.id, name_of(run), "damaged", stamps[0][0] / 1e9, run.size, tags_of(run))
     try:
         config, status = run.config, run.status
     except RunError as error:

@@ -10,6 +10,7 @@ from seqtutor_core.rules import parse_json, shown, text_of
 from seqtutor_core.runs.store import Run
 
 NAME = "name.json"
+WHAT = "a run's name"
 LONGEST = 80  # characters
 LARGEST_FILE = 10_000  # bytes
 
@@ -41,7 +42,7 @@ def made_name(run_id: str) -> str:
 def name_of(run: Run) -> str:
     """Return what the run is called; its made name when nobody has named it, or name.json is damaged."""
     try:
-        return _checked(parse_json(read_whole(run.folder / NAME, LARGEST_FILE))["name"])
+        return one_line(WHAT, LONGEST, parse_json(read_whole(run.folder / NAME, LARGEST_FILE))["name"])
     except (OSError, ValueError, KeyError, TypeError):  # SettingError is a ValueError
         return made_name(run.id)
 
@@ -53,16 +54,17 @@ def rename(run: Run, name: str) -> None:
     """
     try:
         if not isinstance(name, str) or name.strip():
-            replace_text(run.folder / NAME, json.dumps({"name": _checked(name)}))
+            replace_text(run.folder / NAME, json.dumps({"name": one_line(WHAT, LONGEST, name)}))
         else:
             (run.folder / NAME).unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"run {run.id} cannot be renamed: {reason(error)}; check its folder {run.folder}") from None
 
 
-def _checked(value: object) -> str:
-    """A name without the blanks around it; SettingError for one too long, or with characters that no screen shows."""
-    name = text_of(LONGEST)("a run's name", value.strip() if isinstance(value, str) else value)
-    if not name or any(unicodedata.category(character) == "Cc" for character in name):
-        raise SettingError(f"a run's name must be one line of characters that can be seen; got {shown(value)}")
-    return name
+def one_line(what: str, most: int, value: object) -> str:
+    """Return a text without the blanks around it; SettingError for one that is too long, empty or not to be seen."""
+    text = text_of(most)(what, value.strip() if isinstance(value, str) else value)
+    kinds = {unicodedata.category(character) for character in text}
+    if "Cc" in kinds or all(kind[0] in "CZ" for kind in kinds):
+        raise SettingError(f"{what} must be one line of characters that can be seen; got {shown(value)}")
+    return text

@@ -5,6 +5,7 @@ RUN/status.json       the only state      RUN/checkpoints/   what a killed run r
 RUN/metrics.jsonl     curves              RUN/policy.safetensors   the tuned policy
 RUN/controls.jsonl    requests            RUN/best.jsonl     the best sequences so far
 RUN/name.json         what it is called    RUN/owner.json     whose it is
+RUN/tags.json         words to find it by
 RUN/worker.lock, RUN/worker.log
 """
 

@@ -45,6 +45,15 @@ def restore(run_id: str) -> Run:
     return run
 
 
+def seconds_left(run_id: str) -> float | None:
+    """Return for how long a discarded run can still come back; None for one that is not in the trash."""
+    try:
+        age = time.time() - (root() / f"{PREFIX}{run_id}").stat().st_mtime
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return max(0.0, KEPT - age) if RUN_ID.fullmatch(run_id) else None
+
+
 def sweep(kept: float = KEPT) -> None:
     """Remove for good what was discarded more than so many seconds ago."""
     if not root().is_dir():

@@ -1,0 +1,65 @@
+"""Tags of runs, in tags.json beside the name: words of the user to find runs again by."""
+
+import json
+import unicodedata
+
+from seqtutor_core.errors import RunError, SettingError
+from seqtutor_core.files import read_whole, reason, replace_text
+from seqtutor_core.rules import listed, parse_json, shown
+from seqtutor_core.runs.names import one_line
+from seqtutor_core.runs.store import Run
+
+TAGS = "tags.json"
+LONGEST = 24  # characters
+MOST = 12  # of one run
+LARGEST_FILE = 10_000  # bytes
+
+
+def tags_of(run: Run) -> tuple[str, ...]:
+    """Return the run's tags in alphabetical order; none when it has no tags.json, or a damaged one."""
+    try:
+        return _sorted(listed(_checked, MOST)("tags", parse_json(read_whole(run.folder / TAGS, LARGEST_FILE))["tags"]))
+    except (OSError, ValueError, KeyError, TypeError):  # SettingError is a ValueError
+        return ()
+
+
+def add_tag(run: Run, tag: str) -> None:
+    """Give the run a tag, if it has not got it already; capitals do not count.
+
+    SettingError for a tag that breaks the rules, or one too many; RunError when it cannot be written.
+    """
+    wanted, known = _checked("a tag", tag), tags_of(run)
+    if wanted.casefold() in map(str.casefold, known):
+        return
+    if len(known) >= MOST:
+        raise SettingError(f"run {run.id} has {MOST} tags, which is the most; remove one of {', '.join(known)}")
+    _write(run, _sorted([*known, wanted]))
+
+
+def remove_tag(run: Run, tag: str) -> None:
+    """Take a tag away; SettingError when the run does not have it, RunError when it cannot be written."""
+    known = tags_of(run)
+    kept = [one for one in known if one.casefold() != _plain(tag).casefold()]
+    if len(kept) == len(known):
+        raise SettingError(f"run {run.id} has no tag {shown(tag)}; it has: {', '.join(known) or 'none'}")
+    _write(run, kept)
+
+
+def _write(run: Run, tags: list[str] | tuple[str, ...]) -> None:
+    try:
+        replace_text(run.folder / TAGS, json.dumps({"tags": list(tags)}))
+    except OSError as error:
+        raise RunError(f"run {run.id} cannot be tagged: {reason(error)}; check its folder {run.folder}") from None
+
+
+def _sorted(tags: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(tags, key=str.casefold))
+
+
+def _checked(name: str, tag: object) -> str:
+    return one_line("a tag", LONGEST, _plain(tag))
+
+
+def _plain(tag: object) -> object:
+    """A text in the one way of writing its accents, so that what looks alike is the same tag."""
+    return unicodedata.normalize("NFC", tag).strip() if isinstance(tag, str) else tag
