@@ -31,7 +31,7 @@ def _line(run: Summary) -> str:
 
 def _facts(run: store.Run) -> dict[str, Any]:
     """Id, name, state, settings and status of a run; of a damaged one what is wrong with it."""
-    known = {"id": run.id, "name": name_of(run), "tags": tags_of(run), "state": run.state}
+    known: dict[str, Any] = {"id": run.id, "name": name_of(run), "tags": tags_of(run), "state": run.state}
     known |= {"problem": run.problem, "bytes": run.size}
     return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
 

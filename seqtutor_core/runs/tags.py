@@ -38,8 +38,8 @@ def add_tag(run: Run, tag: str) -> None:
 
 def remove_tag(run: Run, tag: str) -> None:
     """Take a tag away; SettingError when the run does not have it, RunError when it cannot be written."""
-    known = tags_of(run)
-    kept = [one for one in known if one.casefold() != _plain(tag).casefold()]
+    unwanted, known = _checked("a tag", tag).casefold(), tags_of(run)
+    kept = [one for one in known if one.casefold() != unwanted]
     if len(kept) == len(known):
         raise SettingError(f"run {run.id} has no tag {shown(tag)}; it has: {', '.join(known) or 'none'}")
     _write(run, kept)
@@ -56,10 +56,6 @@ def _sorted(tags: list[str]) -> tuple[str, ...]:
     return tuple(sorted(tags, key=str.casefold))
 
 
-def _checked(name: str, tag: object) -> str:
-    return one_line("a tag", LONGEST, _plain(tag))
-
-
-def _plain(tag: object) -> object:
-    """A text in the one way of writing its accents, so that what looks alike is the same tag."""
-    return unicodedata.normalize("NFC", tag).strip() if isinstance(tag, str) else tag
+def _checked(_: str, tag: object) -> str:
+    """A tag as it is kept, accents in the one way of writing them, so that what looks alike is the same."""
+    return one_line("a tag", LONGEST, unicodedata.normalize("NFC", tag) if isinstance(tag, str) else tag)
