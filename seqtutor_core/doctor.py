@@ -10,7 +10,7 @@ from seqtutor_core.files import home
 
 PACKAGES = "run make app, or pip install -r requirements.txt"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-VIEWER = Path(__file__).resolve().parents[1] / "static" / "3Dmol-min.js"
+STATIC = Path(__file__).resolve().parents[1] / "static"
 ENOUGH_FREE_BYTES = 500_000_000  # some dozens of runs with their checkpoints
 
 
@@ -31,6 +31,7 @@ def diagnose() -> list[Part]:
     return [
         _device(),
         _synthesiser(),
+        _scores(),
         _chemistry(),
         _viewer(),
         _priors(),
@@ -79,6 +80,14 @@ def _synthesiser() -> Part:
     return Part(name, True, f"{program} with soundfont {soundfont.name}", "")
 
 
+def _scores() -> Part:
+    name, script = "scores", STATIC / "abcjs-basic-min.js"
+    if not script.is_file():
+        detail = f"{script.name} was not fetched: melodies are shown as piano rolls only"
+        return Part(name, False, detail, "make notation, which needs npm")
+    return Part(name, True, "abcjs, which draws melodies as notes", "")
+
+
 def _chemistry() -> Part:
     name = "chemistry"
     if not _installed("rdkit"):
@@ -90,8 +99,8 @@ def _viewer() -> Part:
     name, without = "molecule viewer", "molecules are drawn in two dimensions only"
     if not _installed("py3Dmol"):
         return Part(name, False, f"the package py3Dmol is not installed: {without}", PACKAGES)
-    if not VIEWER.is_file():
-        return Part(name, False, f"{VIEWER.name} was not fetched: {without}", "make viewer, which needs npm")
+    if not (script := STATIC / "3Dmol-min.js").is_file():
+        return Part(name, False, f"{script.name} was not fetched: {without}", "make viewer, which needs npm")
     return Part(name, True, f"3Dmol.js for py3Dmol {metadata.version('py3Dmol')}", "")
 
 

@@ -24,6 +24,7 @@ def test_every_part_has_a_name_and_what_is_missing_a_remedy() -> None:
     assert [p.name for p in parts] == [
         "compute device",
         "synthesiser",
+        "scores",
         "chemistry",
         "molecule viewer",
         "priors",
@@ -63,6 +64,20 @@ def test_programs_on_the_path_are_found(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert part("synthesiser").present
     assert str(tmp_path / "fluidsynth") in part("synthesiser").detail
     assert doctor.browser() == str(tmp_path / "google-chrome")
+
+
+def test_scripts_that_npm_did_not_bring_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "STATIC", tmp_path)
+    for name, script, target in (
+        ("scores", "abcjs-basic-min.js", "make notation"),
+        ("molecule viewer", "3Dmol-min.js", "make viewer"),
+    ):
+        missing = part(name)
+        assert not missing.present
+        assert script in missing.detail
+        assert target in missing.remedy
+        (tmp_path / script).write_text("")
+        assert part(name).present
 
 
 def test_run_folder_that_does_not_exist_yet_is_fine_and_stays_away(

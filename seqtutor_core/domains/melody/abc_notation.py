@@ -40,7 +40,8 @@ def abc(piece: Piece) -> str:
         f"M:{metre}",
         "L:1/16",
         f"Q:{beat}={piece.bpm:g}",
-        f"K:{key_name(piece)} clef={_clef(piece)}",
+        f"K:{key_name(piece)}",
+        f"V:1 clef={_clef(piece)}",  # beside the key, some programs take it for a transposition as well
         _music(piece, metre, Speller(sharps)),
     ]
     return "\n".join(lines) + "\n"
