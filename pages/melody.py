@@ -1,26 +1,25 @@
-"""The melody page: set what should be better, tune, watch, listen, take away."""
+"""The melody studio: set what should be better, tune, watch, listen, take away."""
 
-import streamlit as st
-
-from pages.ui import interpolation, live, sliders, state
-from pages.ui.melody import gallery, listen, preview, primer
+from pages.ui import inspector, report, sliders, state, transport
+from pages.ui.layout import panes
+from pages.ui.melody import stage, table
 from pages.ui.melody.spec import MELODY
-from pages.ui.page import open_page, show_errors
+from pages.ui.page import open_studio, show_errors
 
-open_page(
-    "Melody",
-    "Say with the sliders what would be better: a preview follows at once. Start, and hear how the melodies change. "
-    "Moving a slider while it tunes steers it.",
-)
-
-left, right = st.columns([2, 5], gap="large")
+open_studio("Melody", MELODY.help)
+transport.panel(MELODY)
+run = state.run(MELODY)
+left, centre, right = panes()
 with left:
     sliders.panel(MELODY)
-with right, show_errors():
-    preview.panel()
-    run = state.run(MELODY)
-    listen.panel(run)
-    interpolation.panel(MELODY, run)
-    live.panel(MELODY, run)
-    gallery.panel(run)
-    primer.panel()
+with centre, show_errors():
+    stage.panel(run)
+with right:
+    inspector.panel(
+        MELODY,
+        {
+            "Curves": lambda: report.panel(MELODY, run),
+            "Frontier": table.frontier_panel,
+            "Table 1": lambda: table.panel(run),
+        },
+    )

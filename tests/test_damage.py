@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pages.ui import gauge_panel, live
+from pages.ui import gauge_panel, readout
 from pages.ui.charts import curves
 from pages.ui.frontier import _standing
 from pages.ui.melody.cards import drawing
@@ -80,7 +80,7 @@ def read_everything(run: store.Run, name: str) -> None:
     for reader in (
         *readers.get(name.partition("/")[0], ()),
         lambda: json.dumps(_facts(run)),
-        lambda: live._time_left(run.status.seconds, run.config.seconds, run.state),
+        lambda: readout.stage(run.state, run.status, run.config.seconds),
         lambda: gauge_panel.bar(gauge_panel.newest(run, run.curves()[0])[0] or {}) if gauged(run) else None,
         lambda: _standing.__wrapped__(  # type: ignore[attr-defined]  # behind the cache
             run.id, None, "melody", MELODY

@@ -29,6 +29,7 @@ OURS = {
     "others_button": (3, 4),
     "action_button": (0,),
     "open_page": (0, 1),
+    "open_studio": (0,),
     "downloads": (1,),
     "_row": (0,),
 }
@@ -61,15 +62,22 @@ KNOWN = {
     "document.py:contents": {"title", "_anchor(title)"},  # of docs/method.md
     "sampling.py:others_button": {"label", "help"},  # checked where it is called
     "page.py:open_page": {"title", "lead"},  # checked where it is called
+    "page.py:open_studio": {"title"},  # checked where it is called
+    "page.py:_set_up": {"title", "help"},  # the same
     "home.py:this_machine": {"missing"},  # names of parts
     "buttons.py:action_button": {"label"},  # checked where it is called
-    "live.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
-    "live.py:_report": {"colour", "label", "_time_left(status.seconds, config.seconds, now)"},  # of STATES; numbers
+    "inspector.py:panel": {"list(tabs)"},  # titles of ours
+    "transport.py:_buttons": {"label", "help"},  # of MIDDLE
+    "transport.py:_follow": {
+        "readout.html(studio, run)",
+        "studio",
+        "run",
+    },  # HTML of ours, in which users' texts are escaped
     "melody/primer.py:panel": {"bars"},  # a number and a word
-    "melody/gallery.py:_table": {"rows"},  # names of figures, and numbers
-    "melody/listen.py:panel": {"missing"},  # how to get a synthesiser
-    "melody/listen.py:downloads": {"label"},  # of a table of ours
-    "melody/preview.py:_table": {"label", "shown(name, prior[name])", "shown(name, preview[name])"},
+    "melody/stage.py:_actions": {"one.letter"},  # of TITLES
+    "melody/table.py:panel": {"rows"},  # names of figures, and numbers
+    "melody/stage.py:_stage": {"missing"},  # how to get a synthesiser
+    "melody/downloads.py:downloads": {"label"},  # of a table of ours
     "melody/settings.py:controls": {"pitch_name(lowest)", "pitch_name(highest)"},
     "method.py:": {"lead", "before", "after"},  # docs/method.md
     "mini.py:_figures": {"label"},

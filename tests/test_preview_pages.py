@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import streamlit as st
 
-import pages.ui.melody.preview as melody_preview
+import pages.ui.melody.stage as melody_stage
 import pages.ui.molecule.preview as molecule_preview
 from pages.ui import previews
 from seqtutor_core.domains.melody.metrics import TABLE_1
@@ -49,7 +49,7 @@ def counted(monkeypatch, name):
 def heard(monkeypatch):
     """The melodies that the preview's player was given, each with the sound that was brought for it."""
     takes = []
-    show, attach_sound = melody_preview.piano_rolls, melody_preview.attach_sound
+    show, attach_sound = melody_stage.piano_rolls, melody_stage.attach_sound
 
     def piano_rolls(given, *, key):
         takes.extend(given)
@@ -60,8 +60,8 @@ def heard(monkeypatch):
         takes[-1] = replace(takes[-1], sound=sound)
         attach_sound(name, sound, key=key)
 
-    monkeypatch.setattr(melody_preview, "piano_rolls", piano_rolls)
-    monkeypatch.setattr(melody_preview, "attach_sound", brought)
+    monkeypatch.setattr(melody_stage, "piano_rolls", piano_rolls)
+    monkeypatch.setattr(melody_stage, "attach_sound", brought)
     return takes
 
 

@@ -31,31 +31,33 @@ PAGES = (
 )
 STUDIOS = tuple(page for page in PAGES if page.domain)
 
-ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
-
-STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { padding-top: 2.2rem; max-width: 90rem; }
-[data-testid="stSliderTickBar"] { display: none; }
-[data-testid="stSlider"] { margin-bottom: -0.4rem; }
-[class*="st-key-steady-"] [data-stale="true"] { opacity: 1 !important; }
-/* its Stop would end the drawing of a page, not the run that people mean */
-[data-testid="stStatusWidget"] { display: none; }
-[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.25rem; }
-</style>
-"""
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ICON = ASSETS / "icons" / "studio.png"  # a Material icon would be fetched
 
 
 def open_page(title: str, lead: str) -> None:
     """Set a page up: browser title, navigation, heading and one sentence on what it is for."""
-    st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state=220)
-    st.html(STYLE)
-    with st.sidebar:
-        st.markdown("**Sequence Tutor Studio**")
-        for page in PAGES:
-            st.page_link(page.path, label=page.label, icon=page.icon)
+    _set_up(title)
     st.title(title)
     st.markdown(lead)
+
+
+def open_studio(title: str, help: str) -> None:
+    """Set a studio up: it fills the screen, so its heading is for those who listen, and its help is a click away."""
+    _set_up(title, help)
+    st.html(ASSETS / "styles" / "studio.css")
+    st.html(f'<h1 class="unseen">{title} studio</h1>')
+
+
+def _set_up(title: str, help: str = "") -> None:
+    st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state="collapsed")
+    st.html(ASSETS / "styles" / "page.css")
+    with st.container(horizontal=True, key="nav"):
+        for page in PAGES:
+            st.page_link(page.path, label=page.label, icon=page.icon)
+        if help:
+            with st.popover("Help", icon=":material/help:", type="tertiary", key="help"):
+                st.markdown(help)
 
 
 def page_of(run: Run) -> str:
@@ -75,7 +77,7 @@ def fragment(draw: Callable[..., None], *arguments: object, every: float | None 
     (1.67) takes that drawing back together with its place: what stands behind it in the same container would move up,
     and be overwritten.
     """
-    with st.container(key=f"steady-{draw.__module__}" if steady else None):
+    with st.container(key=f"steady-{draw.__module__}-{draw.__name__}" if steady else None):
         st.fragment(draw, run_every=every)(*arguments)
 
 

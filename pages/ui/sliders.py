@@ -41,9 +41,6 @@ def panel(studio: Studio) -> None:
                 if term.group == group:
                     with st.container(gap=None):
                         _weight(studio, term)
-    kl_slider(studio)
-    time_choice(studio)
-    learner_choice(studio)
     studio.more_controls(studio)
     with st.expander("Learning"):
         _learning(studio)

@@ -6,7 +6,6 @@ from typing import Any
 
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import Figure, RewardTerm, domain
-from seqtutor_core.runs.store import Run
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,8 @@ class Studio:
     """Tuning times on offer, in seconds."""
     invitation: str
     """What stands where a run will be."""
+    help: str
+    """How the studio is used, in Markdown."""
     settings: Callable[["Studio"], dict[str, Any]]
     """The domain's own settings for TuningConfig; SettingError or InputError when they do not fit together."""
     valid_settings: Callable[["Studio"], dict[str, Any]]
@@ -57,8 +58,6 @@ class Studio:
     """The page's values for the settings of a run; what is no widget's, such as own notes, it takes over itself."""
     more_controls: Callable[["Studio"], None]
     """Draws the controls that only this domain has."""
-    arrivals: Callable[["Studio", Run], None]
-    """Draws what a run has sampled so far; called every second while it lives."""
     beside: Callable[["Studio", RewardTerm], None] = nothing
     """Draws what stands below a term's slider."""
     starting: Callable[[], None] = nothing

@@ -1,11 +1,7 @@
-"""Melodies as small cards: a drawing, a figure or two, a button to hear it."""
+"""A melody as a small picture."""
 
 from collections.abc import Sequence
 
-import streamlit as st
-
-from pages.ui.melody.settings import pick
-from pages.ui.text import literal
 from seqtutor_core.domains.melody.tokens import decode
 
 WIDTH, HEIGHT = 160, 56
@@ -27,20 +23,3 @@ def drawing(tokens: Sequence[int]) -> str:
         f'role="img" aria-label="a melody of {len(notes)} notes">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#7D8590" fill-opacity="0.14"/>{bars}</svg>'
     )
-
-
-def strip(melodies: Sequence[tuple[str, Sequence[int]]], key: str) -> None:
-    """One row of cards: (caption, tokens) each."""
-    for i, (column, (caption, tokens)) in enumerate(zip(st.columns(max(len(melodies), 4)), melodies, strict=False)):
-        with column:
-            st.image(drawing(tokens))
-            st.button(
-                "Play",
-                key=f"{key}-{i}",
-                icon=":material/play_circle:",
-                help=literal(caption),
-                on_click=pick,
-                args=(caption.capitalize(), tuple(tokens)),
-                width="stretch",
-            )
-            st.caption(literal(caption))

@@ -1,45 +1,88 @@
-"""A page of melodies from the policy or the prior: look, hear, choose, take away."""
+"""Twelve melodies of one source, or what is kept: a click plays it in the player."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 import torch
 
 from pages.ui import state
-from pages.ui.melody.cards import strip
-from pages.ui.melody.figures import shown
+from pages.ui.buttons import action_button
+from pages.ui.melody.cards import drawing
+from pages.ui.melody.choice import choose, content, drop, keep, melody_of
 from pages.ui.melody.spec import MELODY, melody
-from pages.ui.page import show_errors
-from pages.ui.sampling import draw, has_policy, others_button
+from pages.ui.previews import preview_request, previewed
+from pages.ui.sampling import draw, has_policy
+from pages.ui.text import literal
+from seqtutor_core import kept
 from seqtutor_core.domains import weight_vector
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import archive
-from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from seqtutor_core.runs import store
 
 ROW, PAGE = 6, 12
+SOURCES = {"A": "A Prior", "B": "B Preview", "C": "C Tuned", "★": "★ Kept"}
+_DRAWN = "_gallery"
 
 
 def panel(run: store.Run | None) -> None:
-    """Twelve melodies, the best first, with their figures and everything as a zip."""
-    st.markdown("##### Gallery")
-    sources = ["Prior"] + (["Tuned"] if run and has_policy(run) else [])
-    with st.container(horizontal=True, vertical_alignment="center"):
-        source = st.segmented_control("From", sources, default=sources[-1], required=True, label_visibility="collapsed")
-        others_button(MELODY, state.SET, "redraw", "Draw twelve others")
-    with show_errors():
-        known = melody()
-        seed = 1000 + state.draw_seed(MELODY, state.SET)
-        tokens = draw(MELODY, run if source == "Tuned" else None, PAGE, seed)
-        ranked = _ranked(known, tokens)
-        for start in range(0, PAGE, ROW):
-            row = ranked[start : start + ROW]
-            strip(
-                [(f"{source} {start + i + 1}: {total:.1f} points", t) for i, (total, t) in enumerate(row)],
-                f"card-{start}",
-            )
-        _take_away(known, [t for _, t in ranked], source or "Prior")
-        _table(run)
+    """Choose a source, and show its melodies in places that are always there."""
+    with st.container(horizontal=True, vertical_alignment="center", key="gallery-bar"):
+        st.markdown("##### More melodies")
+        source = st.segmented_control(
+            "Melodies of", list(SOURCES), default="A", required=True, key="gallery-source",
+            format_func=SOURCES.__getitem__, label_visibility="collapsed",
+        ) or "A"  # fmt: skip
+        if source != "★":
+            _redraw_button()
+        place = st.empty()
+    with st.container(key="gallery"):
+        if source == "★":
+            shown = _kept()
+        elif source == "C" and not (run and has_policy(run)):
+            st.caption("Nothing is tuned yet: start, and melodies of the policy are here within seconds.")
+            return
+        else:
+            shown = _drawn(run, source)
+        if shown:
+            _zip_button(place, shown, SOURCES[source])
+
+
+def _redraw_button() -> None:
+    st.button(
+        "Draw twelve others", key="redraw", icon=":material/casino:", type="tertiary",
+        on_click=state.draw_others, args=(MELODY, state.SET), help="From the newest policy, where it is the tuned one",
+    )  # fmt: skip
+
+
+def _drawn(run: store.Run | None, source: str) -> list[dict[str, Any]]:
+    """Melodies of prior, preview or policy, the best first under the sliders."""
+    known, primer = melody(), MELODY.primer(MELODY)
+    ranked = _ranked(known, _tokens(run, source))
+    shown = [
+        content(f"{source} {i}: {total:.1f} points", known, tokens, primer)
+        for i, (total, tokens) in enumerate(ranked, start=1)
+    ]
+    for row in range(0, len(shown), ROW):
+        for column, one in zip(st.columns(ROW, gap="small"), shown[row : row + ROW], strict=False):
+            with column:
+                _card(one, f"card-{shown.index(one)}")
+    return shown
+
+
+def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
+    """The set, which stays while a run learns: what one looks at does not change under one's hand."""
+    seed = 1000 + state.draw_seed(MELODY, state.SET)
+    if source == "B":
+        found = previewed(preview_request(MELODY))
+        return found.found.tokens[found.some(PAGE)].tolist()
+    if source == "A" or run is None:
+        return draw(MELODY, None, PAGE, seed)
+    strength, settings = state.value(MELODY, state.STRENGTH), MELODY.sampling(MELODY)
+    of = (run.id, run.state in store.ACTIVE, seed, strength, MELODY.primer(MELODY), settings)
+    if st.session_state.get(_DRAWN, (None,))[0] != of:
+        st.session_state[_DRAWN] = of, draw(MELODY, run, PAGE, seed)
+    return st.session_state[_DRAWN][1]
 
 
 def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
@@ -49,30 +92,47 @@ def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[in
     return sorted(zip(totals, tokens, strict=True), key=lambda pair: -pair[0])
 
 
-def _take_away(known: Melody, tokens: list[list[int]], source: str) -> None:
-    primer = MELODY.primer(MELODY)
-    st.download_button(
-        "All twelve as a zip",
-        lambda: archive([studio.piece(known, t, primer, f"{source} {i + 1}") for i, t in enumerate(tokens)]),
-        "melodies.zip",
-        "application/zip",
-        key="zip",
-        icon=":material/folder_zip:",
-        on_click="ignore",
-        help="MIDI, WAV, MusicXML and tokens of each",
-    )
+# ---------------------------------------------------------------- kept
 
 
-def _table(run: store.Run | None) -> None:
-    """Table 1 of the paper: the prior's samples beside the run's."""
-    rows: list[dict[str, Any]] = []
-    card = state.prior("melody", run.config.prior if run else state.value(MELODY, state.PRIOR)).card.get("samples", {})
-    summary = run.status.summary if run else None
-    for name, label in {**TABLE_1, **MORE}.items():
-        row = {"figure": label, "prior": shown(name, card.get(name))}
-        if summary:
-            row["tuned"] = shown(name, summary.get("metrics", {}).get(name))
-        rows.append(row)
-    with st.expander("The paper's Table 1, measured"):
-        st.table(rows)
-        st.caption("Prior: 10,000 melodies. Tuned: 2,048 melodies at the end of the run, or 256 where it was stopped.")
+def _kept() -> list[dict[str, Any]]:
+    """What is kept, the newest first; a melody of another version can only be dropped."""
+    found = kept.all_kept("melody")
+    if not found:
+        st.caption("Nothing is kept yet: the star beside a melody keeps it, for good.")
+    for row in range(0, len(found), ROW):
+        for column, one in zip(st.columns(ROW, gap="small"), found[row : row + ROW], strict=False):
+            with column:
+                _card(dict(one.content), f"kept-{one.id}", one)
+    return [dict(one.content) for one in found]
+
+
+def _card(known: dict[str, Any], key: str, one: kept.Kept | None = None) -> None:
+    """A melody as a picture, with a button to hear it and one to keep or drop it."""
+    title = str(known.get("title", ""))
+    with st.container(gap=None, key=f"box-{key}"):
+        st.image(drawing(known.get("tokens", [])), alt=f"Melody {title}")
+        with st.container(horizontal=True, gap=None, vertical_alignment="center", wrap=False):
+            st.button(
+                literal(title), key=key, icon=":material/play_arrow:", type="tertiary", on_click=choose, args=(known,),
+                help=literal(f"Play {title}"),
+            )  # fmt: skip
+            if one is None:
+                action_button(" ", "star", f"keep-{key}", keep, known, type="tertiary", help=literal(f"Keep {title}"))
+            else:
+                action_button(" ", "delete", f"drop-{key}", drop, one, type="tertiary", help=literal(f"Drop {title}"))
+
+
+def _zip_button(place: Any, shown: Sequence[dict[str, Any]], source: str) -> None:
+    """Everything that is shown, in all formats."""
+
+    def made() -> bytes:
+        numbered = enumerate(shown, start=1)
+        return archive(
+            [studio.piece(melody_of(one), one["tokens"], one["primer"], f"{source} {i}") for i, one in numbered]
+        )
+
+    place.download_button(
+        "All as a zip", made, "melodies.zip", "application/zip", key="zip", icon=":material/folder_zip:",
+        type="tertiary", on_click="ignore", help="MIDI, WAV, MusicXML and tokens of each",
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.melody import settings
+from pages.ui.melody.choice import choose_none
 from pages.ui.melody.keyboard import keyboard
 from pages.ui.melody.spec import MELODY, melody
 from pages.ui.page import show_errors
@@ -82,4 +83,4 @@ def _remarks(primer: Primer) -> None:
 
 def _use(tune: Tune) -> None:
     settings.set_tune(tune)
-    settings.pick()
+    choose_none()

@@ -1,11 +1,12 @@
 """What is set on the melody page alone: key, tempo, metre, length, and the notes that melodies begin with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.melody.choice import choose_none
 from pages.ui.sliders import widget
 from pages.ui.studio import Studio
 from seqtutor_core.config import TuningConfig
@@ -72,7 +73,7 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
     """The page's values for the settings of a run; its beginning becomes the page's."""
     known = MelodySettings.of(config.settings)
     set_tune(tune_of(config.primer, known))
-    pick()
+    choose_none()
     return {
         LENGTH: known.length,
         KEY: known.key,
@@ -153,9 +154,9 @@ def _in_steps(n: int) -> str:
     return f"{n} steps"
 
 
-# ---------------------------------------------------------------- primer and choice
+# ---------------------------------------------------------------- primer
 
-_TUNE, _PRIMER, _PICKED = "_tune", "_primer", "_picked"
+_TUNE, _PRIMER = "_tune", "_primer"
 
 
 def primer(studio: Studio) -> Primer:
@@ -176,13 +177,3 @@ def primer_under(studio: Studio, tune: Tune) -> Primer:
 def set_tune(chosen: Tune | None) -> None:
     """Begin every melody with these notes, or with none."""
     st.session_state[_TUNE] = chosen
-
-
-def picked() -> tuple[str, tuple[int, ...]] | None:
-    """Title and tokens of the melody chosen from a gallery."""
-    return st.session_state.get(_PICKED)
-
-
-def pick(title: str | None = None, tokens: Sequence[int] = ()) -> None:
-    """Choose a melody to hear, or none."""
-    st.session_state[_PICKED] = (title, tuple(tokens)) if title else None

@@ -2,17 +2,12 @@
 
 import math
 
-import streamlit as st
-
 from pages.ui import state
 from pages.ui.melody import settings
-from pages.ui.melody.cards import strip
+from pages.ui.melody.choice import choose_none
 from pages.ui.studio import RewardPreset, Studio
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
-from seqtutor_core.runs.store import Run
-
-ARRIVALS = 4  # melodies shown as they arrive
 
 PAPER = dict.fromkeys(PAPER_TERMS, 1.0)
 CALM = {
@@ -38,14 +33,17 @@ REWARD_PRESETS = {
 }
 
 
-def arrivals(studio: Studio, run: Run) -> None:
-    """Melodies as it learns, the newest first."""
-    moments = run.samples()
-    if not moments:
-        return
-    newest = [(m, tokens) for m in moments[::-1] for tokens in m.sequences[:2]][:ARRIVALS]
-    st.markdown("###### Arriving")
-    strip([(f"after {m.seconds:.0f} s", tokens) for m, tokens in newest], key="arrival")
+HELP = """
+**A** is what the prior writes, **B** what tuning would lead to (no training), **C** the policy as it is tuned;
+keep what you like with the star.
+
+1. Move a slider: B follows at once. Turn on *Play on change* in the player to hear it at once.
+2. **Start**: C follows the policy while it learns. Sliders steer it.
+3. Curves, frontier, the paper's Table 1 and earlier runs are at the right.
+
+Keys: `Shift+S` start, `Shift+P` pause or go on, `Shift+X` stop; in the player `Space` plays and `1` to `4` change
+between the melodies.
+"""
 
 
 MELODY = Studio(
@@ -69,6 +67,7 @@ MELODY = Studio(
     ),
     budgets=(10, 20, 30, 60, 120, 300, 600),
     invitation="No run yet: set what should be better, then start. A minute is enough to hear a difference.",
+    help=HELP,
     settings=lambda studio: vars(melody().settings),
     valid_settings=settings.settings,
     objective_settings=settings.objective_settings,
@@ -76,8 +75,7 @@ MELODY = Studio(
     primer=lambda studio: settings.primer(studio).tokens,
     reused=settings.reused,
     more_controls=settings.controls,
-    arrivals=arrivals,
-    starting=settings.pick,
+    starting=choose_none,
 )
 
 

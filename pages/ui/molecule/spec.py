@@ -2,22 +2,13 @@
 
 import math
 
-import streamlit as st
-
 from pages.ui import state
 from pages.ui.molecule import constraints, settings
-from pages.ui.molecule.cards import strip
 from pages.ui.molecule.desirability import beside
-from pages.ui.molecule.scored import best, examined
 from pages.ui.studio import RewardPreset, Studio
 from seqtutor_core.config import default_kl_coefficient, preset
-from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
-from seqtutor_core.domains.molecule.studio import smiles_of
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
-from seqtutor_core.runs.store import Run
-
-ARRIVALS = 6  # molecules shown as they arrive, and as many of the best
 
 HONEST = {"validity": 20.0, "carbon_chain": 20.0, "too_short": 20.0}
 ORAL = {
@@ -51,18 +42,16 @@ REWARD_PRESETS = {
 }
 
 
-def arrivals(studio: Studio, run: Run) -> None:
-    """The best so far, and the newest molecules of the run."""
-    leaders = best(studio, run, ARRIVALS)
-    if leaders:
-        st.markdown("###### Best so far")
-        strip([(f"{one.reward:.1f} points", one) for one in leaders], "leader")
-    newest = [(m, tokens) for m in run.samples()[::-1] for tokens in m.sequences[:2]][:ARRIVALS]
-    if newest:
-        grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))
-        found = examined(studio, smiles_of(grown, [tokens for _, tokens in newest]))
-        st.markdown("###### Arriving")
-        strip([(f"after {m.seconds:.0f} s", one) for (m, _), one in zip(newest, found, strict=True)], "arrival")
+HELP = """
+**A** is what the prior writes, **B** what tuning would lead to (no training), **C** the policy as it is tuned;
+keep what you like with the star.
+
+1. Move a slider: B follows at once.
+2. **Start**: C follows the policy while it learns. Sliders steer it.
+3. Click a molecule to look at it closely, at the right. Curves, properties and earlier runs are there as well.
+
+Keys: `Shift+S` start, `Shift+P` pause or go on, `Shift+X` stop.
+"""
 
 
 MOLECULE = Studio(
@@ -89,6 +78,7 @@ MOLECULE = Studio(
     ),
     budgets=(10, 20, 30, 60, 120, 300, 600, 1800),
     invitation="No run yet: set what should be better, then start. Two minutes are enough to see a difference.",
+    help=HELP,
     settings=settings.settings,
     valid_settings=settings.valid_settings,
     objective_settings=settings.objective_settings,
@@ -96,7 +86,6 @@ MOLECULE = Studio(
     primer=lambda studio: (),
     reused=settings.reused,
     more_controls=constraints.controls,
-    arrivals=arrivals,
     beside=beside,
     open_groups=1,
 )

@@ -10,7 +10,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.ui.charts import COLOURS, GRID, dress, thinned
-from pages.ui.live import STATES
+from pages.ui.readout import STATES
 from pages.ui.text import literal
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
@@ -117,7 +117,7 @@ def _figures(label: str, run: Summary) -> dict[str, Any]:
         "Seconds": (run.seconds, 0),
     }
     shown = {name: None if value is None else round(value, digits) for name, (value, digits) in numbers.items()}
-    return {"Run": label, "State": STATES[run.state][0], **shown}
+    return {"Run": label, "State": STATES[run.state], **shown}
 
 
 def _differences(labels: Mapping[str, Summary]) -> None:

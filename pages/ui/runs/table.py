@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.live import STATES
+from pages.ui.readout import STATES
 from pages.ui.sliders import LEARNERS
 from seqtutor_core.runs import trash
 from seqtutor_core.runs.index import Summary, summaries
@@ -53,7 +53,7 @@ def _filtered(found: Sequence[Summary]) -> list[Summary]:
         text = st.text_input("Find", key="runs-find", placeholder="a name, an id, a learner", icon=":material/search:")
         domains = st.multiselect("Domain", of_domains, key="runs-domain", placeholder="all")
         states = st.multiselect(
-            "State", list(STATES), key="runs-state", placeholder="all", format_func=lambda state: STATES[state][0]
+            "State", list(STATES), key="runs-state", placeholder="all", format_func=lambda state: STATES[state]
         )
     words = text.casefold().split()
     return [
@@ -99,7 +99,7 @@ def _cells(run: Summary) -> dict[str, Any]:
         "Gauge": None if run.gauge is None else 100 * run.gauge,
         "Distinct": None if run.distinct is None else 100 * run.distinct,
         "Duration": run.seconds,
-        "State": STATES[run.state][0],
+        "State": STATES[run.state],
         "Date": datetime.fromtimestamp(run.started),
         "Size": run.bytes / 1e6,
         **({"Note": run.problem} if run.problem else {}),

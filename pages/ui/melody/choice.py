@@ -1,0 +1,48 @@
+"""The melody that somebody chose to hear: from the gallery, or from what is kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from seqtutor_core import kept
+from seqtutor_core.domains.melody import Melody, MelodySettings
+
+DOMAIN = "melody"
+_CHOSEN, _PLAYS = "_chosen_melody", "_plays"
+
+
+def content(title: str, melody: Melody, tokens: Sequence[int], primer: Sequence[int]) -> dict[str, Any]:
+    """Return all that is needed to hear a melody again, whatever the page's settings are then; JSON values."""
+    return {"title": title, "tokens": list(tokens), "primer": list(primer), "settings": vars(melody.settings)}
+
+
+def melody_of(known: Mapping[str, Any]) -> Melody:
+    """Return the domain that a chosen or kept melody was made under; SettingError for one of another version."""
+    return Melody(MelodySettings.of(known["settings"]))
+
+
+def chosen() -> tuple[dict[str, Any] | None, int]:
+    """Return what was chosen, None for nothing, and how often something was."""
+    return st.session_state.get(_CHOSEN), st.session_state.get(_PLAYS, 0)
+
+
+def choose(known: Mapping[str, Any]) -> None:
+    """Hear this one, at once; for a callback."""
+    st.session_state[_CHOSEN] = dict(known)
+    st.session_state[_PLAYS] = st.session_state.get(_PLAYS, 0) + 1
+
+
+def choose_none() -> None:
+    """Let the place of the chosen one be empty."""
+    st.session_state[_CHOSEN] = None
+
+
+def keep(known: Mapping[str, Any]) -> None:
+    """Keep it, for the action of a button."""
+    kept.keep(DOMAIN, known)
+
+
+def drop(one: kept.Kept) -> None:
+    """Keep it no longer, for the action of a button."""
+    kept.drop(DOMAIN, one.id)

@@ -1,0 +1,36 @@
+"""MIDI, WAV and MusicXML of one melody."""
+
+import streamlit as st
+
+from pages.ui.text import literal
+from seqtutor_core.domains.melody.audio import Piece, midi, musicxml, sound
+from seqtutor_core.errors import SeqTutorError
+
+
+def downloads(piece: Piece, key: str) -> None:
+    """Draw a button for each format; files are made when asked for."""
+    name = piece.title.lower().replace(" ", "-")
+    formats = (
+        ("MIDI", "mid", "audio/midi", lambda: midi(piece)),
+        ("WAV", "wav", "audio/wav", lambda: sound(piece).wav),
+        ("MusicXML", "musicxml", "application/vnd.recordare.musicxml+xml", lambda: _or_nothing(piece)),
+    )
+    with st.container(horizontal=True):
+        for label, ending, kind, make in formats:
+            st.download_button(
+                f"{label} of {literal(piece.title)}",
+                make,
+                f"{name}.{ending}",
+                kind,
+                key=f"{key}-{ending}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _or_nothing(piece: Piece) -> bytes:
+    """MusicXML, or its error as the file's text: a download cannot show a message."""
+    try:
+        return musicxml(piece)
+    except SeqTutorError as error:
+        return str(error).encode()

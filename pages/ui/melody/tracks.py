@@ -1,0 +1,86 @@
+"""The melodies of the player: A of the prior, B of the preview, C of the tuned policy, ★ chosen or kept."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from pages.ui import state
+from pages.ui.melody.choice import chosen, content, melody_of
+from pages.ui.melody.player import Track
+from pages.ui.melody.spec import MELODY, melody
+from pages.ui.previews import preview_request, previewed
+from pages.ui.sampling import draw, has_policy, second
+from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.domains.melody.audio import Piece, midi
+from seqtutor_core.runs import store
+
+TITLES = {"A": "Prior", "B": "Preview", "C": "Tuned", "★": "Chosen"}
+REASONS = {"C": "Start tuning, and it is heard here within seconds", "★": "Click a melody below, and it plays here"}
+
+
+class Heard(NamedTuple):
+    """A melody that can be heard."""
+
+    letter: str
+    melody: Melody
+    """The domain as the melody was made under."""
+    piece: Piece
+    caption: str
+    play: int = 0
+    """Rises when it is to be played at once."""
+
+    @property
+    def title(self) -> str:
+        """What it is called, beside its letter."""
+        return TITLES[self.letter]
+
+    @property
+    def sound_name(self) -> str:
+        """The name under which its sound is attached."""
+        return sha256(midi(self.piece)).hexdigest()
+
+    def track(self, weights: Mapping[str, float]) -> Track:
+        """Return what the player shows of it, with each note's account under these weights."""
+        roll = studio.roll(self.melody, self.piece.tokens, self.piece.primer, weights)
+        return Track(self.letter, self.title, roll, self.sound_name, self.caption, self.play)
+
+    def content(self) -> dict[str, Any]:
+        """Return what is kept of it."""
+        return content(self.caption, self.melody, self.piece.tokens, self.piece.primer)
+
+
+def heard(run: store.Run | None) -> list[Heard]:
+    """Return the melodies there are; InputError, SettingError or PriorError when the page's settings make none."""
+    known, primer = melody(), MELODY.primer(MELODY)
+    seed = state.draw_seed(MELODY, state.PAIR)
+    a = studio.piece(known, draw(MELODY, None, 1, seed)[0], primer, "Prior")
+    found = [Heard("A", known, a, f"draw {seed + 1} of the prior"), _preview(known)]
+    if run and has_policy(run):
+        c = studio.piece(known, draw(MELODY, run, 1, seed)[0], primer, "Tuned")
+        found.append(Heard("C", known, c, policy_caption(run)))
+    return [*found, *_chosen()]
+
+
+def _chosen() -> list[Heard]:
+    known, plays = chosen()
+    if known is None:
+        return []
+    made = melody_of(known)
+    one = studio.piece(made, known["tokens"], known["primer"], known["title"])
+    return [Heard("★", made, one, known["title"], plays)]
+
+
+def _preview(known: Melody) -> Heard:
+    """The heaviest particle."""
+    wanted = preview_request(MELODY)
+    found = previewed(wanted)
+    tokens = found.found.tokens[found.best(1)[0]].tolist()
+    rough = ", rough" if wanted.rewarding and found.rough else ""
+    caption = f"no training, {found.milliseconds:.0f} ms{rough}" if wanted.rewarding else "every weight is 0"
+    return Heard("B", known, studio.piece(known, tokens, MELODY.primer(MELODY), "Preview"), caption)
+
+
+def policy_caption(run: store.Run) -> str:
+    """Return of which second a run's policy is."""
+    when = second(run)
+    return "newest policy" if when is None else f"policy of second {when:.0f}"

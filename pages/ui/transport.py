@@ -1,0 +1,117 @@
+"""The transport: start, pause and stop a run, c, learner and time, and how the run stands; always in view.
+
+The worker does the work; this only asks and reads.
+"""
+
+import streamlit as st
+
+from pages.ui import readout, sliders, state, steering
+from pages.ui.buttons import action_button
+from pages.ui.page import fragment
+from pages.ui.sampling import has_policy
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.config import Change
+from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs.names import name_of
+
+Looks = tuple[str, str, bool]
+"""What the rest of the page depends on: the run in view, its state, and whether it has a policy to hear."""
+
+PAUSE = ("Pause", "pause", "pause", "Halt learning; nothing is lost")
+RESUME = ("Resume", "resume", "resume", "Go on from the last checkpoint")
+MIDDLE = {
+    "paused": ("Go on", "play_arrow", "go-on", "Learn on"),
+    "finished": ("More time", "more_time", "more", "Learn on for the time that is set here"),
+    **dict.fromkeys(("stopped", "interrupted", "failed"), RESUME),
+}
+"""State of a run -> the button in the middle: label, icon, key, help."""
+
+
+def panel(studio: Studio) -> None:
+    """Draw the transport; what it says of a living run is drawn anew every second."""
+    run = state.run(studio)
+    drawn = _looks(run)
+    with st.container(key="transport"):
+        with st.container(horizontal=True, key="transport-row"):
+            with st.container(horizontal=True, key="run-buttons"):
+                _buttons(studio, run)
+            with st.container(horizontal=True, key="transport-settings", vertical_alignment="center"):
+                sliders.kl_slider(studio)
+                sliders.learner_choice(studio)
+                sliders.time_choice(studio)
+            with st.container(horizontal=True, key="transport-owner", width="content"):
+                steering.panel(run)
+        fragment(_follow, studio, drawn, every=1.0 if drawn[1] in store.ACTIVE else None, steady=True)
+    if text := state.problem():
+        st.error(literal(text), icon=":material/error:")
+
+
+def _looks(run: store.Run | None) -> Looks:
+    return (run.id, run.state, has_policy(run)) if run else ("", "", False)
+
+
+def _follow(studio: Studio, drawn: Looks) -> None:
+    """Say how the run stands; when it begins, ends or can first be heard, the page is drawn once more as a whole."""
+    run = state.run(studio)
+    if _looks(run) != drawn:
+        st.rerun()
+    st.html(readout.html(studio, run))
+
+
+# ---------------------------------------------------------------- buttons
+
+
+def _buttons(studio: Studio, run: store.Run | None) -> None:
+    """Three places that never change: begin, halt or go on, end."""
+    now = run.state if run else ""
+    living = now in store.ACTIVE
+    theirs = run is not None and not steering.steers(run)
+    action_button(
+        "Start", "play_arrow", "start", _start, studio, type="primary", disabled=living, shortcut="Shift+S",
+        help="Tune a new policy with the settings as they stand",
+    )  # fmt: skip
+    label, icon, key, help = MIDDLE.get(now, PAUSE)
+    action_button(
+        label, icon, key, _halt_or_go_on, studio, now, disabled=theirs or not now or now == "damaged",
+        shortcut="Shift+P", help=help,
+    )  # fmt: skip
+    action_button(
+        "Stop", "stop", "stop", _ask, studio, Change(stop=True), disabled=theirs or not living, shortcut="Shift+X",
+        help="Stop tuning; what was learned is kept, and the run can be resumed",
+    )  # fmt: skip
+
+
+def _halt_or_go_on(studio: Studio, now: str) -> None:
+    if now in store.ACTIVE:
+        _ask(studio, Change(pause=now != "paused"))
+    else:
+        _resume(studio, float(state.value(studio, state.SECONDS)) if now == "finished" else 0.0)
+
+
+def _start(studio: Studio) -> None:
+    config = state.tuning_config(studio)
+    if other := launcher.busy(config.device):
+        ours = other.config.domain == studio.domain
+        where = "It is shown here" if ours else "It is another domain's, and the runs page links to it"
+        state.set_problem(
+            f"The run {name_of(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
+            "stop it, or wait until it has finished, and start again. Your settings are kept."
+        )
+        if ours:
+            state.look_at(studio, other)
+        return
+    studio.starting()
+    state.look_at(studio, launcher.start(config, steering.own))
+
+
+def _ask(studio: Studio, change: Change) -> None:
+    if run := state.run(studio):
+        steering.check(run)
+        run.change(change)
+
+
+def _resume(studio: Studio, extra_seconds: float) -> None:
+    if run := state.run(studio):
+        steering.check(run)
+        launcher.resume(run, extra_seconds)
