@@ -86,7 +86,7 @@ def _cell(name: str, value: float | None) -> str:
     return f"{value:.2f}" if name.startswith("autocorrelation") else f"{value:.2%}"
 
 
-def _show(title: str, table: Sequence[Sequence[str]]) -> None:
+def show_table(title: str, table: Sequence[Sequence[str]]) -> None:
     lines = [table[0], ["---"] * len(table[0]), *table[1:]]
     print(f"### {title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n", flush=True)
 
@@ -100,9 +100,9 @@ def main() -> None:
     parser.add_argument("--molecules", type=int, default=256)
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, c = {C:g}\n")
-    _show("Melodies", melody_latency(options.particles, options.lengths, options.rounds))
-    _show("Molecules", molecule_latency(options.molecules, options.rounds))
-    _show("Previewed melodies", quality(options.melodies, PARTICLES))
+    show_table("Melodies", melody_latency(options.particles, options.lengths, options.rounds))
+    show_table("Molecules", molecule_latency(options.molecules, options.rounds))
+    show_table("Previewed melodies", quality(options.melodies, PARTICLES))
 
 
 if __name__ == "__main__":

@@ -64,8 +64,6 @@ def _synthesiser() -> Part:
     name, without = "synthesiser", "sound comes from a basic built-in synth"
     if not _installed("pretty_midi"):
         return Part(name, False, "the package pretty_midi is not installed: no sound, no MIDI files", PACKAGES)
-    if not _installed("midi2audio"):
-        return Part(name, False, f"the package midi2audio is not installed: {without}", PACKAGES)
     soundfont = _package_folder("pretty_midi") / "TimGM6mb.sf2"
     if not soundfont.is_file():
         return Part(
@@ -74,10 +72,14 @@ def _synthesiser() -> Part:
             f"pretty_midi's soundfont {soundfont.name} is missing: {without}",
             "pip install --force-reinstall pretty_midi",
         )
-    if not (program := shutil.which("fluidsynth")):
-        remedy = "sudo apt-get install fluidsynth (macOS: brew install fluid-synth)"
-        return Part(name, False, f"the program fluidsynth is not on the PATH: {without}", remedy)
-    return Part(name, True, f"{program} with soundfont {soundfont.name}", "")
+    from seqtutor_core.domains.melody.synthesis import FluidSynth, fluidsynth_library
+
+    if isinstance(library := fluidsynth_library(), FluidSynth):
+        return Part(name, True, f"the library fluidsynth with soundfont {soundfont.name}", "")
+    if (program := shutil.which("fluidsynth")) and _installed("midi2audio"):
+        return Part(name, True, f"{program} with soundfont {soundfont.name}; three times slower, since {library}", "")
+    remedy = f"sudo apt-get install fluidsynth (macOS: brew install fluid-synth); for the packages, {PACKAGES}"
+    return Part(name, False, f"{library}, and the fluidsynth program is missing too: {without}", remedy)
 
 
 def _scores() -> Part:

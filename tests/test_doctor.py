@@ -13,6 +13,7 @@ import torch
 
 from seqtutor_core import doctor
 from seqtutor_core.doctor import Part, diagnose
+from seqtutor_core.domains.melody import synthesis
 
 
 def part(name: str) -> Part:
@@ -46,7 +47,13 @@ def test_device_names_torch_and_what_it_computes_on() -> None:
     assert device.detail.startswith("CUDA" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads")
 
 
-def test_empty_path_lacks_fluidsynth_and_chromium(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+NO_LIBRARY = "the fluidsynth library cannot be used (Couldn't find it)"
+
+
+def test_without_library_and_programs_fluidsynth_and_chromium_are_lacking(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(synthesis, "fluidsynth_library", lambda: NO_LIBRARY)
     monkeypatch.setenv("PATH", str(tmp_path))
     for name, program in (("synthesiser", "fluidsynth"), ("browser tests", "chromium")):
         missing = part(name)
@@ -61,8 +68,10 @@ def test_programs_on_the_path_are_found(monkeypatch: pytest.MonkeyPatch, tmp_pat
         (tmp_path / program).write_text("#!/bin/sh\n")
         (tmp_path / program).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(synthesis, "fluidsynth_library", lambda: NO_LIBRARY)
     assert part("synthesiser").present
     assert str(tmp_path / "fluidsynth") in part("synthesiser").detail
+    assert "three times slower" in part("synthesiser").detail
     assert doctor.browser() == str(tmp_path / "google-chrome")
 
 

@@ -2,21 +2,31 @@
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import wave
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
-import pretty_midi
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqtutor_core.domains.melody import audio
+from seqtutor_core.domains.melody import audio, synthesis
+from seqtutor_core.domains.melody.midi_libraries import pretty_midi
 from seqtutor_core.domains.melody.tokens import Note, decode
 from seqtutor_core.errors import InputError, MissingPartError, SettingError, TokenError
 
-needs_fluidsynth = pytest.mark.skipif(not shutil.which("fluidsynth"), reason="the fluidsynth program is not installed")
+needs_program = pytest.mark.skipif(not shutil.which("fluidsynth"), reason="the fluidsynth program is not installed")
+needs_library = pytest.mark.skipif(
+    isinstance(synthesis.fluidsynth_library(), str), reason="the fluidsynth library cannot be used"
+)
+NO_LIBRARY = "the fluidsynth library cannot be used (a test says so)"
 
 # C4 E4 G4 (rest) C5 A3, a quarter each
 MELODY = (14, 1, 1, 1, 18, 1, 1, 1, 21, 1, 1, 1, 0, 1, 1, 1, 26, 1, 1, 1, 11, 1, 1, 1)
@@ -56,6 +66,14 @@ def test_midi_of_a_known_melody():
     assert [n.pitch for n in score.instruments[0].notes] == [60, 64, 67, 72, 57]
     assert [round(n.start, 6) for n in score.instruments[0].notes] == [0, 0.6, 1.2, 2.4, 3.0]
     assert score.get_tempo_changes()[1] == pytest.approx([100])
+    assert score.instruments[0].program == 0
+
+
+def test_midi_and_musicxml_name_the_instrument():
+    flute = audio.Piece(MELODY, instrument=73)
+    assert pretty_midi.PrettyMIDI(io.BytesIO(audio.midi(flute))).instruments[0].program == 73
+    (named,) = parsed(flute).recurse().getElementsByClass("Instrument")
+    assert (named.midiProgram, named.instrumentName) == (73, "Flute")
 
 
 @given(token_lists, st.integers(20, 320))
@@ -74,18 +92,131 @@ def test_a_hold_after_the_primer_carries_its_note_on():
     assert read_back(audio.midi(piece), piece.step_seconds) == [Note(60, 0, 6)]
 
 
-@needs_fluidsynth
-def test_fluidsynth_plays_the_pitches_of_the_melody():
+@pytest.fixture
+def no_library(monkeypatch):
+    monkeypatch.setattr(synthesis, "fluidsynth_library", lambda: NO_LIBRARY)
+    forget()
+    yield
+    forget()
+
+
+def fluidsynth() -> synthesis.FluidSynth:
+    """The library, which the test needs."""
+    library = synthesis.fluidsynth_library()
+    assert isinstance(library, synthesis.FluidSynth)
+    return library
+
+
+def forget():
+    """Render anew what was rendered before."""
+    for synthesise in (synthesis._in_process, synthesis._by_program, synthesis._basic):
+        synthesise.cache_clear()
+
+
+@needs_library
+def test_the_library_plays_the_pitches_of_the_melody(monkeypatch):
+    forget()
+    monkeypatch.setattr(synthesis.subprocess, "run", None)  # the program would call it
     heard = audio.sound(PIECE)
-    assert heard.synthesiser == audio.FLUIDSYNTH
+    assert heard.synthesiser == synthesis.FLUIDSYNTH
     check_sound(heard)
 
 
-def test_basic_synth_plays_the_pitches_of_the_melody(monkeypatch):
-    monkeypatch.setattr(audio.shutil, "which", lambda name: None)
+@needs_program
+def test_the_program_plays_where_the_library_cannot(no_library):
     heard = audio.sound(PIECE)
-    assert heard.synthesiser == audio.BASIC_SYNTH
+    assert heard.synthesiser == synthesis.FLUIDSYNTH
     check_sound(heard)
+
+
+def test_basic_synth_plays_the_pitches_of_the_melody(no_library, monkeypatch):
+    monkeypatch.setattr(synthesis.shutil, "which", lambda name: None)
+    heard = audio.sound(PIECE)
+    assert heard.synthesiser == synthesis.BASIC_SYNTH
+    check_sound(heard)
+
+
+def spectrum(sound: np.ndarray) -> np.ndarray:
+    """Energy in half-tones from 100 Hz up, of unit length."""
+    energy = np.abs(np.fft.rfft(sound)) ** 2
+    hertz = np.fft.rfftfreq(len(sound), 1 / 44_100)
+    edges = 100 * 2 ** (np.arange(72) / 12)
+    bands = np.array([energy[(low <= hertz) & (hertz < high)].sum() for low, high in pairwise(edges)])
+    return bands / np.linalg.norm(bands)
+
+
+@needs_library
+@needs_program
+@pytest.mark.parametrize("instrument", [0, 40, 73])
+def test_library_and_program_sound_alike(instrument):
+    piece = audio.Piece(MELODY, bpm=100, instrument=instrument)
+    library, program = (
+        play(audio.midi(piece), piece.seconds) for play in (synthesis._in_process, synthesis._by_program)
+    )
+    assert library.seconds == pytest.approx(program.seconds, abs=0.1)  # where its last note fades into silence
+    assert spectrum(samples(library.wav)) @ spectrum(samples(program.wav)) > 0.99
+    loud = [np.flatnonzero(np.abs(samples(heard.wav)) > 0.05)[0] / 44_100 for heard in (library, program)]
+    assert loud[0] == pytest.approx(loud[1], abs=0.005)
+
+
+@needs_library
+def test_an_instrument_is_heard():
+    flute, piano = (samples(audio.sound(audio.Piece(MELODY, bpm=100, instrument=i)).wav) for i in (73, 0))
+    assert spectrum(flute) @ spectrum(piano) < 0.99
+
+
+@needs_library
+def test_a_melody_sounds_the_same_after_many_others_and_beside_them():
+    library = fluidsynth()
+    pieces = [audio.Piece((token, 1, 1, 1), bpm=240, instrument=token) for token in range(2, 38)]
+    files = [audio.midi(piece) for piece in pieces]
+    alone = [library.play(file, 0.25) for file in files]
+    with ThreadPoolExecutor(4) as sessions:
+        together = list(sessions.map(lambda file: library.play(file, 0.25), files * 2))
+    for first, again in zip(alone * 2, together, strict=True):
+        size = min(len(first), len(again))  # the tail may be a part longer or shorter
+        assert np.abs(again).max() == pytest.approx(np.abs(first).max(), rel=0.3)  # some instruments waver
+        assert np.corrcoef(first[:size], again[:size])[0, 1] > 0.8
+
+
+@needs_library
+def test_nothing_of_a_melody_is_left_in_the_next():
+    library = fluidsynth()
+    library.play(audio.midi(audio.Piece((37, 1, 1, 1), instrument=19)), 0.1)  # cut off while it sounds
+    after = library.play(audio.midi(audio.Piece((0, 1, 1, 1, 1, 1, 1, 1, 14, 1))), 1.25)
+    assert np.abs(after[: 44_100 - 64]).max() < 1e-3 * np.abs(after).max()
+
+
+def played_apart(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A process of its own that plays a melody and says by what; modules of the folder come first."""
+    code = """if True:
+        from seqtutor_core.domains.melody import audio, synthesis
+        print(audio.sound(audio.Piece((14, 1))).synthesiser, synthesis.synthesiser_available().remedy)"""
+    env = {"CI": "1", "PYTHONPATH": str(folder), "PATH": os.environ["PATH"]}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=120)
+
+
+@needs_library
+def test_a_process_that_played_says_nothing_else_and_ends_in_peace(tmp_path):
+    done = played_apart(tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{synthesis.FLUIDSYNTH} \n", "")
+
+
+@needs_program
+def test_a_library_that_fails_as_it_is_imported_gives_way_and_is_named(tmp_path):
+    (tmp_path / "fluidsynth.py").write_text("raise OSError('libglib is missing')")
+    done = played_apart(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{synthesis.FLUIDSYNTH} The fluidsynth library cannot be used (libglib is missing):")
+
+
+@needs_program
+def test_a_library_that_renders_silence_gives_way(monkeypatch):
+    forget()
+    monkeypatch.setattr(synthesis.FluidSynth, "play", lambda self, file, seconds: np.zeros(1000))
+    with pytest.raises(MissingPartError, match="silence"):
+        synthesis._in_process(audio.midi(PIECE), PIECE.seconds)
+    check_sound(audio.sound(PIECE))
 
 
 def check_sound(heard: audio.Sound) -> None:
@@ -94,11 +225,11 @@ def check_sound(heard: audio.Sound) -> None:
     assert [sounding_pitch(sound, n, PIECE.step_seconds) for n in notes] == [n.pitch for n in notes]
     assert np.abs(sound).max() == pytest.approx(0.9, abs=0.002)
     assert heard.seconds == pytest.approx(len(sound) / 44_100)
-    assert PIECE.seconds <= heard.seconds <= PIECE.seconds + audio.TAIL_SECONDS
+    assert PIECE.seconds <= heard.seconds <= PIECE.seconds + synthesis.TAIL_SECONDS
     assert abs(sound[-1]) < 1e-3
 
 
-@needs_fluidsynth
+@needs_library
 @pytest.mark.parametrize("pitch_token", [2, 37])
 def test_lowest_and_highest_note_are_heard(pitch_token):
     piece = audio.Piece((pitch_token, 1, 1, 1, 1, 1, 1, 1), bpm=60)
@@ -106,36 +237,43 @@ def test_lowest_and_highest_note_are_heard(pitch_token):
     assert sounding_pitch(sound, Note(0, 0, 8), piece.step_seconds) == pitch_token + 46
 
 
-def test_a_silent_synthesiser_falls_back_and_says_so(monkeypatch):
+def test_a_silent_program_falls_back_and_says_so(no_library, monkeypatch):
     def render_silence(command, **kwargs):
         with wave.open(command[-1], "wb") as out:
             out.setparams((2, 2, 44_100, 0, "NONE", ""))
             out.writeframes(bytes(4 * 44_100))
 
-    monkeypatch.setattr(audio.shutil, "which", lambda name: "/usr/bin/fluidsynth")
-    monkeypatch.setattr(audio.subprocess, "run", render_silence)
-    audio._through_fluidsynth.cache_clear()
+    monkeypatch.setattr(synthesis.shutil, "which", lambda name: "/usr/bin/fluidsynth")
+    monkeypatch.setattr(synthesis.subprocess, "run", render_silence)
     heard = audio.sound(PIECE)
-    assert heard.synthesiser == audio.BASIC_SYNTH
+    assert heard.synthesiser == synthesis.BASIC_SYNTH
     assert np.abs(samples(heard.wav)).max() > 0.1
 
 
-def test_a_hanging_synthesiser_falls_back(monkeypatch):
+def test_a_hanging_program_falls_back(no_library, monkeypatch):
     def hang(*args, timeout, **kwargs):
-        raise audio.subprocess.TimeoutExpired(args[0], timeout)
+        raise subprocess.TimeoutExpired(args[0], timeout)
 
-    monkeypatch.setattr(audio.shutil, "which", lambda name: "/usr/bin/fluidsynth")
-    monkeypatch.setattr(audio.subprocess, "run", hang)
-    audio._through_fluidsynth.cache_clear()
-    assert audio.sound(PIECE).synthesiser == audio.BASIC_SYNTH
+    monkeypatch.setattr(synthesis.shutil, "which", lambda name: "/usr/bin/fluidsynth")
+    monkeypatch.setattr(synthesis.subprocess, "run", hang)
+    assert audio.sound(PIECE).synthesiser == synthesis.BASIC_SYNTH
     with pytest.raises(MissingPartError, match="gave no sound"):
-        audio._through_fluidsynth(audio.midi(PIECE), PIECE.seconds)
+        synthesis._by_program(audio.midi(PIECE), PIECE.seconds)
 
 
-def test_without_the_program_the_remedy_names_the_package(monkeypatch):
-    monkeypatch.setattr(audio.shutil, "which", lambda name: None)
-    state = audio.synthesiser_available()
-    assert (state.available, state.label) == (False, audio.BASIC_SYNTH)
+@needs_library
+def test_nothing_is_missing_where_the_library_plays():
+    assert synthesis.synthesiser_available() == synthesis.Synthesiser(True, synthesis.FLUIDSYNTH, "")
+
+
+def test_the_remedy_says_what_is_missing_and_what_that_costs(no_library, monkeypatch):
+    monkeypatch.setattr(synthesis.shutil, "which", lambda name: "/usr/bin/fluidsynth")
+    state = synthesis.synthesiser_available()
+    assert (state.available, state.label) == (True, synthesis.FLUIDSYNTH)
+    assert state.remedy == f"T{NO_LIBRARY[1:]}: its program plays, three times slower."
+    monkeypatch.setattr(synthesis.shutil, "which", lambda name: None)
+    state = synthesis.synthesiser_available()
+    assert (state.available, state.label) == (False, synthesis.BASIC_SYNTH)
     assert "apt-get install fluidsynth" in state.remedy
 
 
@@ -147,10 +285,10 @@ def test_no_notes_give_a_valid_silence_of_their_length(tokens):
     assert heard.synthesiser == audio.NO_NOTES and heard.seconds == 2
 
 
-@needs_fluidsynth
+@needs_library
 def test_the_same_melody_is_rendered_once(monkeypatch):
     first = audio.sound(PIECE)
-    monkeypatch.setattr(audio.subprocess, "run", None)  # a second rendering would call it
+    monkeypatch.setattr(synthesis.FluidSynth, "play", None)  # a second rendering would call it
     assert audio.sound(audio.Piece(MELODY, bpm=100)) is first
 
 
@@ -163,6 +301,7 @@ def test_the_same_melody_is_rendered_once(monkeypatch):
         (SettingError, {"tokens": (14,), "bpm": float("nan")}, "nan BPM"),
         (SettingError, {"tokens": (14,), "tonic": "H"}, "'H'"),
         (SettingError, {"tokens": (14,), "mode": "dorian"}, "'dorian'"),
+        (SettingError, {"tokens": (14,), "instrument": 128}, "instrument 128"),
     ],
 )
 def test_a_piece_names_what_is_wrong(error, settings, message):

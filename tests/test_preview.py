@@ -209,7 +209,7 @@ def test_a_run_of_another_domain_or_version_is_left_out(ended):
 
 
 def test_judged_settings_are_whole_and_leave_out_how_it_sounds():
-    assert MELODY.objective_settings({"tempo": 90.0, "key": 5}) == MELODY.objective_settings({})
+    assert MELODY.objective_settings({"tempo": 90.0, "key": 5, "instrument": 73}) == MELODY.objective_settings({})
     assert MELODY.objective_settings({"mode": "minor"}) != MELODY.objective_settings({})
     shapes = MOLECULE.objective_settings({})["shapes"]
     assert MOLECULE.objective_settings({"shapes": shapes}) == MOLECULE.objective_settings({})

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.melody.components import source
-from seqtutor_core.domains.melody.audio import Sound
 from seqtutor_core.domains.melody.roll import Roll
+from seqtutor_core.domains.melody.synthesis import Sound
 from seqtutor_core.errors import SettingError
 
 _roll = st.components.v2.component(

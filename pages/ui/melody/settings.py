@@ -1,4 +1,4 @@
-"""What is set on the melody page alone: key, tempo, metre, length, and the notes that melodies begin with."""
+"""What is set on the melody page alone: key, tempo, instrument, metre, length, and a melody's first notes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,14 @@ from pages.ui.sliders import widget
 from pages.ui.studio import Studio
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
+from seqtutor_core.domains.melody.midi_libraries import instrument_name
 from seqtutor_core.domains.melody.primer import Primer, primer_of, tune_of
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
 from seqtutor_core.domains.melody.tune import Tune
 
 LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
 DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
+INSTRUMENT = "instrument"
 
 DEFAULTS: dict[str, Any] = {
     LENGTH: 32,
@@ -28,10 +30,12 @@ DEFAULTS: dict[str, Any] = {
     DENSITY: 1.5,
     PHRASE: 32,
     RANGE: (55, 79),
+    INSTRUMENT: 0,
 }
 GRIDS = {4: "sixteenths", 2: "eighths"}
 PHRASES = (16, 32, 64)
 TEMPI = (40, 240)
+INSTRUMENTS = (0, 4, 11, 12, 19, 21, 24, 40, 42, 46, 56, 65, 68, 71, 73, 110)  # of the 128 of General MIDI
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
@@ -49,6 +53,7 @@ def settings(studio: Studio) -> dict[str, Any]:
         "phrase": state.value(studio, PHRASE),
         "lowest": lowest,
         "highest": highest,
+        "instrument": state.value(studio, INSTRUMENT),
     }
 
 
@@ -59,9 +64,9 @@ def limits(studio: Studio) -> tuple[int, int]:
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that a melody or its reward depends on: tempo and key only change how it sounds."""
+    """Those that a melody or its reward depends on: tempo, key and instrument only change how it sounds."""
     known = vars(MelodySettings.of(values))
-    return {name: value for name, value in known.items() if name not in ("tempo", "key")}
+    return {name: value for name, value in known.items() if name not in ("tempo", "key", "instrument")}
 
 
 def sampling(studio: Studio) -> dict[str, Any]:
@@ -84,6 +89,7 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
         DENSITY: float(known.notes_per_beat),
         PHRASE: known.phrase,
         RANGE: (known.lowest, known.highest),
+        INSTRUMENT: known.instrument,
     }
 
 
@@ -91,7 +97,7 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
 
 
 def controls(studio: Studio) -> None:
-    """Key, tempo, metre and the targets of some rewards."""
+    """Key, tempo, instrument, metre and the targets of some rewards."""
     with st.expander("Key, tempo and metre"):
         one, two = st.columns(2)
         with one:
@@ -107,6 +113,14 @@ def _sound(studio: Studio) -> None:
     widget(studio, st.selectbox, "Key", KEY, options=range(12), format_func=PITCH_NAMES.__getitem__)
     widget(studio, st.selectbox, "Metre", BAR, options=(16, 12), format_func={16: "4/4", 12: "3/4"}.__getitem__)
     widget(studio, st.slider, "Tempo", TEMPO, min_value=TEMPI[0], max_value=TEMPI[1], step=4, help="Beats a minute")
+    widget(
+        studio,
+        st.selectbox,
+        "Instrument",
+        INSTRUMENT,
+        options=INSTRUMENTS,
+        format_func=instrument_name,
+    )
     widget(
         studio,
         st.slider,

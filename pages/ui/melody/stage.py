@@ -11,7 +11,8 @@ from pages.ui.melody.spec import MELODY
 from pages.ui.melody.tracks import REASONS, TITLES, Heard, heard
 from pages.ui.page import fragment, show_errors
 from pages.ui.text import literal
-from seqtutor_core.domains.melody.audio import sound, synthesiser_available
+from seqtutor_core.domains.melody.audio import sound
+from seqtutor_core.domains.melody.synthesis import synthesiser_available
 from seqtutor_core.runs import store
 
 EVERY = 3.0  # seconds: C follows the policy while it learns

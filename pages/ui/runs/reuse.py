@@ -82,6 +82,7 @@ def _possible(studio: Studio, name: str, value: Any) -> Any:
     if name in limits:
         low, high = limits[name]
         return min(max(value, low), high)
-    if name == state.PRIOR and value not in sliders.priors_of(studio):
+    offered = {state.PRIOR: sliders.priors_of(studio), melody.INSTRUMENT: melody.INSTRUMENTS}
+    if name in offered and value not in offered[name]:
         return studio.defaults[name]
     return value

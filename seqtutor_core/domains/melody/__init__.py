@@ -78,10 +78,13 @@ class MelodySettings:
     """Limits of the range term, MIDI pitches."""
     phrase: int = 32
     """Steps in a phrase, for rests at its end."""
+    instrument: int = 0
+    """General MIDI program that a melody is played by."""
 
     def __post_init__(self) -> None:
         check(self, length=whole(16, 256), phrase=whole(4, 256), mode=one_of(*theory.SCALES), key=whole(0, 11))
         check(self, tempo=number(20, 320, " beats a minute"), notes_per_beat=number(0, 4))
+        check(self, instrument=whole(0, 127))
         check(self, steps_per_beat=one_of(2, 3, 4), bar=one_of(12, 16))
         check(self, lowest=whole(LOWEST, HIGHEST), highest=whole(LOWEST, HIGHEST))
         if self.bar % self.steps_per_beat:

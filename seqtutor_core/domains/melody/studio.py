@@ -12,7 +12,7 @@ from seqtutor_core.domains.melody.tokens import PITCH_NAMES
 
 
 def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: str) -> Piece:
-    """The melody in the key, tempo and metre of its settings."""
+    """The melody in the key, tempo, metre and instrument of its settings."""
     s = melody.settings
     return Piece(
         tuple(tokens),
@@ -24,6 +24,7 @@ def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: s
         transpose=s.transpose,
         steps_per_beat=s.steps_per_beat,
         bar=s.bar,
+        instrument=s.instrument,
     )
 
 
