@@ -23,9 +23,9 @@ def long(token: int, steps: int) -> list[int]:
 
 def test_a_whole_tune() -> None:
     tokens = (*long(C4, 4), *long(E4, 2), *long(G4, 2), *long(OFF, 4), *long(B4 + 1, 4))
-    assert abc(Piece(tokens, bpm=92.5, title="Two\nlines, 50 % \\ &")) == (
-        "%abc-2.1\nX:1\nT:Two lines, 50 \\% \\\\ \\&\nM:4/4\nL:1/16\nQ:1/4=92.5\nK:C\nV:1 clef=treble\n"
-        "C4 E2G2 z4 c4 |]\n"
+    assert abc(Piece(tokens, bpm=92.5, instrument=73, title="Two\nlines, 50 % \\ &")) == (
+        "%abc-2.1\nX:1\nT:Two lines, 50 \\% \\\\ \\&\nM:4/4\nL:1/16\nQ:1/4=92.5\nK:C\n"
+        "%%MIDI program 73\nV:1 clef=treble\nC4 E2G2 z4 c4 |]\n"
     )
 
 

@@ -1,8 +1,9 @@
-"""MIDI, WAV and MusicXML of one melody."""
+"""MIDI, WAV, MusicXML and ABC of one melody."""
 
 import streamlit as st
 
 from pages.ui.text import literal
+from seqtutor_core.domains.melody.abc_notation import abc
 from seqtutor_core.domains.melody.audio import Piece, midi, musicxml, sound
 from seqtutor_core.errors import SeqTutorError
 
@@ -14,6 +15,7 @@ def downloads(piece: Piece, key: str) -> None:
         ("MIDI", "mid", "audio/midi", lambda: midi(piece)),
         ("WAV", "wav", "audio/wav", lambda: sound(piece).wav),
         ("MusicXML", "musicxml", "application/vnd.recordare.musicxml+xml", lambda: _or_nothing(piece)),
+        ("ABC", "abc", "text/vnd.abc", lambda: abc(piece)),
     )
     with st.container(horizontal=True):
         for label, ending, kind, make in formats:

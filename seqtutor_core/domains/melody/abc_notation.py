@@ -41,6 +41,7 @@ def abc(piece: Piece) -> str:
         "L:1/16",
         f"Q:{beat}={piece.bpm:g}",
         f"K:{key_name(piece)}",
+        f"%%MIDI program {piece.instrument}",
         f"V:1 clef={_clef(piece)}",  # beside the key, some programs take it for a transposition as well
         _music(piece, metre, Speller(sharps)),
     ]
