@@ -1,7 +1,9 @@
 // A small keyboard to pick notes on: pitches 48 to 83, lengths in sixteenths, whole bars that fit in 64 of them.
+// keyboard_midi.js stands above this file in the same module.
 
 const LOWEST = 48;
 const OCTAVES = 3;
+const HIGHEST = LOWEST + 12 * OCTAVES - 1;
 const LONGEST = 64; // sixteenths
 const NARROWEST_KEY = 25; // pixels a finger still hits
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
@@ -27,11 +29,11 @@ class Picker {
     const find = (selector) => this.element.querySelector(selector);
     [this.piano, this.tape, this.room, this.lengths] = [".piano", ".tape", ".room", ".lengths"].map(find);
     this.notes = notes.map(([pitch, length]) => [pitch, length]);
-    this.bar = 16;
+    [this.bar, this.bpm] = [16, 120];
     this.length = 4;
     this.focus = 60;
     const actions = {
-      rest: () => this.add(null),
+      rest: () => this.add(null, this.length),
       undo: () => this.set(this.notes.slice(0, -1)),
       clear: () => this.set([]),
       down: () => this.shift(-12),
@@ -42,6 +44,7 @@ class Picker {
     this.lengths.append(...LENGTHS.map(([length, text]) => this.lengthButton(length, text)));
     this.lengths.addEventListener("keydown", (event) => this.moveLength(event));
     this.piano.addEventListener("keydown", (event) => this.moveKey(event));
+    this.midi = new MidiKeyboard(this);
     this.resized = new ResizeObserver(() => this.fit());
     this.resized.observe(this.element);
     this.chooseLength(4);
@@ -122,7 +125,7 @@ class Picker {
 
   moveKey(event) {
     const move = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -12, ArrowUp: 12 }[event.key];
-    const key = move && this.piano.querySelector(`[data-pitch="${this.focus + move}"]`);
+    const key = move && this.keyOf(this.focus + move);
     if (!move) return;
     event.preventDefault();
     if (!key) return;
@@ -130,10 +133,14 @@ class Picker {
     key.focus();
   }
 
+  keyOf(pitch) {
+    return this.piano.querySelector(`[data-pitch="${pitch}"]`);
+  }
+
   press(pitch) {
     this.focusKey(pitch);
     this.sing(pitch);
-    this.add(pitch);
+    this.add(pitch, this.length);
   }
 
   // A soft tone, so that a finger hears what it picked; the melody itself is played by the real synthesiser.
@@ -166,13 +173,19 @@ class Picker {
     this.show();
   }
 
-  add(pitch) {
-    if (this.used + this.length > this.most) {
+  setTempo(bpm) {
+    if (bpm === this.bpm) return;
+    this.bpm = bpm;
+    this.midi.invite();
+  }
+
+  add(pitch, length) {
+    if (this.used + length > this.most) {
       const left = Math.max(this.most - this.used, 0);
       this.room.textContent = `Only ${left} of ${this.most} sixteenths are left: choose a shorter length, or undo.`;
       return;
     }
-    this.set([...this.notes, [pitch, this.length]]);
+    this.set([...this.notes, [pitch, length]]);
   }
 
   set(notes) {
@@ -201,6 +214,7 @@ class Picker {
   }
 
   close() {
+    this.midi.close();
     this.resized.disconnect();
     this.context?.close();
   }
@@ -212,6 +226,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const picker = pickers.get(parentElement) ?? new Picker(parentElement, data?.notes ?? []);
   pickers.set(parentElement, picker);
   picker.setBar(data?.bar ?? 16);
+  picker.setTempo(data?.bpm ?? 120);
   picker.send = (notes) => setStateValue("notes", notes);
   const call = (picker.call = {});
   return () => {

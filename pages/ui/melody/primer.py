@@ -24,7 +24,7 @@ def panel() -> None:
     with st.expander("Begin with your own notes", expanded=bool(current.tokens)):
         keys, upload = st.tabs(["Play some keys", "Upload a MIDI file"])
         with keys, show_errors():
-            picked = keyboard("keys", bar=4 * known.beats_per_bar)
+            picked = keyboard("keys", bar=4 * known.beats_per_bar, bpm=known.tempo)
             if picked:
                 _offer(tune_of_picked(picked), "keys")
         with upload, show_errors():
