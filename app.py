@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.hosts import OurHosts
+from pages.ui.style import Styled
 
 if __name__ == "__main__":
     from pages.ui import home
@@ -26,4 +27,4 @@ if __name__ == "__main__":
     home.this_machine()
 else:
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
-    app = OurHosts(app)
+    app = OurHosts(Styled(app))

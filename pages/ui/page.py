@@ -31,8 +31,7 @@ PAGES = (
 )
 STUDIOS = tuple(page for page in PAGES if page.domain)
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
-ICON = ASSETS / "icons" / "studio.png"  # a Material icon would be fetched
+ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
 
 
 def open_page(title: str, lead: str) -> None:
@@ -45,13 +44,11 @@ def open_page(title: str, lead: str) -> None:
 def open_studio(title: str, help: str) -> None:
     """Set a studio up: it fills the screen, so its heading is for those who listen, and its help is a click away."""
     _set_up(title, help)
-    st.html(ASSETS / "styles" / "studio.css")
     st.html(f'<h1 class="unseen">{title} studio</h1>')
 
 
 def _set_up(title: str, help: str = "") -> None:
     st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state="collapsed")
-    st.html(ASSETS / "styles" / "page.css")
     with st.container(horizontal=True, key="nav"):
         for page in PAGES:
             st.page_link(page.path, label=page.label, icon=page.icon)

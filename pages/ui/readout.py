@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from pages.ui import state
 from pages.ui.gauge_panel import newest
@@ -25,6 +26,7 @@ STATES = {
 
 POINTS = 40  # of a sparkline
 WIDTH, HEIGHT = 72, 26  # of a sparkline, pixels
+STROKE = "#2F8D95"  # seen on light and dark
 
 
 class Figure(NamedTuple):
@@ -39,11 +41,11 @@ class Figure(NamedTuple):
 def html(studio: Studio, run: store.Run | None) -> str:
     """Return the strip; of the same height whatever it says."""
     if run is None:
-        return _strip("", "Ready", studio.invitation, 0.0, _figures(studio, []), "")
+        return _strip("", "Ready", studio.invitation, 0.0, _figures(studio, []), _gauge(None))
     try:
         status, config, lines = run.status, run.config, state.lines(run)
     except SeqTutorError as error:
-        return _strip("damaged", STATES["damaged"], str(error), 0.0, _figures(studio, []), "")
+        return _strip("damaged", STATES["damaged"], str(error), 0.0, _figures(studio, []), _gauge(None))
     now = run.state
     gauge, _ = newest(run, lines)
     return _strip(
@@ -97,16 +99,17 @@ def _figure(label: str, name: str, form: str, help: str, lines: Sequence[Mapping
 
 
 def sparkline(past: Sequence[float]) -> str:
-    """Return the course of a figure as a small SVG, decorative: the number beside it is what it says."""
+    """Return the course of a figure as a small picture, decorative: the number beside it is what it says."""
     thin = list(past[:: max(1, len(past) // POINTS)])
     low, high = (min(thin), max(thin)) if thin else (0.0, 0.0)
     span = (high - low) or 1.0
     step = WIDTH / max(len(thin) - 1, 1)
     points = " ".join(f"{i * step:.1f},{HEIGHT - 3 - (y - low) / span * (HEIGHT - 6):.1f}" for i, y in enumerate(thin))
-    return (
-        f'<svg aria-hidden="true" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
-        f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.6"/></svg>'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<polyline points="{points}" fill="none" stroke="{STROKE}" stroke-width="1.6"/></svg>'
     )
+    return f'<img alt="" width="{WIDTH}" height="{HEIGHT}" src="data:image/svg+xml,{quote(svg)}">'
 
 
 def _gauge(gauge: Mapping[str, Any] | None) -> str:
