@@ -6,7 +6,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.page import fragment, show_errors
+from pages.ui.page import show_errors
+from pages.ui.rows import row
 from pages.ui.sampling import has_policy, policy, written
 from pages.ui.sliders import widget
 from pages.ui.studio import Studio
@@ -17,7 +18,6 @@ from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
 
 SAMPLES, SEED = 256, 30_000
-EVERY = 5.0  # seconds; while a run lives its figures follow the newest policy
 
 
 class Point(NamedTuple):
@@ -28,16 +28,24 @@ class Point(NamedTuple):
     label: str
 
 
+def strength(studio: Studio) -> float:
+    """Return how far sampling goes from the prior to the tuned policy: 0 to STRONGEST."""
+    return float(state.value(studio, state.STRENGTH))
+
+
 def panel(studio: Studio, run: store.Run | None) -> None:
-    """The slider, once there is a policy, and what its choice earns and costs."""
-    with st.container():  # always there, so that the panels below keep their places when it appears
-        if run is not None and has_policy(run):
-            _slider(studio)
-            living = run.state in store.ACTIVE
-            fragment(_figures, studio, run, every=EVERY if living else None, steady=True)
+    """Draw the slider in one row, and below it what its choice earns and costs; both are there before a policy is."""
+    tuned = run is not None and has_policy(run)
+    with row("strength"):
+        _slider(studio, tuned)
+        st.markdown(f"{strength(studio):.2f}")
+    if run is not None and tuned:
+        _figures(studio, run)
+    else:
+        st.caption("Once something is tuned, prior and policy can be mixed here, without training.")
 
 
-def _slider(studio: Studio) -> None:
+def _slider(studio: Studio, tuned: bool) -> None:
     widget(
         studio,
         st.slider,
@@ -47,6 +55,7 @@ def _slider(studio: Studio) -> None:
         max_value=STRONGEST,
         step=0.05,
         format="%.2f",
+        disabled=not tuned,
         help=f"Mixes prior and tuned policy as it samples, without training: 0 is the prior, 1 the tuned policy, more "
         f"goes on in the same direction. Every tuned one of the {studio.many} on this page follows it.",
     )
@@ -55,21 +64,18 @@ def _slider(studio: Studio) -> None:
 def _figures(studio: Studio, run: store.Run) -> None:
     with show_errors():
         weights, c = weights_and_c(run)
-        found = standing(run, state.value(studio, state.STRENGTH), weights)
-        shown = (
-            ("Reward", f"{found.reward:.1f}", f"Weighted sum per {studio.one}, as the run was rewarded last"),
-            ("KL", f"{found.kl:.2f}", f"Nats per {studio.one} away from the prior, exact"),
-            ("J", f"{found.j(c):.2f}", f"Reward / c - KL at the run's c of {c:.3g}, in nats"),
+        found = standing(run, strength(studio), weights)
+        st.caption(
+            f"At this strength: reward **{found.reward:.1f}**, KL **{found.kl:.2f}**, J **{found.j(c):.2f}**",
+            help=f"Reward is the weighted sum per {studio.one}, as the run was rewarded last; KL is in nats per "
+            f"{studio.one} away from the prior; J is reward / c - KL at the run's c of {c:.3g}. {SAMPLES} samples",
         )
-        with st.container(horizontal=True):
-            for label, value, text in shown:
-                st.metric(f"{label} at this strength", value, help=f"{text}; {SAMPLES} samples")
 
 
 def point(studio: Studio, run: store.Run, weights: Mapping[str, float]) -> Point:
     """The run's policy at the chosen strength, under these weights; it has to have a policy."""
-    strength = state.value(studio, state.STRENGTH)
-    return Point(*standing(run, strength, weights), "this run" if strength == 1 else f"this run, strength {strength:g}")
+    here = strength(studio)
+    return Point(*standing(run, here, weights), "this run" if here == 1 else f"this run, strength {here:g}")
 
 
 def weights_and_c(run: store.Run) -> tuple[Mapping[str, float], float]:

@@ -31,7 +31,8 @@ class Styled:
             await self.app(scope, receive, send)
             return
         plain = {**scope, "headers": without(scope["headers"], UNWANTED), "extensions": {}}
-        document, start = bytearray(), {}
+        document = bytearray()
+        start: Message = {}
 
         async def styled(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -40,7 +41,9 @@ class Styled:
             document.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            body = bytes(document).replace(b"</head>", self.style + b"</head>", 1)
+            body = bytes(document).replace(
+                b"</body>", self.style + b"</body>", 1
+            )  # after Streamlit's, so that ours count
             length = (b"content-length", str(len(body)).encode())
             await send({**start, "headers": [*without(start["headers"], OUTDATED), length]})
             await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})

@@ -21,12 +21,11 @@ EVERY = 3.0  # seconds: C follows the policy while it learns
 def panel(run: store.Run | None) -> None:
     """Draw the player, which follows a living run, and below it what else there is to hear."""
     living = run is not None and run.state in store.ACTIVE
-    interpolation.panel(MELODY, run)
-    fragment(_stage, run, every=EVERY if living else None, steady=True)
+    fragment(_stage, run, interpolation.strength(MELODY), every=EVERY if living else None, steady=True)
     primer.panel()
 
 
-def _stage(run: store.Run | None) -> None:
+def _stage(run: store.Run | None, strength: float) -> None:
     with st.container(key="stage"), show_errors():
         melodies = heard(run)
         weights = state.weights(MELODY)
@@ -37,6 +36,9 @@ def _stage(run: store.Run | None) -> None:
             attach_sound(one.sound_name, sound(one.piece), key=f"sound-{one.letter}")
     if missing := synthesiser_available().remedy:
         st.caption(missing)
+    interpolation.panel(MELODY, run)
+    if interpolation.strength(MELODY) != strength:  # the frontier shows it as well
+        st.rerun()
     with show_errors():
         gallery.panel(run)
 
