@@ -41,16 +41,16 @@ class Figure(NamedTuple):
 def html(studio: Studio, run: store.Run | None) -> str:
     """Return the strip; of the same height whatever it says."""
     if run is None:
-        return _strip("", "Ready", studio.invitation, 0.0, _figures(studio, []), _gauge(None))
+        return _strip("", ("Ready", ""), studio.invitation, 0.0, _figures(studio, []), _gauge(None))
     try:
         status, config, lines = run.status, run.config, state.lines(run)
     except SeqTutorError as error:
-        return _strip("damaged", STATES["damaged"], str(error), 0.0, _figures(studio, []), _gauge(None))
+        return _strip("damaged", (STATES["damaged"], run.id), str(error), 0.0, _figures(studio, []), _gauge(None))
     now = run.state
     gauge, _ = newest(run, lines)
     return _strip(
         now,
-        name_of(run),
+        (name_of(run), run.id),
         stage(now, status, config.seconds),
         min(1.0, status.seconds / config.seconds),
         _figures(studio, lines),
@@ -125,7 +125,7 @@ def _gauge(gauge: Mapping[str, Any] | None) -> str:
     )
 
 
-def _strip(now: str, name: str, text: str, done: float, figures: Sequence[Figure], gauge: str) -> str:
+def _strip(now: str, name: tuple[str, str], text: str, done: float, figures: Sequence[Figure], gauge: str) -> str:
     shown = "".join(
         f'<div class="figure" title="{escape(f"{one.label}: {one.help}", quote=True)}">'
         f'<span class="label">{one.label}</span><span class="value">{one.value}</span>{sparkline(one.past)}</div>'
@@ -133,7 +133,7 @@ def _strip(now: str, name: str, text: str, done: float, figures: Sequence[Figure
     )
     return (
         f'<section class="readout" data-state="{now}" aria-label="The run in view">'
-        f'<div class="stage"><strong>{escape(name)}</strong>'
+        f'<div class="stage"><strong title="{escape(name[1], quote=True)}">{escape(name[0])}</strong>'
         f'<span title="{escape(text, quote=True)}">{escape(text)}</span>'
         f'<div class="bar" role="progressbar" aria-label="Learning time used" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{100 * done:.0f}"><span style="width: {100 * done:.1f}%"></span></div></div>'

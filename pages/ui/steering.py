@@ -15,6 +15,10 @@ from seqtutor_core.runs.store import Run
 LINK = "owner"  # the parameter of an owner's link
 COOKIE = "sequence_tutor_runs"  # ID.SECRET~ID.SECRET, the newest first
 _SECRETS = "_secrets"
+WATCHING = (
+    "You watch this run: it was started by somebody else, or by a command. Your sliders are your own: they move your "
+    "preview and leave the run alone."
+)
 
 _keeper = st.components.v2.component(
     "sequence_tutor_owner",
@@ -50,27 +54,20 @@ def may_delete(run: Run) -> bool:
 
 
 def panel(run: Run | None) -> None:
-    """Offer to take over a run that is only watched; give its owner a link to hand on. Made for a row.
-
-    For a while both are there, one below the other unless in a row; then Stop would move away under a click.
-    """
+    """Give its owner a link to hand on; to others say that they watch, and offer to take it over. Made for a row."""
     if run is not None and steers(run):
         st.query_params.pop(LINK, None)  # so that the address, when it is passed on, only lets others watch
         _hand_on(run)
-    elif run is not None and (owner.owns(run, st.query_params.get(LINK, "")) or not owner.has_owner(run)):
+    elif run is not None:
+        st.markdown(":orange-badge[:material/visibility: You watch]", help=WATCHING)
+    if (
+        run is not None
+        and not steers(run)
+        and (owner.owns(run, st.query_params.get(LINK, "")) or not owner.has_owner(run))
+    ):
         st.button("Take over", key="take-over", icon=":material/sports_esports:", on_click=_take_over, args=(run,))
     if _secrets().items() - _kept().items():
         _keeper(key="owner", data={"cookie": COOKIE, "runs": [f"{run}.{secret}" for run, secret in _secrets().items()]})
-
-
-def notice(run: Run | None) -> None:
-    """Say that a run is only watched."""
-    if run is not None and not steers(run):
-        st.info(
-            "You watch this run: it was started by somebody else, or by a command. Your sliders are your own: they "
-            "move your preview and leave the run alone.",
-            icon=":material/visibility:",
-        )
 
 
 def _hand_on(run: Run) -> None:
