@@ -5,6 +5,7 @@ from pages.ui.layout import panes
 from pages.ui.melody import stage, table
 from pages.ui.melody.spec import MELODY
 from pages.ui.page import open_studio, show_errors
+from pages.ui.runs import recent
 
 open_studio("Melody", MELODY.help)
 transport.panel(MELODY)
@@ -21,5 +22,6 @@ with right:
             "Curves": lambda: report.panel(MELODY, run),
             "Frontier": table.frontier_panel,
             "Table 1": lambda: table.panel(run),
+            "Runs": lambda: recent.panel(MELODY),
         },
     )

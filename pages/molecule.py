@@ -5,6 +5,7 @@ from pages.ui.layout import panes
 from pages.ui.molecule import compare, detail, distributions, grid, preview
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import open_studio, show_errors
+from pages.ui.runs import recent
 from pages.ui.sampling import can_draw
 
 open_studio("Molecule", MOLECULE.help)
@@ -26,5 +27,6 @@ with right:
         {
             "Curves": lambda: report.panel(MOLECULE, run),
             "Properties": lambda: distributions.panel(run),
+            "Runs": lambda: recent.panel(MOLECULE),
         },
     )

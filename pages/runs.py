@@ -3,15 +3,10 @@
 from pages.ui.page import open_page, show_errors
 from pages.ui.runs import actions, compare, table
 
-open_page(
-    "Runs",
-    "Every run that is kept on this machine. Tick the box of a row to open, rename or delete it; "
-    "tick up to six to see their curves in one chart and what differs in their settings.",
-)
+open_page("Runs", "Every run that is kept on this machine, to find, name, compare and use again.")
 
 with show_errors():
     actions.leave()
     chosen = table.panel()
-    actions.news()
     actions.panel(chosen)
     compare.panel(chosen)

@@ -98,8 +98,10 @@ KNOWN = {
     "molecule/constraints.py:_substructures": {"label"},  # of a table of ours
     "molecule/constraints.py:_weightless": {"label"},  # of a term
     "molecule/constraints.py:uses": {"label"},  # of a table of ours
-    "runs/actions.py:_delete_button": {"many(len(ours))", "text"},  # numbers and words
-    "runs/actions.py:news": {"many(len(gone))"},
+    "runs/actions.py:panel": {"_line(chosen)"},  # names through literal
+    "runs/actions.py:_delete_button": {"label", "text"},  # numbers and words
+    "runs/recent.py:_entry": {"' · '.join(_figures(run))"},  # numbers
+    "runs/samples.py:_column": {"name"},  # two numbers
     "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS
     "molecule/desirability.py:_fields": {"label"},

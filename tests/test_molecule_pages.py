@@ -240,7 +240,7 @@ def test_a_run_is_shown_on_its_own_page_only(molecule):
     tune = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
     molecule.query_params["run"] = tune.id
     page = molecule.run()
-    assert f"the run {tune.id} is not one of molecules" in texts(page.warning)
+    assert f"the run {tune.id} is not one of molecules" in texts(page.error)
     assert not any(tune.id in m.value for m in page.markdown)
 
 

@@ -35,7 +35,7 @@ def test_two_runs_are_ticked_overlaid_and_survive_a_reload_and_one_is_used_again
 
     def overlaid() -> None:
         legend = page.locator(".js-plotly-plot .legendtext")
-        expect(legend).to_have_text(["Slow air", "<b>bold</b> $x$"])
+        expect(legend).to_have_text(["1 Slow air", "2 <b>bold</b> $x$"])
         expect(page.locator(".js-plotly-plot .scatterlayer .js-line")).to_have_count(8)
         expect(page.get_by_role("heading", name="What differs in their settings")).to_be_visible()
 

@@ -3,17 +3,22 @@
 import json
 import shutil
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from pages.ui.charts import COLOURS
-from pages.ui.runs.compare import CURVES, DASHES, MOST, overlay
+from pages.ui.runs.compare import overlay
+from pages.ui.runs.compared import CURVES, DASHES, MOST, Curves, compared
+from pages.ui.runs.standing import SYMBOLS, chart
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.primer import primer_of, tune_of
-from seqtutor_core.runs import names, owner, store, trash
+from seqtutor_core.domains.molecule.tokens import END_ID, encode
+from seqtutor_core.runs import names, owner, store, tags, trash
+from seqtutor_core.runs.index import Summary
 from seqtutor_core.runs.store import Run
 from tests.paging import opened, press, texts
 
@@ -76,14 +81,32 @@ def test_all_runs_are_listed_and_filters_choose_among_them():
     assert shown(page) == ["Broken"]
 
 
+def test_tags_are_a_column_and_a_filter_that_wants_all_of_them():
+    one, two = ended("One"), ended("Two")
+    for run, given in ((one, ("slow", ODD[:20])), (two, ("slow",))):
+        for tag in given:
+            tags.add_tag(run, tag)
+    page = opened("runs").run()
+    listed = page.dataframe[0].value.set_index("Name")["Tags"].map(list).to_dict()
+    assert listed == {"One": [ODD[:20], "slow"], "Two": ["slow"]}
+    page.multiselect(key="runs-tags").set_value(["slow"]).run()
+    assert shown(page) == ["Two", "One"]
+    page.multiselect(key="runs-tags").set_value(["slow", ODD[:20]]).run()
+    assert shown(page) == ["One"] and not page.exception
+    tags.remove_tag(one, ODD[:20])
+    page.run()  # nobody has it any more, so nobody can look for it
+    assert shown(page) == ["Two", "One"] and not page.exception
+
+
 def test_a_ticked_damaged_run_tells_why_and_a_vanished_one_is_let_go():
     damaged, gone = ended(), ended()
     (damaged.folder / "config.json").write_text("{")
     page = ticked(damaged, gone).run()
     shutil.rmtree(gone.folder)
     page.run()
-    assert not page.exception and len(shown(page)) == 1
-    assert "config.json" in texts(page.warning) and "runs-use" not in keys(page)
+    assert not page.exception and len(shown(page)) == 1 and "1 ticked run is no longer here" in texts(page.warning)
+    page.run()
+    assert "config.json" in texts(page.warning) and page.button(key="runs-use").disabled
     press(page, "runs-delete")
     assert store.runs() == [] and not page.exception
 
@@ -97,7 +120,7 @@ def test_an_owner_renames_and_a_long_name_is_refused_in_words():
     field = f"rename-{run.id}"
     page.text_input(key=field).set_value(ODD).run()
     assert not page.exception and names.name_of(run) == ODD and shown(page) == [ODD]
-    assert f"Open {ODD}" in texts_of_links(page)
+    assert f"Ticked: {ODD}" in texts(page.caption)
     page.text_input(key=field).set_value("x" * 200).run()
     assert "at most 80 characters" in texts(page.error) and names.name_of(run) == ODD
     owner.claim(run)
@@ -119,7 +142,21 @@ def test_names_stand_where_runs_are_shown():
     run = ended(ODD)
     assert ODD in texts_of_links(opened("app").run())
     page = opened("melody", run=run.id).run()
-    assert ODD in texts(page.markdown) and run.id in texts(page.markdown)
+    assert ODD in unescape("".join(element.proto.body for element in page.get("html")))
+
+
+def test_an_owner_tags_several_runs_at_once_and_a_long_tag_is_refused_in_words():
+    one, two, theirs = ended("One"), ended("Two"), ended("Theirs")
+    owner.claim(theirs)
+    page = ticked(one, two, theirs).run()
+    field = page.text_input(key="runs-new-tag")
+    field.set_value("<i>x</i>").run()
+    assert not page.exception and tags.tags_of(one) == tags.tags_of(two) == ("<i>x</i>",) and not tags.tags_of(theirs)
+    assert page.text_input(key="runs-new-tag").value == ""
+    page.text_input(key="runs-new-tag").set_value("x" * 200).run()
+    assert "at most 24 characters" in texts(page.error) and tags.tags_of(one) == ("<i>x</i>",)
+    press(page, "runs-untag-<i>x</i>")
+    assert not page.exception and not tags.tags_of(one) and not tags.tags_of(two)
 
 
 # ---------------------------------------------------------------- deleting
@@ -137,7 +174,7 @@ def test_ours_and_nobodys_are_deleted_and_undone_others_stay():
         press(page, "runs-delete")
         assert not page.exception and {run.id for run in store.runs()} == {theirs.id, living.id}
         press(page, "runs-undo")
-        assert not page.exception and len(store.runs()) == 3 and "runs-undo" not in keys(page)
+        assert not page.exception and len(store.runs()) == 3 and page.button(key="runs-undo").disabled
 
 
 def test_an_undo_that_comes_too_late_is_told():
@@ -149,6 +186,13 @@ def test_an_undo_that_comes_too_late_is_told():
     assert "it is gone" in texts(page.error) and not page.exception
 
 
+def test_a_deleted_runs_link_says_how_it_comes_back():
+    run = ended()
+    trash.discard(run)
+    for page in (ticked(run).run(), opened("melody", run=run.id).run()):
+        assert not page.exception and f"runs restore {run.id}" in texts([*page.warning, *page.error])
+
+
 # ---------------------------------------------------------------- comparing
 
 
@@ -157,11 +201,11 @@ def test_six_at_most_are_compared_by_name_with_what_differs():
     page = ticked(*runs).run()
     assert not page.exception and f"first {MOST} of them" in texts(page.info)
     _, figures, settings = (table.value for table in page.dataframe)
-    names_ = ["Run 6", "Run 5", "Run 4", "Run 3", "Run 2", "Twin"]
+    names_ = ["1 Run 6", "2 Run 5", "3 Run 4", "4 Run 3", "5 Run 2", "6 Twin"]
     assert list(figures["Run"]) == names_
     assert settings.to_dict("records") == [{"Setting": "seed", **dict(zip(names_, "654321", strict=True))}]
     twins = ticked(*runs[:2]).run()
-    assert list(twins.dataframe[1].value["Run"]) == [f"Twin ({run.id})" for run in runs[1::-1]]
+    assert list(twins.dataframe[1].value["Run"]) == [f"{n} Twin ({run.id})" for n, run in enumerate(runs[1::-1], 1)]
 
 
 def test_damaged_curves_are_told_and_cost_nothing_else():
@@ -172,15 +216,64 @@ def test_damaged_curves_are_told_and_cost_nothing_else():
     assert len(page.get("plotly_chart")) == 1
 
 
+def summaries_named(*called: str) -> list[Summary]:
+    return [Summary(f"id-{n}", name, "finished", 0.0, 0, reward=n, kl=2.0 * n) for n, name in enumerate(called)]
+
+
 def test_the_chart_draws_each_run_with_a_colour_and_a_dash_and_its_name_as_it_is():
-    curve = {"seconds": [0.0, 2.0], "update": [1.0, 5.0], **{name: [1.0, 2.0] for name in CURVES}}
-    figure = overlay({"<b>x</b>": curve, "%{y}" + "z" * 80: curve}, "update", "Updates")
+    curve = Curves({"seconds": [0.0, 2.0], "update": [1.0, 5.0], **{name: [1.0, 2.0] for name in CURVES}}, {})
+    runs = compared(summaries_named("<b>x</b>", "%{y}" + "z" * 80))
+    figure = overlay(dict.fromkeys(runs, curve), "Updates")
     assert len(figure.data) == 8 and all(list(line.x) == [1.0, 5.0] for line in figure.data)
     assert [line.line.color for line in figure.data] == [*[COLOURS[0]] * 4, *[COLOURS[1]] * 4]
-    assert len({*DASHES}) == MOST and {line.line.dash for line in figure.data} == {*DASHES[:2]}
-    assert figure.data[0].name == "&lt;b&gt;x&lt;/b&gt;"
+    assert len({*DASHES}) == len({*SYMBOLS}) == MOST and {line.line.dash for line in figure.data} == {*DASHES[:2]}
+    assert figure.data[0].name == "1 &lt;b&gt;x&lt;/b&gt;"
     assert {line.hovertemplate for line in figure.data} == {"%{y:.3g}<extra>%{fullData.name}</extra>"}
     assert [line.showlegend for line in figure.data] == [True, False, False, False] * 2
+
+
+def test_a_run_is_a_numbered_point_of_reward_against_kl():
+    figure = chart(compared(summaries_named("<b>x</b>", "Air")), [(0.0, 1.0), (3.0, 4.0)])
+    line, one, two = figure.data
+    assert line.mode == "lines" and (one.x[0], one.y[0], two.x[0], two.y[0]) == (0.0, 0.0, 2.0, 1.0)
+    assert (one.text[0], one.name, two.text[0], two.name) == ("1", "1 &lt;b&gt;x&lt;/b&gt;", "2", "2 Air")
+    assert (one.marker.symbol, two.marker.symbol) == SYMBOLS[:2]
+
+
+def test_runs_that_were_rewarded_differently_are_not_ranked():
+    runs = [ended("One"), ended("Two"), ended("Three", settings={"length": 16})]
+    for run, weight in zip(runs, (1.0, 1.0, 1.0), strict=True):
+        lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+        (run.folder / "metrics.jsonl").write_text(
+            "".join(json.dumps({**line, "weights": {"key": weight}}) + "\n" for line in lines)
+        )
+
+    def told(*some: Run) -> str:
+        page = ticked(*some)
+        page.session_state["runs-tabs"] = "Reward against KL"
+        page.run()
+        assert not page.exception and len(page.get("plotly_chart")) == 1
+        return texts([*page.info, *page.caption])
+
+    assert "rewarded differently" not in told(*runs[:2]) and "The line is the most reward" in told(*runs[:2])
+    assert "rewarded differently" in told(*runs)
+
+
+def test_samples_stand_side_by_side_and_play_in_one_player():
+    tune, molecule = ended("Tune"), ended("Molecule", domain="molecule", prior="molecule")
+    for run, tokens in ((tune, [14, 1, 16, 1]), (molecule, [*encode("CCO"), END_ID])):
+        line = {"update": 1, "seconds": 1.0, "tokens": tokens}
+        (run.folder / "samples" / "000000001.jsonl").write_text(json.dumps(line) + "\n")
+    page = ticked(tune, molecule)
+    page.session_state["runs-tabs"] = "Samples"
+    page.run()
+    assert (
+        not page.exception
+        and "runs-play-2.1" in keys(page)
+        and [image.proto.imgs[0].alt for image in page.get("image")] == ["CCO", "Melody 2.1 as notes"]
+    )
+    press(page, "runs-play-2.1")
+    assert not page.exception and page.session_state["_runs_picked"] == (tune.id, 0)
 
 
 # ---------------------------------------------------------------- using settings again
@@ -256,3 +349,29 @@ def test_tokens_become_the_notes_that_they_were():
         tune = tune_of(tokens, settings)
         assert tune is not None and primer_of(tune, settings).tokens == tokens
     assert tune_of((1, 0, 1), MelodySettings()) is None
+
+
+# ---------------------------------------------------------------- the runs of a studio, in small
+
+
+def test_a_studio_lists_its_newest_runs_brings_one_back_and_uses_its_settings():
+    old, new, other = ended(ODD, kl_coefficient=8.0), ended("New"), ended("Other", domain="molecule", prior="molecule")
+    page = opened("melody", run=new.id)
+    page.session_state["pane"] = "Runs"
+    page.run()
+    assert not page.exception and f"look-{other.id}" not in keys(page)
+    assert page.button(key=f"look-{new.id}").disabled and "c 8 · reward 0.5 · KL 0.50" in texts(page.caption)
+    press(page, f"look-{old.id}")
+    assert not page.exception and page.query_params["run"] == old.id
+    press(page, "recent-use")
+    assert not page.exception and not page.error and page.select_slider(key="kl").value == 8.0
+
+
+def test_a_run_that_vanishes_from_a_studio_is_told():
+    run = ended()
+    page = opened("melody", run=run.id)
+    page.session_state["pane"] = "Runs"
+    page.run()
+    shutil.rmtree(run.folder)
+    press(page, "recent-use")
+    assert not page.exception and "no run named" in texts(page.error)

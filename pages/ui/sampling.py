@@ -58,6 +58,13 @@ def draw(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[list[
     return _draw(studio.domain, settings, prior, tuned, (n, seed), primer)
 
 
+def draw_as_tuned(run: store.Run, n: int, seed: int) -> list[list[int]]:
+    """Return n sequences of the run's policy under the run's own settings, whatever the page's are."""
+    config = run.config
+    settings, tuned = json.dumps(dict(config.settings), sort_keys=True), (run.id, written(run), 1.0)
+    return _draw(config.domain, settings, config.prior, tuned, (n, seed), config.sampling_primer)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _draw(
     name: str,

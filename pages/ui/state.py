@@ -11,14 +11,13 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.studio import Studio
-from pages.ui.text import literal
 from seqtutor_core import prior as priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig, default_kl_coefficient, preset
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.learners import DEFAULT, PUBLISHED
-from seqtutor_core.runs import store
+from seqtutor_core.runs import store, trash
 
 # ---------------------------------------------------------------- settings
 
@@ -168,7 +167,9 @@ def run(studio: Studio) -> store.Run | None:
             raise RunError(f"the run {wanted} is not one of {studio.many}; the home page links to the page it is for")
     except RunError as error:
         forget_run(studio)
-        st.warning(literal(error))
+        left = trash.seconds_left(wanted) or 0.0
+        deleted = f"{wanted} was deleted; for {left / 60:.0f} more minutes `runs restore {wanted}` brings it back"
+        set_problem(deleted if left else str(error))  # kept until it is shown, for a fragment draws the page anew
         return None
     look_at(studio, found)
     st.session_state[_LINKED] = found.id

@@ -1,22 +1,27 @@
-"""What can be done with the ticked runs: open, use their settings, rename, delete, and bring back."""
+"""What can be done with the ticked runs: open, use their settings, rename, tag, delete, and bring back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
 from pages.ui import state, steering
 from pages.ui.buttons import action_button, safely
-from pages.ui.page import page_of
+from pages.ui.page import STUDIOS, page_of
 from pages.ui.runs import reuse, table
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.runs import names, trash
+from seqtutor_core.runs import names, tags, trash
 from seqtutor_core.runs.index import Summary
 from seqtutor_core.runs.store import Run, open_run
 
 HOW_TO_NAME = f"Up to {names.LONGEST} characters; empty: the name it was made with"
+HOW_TO_TAG = f"1 to {tags.LONGEST} characters; Enter adds it to every ticked run"
+HINT = "Tick a row to open, rename, tag or delete it; tick up to six to compare them."
+MINUTES = f"{trash.KEPT / 60:.0f} minutes"
+_NAMED = 3  # ticked runs that the line below the buttons names
 _OPEN = "_open_run"  # the id of the run whose settings were taken over
 _DISCARDED = "_discarded_runs"  # ids, of the last click
+_NEW_TAG = "runs-new-tag"
 
 
 def leave() -> None:
@@ -25,106 +30,141 @@ def leave() -> None:
         st.switch_page(page_of(open_run(wanted)), query_params={"run": wanted})
 
 
-def news() -> None:
-    """Tell what went wrong, and offer to bring back what was deleted."""
+def panel(chosen: Sequence[Summary]) -> None:
+    """Draw the buttons for the ticked runs, always all of them in one place, and a line on what is ticked."""
+    one = chosen[0] if len(chosen) == 1 else None
+    ours = [run.id for run in chosen if steering.may_delete(open_run(run.id))]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _open(one)
+        _use_button(one)
+        _rename_popover(one if ours else None)
+        _tags_popover([run for run in chosen if run.id in ours])
+        _delete_button(chosen, ours)
+        gone = st.session_state.get(_DISCARDED)
+        action_button("Undo delete", "undo", "runs-undo", _restore, disabled=not gone)
+    st.caption(_line(chosen))
     if text := state.problem():
         st.error(literal(text), icon=":material/error:")
-    if gone := st.session_state.get(_DISCARDED):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.success(f"Deleted {many(len(gone))}; for {trash.KEPT / 60:.0f} minutes they can be brought back.")
-            action_button("Undo", "undo", "runs-undo", _restore)
-
-
-def panel(chosen: Sequence[Summary]) -> None:
-    """The buttons for the ticked runs; those of a single run where one is ticked."""
-    if not chosen:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if len(chosen) == 1:
-            _single(chosen[0])
-        _delete_button(chosen)
     for run in chosen:
         if run.problem:
             st.warning(literal(f"{run.name}: {run.problem}"), icon=":material/warning:")
 
 
-def _single(summary: Summary) -> None:
-    run = open_run(summary.id)
-    st.page_link(
-        page_of(run),
-        label=literal(f"Open {summary.name}"),
-        icon=":material/open_in_new:",
-        query_params={"run": run.id},
-        help=literal(run.id),
-    )
-    if summary.domain in reuse.STUDIOS:
-        reuse.prepare(summary.domain)
-        action_button("Use these settings", "tune", "runs-use", _use, run)
-    if steering.may_delete(run):
-        with st.popover("Rename", icon=":material/edit:"):
-            key = f"rename-{run.id}"
+def _line(chosen: Sequence[Summary]) -> str:
+    """What is ticked, else what was deleted, else what ticking is for."""
+    if chosen:
+        named = literal(", ".join(run.name for run in chosen[:_NAMED]))
+        return f"Ticked: {named}" + (f" and {len(chosen) - _NAMED} more" if len(chosen) > _NAMED else "")
+    gone = st.session_state.get(_DISCARDED)
+    return f"Deleted {many(len(gone))}; for {MINUTES} *Undo delete* brings back the last." if gone else HINT
+
+
+def _open(one: Summary | None) -> None:
+    page = page_of(open_run(one.id)) if one else STUDIOS[0].path
+    link = {"run": one.id} if one else None
+    st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=link, disabled=one is None)
+
+
+def _use_button(one: Summary | None) -> None:
+    usable = one is not None and one.domain in reuse.STUDIOS
+    if one and usable:
+        reuse.prepare(one.domain)
+    run_id = one.id if one else ""
+    action_button("Use these settings", "tune", "runs-use", _use, run_id, disabled=not usable)
+
+
+def _rename_popover(one: Summary | None) -> None:
+    with st.popover("Rename", icon=":material/edit:", disabled=one is None):
+        if one:
+            key = f"rename-{one.id}"
             st.text_input(
-                "Name", value=summary.name, key=key, on_change=safely, args=(_rename, run, key), help=HOW_TO_NAME
+                "Name", value=one.name, key=key, on_change=safely, args=(_rename, one.id, key), help=HOW_TO_NAME
             )
 
 
-def _delete_button(chosen: Sequence[Summary]) -> None:
+def _tags_popover(ours: Sequence[Summary]) -> None:
+    with st.popover("Tag", icon=":material/label:", disabled=not ours):
+        if not ours:
+            return
+        ids = [run.id for run in ours]
+        st.text_input("New tag", key=_NEW_TAG, on_change=safely, args=(_add_tag, ids), help=HOW_TO_TAG)
+        for tag in sorted({tag for run in ours for tag in run.tags}, key=str.casefold):
+            having = [run.id for run in ours if tag in run.tags]
+            action_button(f"Remove {literal(tag)}", "label_off", f"runs-untag-{tag}", _remove_tag, having, tag)
+
+
+def _delete_button(chosen: Sequence[Summary], ours: Sequence[str]) -> None:
     ended = [run for run in chosen if not run.living]
-    ours = [run.id for run in ended if steering.may_delete(open_run(run.id))]
+    doomed = [run.id for run in ended if run.id in ours]
     reasons = [
         *([f"{many(len(chosen) - len(ended))} still alive"] if len(ended) < len(chosen) else []),
-        *([f"{many(len(ended) - len(ours))} of somebody else"] if len(ours) < len(ended) else []),
+        *([f"{many(len(ended) - len(doomed))} of somebody else"] if len(doomed) < len(ended) else []),
     ]
-    text = f"Not deleted: {', '.join(reasons)}" if reasons else f"For {trash.KEPT / 60:.0f} minutes it can be undone"
-    action_button(f"Delete {many(len(ours))}", "delete", "runs-delete", _discard, ours, disabled=not ours, help=text)
+    text = f"Not deleted: {', '.join(reasons)}" if reasons else f"For {MINUTES} it can be undone"
+    label = f"Delete {many(len(doomed))}" if doomed else "Delete"
+    action_button(label, "delete", "runs-delete", _discard, doomed, disabled=not doomed, help=text)
 
 
 def many(n: int) -> str:
-    """A number of runs in words."""
+    """Return a number of runs in words."""
     return "1 run" if n == 1 else f"{n} runs"
 
 
 # ---------------------------------------------------------------- what the buttons do
 
 
-def _use(run: Run) -> None:
+def _use(run_id: str) -> None:
+    run = open_run(run_id)
     if missed := reuse.use(run.config):
         state.set_problem(f"The settings of {names.name_of(run)}, but: {'; '.join(missed)}.")
-    st.session_state[_OPEN] = run.id
+    st.session_state[_OPEN] = run_id
 
 
-def _rename(run: Run, key: str) -> None:
+def _ours(run_id: str) -> Run:
+    """The run, to be changed; RunError when it is gone or somebody else's."""
+    run = open_run(run_id)
     if not steering.may_delete(run):
         steering.check(run)
-    names.rename(run, st.session_state[key])
+    return run
 
 
-def _discard(ids: Sequence[str]) -> None:
-    """Delete the runs; one that cannot be deleted is told and keeps none of the others."""
-    gone, problems = [], []
-    for run_id in ids:
-        try:
-            run = open_run(run_id)
-            if not steering.may_delete(run):
-                steering.check(run)
-            trash.discard(run)
-            state.look_away(run)
-            gone.append(run_id)
-        except SeqTutorError as error:
-            problems.append(str(error))
-    st.session_state[_DISCARDED] = gone
+def _rename(run_id: str, key: str) -> None:
+    names.rename(_ours(run_id), st.session_state[key])
+
+
+def _add_tag(ids: Iterable[str]) -> None:
+    wanted, st.session_state[_NEW_TAG] = st.session_state[_NEW_TAG], ""
+    if wanted.strip():
+        _each(ids, lambda run_id: tags.add_tag(_ours(run_id), wanted))
+
+
+def _remove_tag(ids: Iterable[str], tag: str) -> None:
+    _each(ids, lambda run_id: tags.remove_tag(_ours(run_id), tag))
+
+
+def _discard(ids: Iterable[str]) -> None:
+    def discard(run_id: str) -> None:
+        run = _ours(run_id)
+        trash.discard(run)
+        state.look_away(run)
+
+    st.session_state[_DISCARDED] = gone = _each(ids, discard)
     table.let_go(gone)
-    if problems:
-        state.set_problem("; ".join(problems))
 
 
 def _restore() -> None:
-    gone = st.session_state.pop(_DISCARDED, [])
-    problems = []
-    for run_id in gone:
+    _each(st.session_state.pop(_DISCARDED, []), trash.restore)
+
+
+def _each(ids: Iterable[str], act: Callable[[str], object]) -> list[str]:
+    """Do it to each run and return those that it was done to; what fails is told and keeps none of the others."""
+    done, problems = [], []
+    for run_id in ids:
         try:
-            trash.restore(run_id)
+            act(run_id)
+            done.append(run_id)
         except SeqTutorError as error:
             problems.append(str(error))
     if problems:
-        state.set_problem("; ".join(problems))
+        state.set_problem("; ".join(dict.fromkeys(problems)))
+    return done

@@ -1,94 +1,94 @@
-"""Up to six runs side by side: their curves in one chart, their figures, and what differs in their settings."""
+"""Up to six runs side by side: their curves in one chart, samples, reward against KL, figures, and what differs."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import COLOURS, GRID, dress, thinned
+from pages.ui.charts import GRID, dress
+from pages.ui.page import fragment
 from pages.ui.readout import STATES
-from pages.ui.text import literal
+from pages.ui.runs import samples, standing
+from pages.ui.runs.compared import ALONG, CURVES, MOST, Compared, Curves, compared, curves
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.runs.index import Summary, differences
+from seqtutor_core.runs.index import Summary, differences, summary
 from seqtutor_core.runs.store import open_run
 
-MOST = 6
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")  # a second cue beside the colour
-SHORT = 40  # characters of a name in the legend
-CURVES = {"reward": "Reward", "kl": "KL in nats", "j": "Objective J in nats", "distinct": "Distinct share"}
-ALONG = {"Seconds": "seconds", "Updates": "update"}
-
-Curve = Mapping[str, list[float]]
+EVERY = 3.0  # seconds between two looks while one of the runs lives
+STYLE = "<style>.st-key-runs-compare h2 { font-size: 1.15rem; padding: 0.4rem 0 0.2rem; }</style>"
+TABS = ("Curves", "Samples", "Reward against KL")
 
 
 def panel(chosen: Sequence[Summary]) -> None:
-    """The comparison of the ticked runs."""
+    """Draw the comparison of the ticked runs."""
     if len(chosen) > MOST:
         st.info(f"{len(chosen)} runs are ticked; the first {MOST} of them are compared.")
-    compared = chosen[:MOST]
-    if not compared:
+    runs = compared(chosen)
+    if not runs:
         return
-    labels = labelled(compared)
-    st.markdown("##### Curves")
-    along = st.segmented_control("Along", list(ALONG), default="Seconds", key="runs-along", required=True)
-    curves = {label: curve for label, run in labels.items() if (curve := _curve(run))}
-    if curves:
-        figure = overlay(curves, ALONG[along], along)
-        alt = "Reward, KL, J and distinct share of the ticked runs"
-        st.plotly_chart(figure, key="runs-curves", config={"displayModeBar": False}, alt=alt)
-    else:
+    every = EVERY if any(one.run.living for one in runs) else None
+    st.html(STYLE)
+    with st.container(key="runs-compare"):
+        st.markdown("## Side by side")
+        overlay_tab, samples_tab, standing_tab = st.tabs(TABS, key="runs-tabs", on_change="rerun")
+        if overlay_tab.open:
+            with overlay_tab:
+                along = st.segmented_control("Along", list(ALONG), default="Seconds", key="runs-along", required=True)
+                fragment(_overlay, chosen, along, every=every, steady=True)
+        if samples_tab.open:
+            with samples_tab:
+                samples.panel(runs)
+        if standing_tab.open:
+            with standing_tab:
+                standing.panel(runs)
+        st.markdown("## Figures")
+        _figures_table(runs)
+        if len(runs) > 1:
+            st.markdown("## What differs in their settings")
+            _differences(runs)
+
+
+# ---------------------------------------------------------------- curves
+
+
+def _overlay(chosen: Sequence[Summary], along: str) -> None:
+    """The curves as they are now; a run that vanished meanwhile is left out."""
+    now = compared([run for before in chosen if (run := _now(before))])
+    drawn = {one: found for one in now if (found := curves(one)).values}
+    if not drawn:
         st.caption("They have learned nothing yet.")
-    st.markdown("##### Figures")
-    st.dataframe(
-        [_figures(label, run) for label, run in labels.items()], key="runs-figures", hide_index=True, placeholder="–"
-    )
-    if len(compared) > 1:
-        st.markdown("##### What differs in their settings")
-        _differences(labels)
+        return
+    alt = "Reward, KL, J and distinct share of the ticked runs"
+    st.plotly_chart(overlay(drawn, along), key="runs-curves", config={"displayModeBar": False}, alt=alt)
 
 
-def labelled(runs: Sequence[Summary]) -> dict[str, Summary]:
-    """Runs by their names; where two share one, with their ids."""
-    often = Counter(run.name for run in runs)
-    return {run.name if often[run.name] == 1 else f"{run.name} ({run.id})": run for run in runs}
-
-
-def _curve(summary: Summary) -> Curve:
-    """The curves of a run, thinned; none, with the reason on the page, for one that cannot be read."""
+def _now(run: Summary) -> Summary | None:
+    """What a run says now; a living one may have said more since."""
+    if not run.living:
+        return run
     try:
-        return _read(summary.id, summary)
-    except SeqTutorError as error:
-        st.warning(literal(f"{summary.name}: {error}"), icon=":material/warning:")
-        return {}
+        return summary(open_run(run.id))
+    except SeqTutorError:
+        return None
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _read(run_id: str, state: Summary) -> Curve:
-    """The same, kept while the run says of itself what it says now."""
-    lines = thinned(open_run(run_id).curves()[0])
-    return {name: [line[name] for line in lines] for name in (*ALONG.values(), *CURVES)} if lines else {}
-
-
-def overlay(curves: Mapping[str, Curve], along: str, title: str) -> go.Figure:
-    """One figure with a plot for each of CURVES and a line for each run; names are shown as they are."""
+def overlay(runs: dict[Compared, Curves], along: str) -> go.Figure:
+    """Return a figure with a plot for each of CURVES and a line for each run; names are shown as they are."""
     figure = make_subplots(
         rows=2, cols=2, subplot_titles=list(CURVES.values()), horizontal_spacing=0.07, vertical_spacing=0.16
     )
-    for k, (label, curve) in enumerate(curves.items()):
-        short = label if len(label) <= SHORT else f"{label[:SHORT]}…"
+    for one, found in runs.items():
         for i, name in enumerate(CURVES):
             figure.add_scatter(
-                x=curve[along],
-                y=curve[name],
-                name=escape(short, quote=False),
+                x=found.values[ALONG[along]],
+                y=found.values[name],
+                name=one.shown,
                 mode="lines",
-                line={"color": COLOURS[k], "width": 2, "dash": DASHES[k]},
-                legendgroup=str(k),
+                line={"color": one.colour, "width": 2, "dash": one.dash},
+                legendgroup=one.mark,
                 showlegend=i == 0,
                 hovertemplate="%{y:.3g}<extra>%{fullData.name}</extra>",
                 row=i // 2 + 1,
@@ -97,13 +97,19 @@ def overlay(curves: Mapping[str, Curve], along: str, title: str) -> go.Figure:
     dress(figure, f"compare {along}", 560, legend=-0.12, top=30)
     figure.update_layout(hovermode="x")
     figure.update_xaxes(showgrid=False, zeroline=False)
-    figure.update_xaxes(title=title, row=2)
+    figure.update_xaxes(title=along, row=2)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
     figure.update_yaxes(range=[0, 1.05], row=2, col=2)
     return figure
 
 
 # ---------------------------------------------------------------- tables
+
+
+def _figures_table(runs: Sequence[Compared]) -> None:
+    rows = [_figures(one.label, one.run) for one in runs]
+    alt = "Reward, KL, J, distinct share, gauge and seconds of the ticked runs"
+    st.dataframe(rows, key="runs-figures", hide_index=True, placeholder="–", alt=alt)
 
 
 def _figures(label: str, run: Summary) -> dict[str, Any]:
@@ -120,12 +126,12 @@ def _figures(label: str, run: Summary) -> dict[str, Any]:
     return {"Run": label, "State": STATES[run.state], **shown}
 
 
-def _differences(labels: Mapping[str, Summary]) -> None:
+def _differences(runs: Sequence[Compared]) -> None:
     configs: dict[str, TuningConfig] = {}
-    for label, run in labels.items():
+    for one in runs:
         try:
-            configs[label] = open_run(run.id).config
-        except SeqTutorError:  # its damage is told beside the buttons
+            configs[one.label] = open_run(one.run.id).config
+        except SeqTutorError:  # its damage is told below the buttons
             continue
     rows = differences(list(configs.values())) if configs else {}
     if not rows:
@@ -135,7 +141,7 @@ def _differences(labels: Mapping[str, Summary]) -> None:
         {"Setting": name, **{label: _plain(value) for label, value in zip(configs, values, strict=True)}}
         for name, values in rows.items()
     ]
-    st.dataframe(table, key="runs-differences", hide_index=True)
+    st.dataframe(table, key="runs-differences", hide_index=True, alt="The settings in which the ticked runs differ")
 
 
 def _plain(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The table of all runs: filters above it, and the runs that are ticked in it."""
+"""The table of all runs: what passes the filters, and the runs that are ticked in it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,15 +8,19 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.page import fragment
 from pages.ui.readout import STATES
-from pages.ui.sliders import LEARNERS
+from pages.ui.runs import filters
+from pages.ui.text import literal
 from seqtutor_core.runs import trash
 from seqtutor_core.runs.index import Summary, summaries
 
 CHOSEN = "chosen"  # ID~ID in the link, so that a comparison survives a reload and can be passed on
+EVERY = 3.0  # seconds between two looks while a run lives
 _CHOSEN = "_chosen_runs"
 COLUMNS = {
     "Name": st.column_config.TextColumn(width=165),
+    "Tags": st.column_config.ListColumn(width=110),
     "Domain": st.column_config.TextColumn(width=75),
     "Learner": st.column_config.TextColumn(width=90),
     "c": st.column_config.NumberColumn(format="%.3g", width=45, help="The KL coefficient that it began with"),
@@ -33,41 +37,37 @@ COLUMNS = {
     "Note": st.column_config.TextColumn(width=500, help="What is damaged"),
 }
 
+Looks = tuple[tuple[tuple[str, str], ...], frozenset[str]]
+"""Ids and states of the runs in the table, and the ids that are ticked."""
+
 
 def panel() -> list[Summary]:
-    """Filters and table; the ticked runs, in the table's order."""
+    """Draw filters and table; return the ticked runs, in the table's order."""
     trash.sweep()
     found = summaries()
+    _let_go_of_the_gone(found)
     if not found:
         st.info("No run yet: start one in a studio, and it is listed here.", icon=":material/history:")
         return []
-    shown = _filtered(found)
-    st.caption(f"{len(shown):,} of {len(found):,} runs, {sum(run.bytes for run in shown) / 1e6:,.1f} MB")
-    return _table(shown)
-
-
-def _filtered(found: Sequence[Summary]) -> list[Summary]:
-    """Those that the filters let through."""
-    of_domains = sorted({run.domain for run in found} - {""})
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input("Find", key="runs-find", placeholder="a name, an id, a learner", icon=":material/search:")
-        domains = st.multiselect("Domain", of_domains, key="runs-domain", placeholder="all")
-        states = st.multiselect(
-            "State", list(STATES), key="runs-state", placeholder="all", format_func=lambda state: STATES[state]
-        )
-    words = text.casefold().split()
-    return [
-        run
-        for run in found
-        if (not domains or run.domain in domains)
-        and (not states or run.state in states)
-        and all(word in f"{run.name} {run.id} {_learner(run)} {run.domain}".casefold() for word in words)
-    ]
-
-
-def _table(shown: Sequence[Summary]) -> list[Summary]:
-    ids = tuple(run.id for run in shown)
+    filters.panel(found)
+    living = any(run.living for run in found)
+    fragment(_table, _looks(filters.passed(found)), every=EVERY if living else None, steady=True)
     ticked = _chosen()
+    return [run for run in filters.passed(found) if run.id in ticked]
+
+
+def _looks(shown: Sequence[Summary]) -> Looks:
+    return tuple((run.id, run.state) for run in shown), frozenset(_chosen())
+
+
+def _table(drawn: Looks) -> None:
+    """The figures as they are now; when a run came, went, changed its state or was ticked, the page is drawn anew."""
+    found = summaries()
+    shown = filters.passed(found)
+    if _looks(shown) != drawn:
+        st.rerun()
+    st.caption(f"{len(shown):,} of {len(found):,} runs, {sum(run.bytes for run in shown) / 1e6:,.1f} MB")
+    ids, ticked = tuple(run.id for run in shown), _chosen()
     # Streamlit remembers rows by their number: other runs make another table, which is told what is ticked in it
     key = f"runs-{sha256(' '.join(ids).encode()).hexdigest()[:12]}"
     st.dataframe(
@@ -83,16 +83,15 @@ def _table(shown: Sequence[Summary]) -> list[Summary]:
         alt="All runs with their settings and figures",
     )
     _into_link()
-    ticked = _chosen()
-    return [run for run in shown if run.id in ticked]
 
 
 def _cells(run: Summary) -> dict[str, Any]:
     """A run as the table's columns; None stays empty."""
     return {
         "Name": run.name,
+        "Tags": list(run.tags) or None,
         "Domain": run.domain or None,
-        "Learner": _learner(run) or None,
+        "Learner": filters.learner(run) or None,
         "c": run.kl_coefficient,
         "Reward": run.reward,
         "KL": run.kl,
@@ -104,11 +103,6 @@ def _cells(run: Summary) -> dict[str, Any]:
         "Size": run.bytes / 1e6,
         **({"Note": run.problem} if run.problem else {}),
     }
-
-
-def _learner(run: Summary) -> str:
-    """What pages call its learner."""
-    return LEARNERS[run.learner][0] if run.learner in LEARNERS else run.learner
 
 
 # ---------------------------------------------------------------- what is ticked
@@ -130,6 +124,21 @@ def _choose(key: str, ids: Sequence[str]) -> None:
 def let_go(gone: Sequence[str]) -> None:
     """Tick these no longer."""
     st.session_state[_CHOSEN] = _chosen() - set(gone)
+
+
+def _let_go_of_the_gone(found: Sequence[Summary]) -> None:
+    """Say that ticked runs, or those of a link, are not here any more, and tick them no longer."""
+    gone = sorted(_chosen() - {run.id for run in found})
+    if not gone:
+        return
+    let_go(gone)
+    back = [f"`runs restore {one}`" for one in gone if trash.seconds_left(one)]
+    many = "1 ticked run is" if len(gone) == 1 else f"{len(gone)} ticked runs are"
+    st.warning(
+        f"{many} no longer here: deleted, or the folder was removed."
+        + (f" For some minutes this command brings it back: {literal(back[0])}" if back else ""),
+        icon=":material/link_off:",
+    )
 
 
 def _into_link() -> None:

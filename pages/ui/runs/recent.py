@@ -1,0 +1,100 @@
+"""The runs of a studio in small: its newest, one click to look at one, one more to use its settings."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.buttons import action_button
+from pages.ui.page import fragment
+from pages.ui.readout import STATES
+from pages.ui.runs import reuse
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.runs import names
+from seqtutor_core.runs.index import Summary, summaries
+from seqtutor_core.runs.store import open_run
+
+MANY = 8
+SHORT = 30  # characters of a name
+EVERY = 3.0  # seconds between two looks while one of them lives
+STYLE = """<style>
+[class*="st-key-recent-"] { border-left: 4px solid transparent; padding-left: 0.4rem; min-height: 3.4rem; }
+[class*="st-key-recent-viewed-"] { border-left-color: #7A5BA6; }
+[class*="st-key-recent-"] button { min-height: 0; padding: 0; }
+</style>"""
+
+Looks = tuple[str, tuple[tuple[str, str], ...]]
+"""The id of the run in view, and ids and states of those in the list."""
+
+
+def panel(studio: Studio) -> None:
+    """Draw the studio's newest runs with their figures; living ones are followed."""
+    shown = _newest(studio)
+    every = EVERY if any(run.living for run in shown) else None
+    fragment(_list, studio, _looks(studio, shown), every=every, steady=True)
+    st.page_link("pages/runs.py", label="All runs, to compare and to tidy up", icon=":material/history:")
+
+
+def _newest(studio: Studio) -> list[Summary]:
+    return [run for run in summaries() if run.domain == studio.domain][:MANY]
+
+
+def _looks(studio: Studio, shown: Sequence[Summary]) -> Looks:
+    viewed = state.run(studio)
+    return viewed.id if viewed else "", tuple((run.id, run.state) for run in shown)
+
+
+def _list(studio: Studio, drawn: Looks) -> None:
+    """The list; when another run is looked at, or one came, went or ended, the page is drawn anew."""
+    shown = _newest(studio)
+    if _looks(studio, shown) != drawn:
+        st.rerun()
+    st.html(STYLE)
+    if not shown:
+        st.caption(f"No run of {studio.many} yet: start one, and it is listed here.")
+    for run in shown:
+        _entry(studio, run, viewed=run.id == drawn[0])
+    usable = any(run.id == drawn[0] for run in shown)
+    action_button(
+        "Use the settings of the run in view",
+        "tune",
+        "recent-use",
+        _use,
+        drawn[0],
+        disabled=not usable,
+        help="Every slider as it was when this run began",
+    )
+
+
+def _entry(studio: Studio, run: Summary, viewed: bool) -> None:
+    """A run: its name, which brings it into view, its state, and its figures below."""
+    name = run.name if len(run.name) <= SHORT else f"{run.name[:SHORT]}…"
+    with st.container(key=f"recent-{'viewed-' if viewed else ''}{run.id}", gap=None):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            action_button(
+                literal(name), "visibility", f"look-{run.id}", _look, studio, run.id, type="tertiary", disabled=viewed
+            )
+            st.markdown(f":gray-badge[{STATES[run.state]}]", width="content")
+        st.caption(" · ".join(_figures(run)))
+
+
+def _figures(run: Summary) -> list[str]:
+    """What is known of it, in words and numbers."""
+    known = (
+        ("c {:.3g}", run.kl_coefficient),
+        ("reward {:.1f}", run.reward),
+        ("KL {:.2f}", run.kl),
+        ("at most {:.0%}", run.gauge),
+    )
+    return [text.format(value) for text, value in known if value is not None]
+
+
+def _look(studio: Studio, run_id: str) -> None:
+    state.look_at(studio, open_run(run_id))
+
+
+def _use(run_id: str) -> None:
+    run = open_run(run_id)
+    if missed := reuse.use(run.config):
+        state.set_problem(f"The settings of {names.name_of(run)}, but: {'; '.join(missed)}.")
