@@ -23,7 +23,8 @@ PAGE = """
     missing = st.checkbox("Not fetched")
     notation.available = lambda: not missing
     bars = 20 if st.checkbox("Long") else 2
-    notation.score(Piece((14, 1, 18, 1, 21, 1, 26, 1) * 2 * bars, title="Tuned", bar=16), key="one", height=240)
+    title = "Kept" if st.checkbox("Keep") else "Tuned"
+    notation.score(Piece((14, 1, 18, 1, 21, 1, 26, 1) * 2 * bars, title=title, bar=16), key="one", height=240)
     st.text(f"Below {bars}")
 """
 
@@ -76,6 +77,12 @@ def test_its_place_stays_whatever_it_holds(page, score):
     expect(page.get_by_text("Below 20")).to_be_visible()
     page.wait_for_function("it => it.scrollHeight > 400", arg=score.element_handle())
     assert below.bounding_box()["y"] == place
+    drawn = score.locator("svg").element_handle()
+    score.evaluate("it => it.scrollTo(0, 90)")
+    page.get_by_text("Keep").click()
+    expect(page.get_by_role("img", name="Score of Kept")).to_be_visible()
+    assert drawn.evaluate("svg => svg.isConnected")  # the same notes under another title stand as they were
+    assert score.evaluate("it => it.scrollTop") == 90
     page.set_viewport_size({"width": 420, "height": 1400})
     page.wait_for_function(
         "it => it.querySelector('svg').clientWidth <= it.clientWidth && it.clientWidth < 420",

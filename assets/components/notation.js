@@ -24,13 +24,13 @@ class Score {
   constructor(parent) {
     this.element = parent.querySelector(".score");
     this.sheet = parent.querySelector(".sheet"); // abcjs sets its size
-    this.resized = new ResizeObserver(() => this.element.clientWidth !== this.width && this.draw());
+    this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.element);
   }
 
   async show(data) {
     this.data = data;
-    this.element.setAttribute("aria-label", data.label);
+    this.name();
     this.element.style.height = `${data.height}px`; // the component's own root is as high as what it holds
     try {
       this.library = await abcjs(data.script);
@@ -38,20 +38,28 @@ class Score {
       const told = document.createElement("p");
       told.textContent = data.missing;
       this.sheet.replaceChildren(told);
+      this.drawn = undefined;
       return;
     }
     this.draw();
   }
 
+  // Leaves a score that stands as it is, and where it was scrolled to: pages run every few seconds.
   draw() {
-    if (!this.library || !this.element.clientWidth) return;
-    this.width = this.element.clientWidth;
+    const width = this.element.clientWidth;
+    if (!this.library || !width || (width === this.width && this.data.abc === this.drawn)) return;
+    [this.width, this.drawn] = [width, this.data.abc];
     this.library.renderAbc(this.sheet, this.data.abc, {
-      ariaLabel: this.data.label,
+      ariaLabel: "", // else it names itself, once
       foregroundColor: "currentColor",
       staffwidth: this.width - ROOM,
       wrap: WRAP,
     });
+    this.name();
+  }
+
+  name() {
+    for (const one of [this.element, this.sheet.querySelector("svg")]) one?.setAttribute("aria-label", this.data.label);
   }
 }
 
