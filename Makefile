@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app port test check fluidsynth chromium viewer notation molecules
+.PHONY: help app port test check fluidsynth chromium viewer notation editor molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
@@ -17,10 +17,10 @@ help:  ## say what there is
 	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=..., ALLOWED_HOSTS=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
 	@echo "make check   set up, then run the linter and the type checker"
-	@echo "make viewer, make notation, make molecules"
-	@echo "             try once more to get the 3D viewer, scores, the training molecules"
+	@echo "make viewer, make notation, make editor, make molecules"
+	@echo "             try once more to get the 3D viewer, scores, the structure editor, the training molecules"
 
-app: .venv/.app port fluidsynth viewer notation molecules  ## serve the app
+app: .venv/.app port fluidsynth viewer notation editor molecules  ## serve the app
 	@mkdir -p static
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
 
@@ -30,7 +30,7 @@ port: .venv/.made
 
 OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 
-test: .venv/.dev fluidsynth chromium viewer notation molecules  ## run the tests
+test: .venv/.dev fluidsynth chromium viewer notation editor molecules  ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/.dev  ## lint and check types
@@ -99,10 +99,17 @@ notation_folder := dist
 notation_itself := abcjs_basic v
 notation_without := melodies are shown as piano rolls only
 
+editor_package := openchemlib
+editor_version := 9.25.0
+editor_script := openchemlib.js
+editor_folder := dist
+editor_itself :=
+editor_without := structures are typed and cannot be drawn
+
 # The MOSES molecules, wanted for their data alone: the package's own dependencies stay away.
 MOLECULES := molsets==0.3.1
 
-viewer notation: .venv/.made
+viewer notation editor: .venv/.made
 	@$(find_script) || { $(call fetch,$@-$($@_version),$($@_package) $($@_version) with npm,npm,$(fetch_script)); }
 	@$(find_script) || echo "static/$($@_script) is missing, so $($@_without). To get it: install npm, then make $@"
 
@@ -118,14 +125,15 @@ fetch_script = rm -rf .venv/$@ && mkdir -p .venv/$@ static \
   && npm pack $($@_package)@$($@_version) --loglevel=warn --pack-destination .venv/$@ --fetch-retries=1 --fetch-timeout=20000 \
   && tar -xzf .venv/$@/$($@_package)-$($@_version).tgz -C .venv/$@ && cd .venv/$@/package \
   && cp LICENSE* ../../../static/$($@_package)-LICENSE.txt \
-  && mv $($@_folder)/$($@_script).LICENSE* $($@_folder)/$($@_script) ../../../static/
+  && find $($@_folder) -name '$($@_script).LICENSE*' -exec mv {} ../../../static/ \; \
+  && mv $($@_folder)/$($@_script) ../../../static/
 fetch_molecules = $(BIN)/python -m pip install --disable-pip-version-check --retries 1 --timeout 20 --no-deps $(MOLECULES)
 
 # $(1) names the log, $(2) says what comes, $(3) is the program it takes, $(4) the command. make app and make test try
 # once; who names the target tries again. What the command said is in .venv/fetch-NAME.log.
 define fetch
 log=.venv/fetch-$(1).log; \
-if { [ ! -e $$log ] || [ -n "$(filter viewer notation molecules,$(MAKECMDGOALS))" ]; } && command -v $(3) >/dev/null; then \
+if { [ ! -e $$log ] || [ -n "$(filter viewer notation editor molecules,$(MAKECMDGOALS))" ]; } && command -v $(3) >/dev/null; then \
   echo "Fetching $(2)"; ( $(4) ) >$$log 2>&1 </dev/null || true; \
 fi
 endef

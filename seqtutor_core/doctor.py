@@ -34,6 +34,7 @@ def diagnose() -> list[Part]:
         _scores(),
         _chemistry(),
         _viewer(),
+        _editor(),
         _priors(),
         _run_folder(),
         _corpus(),
@@ -104,6 +105,15 @@ def _viewer() -> Part:
     if not (script := STATIC / "3Dmol-min.js").is_file():
         return Part(name, False, f"{script.name} was not fetched: {without}", "make viewer, which needs npm")
     return Part(name, True, f"3Dmol.js for py3Dmol {metadata.version('py3Dmol')}", "")
+
+
+def _editor() -> Part:
+    name, script = "structure editor", STATIC / "openchemlib.js"
+    if not script.is_file():
+        return Part(
+            name, False, f"{script.name} was not fetched: structures cannot be drawn", "make editor, which needs npm"
+        )
+    return Part(name, True, "OpenChemLib, which takes structures drawn with the mouse", "")
 
 
 def _molecules() -> Part:

@@ -28,6 +28,7 @@ def test_every_part_has_a_name_and_what_is_missing_a_remedy() -> None:
         "scores",
         "chemistry",
         "molecule viewer",
+        "structure editor",
         "priors",
         "run folder",
         "folk tunes",
@@ -80,6 +81,7 @@ def test_scripts_that_npm_did_not_bring_are_named(monkeypatch: pytest.MonkeyPatc
     for name, script, target in (
         ("scores", "abcjs-basic-min.js", "make notation"),
         ("molecule viewer", "3Dmol-min.js", "make viewer"),
+        ("structure editor", "openchemlib.js", "make editor"),
     ):
         missing = part(name)
         assert not missing.present

@@ -31,6 +31,7 @@ OURS = {
     "open_page": (0, 1),
     "open_studio": (0,),
     "downloads": (1,),
+    "follow": (3,),
     "_row": (0,),
 }
 LABELS = {"label", "help", "caption", "text", "title", "body", "delta"}
@@ -49,6 +50,8 @@ WORDS = {  # of ours: constants and the fields of objects that only our code mak
     "reason.label",
     "reason.unit",
     "part.name",
+    "subject.title",
+    "subject.hint",
 }
 # Names in a function whose values are words of ours, or Markdown that its callers are held to; with the reason.
 KNOWN = {
@@ -95,6 +98,7 @@ KNOWN = {
         "for side, figures in sides.items()]"
     },
     "molecule/export.py:downloads": {"what", "slow", "label"},  # checked where it is called; of FORMATS
+    "molecule/typed.py:_place": {"empty"},  # checked where `follow` is called
     "molecule/constraints.py:_substructures": {"label"},  # of a table of ours
     "molecule/constraints.py:_weightless": {"label"},  # of a term
     "molecule/constraints.py:uses": {"label"},  # of a table of ours

@@ -148,7 +148,7 @@ def test_similarity_needs_a_target(molecule, started):
 def test_a_salt_is_taken_apart_and_counts_at_a_press(molecule):
     page = molecule.run()
     page.text_input(key="mol_target").input(f"{ASPIRIN}.[Na]").run()
-    assert f"Kept the largest of 2 fragments, {ASPIRIN}" in texts(page.info)
+    assert f"Kept the largest of 2 fragments, {ASPIRIN}" in texts(page.caption)
     press(page, "count-similarity")
     assert page.slider(key="mol_similarity").value == 100.0
     assert "count-similarity" not in {b.key for b in page.button}

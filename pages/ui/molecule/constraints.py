@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.molecule import editor, typed
 from pages.ui.molecule.scored import look_at
 from pages.ui.molecule.settings import (
     BUCKET,
@@ -15,8 +16,8 @@ from pages.ui.molecule.settings import (
     REQUIRED,
     TARGET,
     complaint,
-    given_target,
 )
+from pages.ui.molecule.typed import follow
 from pages.ui.page import show_errors
 from pages.ui.sliders import widget
 from pages.ui.studio import Studio
@@ -28,7 +29,7 @@ from seqtutor_core.domains.molecule.records import EXTENSIONS
 from seqtutor_core.errors import InputError
 from seqtutor_core.runs import store
 
-WIDTH, HEIGHT = 260, 170
+WIDTH, HEIGHT = 240, 150
 SHOWN = 5  # broken records named
 COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight for those that ask by a button
 
@@ -40,21 +41,23 @@ def controls(studio: Studio) -> None:
         _target(studio)
     with st.expander("From a file"):
         _file(studio)
-    with st.expander("Substructures and alerts", expanded=any(state.given(studio, n) for n in (REQUIRED, FORBIDDEN))):
+    with st.expander("Substructures", expanded=any(state.given(studio, n) for n in (REQUIRED, FORBIDDEN))):
         _substructures(studio)
+    with st.expander("Alerts and scaffolds"):
+        _alerts(studio)
     with st.expander("Grow from a fragment", expanded=state.given(studio, PREFIX)):
         _beginning(studio)
     _as_begun(studio)
+    editor.missing()
+    editor.panel(studio)
 
 
 def _target(studio: Studio) -> None:
     widget(studio, st.text_input, "SMILES of the target", TARGET, placeholder="CC(=O)Oc1ccccc1C(=O)O")
-    with show_errors():
-        if target := given_target(studio):
-            st.image(given.drawing(target.smiles, WIDTH, HEIGHT))
-            for remark in target.remarks:
-                st.info(literal(remark))
-            _weightless(studio, "similarity")
+    editor.open_button(TARGET)
+    follow(studio, TARGET, typed.molecule, "No target: its drawing follows what you type.")
+    if state.value(studio, TARGET).strip() and not complaint(studio, "target"):
+        _weightless(studio, "similarity")
 
 
 def _substructures(studio: Studio) -> None:
@@ -64,10 +67,13 @@ def _substructures(studio: Studio) -> None:
         ("Substructures to avoid", FORBIDDEN, "forbidden"),
     ):
         widget(studio, st.text_area, label, name, height=80, placeholder="c1ccncc1", help=one_a_line)
-        if problem := complaint(studio, setting):
-            st.error(literal(problem))
-        elif state.value(studio, name).strip():
+        editor.open_button(name)
+        follow(studio, name, typed.patterns, "None: each line is drawn as you type.", typed.SMALL_ROOM)
+        if state.value(studio, name).strip() and not complaint(studio, setting):
             _weightless(studio, setting)
+
+
+def _alerts(studio: Studio) -> None:
     widget(
         studio,
         st.multiselect,
@@ -90,9 +96,10 @@ def _substructures(studio: Studio) -> None:
 
 def _beginning(studio: Studio) -> None:
     widget(studio, st.text_input, "Beginning of a SMILES", PREFIX, placeholder="c1ccc(", help="It may be unfinished")
-    if problem := complaint(studio, "prefix"):
-        st.error(literal(problem))
-    elif text := state.value(studio, PREFIX).strip():
+    editor.open_button(PREFIX)
+    follow(studio, PREFIX, typed.beginning, "No fragment: molecules begin as the prior likes.")
+    text = state.value(studio, PREFIX).strip()
+    if text and not complaint(studio, "prefix"):
         st.caption(f"Every molecule begins with {literal(text)}.")
 
 
@@ -136,7 +143,7 @@ def _file(studio: Studio) -> None:
             names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
             i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
             chosen = found.molecules[i]
-        st.image(given.drawing(chosen.smiles, WIDTH, HEIGHT))
+        st.image(given.drawing(chosen.smiles, WIDTH, HEIGHT), alt=f"structure of {chosen.smiles}")
         for remark in chosen.remarks:
             st.info(literal(remark))
         uses(studio, chosen.smiles, "file")

@@ -34,8 +34,7 @@ def can_begin(tokens: Sequence[str]) -> bool:
     state = _walk(tokens)
     if state is None:
         return False
-    text = "".join(tokens) + "*" * state.unfinished + ")" * len(state.branches)
-    text += "".join(f".*{ring}" for ring in state.rings)
+    text = _ended(tokens, state)
     raw, _ = quietly(lambda: Chem.MolFromSmiles(text, only_smiles(sanitize=False)))
     if raw is None:
         return False
@@ -45,6 +44,21 @@ def can_begin(tokens: Sequence[str]) -> bool:
         return False
     found, _ = quietly(lambda: Chem.DetectChemistryProblems(_blurred(raw, growing)))
     return not found
+
+
+def as_it_stands(tokens: Sequence[str]) -> tuple[str, int | None]:
+    """Return a SMILES of what tokens have written so far, with * for what is to come, and the atom it goes on from.
+
+    The tokens are such that can_begin is true.
+    """
+    state = _walk(tokens) or _State()
+    return _ended(tokens, state), state.current
+
+
+def _ended(tokens: Sequence[str], state: _State) -> str:
+    """The tokens with * for the atom that is asked for, and for those to come that close the open rings."""
+    text = "".join(tokens) + "*" * state.unfinished + ")" * len(state.branches)
+    return text + "".join(f".*{ring}" for ring in state.rings)
 
 
 def _walk(tokens: Sequence[str]) -> _State | None:

@@ -13,9 +13,13 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
 
+from seqtutor_core.domains.molecule.beginning import as_it_stands
+from seqtutor_core.domains.molecule.inputs import prefix
 from seqtutor_core.domains.molecule.limits import TooLong
-from seqtutor_core.domains.molecule.parsing import parse
+from seqtutor_core.domains.molecule.parsing import only_smiles, parse, parse_smarts, quietly
 from seqtutor_core.domains.molecule.substructures import substructure
+from seqtutor_core.domains.molecule.table import AROUND
+from seqtutor_core.domains.molecule.tokens import split
 from seqtutor_core.errors import InputError, SettingError
 
 Colour = tuple[float, float, float, float]
@@ -46,6 +50,7 @@ FAINT = 0.04  # of the strongest contribution: less stays uncoloured
 SMALLEST_LETTERS = 13  # pixels
 LONGEST_BOND = 0.17  # of a drawing's smaller side, so that benzene does not fill it
 CELL = (240, 200)  # pixels of one molecule in a grid, its legend included
+LABEL_LONGEST = 8  # characters of what SMARTS says of an atom
 LEGEND_LONGEST = 34  # characters; a longer one would be too small to read
 
 
@@ -67,14 +72,7 @@ def drawing(
     if colours:
         _check_atoms(molecule, colours)
         atoms.update(_by_contribution(colours))
-    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
-    options: Any = canvas.drawOptions()
-    options.clearBackground = False
-    options.setAtomPalette({number: _colour(code)[:3] for number, code in ELEMENTS.items()})
-    options.standardColoursForHighlightedAtoms = True
-    options.highlightRadius = 0.38  # of a bond
-    options.minFontSize = SMALLEST_LETTERS
-    options.fixedBondLength = LONGEST_BOND * min(width, height)
+    canvas = _canvas(width, height)
     _arrange(molecule)
     rdMolDraw2D.PrepareAndDrawMolecule(
         canvas,
@@ -86,6 +84,60 @@ def drawing(
     )
     canvas.FinishDrawing()
     return _inline(canvas.GetDrawingText())
+
+
+def pattern_drawing(smarts: str, width: int, height: int) -> str:
+    """An SVG, as `drawing` makes it, of a pattern: what SMARTS says of an atom stands in its place. InputError as for
+    a substructure.
+    """
+    substructure(smarts)
+    if "[" not in smarts:
+        with suppress(InputError):
+            return drawing(smarts, width, height)
+    query = parse_smarts(smarts)
+    canvas = _canvas(width, height)
+    for atom in query.GetAtoms():
+        if (text := atom.GetSmarts()).startswith("["):
+            canvas.drawOptions().atomLabels[atom.GetIdx()] = text[1:-1].replace("&", "")[:LABEL_LONGEST]
+    return _unfinished(query, canvas)
+
+
+def beginning_drawing(text: str, width: int, height: int) -> str:
+    """An SVG, as `drawing` makes it, of a beginning of SMILES: * for what is to come, the atom it goes on from marked.
+
+    InputError or TokenError for what no molecule begins with.
+    """
+    prefix(text)
+    smiles, current = as_it_stands(split(text.strip(AROUND)))
+    molecule, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
+    quietly(lambda: Chem.Kekulize(molecule, clearAromaticFlags=True))  # of rings that are closed
+    marked = [] if current is None else [current]
+    return _unfinished(molecule, _canvas(width, height), marked)
+
+
+def _unfinished(molecule: Chem.Mol, canvas: rdMolDraw2D.MolDraw2DSVG, marked: Sequence[int] = ()) -> str:
+    """An SVG of what need not be a molecule."""
+    molecule.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(molecule)
+    options: Any = canvas.drawOptions()
+    options.prepareMolsBeforeDrawing = False
+    _arrange(molecule)
+    canvas.DrawMolecule(molecule, highlightAtoms=marked, highlightAtomColors=dict.fromkeys(marked, MARK))
+    canvas.FinishDrawing()
+    return _inline(canvas.GetDrawingText())
+
+
+def _canvas(width: int, height: int) -> rdMolDraw2D.MolDraw2DSVG:
+    """Paper for one drawing, transparent."""
+    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options: Any = canvas.drawOptions()
+    options.clearBackground = False
+    options.setAtomPalette({number: _colour(code)[:3] for number, code in ELEMENTS.items()})
+    options.standardColoursForHighlightedAtoms = True
+    options.highlightRadius = 0.38  # of a bond
+    options.minFontSize = SMALLEST_LETTERS
+    options.fixedBondLength = LONGEST_BOND * min(width, height)
+    return canvas
 
 
 def contributions(smiles: str, name: str) -> dict[int, float] | None:

@@ -1,6 +1,6 @@
 """What users give, worked on by the workbench: for pages, whose one process serves all visitors.
 
-Each function gives what its namesake in inputs, depict or conformer gives, and raises what that raises; besides,
+Each function gives what its namesake in inputs, depict, drawn or conformer gives, and raises what that raises; besides,
 InputError for what takes too long or too much memory, or ends the process.
 """
 
@@ -20,6 +20,18 @@ def drawing(smiles: str, width: int, height: int, marks: Sequence[str] = (), col
     """A molecule as an SVG: substructures marked, or atoms coloured by what they add to a property."""
     arguments = {"smiles": smiles, "width": width, "height": height, "marks": list(marks), "colouring": colouring}
     svg: str = run("draw", arguments)
+    return svg
+
+
+def pattern_drawing(smarts: str, width: int, height: int) -> str:
+    """A pattern as an SVG."""
+    svg: str = run("draw_pattern", {"smarts": smarts, "width": width, "height": height})
+    return svg
+
+
+def beginning_drawing(text: str, width: int, height: int) -> str:
+    """A beginning of SMILES as an SVG, the atom it goes on from marked."""
+    svg: str = run("draw_beginning", {"text": text, "width": width, "height": height})
     return svg
 
 
@@ -44,6 +56,12 @@ def prefix(text: str) -> list[int]:
     """The tokens of a beginning of SMILES."""
     ids: list[int] = run("prefix", {"text": text})
     return ids
+
+
+def beginning(text: str) -> str:
+    """A drawn molecule as a SMILES that goes on from its atom of any kind."""
+    smiles: str = run("beginning", {"text": text})
+    return smiles
 
 
 def upload(data: bytes, filename: str) -> Uploaded:

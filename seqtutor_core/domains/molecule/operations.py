@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from seqtutor_core.domains.molecule import conformer, depict, files, inputs
+from seqtutor_core.domains.molecule import conformer, depict, drawn, files, inputs
 from seqtutor_core.domains.molecule.server import MOST_MEMORY
 from seqtutor_core.errors import SeqTutorError
 
@@ -28,10 +28,13 @@ def _write(kind: str, rows: list[dict[str, Any]]) -> str:
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "draw": _draw,
+    "draw_pattern": depict.pattern_drawing,
+    "draw_beginning": depict.beginning_drawing,
     "shape": conformer.conformer,
     "molecule": lambda text: asdict(inputs.molecule(text)),
     "smarts": inputs.smarts,
     "prefix": inputs.prefix,
+    "beginning": drawn.beginning,
     "write": _write,
     **inputs.FILE_OPERATIONS,
 }

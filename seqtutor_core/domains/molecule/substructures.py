@@ -125,8 +125,8 @@ def substructure(text: str) -> Substructure:
 
 def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:
     """A query with the atoms and bonds that RDKit would make aromatic or charge in the molecule of this text."""
-    if "~" in text or re.search(r"\[[^\]]*#", text) or PATTERN.sub("", text):
-        return query  # RDKit reads more than SMILES
+    if more_than_smiles(text):
+        return query
     written, kept = (_molecule(text, sanitize) for sanitize in (False, True))
     if written is None or kept is None:
         return query
@@ -149,6 +149,11 @@ def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:
         elif bond.GetBondType() != before.GetBondType() and charged & {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}:
             changed.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts(SYMBOLS[bond.GetBondType()]))
     return Chem.MergeQueryHs(changed.GetMol())
+
+
+def more_than_smiles(text: str) -> bool:
+    """Return whether a text says what only SMARTS can; RDKit reads some of that as SMILES, too."""
+    return "~" in text or bool(re.search(r"\[[^\]]*#", text) or PATTERN.sub("", text))
 
 
 def _molecule(text: str, sanitize: bool) -> Chem.Mol | None:

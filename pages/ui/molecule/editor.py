@@ -1,0 +1,176 @@
+"""Draw a molecule or a pattern instead of typing it: OpenChemLib's structure editor in a dialog.
+
+What is drawn goes through the same checks as what is typed, and into the field only by Use.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.molecule.settings import FORBIDDEN, PREFIX, REQUIRED, TARGET
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.domains.molecule import drawn, given
+from seqtutor_core.domains.molecule.substructures import more_than_smiles
+from seqtutor_core.errors import InputError, SeqTutorError
+
+SCRIPT = "app/static/openchemlib.js"  # as this very app serves it
+SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
+SHOWN = 40  # characters of a structure in a list
+_OPEN = "_editor"  # key of the field that is being drawn for
+
+_editor = st.components.v2.component(
+    "sequence_tutor_structure_editor",
+    html='<div class="editor"><p>Loading the editor</p></div>',
+    css=(SOURCES / "editor.css").read_text(encoding="utf-8"),
+    js=(SOURCES / "editor.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is drawn for a field."""
+
+    title: str
+    hint: str
+    shown: Callable[[str], str]
+    """A structure of the field as a SMILES to begin with; InputError where the editor cannot show it."""
+    read: Callable[[str], str]
+    """What the field is to hold for what was drawn; InputError for what it cannot."""
+    pattern: bool = False
+    """Whether the field holds patterns, one a line."""
+
+
+def sketch(smiles: str, *, key: str, pattern: bool = False) -> str:
+    """Show the editor, which begins with a molecule; return what is drawn: SMILES, or SMARTS where it asks for more."""
+    before = st.session_state.get(key) or {}
+    data = {"script": SCRIPT, "smiles": smiles, "pattern": pattern, "drawn": before.get("drawn")}
+    shown = {"smiles": smiles}
+    found = _editor(key=key, data=data, default={"drawn": shown}, on_drawn_change=_nothing).drawn
+    return str((found or shown)["smiles"])
+
+
+def open_button(name: str) -> None:
+    """Open the editor for a field; nothing where it is not installed, which `missing` says."""
+    if drawn.available():
+        subject = SUBJECTS[name]
+        st.button(
+            subject.title, key=f"draw-{name}", icon=":material/draw:", type="tertiary", on_click=_open, args=(name,)
+        )
+
+
+def missing() -> None:
+    """Say how to get the editor, where it is not installed."""
+    if not drawn.available():
+        st.caption(f"Structures can be drawn as well, once the editor is installed: {drawn.REMEDY}.")
+
+
+def panel(studio: Studio) -> None:
+    """The editor, when somebody opened it."""
+    if name := st.session_state.get(_OPEN):
+        subject = SUBJECTS[name]
+        st.dialog(subject.title, width="medium", on_dismiss=_close)(_draw)(studio, name)
+
+
+def _draw(studio: Studio, name: str) -> None:
+    subject = SUBJECTS[name]
+    lines = _lines(studio, name)
+    place = _which(lines) if subject.pattern and lines else 0
+    found = sketch(_first(subject, lines[place : place + 1]), key=f"editor-{name}-{place}", pattern=subject.pattern)
+    text, problem = "", ""
+    try:
+        text = subject.read(found) if found else ""
+    except SeqTutorError as error:
+        problem = str(error)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        values = {name: "\n".join([*lines[:place], text, *lines[place + 1 :]])}
+        if st.button("Use", key="editor-use", type="primary", disabled=not text, on_click=_use, args=(studio, values)):
+            st.rerun()
+        if problem:
+            st.error(literal(problem))
+        else:
+            st.caption(literal(text) if text else subject.hint)
+
+
+def _which(lines: list[str]) -> int:
+    """The place of the line that is drawn anew, the next one for another."""
+    names = [*(f"{i + 1}. {line[:SHOWN]}" for i, line in enumerate(lines)), "Another one"]
+    return int(st.selectbox("Which one", range(len(names)), format_func=names.__getitem__, key="editor-line"))
+
+
+def _first(subject: Subject, lines: list[str]) -> str:
+    """What the editor begins with."""
+    try:
+        return subject.shown(lines[0]) if lines else ""
+    except SeqTutorError as error:
+        st.info(f"The editor cannot show {literal(lines[0])}: {literal(error)}. What you use takes its place.")
+        return ""
+
+
+def _lines(studio: Studio, name: str) -> list[str]:
+    """The structures that a field holds."""
+    text = state.value(studio, name)
+    return [line for line in map(str.strip, text.splitlines() if SUBJECTS[name].pattern else [text]) if line]
+
+
+def _open(name: str) -> None:
+    st.session_state[_OPEN] = name
+
+
+def _close() -> None:
+    st.session_state.pop(_OPEN, None)
+
+
+def _use(studio: Studio, values: dict[str, str]) -> None:
+    state.choose(studio, values)
+    _close()
+
+
+def _nothing() -> None:
+    """Streamlit asks for a callback."""
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def _molecule(text: str) -> str:
+    return given.molecule(text).smiles
+
+
+def _same(text: str) -> str:
+    """The text as it is; InputError for one that is no molecule."""
+    given.molecule(text)
+    return text
+
+
+def _smiles(text: str) -> str:
+    """A pattern that is a SMILES."""
+    if more_than_smiles(text):
+        raise InputError("a pattern of this kind can only be typed")
+    return _same(text)
+
+
+def _pattern(text: str) -> str:
+    smarts = drawn.pattern(text)
+    given.smarts(smarts)
+    return smarts
+
+
+def _fragment(text: str) -> str:
+    smiles = given.beginning(text)
+    given.prefix(smiles)
+    return smiles
+
+
+SUBSTRUCTURE = "Draw a substructure. The key ? over an atom makes it one of any kind; the tool ?* asks for more."
+GROW = "Draw a fragment; press ? over the atom where it shall grow. Without one it grows from its end."
+SUBJECTS = {
+    TARGET: Subject("Draw the target", "Draw a molecule to resemble.", _molecule, _same),
+    REQUIRED: Subject("Draw a substructure to keep", SUBSTRUCTURE, _smiles, _pattern, pattern=True),
+    FORBIDDEN: Subject("Draw a substructure to avoid", SUBSTRUCTURE, _smiles, _pattern, pattern=True),
+    PREFIX: Subject("Draw a fragment to grow from", GROW, _same, _fragment),
+}
+"""Field -> what is drawn for it."""

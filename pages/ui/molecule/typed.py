@@ -1,0 +1,146 @@
+"""A structure that follows each letter typed into a field, in a place of its own, so that nothing moves.
+
+Streamlit's live fields commit every pause, and leave Enter nothing to say: previews and runs would take each half-typed
+molecule. So the field stays as it is, and a component tells what is being typed into it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.page import fragment
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.domains.molecule import given
+from seqtutor_core.errors import SeqTutorError
+
+SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
+WIDTH, HEIGHT = 240, 110  # pixels of a drawing
+SMALL_WIDTH, SMALL_HEIGHT = 110, 70  # of a pattern's
+TEXT = 50  # below a drawing, for two lines; what is longer scrolls
+ROOM, SMALL_ROOM = HEIGHT + TEXT, SMALL_HEIGHT + TEXT  # of the place
+SHOWN = 60  # characters of a structure in an alternative text
+
+_ear = st.components.v2.component("sequence_tutor_typed", js=(SOURCES / "typed.js").read_text(encoding="utf-8"))
+
+
+Pictures = Sequence[tuple[str, str]]
+"""SVG, and what it shows."""
+
+
+class Structure(NamedTuple):
+    """What a text stands for."""
+
+    pictures: Pictures = ()
+    problem: str = ""
+    remarks: Sequence[str] = ()
+
+
+Read = Callable[[str], Structure]
+
+
+def follow(studio: Studio, name: str, read: Read, empty: str, room: int = ROOM) -> None:
+    """Show what a field stands for, also while somebody types; an empty one says what it is for."""
+    with st.container(key=f"steady-typed-{name}"):
+        fragment(_place, studio, name, read, empty, room)
+
+
+def _place(studio: Studio, name: str, read: Read, empty: str, room: int) -> None:
+    key = state.key(studio, name)
+    with st.container(gap=None):
+        typed = _ear(key=f"typed-{name}", data={"field": key}, on_typed_change=_nothing).typed
+        text = state.value(studio, name) if typed is None else str(typed["text"])
+        with st.container(height=room, border=False, gap="xsmall", key=f"place-{name}"):
+            if not text.strip():
+                st.caption(empty)
+            elif typed is None:
+                _show_committed(read(text), name)
+            else:
+                _show_typed(read(text), name)
+
+
+def _show_committed(structure: Structure, name: str) -> None:
+    if structure.problem:
+        st.error(literal(structure.problem))
+    _show_pictures(structure.pictures, name)
+    for remark in structure.remarks:
+        st.caption(literal(remark))
+
+
+def _show_typed(structure: Structure, name: str) -> None:
+    """Few words on what is wrong, for it may be right a letter later; the last drawing stays meanwhile, dimmed."""
+    if structure.pictures or not structure.problem:
+        _show_pictures(structure.pictures, name)
+    else:
+        _draw([(_dimmed(svg), f"{alt}, as it was before") for svg, alt in st.session_state.get(_kept(name), ())])
+    if structure.problem:
+        st.caption(literal(structure.problem.rpartition("; ")[0] or structure.problem))
+
+
+def _show_pictures(pictures: Pictures, name: str) -> None:
+    """Draw what is right, and remember it."""
+    if pictures:
+        st.session_state[_kept(name)] = pictures
+    _draw(pictures)
+
+
+def _draw(pictures: Pictures) -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        for svg, alt in pictures:
+            st.image(svg, alt=alt)
+
+
+def _kept(name: str) -> str:
+    """The key of the last drawings of a field."""
+    return f"_typed_{name}"
+
+
+def _dimmed(svg: str) -> str:
+    return svg.replace("<svg ", '<svg opacity="0.35" ', 1)
+
+
+def _nothing() -> None:
+    """Streamlit asks for a callback."""
+
+
+# ---------------------------------------------------------------- what a text stands for
+
+
+def molecule(text: str) -> Structure:
+    """Read a SMILES."""
+    try:
+        found = given.molecule(text)
+        return Structure([(given.drawing(found.smiles, WIDTH, HEIGHT), _alt(found.smiles))], remarks=found.remarks)
+    except SeqTutorError as error:
+        return Structure(problem=str(error))
+
+
+def beginning(text: str) -> Structure:
+    """Read a beginning of SMILES."""
+    try:
+        return Structure([(given.beginning_drawing(text, WIDTH, HEIGHT), f"beginning {_alt(text.strip())}")])
+    except SeqTutorError as error:
+        return Structure(problem=str(error))
+
+
+def patterns(text: str) -> Structure:
+    """Read SMARTS, one a line: every good line is drawn, small, and the first bad one named."""
+    pictures = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        try:
+            [smarts] = given.smarts(line)
+            pictures.append((given.pattern_drawing(smarts, SMALL_WIDTH, SMALL_HEIGHT), f"pattern {_alt(smarts)}"))
+        except SeqTutorError:
+            continue
+    try:
+        given.smarts(text)
+    except SeqTutorError as error:
+        return Structure(pictures, str(error))
+    return Structure(pictures)
+
+
+def _alt(structure: str) -> str:
+    return structure if len(structure) <= SHOWN else f"{structure[:SHOWN]}..."
