@@ -28,7 +28,7 @@ _DRAWN = "_gallery"
 def panel(run: store.Run | None) -> None:
     """Choose a source, and show its melodies in places that are always there."""
     with st.container(horizontal=True, vertical_alignment="center", key="gallery-bar"):
-        st.markdown("##### More melodies")
+        st.markdown("## More melodies")
         source = st.segmented_control(
             "Melodies of", list(SOURCES), default="A", required=True, key="gallery-source",
             format_func=SOURCES.__getitem__, label_visibility="collapsed",

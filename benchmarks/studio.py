@@ -1,0 +1,191 @@
+"""What people meet in the browser: where things stand, what moves, who can use it, how soon it answers.
+
+python -m benchmarks.studio [looks] [speed]: needs Chromium; both parts unless one is named. Prints tables, and writes
+benchmarks/results/studio.json.
+"""
+
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests import looking
+from tests.browsing import PATIENCE, ROOT, chromium, press, served
+
+RESULTS = Path(__file__).parent / "results" / "studio.json"
+PAGES = ("", "melody", "molecule", "runs", "method")
+SIZES = ((390, 844), (820, 1180), (1440, 900), (1920, 1080), (2560, 1440))
+MOVES = 7  # of a slider
+MARK = "name => performance.getEntriesByName(name).at(-1)?.startTime ?? 0"
+NODES = """selector => {
+  window.replaced = 0;
+  const chart = document.querySelector(selector);
+  new MutationObserver(list => {
+    for (const one of list) for (const node of one.removedNodes) if (node.nodeType === 1) window.replaced += 1;
+  }).observe(chart, { childList: true, subtree: true });
+}"""
+PICTURES = "[...document.querySelectorAll('[data-letter=B] img, .st-key-row-B img')].map(one => one.src.slice(-99)).join()"
+
+Row = dict[str, Any]
+
+
+def main(parts: list[str]) -> None:
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found["machine"] = f"{platform.machine()}, {len(__import__('os').sched_getaffinity(0))} cores, headless Chromium"
+    for part, measure in {"looks": looks, "speed": speed}.items():
+        if part in parts or not parts:
+            found[part] = measure()
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            table(found[part])
+
+
+def table(rows: list[Row]) -> None:
+    """Print rows as Markdown."""
+    print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join("–" if value is None else str(value) for value in row.values()) + " |")
+
+
+# ---------------------------------------------------------------- looks
+
+
+def looks() -> list[Row]:
+    """Each page at each width, light and dark, before any run."""
+    rows = []
+    with tempfile.TemporaryDirectory() as home, served(ROOT / "app.py", Path(home), SEQTUTOR_HOME=home) as url:
+        with chromium() as browser:
+            _visit(browser, url, "melody", (1440, 900), "light")  # the server imports and loads once
+            for page in PAGES:
+                for size in SIZES:
+                    light, dark = (_visit(browser, url, page, size, scheme) for scheme in ("light", "dark"))
+                    rows.append(light | {"axe, light": light["axe"], "axe, dark": dark["axe"]})
+                    del rows[-1]["axe"]
+                    print(rows[-1], file=sys.stderr)
+    return rows
+
+
+def _visit(browser: Any, url: str, name: str, size: tuple[int, int], scheme: str) -> Row:
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    looking.watch_shifts(page)
+    page.goto(f"{url}/{name}")
+    looking.settle(page)
+    studio = name in ("melody", "molecule")
+    down, aside = looking.scrolls(page)
+    found = looking.violations(page)
+    for one in found:
+        print(f"{name or 'home'} {size[0]} {scheme}: {one}", file=sys.stderr)
+    row = {
+        "page": name or "home",
+        "width": size[0],
+        "scrolls down, px": down,
+        "scrolls aside, px": aside,
+        "layout shift": round(looking.shifts(page), 3),
+        "Start at, px": looking.top_of(page, "start") if studio else None,
+        "tab stops to Start": looking.tab_stops(page, "start") if studio else None,
+        "axe": len(found),
+    }
+    context.close()
+    return row
+
+
+# ---------------------------------------------------------------- speed
+
+
+def speed() -> list[Row]:
+    """How soon each studio answers, idle and beside a living run."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as home, served(ROOT / "app.py", Path(home), SEQTUTOR_HOME=home) as url:
+        with chromium() as browser:
+            for name, measure in {"melody": _melody, "molecule": _molecule}.items():
+                page = browser.new_page(viewport={"width": 1440, "height": 900})
+                page.set_default_timeout(PATIENCE)
+                looking.watch_shifts(page)
+                page.goto(f"{url}/{name}")
+                looking.settle(page)
+                rows += [{"studio": name, **row} for row in _studio(page, measure)]
+                page.close()
+    return rows
+
+
+def _studio(page: Any, moved: Callable[[Any], Row]) -> list[Row]:
+    rows = _summed(page, moved, "idle")
+    looking.shifts(page)
+    began = time.perf_counter()
+    press(page, "start")
+    page.wait_for_selector(".readout[data-state=waiting], .readout[data-state=running]")
+    rows.append(_row("Start to the first sign of life, s", time.perf_counter() - began))
+    page.wait_for_function("document.querySelector('.readout .caption-c, [data-caption-c]') || true")
+    captions = [_caption(page)]
+    page.wait_for_function(f"() => ({CAPTION}) !== ''")
+    rows.append(_row("Start to the first tuned one, s", time.perf_counter() - began))
+    page.wait_for_selector(CHART)
+    page.evaluate(NODES, CHART)
+    state = "running"
+    while state in ("waiting", "running"):
+        page.wait_for_timeout(250)
+        if (text := _caption(page)) != captions[-1]:
+            captions.append(text)
+        if len(captions) == 6 and len(rows) < 6:
+            rows += _summed(page, moved, "beside a run")
+        state = page.locator(".readout").get_attribute("data-state")
+    rows.append(_row("times C changed", len(captions) - 1))
+    rows.append(_row("redrawn chart nodes", page.evaluate("window.replaced")))
+    rows.append(_row("layout shift while it ran", looking.shifts(page)))
+    return rows
+
+
+CHART = ".st-key-pane-right .js-plotly-plot, .st-key-pane-right [data-testid='curves']"
+CAPTION = "[...document.querySelectorAll('[data-caption]')].map(one => one.dataset.caption).join()"
+
+
+def _caption(page: Any) -> str:
+    text: str = page.evaluate(CAPTION)
+    return text
+
+
+def _row(what: str, value: float) -> Row:
+    return {"what": what, "value": round(value, 3)}
+
+
+def _summed(page: Any, moved: Callable[[Any], Row], when: str) -> list[Row]:
+    """The medians of several moves."""
+    times = [moved(page) for _ in range(MOVES)]
+    return [_row(f"{name}, {when}, s", statistics.median(one[name] for one in times)) for name in times[0]]
+
+
+def _move(page: Any, name: str) -> float:
+    """A slider's next step; when, in the page's milliseconds. Streamlit waits 0.2 s for more before it tells the server."""
+    page.locator(f".st-key-{name}").get_by_role("slider").focus()
+    began: float = page.evaluate("performance.now()")
+    page.keyboard.press("ArrowRight")
+    return began
+
+
+def _melody(page: Any) -> Row:
+    page.wait_for_timeout(1500)
+    began = _move(page, "motif")
+    times = {}
+    for what, mark in {"slider to preview": "shown", "slider to sound": "ready"}.items():
+        name = f"sequence-tutor-{mark}-B"
+        page.wait_for_function(f"([name, began]) => (({MARK})(name)) > began", arg=[name, began], polling=10)
+        times[what] = (page.evaluate(MARK, name) - began) / 1000
+    return times
+
+
+def _molecule(page: Any) -> Row:
+    page.wait_for_timeout(1500)
+    before = page.evaluate(PICTURES)
+    began = _move(page, "mol_log_p")
+    page.wait_for_function(f"before => {PICTURES} !== before", arg=before, polling=10)
+    return {"slider to preview": (page.evaluate("performance.now()") - began) / 1000}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""How a page looks to those who use it: what moves, what a screen reader and a keyboard find. For tests and figures."""
+
+from typing import Any
+
+# Sums the layout shifts that follow no input, as the web vitals do, but over all of a page's life.
+SHIFTS = """
+window.shifted = { sum: 0, parts: [] };
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
+    window.shifted.sum += entry.value;
+    for (const one of entry.sources)
+      window.shifted.parts.push(`${entry.value.toFixed(3)} ${one.node?.className ?? one.node?.nodeName} ` +
+        `${Math.round(one.previousRect.y)} to ${Math.round(one.currentRect.y)}`);
+  }
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+STILL = """() => {
+  const app = document.querySelector('[data-test-script-state]');
+  return app?.dataset.testScriptState === 'notRunning' && !document.querySelector('[data-testid="stSkeleton"]');
+}"""
+FOCUS = """() => {
+  let one = document.activeElement;
+  while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+  return one?.closest('[class*="st-key-"]')?.className ?? '';
+}"""
+
+
+def watch_shifts(page: Any) -> None:
+    """Sum layout shifts from the next document on."""
+    page.add_init_script(SHIFTS)
+
+
+def shifts(page: Any) -> float:
+    """Return the cumulative layout shift so far, and begin anew."""
+    found: float = page.evaluate("window.shifted.sum")
+    page.evaluate("window.shifted = { sum: 0, parts: [] }")
+    return found
+
+
+def settle(page: Any, milliseconds: int = 1500) -> None:
+    """Wait until the script has run and nothing has been drawn for a while."""
+    page.wait_for_selector(".st-key-nav")
+    page.wait_for_function(STILL)
+    page.wait_for_timeout(milliseconds)
+    page.wait_for_function(STILL)
+
+
+def violations(page: Any) -> list[str]:
+    """Return what axe-core finds, of any impact: rule, impact, and each element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+def tab_stops(page: Any, key: str, most: int = 60) -> int | None:
+    """Return how often Tab is pressed from the document's beginning to a widget; None when it is not met."""
+    page.evaluate("document.activeElement?.blur(); window.getSelection()?.removeAllRanges()")
+    page.mouse.click(1, 1)
+    for count in range(1, most + 1):
+        page.keyboard.press("Tab")
+        if f"st-key-{key} " in page.evaluate(FOCUS) + " ":
+            return count
+    return None
+
+
+def scrolls(page: Any) -> tuple[int, int]:
+    """Return by how many pixels the page is higher and wider than the screen."""
+    down, aside = page.evaluate("""() => {
+      const main = document.querySelector('[data-testid="stMain"]');
+      return [main.scrollHeight - main.clientHeight, document.documentElement.scrollWidth - window.innerWidth];
+    }""")
+    return down, max(aside, 0)
+
+
+def top_of(page: Any, key: str) -> int | None:
+    """Return where a widget begins below the screen's upper edge, in pixels."""
+    box = page.locator(f".st-key-{key}").first.bounding_box()
+    return None if box is None else round(box["y"])
