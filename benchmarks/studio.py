@@ -5,12 +5,14 @@ benchmarks/results/studio.json.
 """
 
 import json
+import os
 import platform
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +31,32 @@ NODES = """selector => {
     for (const one of list) for (const node of one.removedNodes) if (node.nodeType === 1) window.replaced += 1;
   }).observe(chart, { childList: true, subtree: true });
 }"""
-PICTURES = "[...document.querySelectorAll('[data-letter=B] img, .st-key-row-B img')].map(one => one.src.slice(-99)).join()"
+PICTURES = (
+    "[...document.querySelectorAll('[data-letter=B] img, .st-key-row-B img')].map(one => one.src.slice(-99)).join()"
+)
 
 Row = dict[str, Any]
 
 
 def main(parts: list[str]) -> None:
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    found["machine"] = f"{platform.machine()}, {len(__import__('os').sched_getaffinity(0))} cores, headless Chromium"
+    found["machine"] = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, headless Chromium"
     for part, measure in {"looks": looks, "speed": speed}.items():
         if part in parts or not parts:
             found[part] = measure()
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
             table(found[part])
+
+
+@contextmanager
+def app() -> Iterator[tuple[str, Any]]:
+    """The app with a new home, and a browser."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served(ROOT / "app.py", Path(home), SEQTUTOR_HOME=home) as url,
+        chromium() as browser,
+    ):
+        yield url, browser
 
 
 def table(rows: list[Row]) -> None:
@@ -57,15 +72,14 @@ def table(rows: list[Row]) -> None:
 def looks() -> list[Row]:
     """Each page at each width, light and dark, before any run."""
     rows = []
-    with tempfile.TemporaryDirectory() as home, served(ROOT / "app.py", Path(home), SEQTUTOR_HOME=home) as url:
-        with chromium() as browser:
-            _visit(browser, url, "melody", (1440, 900), "light")  # the server imports and loads once
-            for page in PAGES:
-                for size in SIZES:
-                    light, dark = (_visit(browser, url, page, size, scheme) for scheme in ("light", "dark"))
-                    rows.append(light | {"axe, light": light["axe"], "axe, dark": dark["axe"]})
-                    del rows[-1]["axe"]
-                    print(rows[-1], file=sys.stderr)
+    with app() as (url, browser):
+        _visit(browser, url, "melody", (1440, 900), "light")  # the server imports and loads once
+        for page in PAGES:
+            for size in SIZES:
+                light, dark = (_visit(browser, url, page, size, scheme) for scheme in ("light", "dark"))
+                rows.append(light | {"axe, light": light["axe"], "axe, dark": dark["axe"]})
+                del rows[-1]["axe"]
+                print(rows[-1], file=sys.stderr)
     return rows
 
 
@@ -101,16 +115,15 @@ def _visit(browser: Any, url: str, name: str, size: tuple[int, int], scheme: str
 def speed() -> list[Row]:
     """How soon each studio answers, idle and beside a living run."""
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as home, served(ROOT / "app.py", Path(home), SEQTUTOR_HOME=home) as url:
-        with chromium() as browser:
-            for name, measure in {"melody": _melody, "molecule": _molecule}.items():
-                page = browser.new_page(viewport={"width": 1440, "height": 900})
-                page.set_default_timeout(PATIENCE)
-                looking.watch_shifts(page)
-                page.goto(f"{url}/{name}")
-                looking.settle(page)
-                rows += [{"studio": name, **row} for row in _studio(page, measure)]
-                page.close()
+    with app() as (url, browser):
+        for name, measure in {"melody": _melody, "molecule": _molecule}.items():
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.set_default_timeout(PATIENCE)
+            looking.watch_shifts(page)
+            page.goto(f"{url}/{name}")
+            looking.settle(page)
+            rows += [{"studio": name, **row} for row in _studio(page, measure)]
+            page.close()
     return rows
 
 
@@ -161,7 +174,7 @@ def _summed(page: Any, moved: Callable[[Any], Row], when: str) -> list[Row]:
 
 
 def _move(page: Any, name: str) -> float:
-    """A slider's next step; when, in the page's milliseconds. Streamlit waits 0.2 s for more before it tells the server."""
+    """Move a slider by one step; when, in the page's milliseconds. Streamlit waits 0.2 s for more moves."""
     page.locator(f".st-key-{name}").get_by_role("slider").focus()
     began: float = page.evaluate("performance.now()")
     page.keyboard.press("ArrowRight")

@@ -2,7 +2,7 @@
 
 from pages.ui import inspector, report, sliders, state, transport
 from pages.ui.layout import panes
-from pages.ui.melody import stage, table
+from pages.ui.melody import score, stage, table
 from pages.ui.melody.spec import MELODY
 from pages.ui.page import open_studio, show_errors
 from pages.ui.runs import recent
@@ -22,6 +22,7 @@ with right:
             "Curves": lambda: report.panel(MELODY, run),
             "Frontier": table.frontier_panel,
             "Table 1": lambda: table.panel(run),
+            "Score": lambda: score.panel(run),
             "Runs": lambda: recent.panel(MELODY),
         },
     )

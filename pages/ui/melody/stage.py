@@ -8,14 +8,12 @@ from pages.ui.melody import choice, gallery, primer
 from pages.ui.melody.downloads import downloads
 from pages.ui.melody.player import Track, attach_sound, piano_rolls
 from pages.ui.melody.spec import MELODY
-from pages.ui.melody.tracks import REASONS, TITLES, Heard, heard
+from pages.ui.melody.tracks import EVERY, REASONS, TITLES, Heard, heard
 from pages.ui.page import fragment, show_errors
 from pages.ui.text import literal
 from seqtutor_core.domains.melody.audio import sound
 from seqtutor_core.domains.melody.synthesis import synthesiser_available
 from seqtutor_core.runs import store
-
-EVERY = 3.0  # seconds: C follows the policy while it learns
 
 
 def panel(run: store.Run | None) -> None:

@@ -14,6 +14,7 @@ from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import Piece, midi
 from seqtutor_core.runs import store
 
+EVERY = 3.0  # seconds: C follows the policy while it learns
 TITLES = {"A": "Prior", "B": "Preview", "C": "Tuned", "★": "Chosen"}
 REASONS = {"C": "Start tuning, and it is heard here within seconds", "★": "Click a melody below, and it plays here"}
 
