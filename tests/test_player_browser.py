@@ -11,7 +11,7 @@ SCRIPT = """
     import streamlit as st
 
     from pages.ui.melody.keyboard import keyboard
-    from pages.ui.melody.player import Track, piano_roll, piano_rolls
+    from pages.ui.melody.player import Track, piano_rolls
     from seqtutor_core.domains.melody.audio import Piece, sound
     from seqtutor_core.domains.melody.roll import make_roll
 
@@ -30,10 +30,9 @@ SCRIPT = """
     hidden = st.checkbox("Hide the player")
     with st.container(key="single"):
         if not hidden:
-            piano_roll(first.roll, first.sound, key="one", title=first.title)
+            piano_rolls([first], key="one")
     with st.container(key="fast"):
-        fast = track("A", TOKENS, 320, "Fast one", primer=(11, 1, 1, 1))
-        piano_roll(fast.roll, fast.sound, key="two", title=fast.title)
+        piano_rolls([track("A", TOKENS, 320, "Fast one", primer=(11, 1, 1, 1))], key="two")
     with st.container(key="pair"):
         piano_rolls([first, track("B", (16, *TOKENS[1:]), 30, "The other")], key="both")
     picked = keyboard("keys")
@@ -52,7 +51,8 @@ def page(page, address):
     """A fresh page with everything drawn."""
     page.goto(address)
     page.get_by_test_id("key-60").wait_for()
-    expect(page.get_by_test_id("roll-canvas")).to_have_count(4)
+    expect(page.get_by_test_id("roll-canvas")).to_have_count(3)
+    expect(page.locator(".play:enabled")).to_have_count(3)
     return page
 
 
@@ -193,12 +193,12 @@ def test_volume_is_one_setting(page):
 
 def test_a_and_b_take_turns_at_the_same_place(page):
     pair = page.locator(".st-key-pair")
-    take_a, take_b = (pair.locator(f"[data-take={letter}] audio").element_handle() for letter in "AB")
+    track_a, track_b = (pair.locator(f"audio[data-track={letter}]").element_handle() for letter in "AB")
     pair.get_by_test_id("roll-play").click()
-    page.wait_for_function("audio => audio.currentTime > 1.0", arg=take_a)
+    page.wait_for_function("audio => audio.currentTime > 1.0", arg=track_a)
     pair.get_by_test_id("roll-choose-B").click()
-    page.wait_for_function("audio => !audio.paused && audio.currentTime > 1.1", arg=take_b)
-    assert take_a.evaluate("audio => audio.paused")
+    page.wait_for_function("audio => !audio.paused && audio.currentTime > 1.1", arg=track_b)
+    assert track_a.evaluate("audio => audio.paused")
     expect(pair.get_by_test_id("roll-choose-B")).to_have_attribute("aria-checked", "true")
 
 
@@ -221,7 +221,7 @@ def test_a_hidden_player_falls_silent_and_frees_its_sound(page):
     player.wait("audio.currentTime > 0.1")
     audio = player.part("audio").element_handle()
     page.get_by_text("Hide the player").click()
-    expect(page.get_by_test_id("roll-canvas")).to_have_count(3)
+    expect(page.get_by_test_id("roll-canvas")).to_have_count(2)
     page.wait_for_function("audio => audio.paused && window.freed === 1", arg=audio)
 
 

@@ -1,194 +1,268 @@
-// One or two rolls that play: a shared transport, a canvas and an account for each take.
-// sound_event.js, roll_draw.js, roll_account.js and roll_take.js stand above this file in the same module.
+// One to four melodies that take turns: buttons to choose by, a transport, the roll of the chosen one and its account.
+// sound_event.js and the roll_*.js files stand above this file in the same module.
 
 const PLAY_EVENT = "sequence-tutor-plays";
+const FOLLOW = "sequence-tutor-play-on-change"; // in the browser's storage
 const players = new WeakMap(); // the element a component lives in -> its player
 let volume = 0.8; // one setting for every player on the page
+
+// The browser may keep its storage shut.
+function stored(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function store(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {} // then it holds until the page is left
+}
 
 class Player {
   constructor(parent) {
     this.element = parent.querySelector(".player");
-    this.template = parent.querySelector(".take-template");
-    const find = (selector) => this.element.querySelector(selector);
-    [this.choice, this.loop, this.time] = [find(".choice"), find(".loop"), find(".time")];
-    [this.play, this.synth, this.volume] = [find(".play"), find(".synth"), find(".volume input")];
-    this.takes = [];
+    this.find = (selector) => this.element.querySelector(selector);
+    [this.play, this.loop, this.follow] = [".play", ".loop", ".follow input"].map(this.find);
+    this.volume = this.find(".volume input");
+    this.tracks = [];
     this.playing = false;
-    this.play.addEventListener("click", () => this.toggle());
-    this.loop.addEventListener("click", () => this.loop.setAttribute("aria-pressed", String(!this.looping)));
-    this.volume.value = volume;
-    this.volume.addEventListener("input", () => this.setVolume(Number(this.volume.value)));
-    this.onOther = (event) => event.detail !== this && this.pause();
-    window.addEventListener(PLAY_EVENT, this.onOther);
-    this.onSound = (event) => this.hear(event.detail);
-    window.addEventListener(SOUND_EVENT, this.onSound);
+    this.place = 0;
+    this.theme = readTheme(this.element);
+    this.range = pitchRange([]);
+    this.stage = new Stage(this, this.element);
+    this.listen();
     this.resized = new ResizeObserver(() => this.element.clientWidth !== this.width && this.fit());
     this.resized.observe(this.element);
+  }
+
+  listen() {
+    this.play.addEventListener("click", () => this.toggle());
+    this.loop.addEventListener("click", () => this.loop.setAttribute("aria-pressed", String(!this.looping)));
+    this.follow.checked = stored(FOLLOW) === "yes";
+    this.follow.addEventListener("change", () => store(FOLLOW, this.follow.checked ? "yes" : "no"));
+    this.volume.addEventListener("input", () => this.setVolume(Number(this.volume.value)));
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.onOther = (event) => event.detail !== this && this.pause();
+    window.addEventListener(PLAY_EVENT, this.onOther);
+    this.onSound = ({ detail }) => this.tracks.filter((track) => track.awaits(detail)).forEach((track) => track.load(detail));
+    window.addEventListener(SOUND_EVENT, this.onSound);
   }
 
   get looping() {
     return this.loop.getAttribute("aria-pressed") === "true";
   }
 
+  // The track that plays, if one does.
+  get sounding() {
+    return this.playing ? this.active : null;
+  }
+
+  follows(track) {
+    return this.follow.checked && track.letter === "B";
+  }
+
   show(data) {
-    data = { takes: data.tracks.filter((track) => track.roll) };
-    const letters = data.takes.map((take) => take.letter).join();
-    if (letters !== this.letters) this.build(data.takes, (this.letters = letters));
-    const sounds = this.takes.map((take) => take.sound);
-    this.takes.forEach((take, i) => take.show(data.takes[i]));
-    if (this.takes.some((take, i) => take === this.active && take.sound !== sounds[i])) this.pause();
-    this.range = pitchRange(data.takes.map((take) => take.roll));
+    const letters = data.tracks.map((track) => track.letter);
+    if (letters.join() !== this.tracks.map((track) => track.letter).join()) this.build(letters);
     this.theme = readTheme(this.element);
     const { cost, neutral, gain, onPrimary } = this.theme;
     const colours = { "--cost": cost, "--neutral": neutral, "--gain": gain, "--on-primary": onPrimary };
     Object.entries(colours).forEach(([name, colour]) => this.element.style.setProperty(name, colour));
+    this.tracks.forEach((track, i) => track.offer(data.tracks[i]));
     this.fit();
-    this.activate(this.active);
+    this.tell();
     this.setVolume(volume);
   }
 
-  // A sound that was made after its roll was drawn.
-  hear(sound) {
-    const take = this.takes.find((one) => one.sound === sound.name && !one.ready);
-    if (!take) return;
-    take.load(sound);
-    this.activate(this.active);
-  }
-
-  build(takes) {
-    const count = takes.length;
-    this.takes.forEach((take) => take.unload());
-    this.takes = takes.map(({ letter }) => new Take(this, letter, this.template));
-    const holder = this.element.querySelector(".takes");
-    holder.replaceChildren(...this.takes.map((take) => take.element));
-    holder.classList.toggle("pair", count > 1);
-    this.choice.hidden = count < 2;
-    this.choice.replaceChildren(...this.takes.map((take) => this.choiceButton(take)));
-    this.active = this.takes[0];
-  }
-
-  choiceButton(take) {
-    const button = tag("button", "", take.element.dataset.take);
-    button.type = "button";
-    button.setAttribute("role", "radio");
-    button.dataset.testid = `roll-choose-${take.element.dataset.take}`;
-    button.addEventListener("click", () => this.activate(take));
-    button.addEventListener("keydown", (event) => {
-      if (!event.key.startsWith("Arrow")) return;
-      event.preventDefault();
-      this.activate(this.takes[(this.takes.indexOf(take) + 1) % this.takes.length]);
-      this.choice.children[this.takes.indexOf(this.active)].focus();
-    });
-    return button;
+  build(letters) {
+    this.pause();
+    this.tracks.forEach((track) => track.unload());
+    this.tracks = letters.map((letter) => new Track(this, letter));
+    this.active = this.tracks[0];
+    this.choice = new Choice(this.find(".choice"), this.tracks, (track) => this.choose(track));
+    this.find(".follow").hidden = !letters.includes("B");
+    this.find(".sounds").replaceChildren(...this.tracks.map((track) => track.audio));
   }
 
   fit() {
     this.width = this.element.clientWidth;
-    if (this.width) this.takes.forEach((take) => take.fit());
+    if (this.width && this.active) this.stage.show(this.active);
   }
 
-  // Makes a take the one that plays; the music goes on at the same place.
-  activate(take) {
-    const [before, playing] = [this.active, this.playing];
-    if (take !== before) {
-      if (playing) this.pause();
-      take.step = before.step;
-      before.follow(before.step);
-    }
-    this.active = take;
-    this.takes.forEach((one, i) => {
-      one.element.classList.toggle("active", one === take);
-      const button = this.choice.children[i];
-      button.setAttribute("aria-checked", String(one === take));
-      button.setAttribute("aria-label", `${button.textContent}: ${one.title}`);
-      button.tabIndex = one === take ? 0 : -1;
-    });
-    this.play.disabled = !take.ready;
-    this.play.title = take.ready ? "" : "The sound is on its way";
-    this.synth.textContent = take.synthesiser === "fluidsynth" ? "" : take.synthesiser;
-    this.synth.className = "synth plain";
-    this.synth.hidden = !this.synth.textContent;
-    if (take !== before && playing) this.start();
+  // A track shows another roll, or none.
+  changed(track) {
+    this.range = steadyRange(this.range, this.tracks.map((one) => one.roll).filter(Boolean));
+    if (!this.active.roll) this.active = this.tracks.find((one) => one.roll) ?? this.active;
+    this.fit();
+    this.mark("shown", track);
     this.tell();
-    return this;
+  }
+
+  // A track has a newer sound.
+  arrived(track) {
+    this.notice("");
+    this.mark("ready", track);
+    if (this.due?.track === track) this.playSoon(track, this.due.from);
+    this.tell();
+  }
+
+  // Plays a track as soon as its sound is there: from a place, or from where the music is.
+  playSoon(track, from) {
+    this.due = { track, from };
+    if (!track.ready) return;
+    this.choose(track);
+    if (from !== undefined) this.seek(from);
+    this.start();
+  }
+
+  // Makes a track the one that plays; the music goes on at the same place.
+  choose(track) {
+    this.due = null;
+    if (track === this.active || !track.roll) return;
+    const playing = this.playing;
+    this.pause();
+    this.active = track;
+    this.fit();
+    this.tell();
+    if (playing && track.loaded) this.start();
+    else if (playing) this.due = { track };
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const track = this.tracks[Number(event.key) - 1];
+    if (event.key === " " && !event.target.closest("button:not(.track), [type=checkbox]")) this.toggle();
+    else if (event.key !== " " && track) this.choose(track);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
   }
 
   seek(step) {
-    this.takes.forEach((take) => {
-      take.step = step;
-      take.follow(step);
-    });
-    this.tell();
+    this.place = step;
+    this.active.step = step;
+    this.stage.follow(step, this.playing);
+    this.tellTime();
   }
 
   setVolume(level) {
     volume = level;
     this.volume.value = level;
-    this.takes.forEach((take) => (take.audio.volume = level));
+    this.tracks.forEach((track) => (track.audio.volume = level));
   }
 
   toggle() {
+    this.due = null;
     this.playing ? this.pause() : this.start();
   }
 
   start() {
-    const take = this.active;
-    if (!take.ready) return;
-    if (take.audio.ended || take.step >= take.roll.steps) this.seek(0);
+    const track = this.active;
+    if (!track.loaded) return;
+    this.seek(this.place >= track.roll.steps ? 0 : this.place);
     window.dispatchEvent(new CustomEvent(PLAY_EVENT, { detail: this }));
     this.setPlaying(true);
-    take.audio.play().catch((error) => {
-      if (error.name === "AbortError") return; // paused before it had begun
-      this.setPlaying(false);
-      this.synth.textContent = `The browser did not play this: ${error.message}`;
-      this.synth.hidden = false;
-    });
-    const frame = () => {
-      if (!this.playing || this.active !== take) return;
-      if (this.looping && take.step >= take.roll.steps) take.step = 0;
-      this.takes.forEach((one) => one.follow(Math.min(take.step, one.roll.steps), one === take));
-      this.tell();
-      this.frame = requestAnimationFrame(frame);
-    };
+    this.begin(track);
     cancelAnimationFrame(this.frame);
-    frame();
+    this.onFrame();
+  }
+
+  begin(track) {
+    track.audio.play().catch((error) => {
+      if (error.name === "AbortError") return; // paused, or given a newer sound, before it had begun
+      this.pause();
+      const refused = "The browser does not let this page play sound yet: press Play, or allow sound for this site.";
+      this.notice(error.name === "NotAllowedError" ? refused : `The browser did not play this: ${error.message}`);
+    });
+  }
+
+  onFrame() {
+    if (!this.playing) return;
+    const track = this.active;
+    this.place = track.step;
+    if (this.looping && this.place >= track.roll.steps) return this.ended(track);
+    this.stage.follow(this.place, true);
+    this.tellTime();
+    this.frame = requestAnimationFrame(() => this.onFrame());
+  }
+
+  sounds(track) {
+    this.notice("");
+    this.mark("sounds", track);
   }
 
   pause() {
     if (!this.playing) return;
+    this.place = this.active.step;
     this.active.audio.pause();
     this.setPlaying(false);
-    this.active.follow(this.active.step);
   }
 
-  ended(take) {
-    if (take !== this.active || !this.playing) return;
+  ended(track) {
+    if (track !== this.sounding) return;
+    this.place = track.roll.steps;
     this.setPlaying(false);
-    if (this.looping) {
-      this.seek(0);
-      this.start();
-    } else take.follow(take.step);
+    if (!this.looping || this.active !== track) return;
+    this.seek(0);
+    if (track.loaded) this.start();
+    else this.due = { track, from: 0 }; // what waited was shown just now, and its sound is on its way
   }
 
+  // What waited for the end of the music is shown when it stops.
   setPlaying(playing) {
     this.playing = playing;
     this.element.classList.toggle("playing", playing);
     this.play.setAttribute("aria-label", playing ? "Pause" : "Play");
+    if (!playing) {
+      this.stage.follow(this.place);
+      this.active.settle();
+    }
+    this.tell();
+  }
+
+  notice(text) {
+    this.find(".notice").textContent = this.find(".notice").title = text;
   }
 
   tell() {
+    const { active } = this;
+    const waiting = this.tracks.find((track) => track.waiting);
+    this.choice.show(active);
+    this.play.disabled = !active.loaded;
+    this.play.title = active.loaded || !active.roll ? "" : "The sound is on its way";
+    const plain = active.loaded && active.synthesiser !== "fluidsynth" ? ` · ${active.synthesiser}` : "";
+    this.find(".caption").textContent = `${active.shown?.caption ?? ""}${plain}`;
+    this.find(".caption").title = this.find(".caption").textContent;
+    this.find(".waiting").textContent = waiting ? "newer one waiting" : "";
+    this.find(".total").textContent = active.roll ? `${signed(active.roll.total)} in all` : "";
+    const { dataset } = this.element;
+    [dataset.active, dataset.playing, dataset.waiting] = [active, this.sounding, waiting].map((one) => one?.letter ?? "");
+    this.tellTime();
+  }
+
+  tellTime() {
     const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-    const { step, stepSeconds, roll } = this.active;
-    this.time.textContent = `${clock(step * stepSeconds)} / ${clock(roll.steps * stepSeconds + 0.5)}`;
+    const { stepSeconds, roll } = this.active;
+    this.find(".time").textContent = roll ? `${clock(this.place * stepSeconds)} / ${clock(roll.steps * stepSeconds + 0.5)}` : "0:00 / 0:00";
+  }
+
+  // For measurements: when a track was last shown, ready to be heard, and heard.
+  mark(what, track) {
+    const name = `sequence-tutor-${what}-${track.letter}`;
+    performance.clearMarks(name);
+    performance.mark(name);
   }
 
   close() {
-    this.setPlaying(false);
+    this.pause();
     cancelAnimationFrame(this.frame);
     window.removeEventListener(PLAY_EVENT, this.onOther);
     window.removeEventListener(SOUND_EVENT, this.onSound);
     this.resized.disconnect();
-    this.takes.forEach((take) => take.unload());
+    this.tracks.forEach((track) => track.unload());
   }
 }
 

@@ -63,8 +63,6 @@ function fillAccount(card, item, roll, onWhole) {
     body.append(...terms.map(([label, value]) => accountRow(label, value, most)));
   }
   card.replaceChildren(head, body);
-  // Never shorter than it has been: the page below must not jump while the pointer moves.
-  card.style.minHeight = `${Math.max(parseFloat(card.style.minHeight) || 0, card.offsetHeight)}px`;
 }
 
 function accountRow(label, value, most) {

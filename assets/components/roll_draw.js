@@ -3,6 +3,8 @@
 const GUTTER = 34;
 const TOP = 18;
 const REST_LANE = 16;
+const LANES = 250; // the height of all pitches, whatever their number: nothing below moves when another melody comes
+const EMPTY_STEPS = 32;
 const MIN_STEP = 9;
 const BLACK_KEYS = new Set([1, 3, 6, 8, 10]);
 const PITCH_NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
@@ -65,16 +67,24 @@ function pitchRange(rolls) {
   return { low, high };
 }
 
+// The range before it, while it fits well: pitches keep their place on the screen.
+function steadyRange(before, rolls) {
+  const wanted = pitchRange(rolls);
+  const fits = before.low <= wanted.low && wanted.high <= before.high;
+  return fits && before.high - before.low <= wanted.high - wanted.low + 6 ? before : wanted;
+}
+
 function layOut(roll, range, available) {
-  const rows = range.high - range.low + 1;
-  const row = Math.max(10, Math.min(15, Math.floor(250 / rows)));
-  const step = Math.max(MIN_STEP, (available - GUTTER - 4) / roll.steps);
-  const bottom = TOP + rows * row;
+  const steps = roll?.steps ?? EMPTY_STEPS;
+  const row = LANES / (range.high - range.low + 1);
+  const step = Math.max(MIN_STEP, (available - GUTTER - 4) / steps);
+  const bottom = TOP + LANES;
   return {
     row,
     step,
+    steps,
     bottom,
-    width: Math.floor(GUTTER + step * roll.steps + 4),
+    width: Math.floor(GUTTER + step * steps + 4),
     height: bottom + REST_LANE,
     x: (at) => GUTTER + at * step,
     y: (pitch) => TOP + (range.high - pitch) * row,
@@ -93,6 +103,7 @@ function drawRoll(canvas, roll, range, plan, theme, marks) {
   pen.textBaseline = "middle";
   const ink = (strength) => `rgb(${theme.text.join(" ")} / ${strength})`;
   drawLanes(pen, range, plan, theme, ink);
+  if (!roll) return;
   drawPrimer(pen, roll, plan, theme, ink);
   drawTime(pen, roll, plan, theme, ink);
   roll.rests.forEach((rest) => drawRest(pen, rest, plan, theme, marks, ink));
@@ -202,7 +213,8 @@ function drawNote(pen, note, roll, plan, theme, marks, ink) {
   pen.fill();
   outline(pen, note, marks, ink, 0.4);
 
-  const size = plan.row >= 13 ? 11 : 10;
+  const size = Math.min(11, Math.floor(plan.row));
+  if (size < 9) return; // too small to read
   const middle = y + plan.row / 2 + 0.5;
   pen.fillStyle = inkOn(rgb);
   pen.font = `600 ${size}px ${theme.font}`;

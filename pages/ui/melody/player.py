@@ -1,22 +1,25 @@
 """The piano roll that plays: a component drawn in the browser."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
 
 from pages.ui.melody.components import source
 from seqtutor_core.domains.melody.roll import Roll
 from seqtutor_core.domains.melody.synthesis import Sound
 from seqtutor_core.errors import SettingError
 
+PARTS = ("draw", "account", "track", "choice", "stage")
+HEIGHT = 600  # pixels; the same as in piano_roll.css
+
 _roll = st.components.v2.component(
     "sequence_tutor_piano_roll",
     html=source("piano_roll.html"),
     css=source("common.css", "piano_roll.css", "roll_account.css"),
-    js=source("sound_event.js", "roll_draw.js", "roll_account.js", "roll_take.js", "piano_roll.js"),
+    js=source("sound_event.js", *(f"roll_{part}.js" for part in PARTS), "piano_roll.js"),
 )
 _sound = st.components.v2.component("sequence_tutor_sound", js=source("sound_event.js", "sound.js"))
 
@@ -43,18 +46,13 @@ class Track:
         """Return a track whose place is kept: its button is shown, disabled, with the reason."""
         return cls(letter, title, None, "", absent=reason)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what the browser is told of it."""
+    def as_dict(self, key: str) -> dict[str, Any]:
+        """Return what the player of this key is told of it."""
         told = {"letter": self.letter, "title": self.title, "caption": self.caption, "play": self.play}
         if self.roll is None:
             return {**told, "absent": self.absent}
-        heard = {"awaits": self.sound} if isinstance(self.sound, str) else _heard(self.sound)
-        return {**told, "roll": self.roll.as_dict(), **heard}
-
-
-def piano_roll(roll: Roll, sound: Sound, *, key: str, title: str) -> None:
-    """Draw one melody: its roll, its account and its sound."""
-    piano_rolls([Track("", title, roll, sound)], key=key)
+        sound = {"name": self.sound} if isinstance(self.sound, str) else _served(self.sound, f"{key}-{self.letter}")
+        return {**told, "roll": self.roll.as_dict(), "sound": sound}
 
 
 def piano_rolls(tracks: Sequence[Track], *, key: str) -> None:
@@ -66,13 +64,18 @@ def piano_rolls(tracks: Sequence[Track], *, key: str) -> None:
     letters = [track.letter for track in tracks]
     if not 1 <= len(letters) <= 4 or len(set(letters)) < len(letters):
         raise SettingError(f"tracks {letters} do not fit one player; give it one to four, each with its own letter")
-    _roll(key=key, data={"tracks": [track.as_dict() for track in tracks]})
+    _roll(key=key, data={"tracks": [track.as_dict(key) for track in tracks]}, height=HEIGHT)
 
 
 def attach_sound(name: str, sound: Sound, *, key: str) -> None:
     """Bring the sound that tracks of this name wait for, wherever they are on the page."""
-    _sound(key=key, data={"name": name, **_heard(sound)})
+    _sound(key=key, data={**_served(sound, key), "name": name})
 
 
-def _heard(sound: Sound) -> dict[str, str]:
-    return {"wav": base64.b64encode(sound.wav).decode("ascii"), "synthesiser": sound.synthesiser}
+def _served(sound: Sound, place: str) -> dict[str, str]:
+    """Return where the browser fetches a sound, once: sent along, it would come again with every drawing of the page.
+
+    The server keeps it while the page shows it in this place.
+    """
+    url = runtime.get_instance().media_file_mgr.add(sound.wav, "audio/wav", place)
+    return {"name": url, "url": url, "synthesiser": sound.synthesiser}
