@@ -85,14 +85,16 @@ def test_the_editor_begins_with_what_the_field_has_and_dismissing_it_loses_nothi
 
 @needs_editor
 def test_a_drawn_fragment_grows_where_its_open_atom_was(page, address):
-    open_molecules(page, address, "?mol_prefix=OCC")
+    open_molecules(page, address)
+    page.get_by_text("Grow from a fragment").click()
     dialog, paper = open_editor(page, "prefix")
-    expect(dialog.get_by_text("OCC", exact=True)).to_be_visible()
-    box = paper.bounding_box()
-    for x in range(int(box["x"] + box["width"] / 2) - 60, int(box["x"] + box["width"] / 2) + 60, 12):
-        page.mouse.move(x, box["y"] + box["height"] / 2)
+    stroke(page, paper, 300, 200)
+    expect(dialog.get_by_text("CC", exact=True)).to_be_visible()
+    page.keyboard.press("?")
+    expect(dialog.get_by_text("C", exact=True)).to_be_visible()
     dialog.get_by_role("button", name="Use").click()
-    expect(page.locator(".st-key-mol_prefix input")).to_have_value("OCC")
+    expect(page.locator(".st-key-mol_prefix input")).to_have_value("C")
+    expect(shown(page, "prefix")).to_have_attribute("alt", "beginning C")
 
 
 def test_a_structure_follows_the_letters_and_only_enter_commits_it(page, address):

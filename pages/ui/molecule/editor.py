@@ -166,7 +166,7 @@ def _fragment(text: str) -> str:
 
 
 SUBSTRUCTURE = "Draw a substructure. The key ? over an atom makes it one of any kind; the tool ?* asks for more."
-GROW = "Draw a fragment; press ? over the atom where it shall grow. Without one it grows from its end."
+GROW = "Draw a fragment, and a bond where it shall grow: the key ? over its end opens it. Else its last atom grows."
 SUBJECTS = {
     TARGET: Subject("Draw the target", "Draw a molecule to resemble.", _molecule, _same),
     REQUIRED: Subject("Draw a substructure to keep", SUBSTRUCTURE, _smiles, _pattern, pattern=True),
