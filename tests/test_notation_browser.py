@@ -85,7 +85,7 @@ def test_its_place_stays_whatever_it_holds(page, score):
     assert score.evaluate("it => it.scrollTop") == 90
     page.set_viewport_size({"width": 420, "height": 1400})
     page.wait_for_function(
-        "it => it.querySelector('svg').clientWidth <= it.clientWidth && it.clientWidth < 420",
+        "it => it.querySelector('svg').getBoundingClientRect().width <= it.clientWidth && it.clientWidth < 420",
         arg=score.element_handle(),
     )
     assert score.bounding_box()["height"] == 240

@@ -1,6 +1,7 @@
 // A score, drawn by abcjs from ABC text. The script is loaded once a page, when a score is first shown.
 
 const ROOM = 40; // pixels that abcjs leaves at the sides, and a scroll bar
+const NARROW = 520; // pixels: where notes are smaller, so that more than a bar fits a line
 const WRAP = { minSpacing: 1.6, maxSpacing: 2.8, preferredMeasuresPerLine: 4 };
 const scores = new WeakMap(); // the element a component lives in -> its score
 let loading; // the script's promise
@@ -49,10 +50,12 @@ class Score {
     const width = this.element.clientWidth;
     if (!this.library || !width || (width === this.width && this.data.abc === this.drawn)) return;
     [this.width, this.drawn] = [width, this.data.abc];
+    const scale = width < NARROW ? 0.8 : 1;
     this.library.renderAbc(this.sheet, this.data.abc, {
       ariaLabel: "", // else it names itself, once
       foregroundColor: "currentColor",
-      staffwidth: this.width - ROOM,
+      scale,
+      staffwidth: width - ROOM,
       wrap: WRAP,
     });
     this.name();
