@@ -1,6 +1,6 @@
 """The melody studio: set what should be better, tune, watch, listen, take away."""
 
-from pages.ui import inspector, report, sliders, state, transport
+from pages.ui import frontier, inspector, report, sliders, state, transport
 from pages.ui.layout import panes
 from pages.ui.melody import score, stage, table
 from pages.ui.melody.spec import MELODY
@@ -20,7 +20,7 @@ with right:
         MELODY,
         {
             "Curves": lambda: report.panel(MELODY, run),
-            "Frontier": table.frontier_panel,
+            "Frontier": lambda: frontier.panel(MELODY),
             "Table 1": lambda: table.panel(run),
             "Score": lambda: score.panel(run),
             "Runs": lambda: recent.panel(MELODY),

@@ -1,6 +1,6 @@
 """The molecule studio: set what should be better, tune, watch, look closely, take away."""
 
-from pages.ui import inspector, interpolation, report, sliders, state, transport
+from pages.ui import frontier, inspector, interpolation, report, sliders, state, transport
 from pages.ui.layout import panes
 from pages.ui.molecule import compare, detail, distributions, grid, preview
 from pages.ui.molecule.spec import MOLECULE
@@ -26,6 +26,7 @@ with right:
         MOLECULE,
         {
             "Curves": lambda: report.panel(MOLECULE, run),
+            "Frontier": lambda: frontier.panel(MOLECULE),
             "Properties": lambda: distributions.panel(run),
             "Runs": lambda: recent.panel(MOLECULE),
         },

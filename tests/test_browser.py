@@ -86,10 +86,8 @@ def test_a_whole_session(page, address):
     run = tune(page, address)
     expect(page.get_by_text("Arriving")).to_be_visible()
     expect(page.locator(".st-key-arrival-0 button").first).to_be_visible()
-    page.wait_for_function(
-        "() => { const d = document.querySelector('.st-key-curves .js-plotly-plot')?.data?.[0]; return d && d.x && "
-        "(d.x.length || Object.keys(d.x._inputArray ?? {}).length) >= 3 }"
-    )
+    curve = page.locator(".lines path").first
+    until(page, lambda: len(re.findall("[ML]", curve.get_attribute("d"))) >= 3)
     expect(badge(page, "Finished")).to_be_visible()
     lines, _ = run.metrics()
     assert lines[-1]["j"] > lines[0]["j"]

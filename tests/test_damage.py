@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pages.ui import gauge_panel, readout
-from pages.ui.charts import curves
+from pages.ui.curves import chart_data
 from pages.ui.frontier import _standing
 from pages.ui.melody.cards import drawing
 from pages.ui.melody.spec import MELODY
@@ -152,7 +152,7 @@ def test_two_thousand_mutations_raise_nothing_foreign(folder: Path) -> None:
             read_everything(run, name)
             if number % (10 * len(names)) == names.index("metrics.jsonl"):
                 with suppress(SeqTutorError):
-                    curves(run.curves()[0], MELODY.terms, MELODY.figures)
+                    chart_data(MELODY, run.id, run.curves()[0])
         except Exception as error:
             raise AssertionError(f"{name} after mutation {number}: {(folder / name).read_bytes()[:3000]!r}") from error
         finally:

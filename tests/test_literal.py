@@ -109,7 +109,14 @@ KNOWN = {
     "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS
     "molecule/desirability.py:_fields": {"label"},
-    "gauge_panel.py:panel": {"bar(gauge)", "when", "why"},  # numbers in our HTML; words of newest and missing
+    "frontier.py:panel": {"'\\n'.join(legend)"},  # numbers, and names through literal
+    "gauge_panel.py:panel": {
+        "bar(gauge)",
+        "when",
+        "missing(run.config)",
+        "later",
+        "never",
+    },  # numbers in our HTML; words of ours
 }
 NUMBER = re.compile(r"[^{}]*(\d|,|\.\d)?[dfgeFG%,]")  # a format that only numbers have
 

@@ -86,7 +86,7 @@ def test_the_bar_leads_from_the_prior_to_what_is_reachable():
     drawn = gauge_panel.bar({"at_most": 0.625, "j_prior": -39.2, "j": 14.4, "j_error": 0.2, "log_z_at_least": 46.5})
     assert 'aria-valuenow="62"' in drawn and "width: 62.5%" in drawn
     assert "prior: J -39.2" in drawn and "now: J 14.4 ± 0.4" in drawn and "J 46.5 or more" in drawn
-    assert "background: #2F7F86;" in drawn
+    assert "background: #7A5BA6;" in drawn
 
 
 def test_the_bar_is_paler_where_only_the_upper_end_reaches():
@@ -94,7 +94,7 @@ def test_the_bar_is_paler_where_only_the_upper_end_reaches():
     ends = {"at_most": 0.625, "at_least": 0.4, "log_z_at_least": 46.5, "log_z_at_most": 47.25}
     gauge = {"j_prior": -39.2, "j": 14.4, "j_error": 0.2, **ends}
     drawn = gauge_panel.bar(gauge)
-    assert "width: 62.5%" in drawn and "#2F7F86 64.0%, #2F7F8666 0" in drawn and "reachable: J 46.5 to 47.2" in drawn
+    assert "width: 62.5%" in drawn and "#7A5BA6 64.0%, #7A5BA666 0" in drawn and "reachable: J 46.5 to 47.2" in drawn
     assert "gradient" not in gauge_panel.bar({**gauge, "at_least": 0.0})
 
 
@@ -268,15 +268,17 @@ def test_the_moving_c_is_shown(prior):
 def test_the_strength_is_a_point_on_the_frontier():
     """Where the page asks for what the run was rewarded for; at strength 1 the run itself is there."""
     page = opened("molecule", run=worked(molecules()).id).run()
+    page.session_state["mol_pane"] = "Frontier"
+    page.run()
 
     def mixed():
         (chart,) = [json.loads(each.proto.spec) for each in page.get("plotly_chart") if each.key == "frontier"]
-        return [t for t in chart["data"] if t["name"].startswith("this run, strength")]
+        return [t for t in chart["data"] if t["name"].startswith("C this run, strength")]
 
     assert not mixed()
     page.slider(key="mol_strength").set_value(0.5).run()
     (point,) = mixed()
-    assert point["name"] == "this run, strength 0.5"
+    assert point["name"] == "C this run, strength 0.5"
     reward = float(point["hovertemplate"].split("reward ")[1].split("<")[0])
     below = reward < point["y"][0] - 0.05  # hangs at the lower edge; the hover rounds to a tenth
     assert point["marker"]["symbol"] == ("triangle-down" if below else "star")

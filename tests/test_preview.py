@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from pages.ui.frontier import REACH, Point, alike, around, frontier_figure
+from pages.ui.charts import GREEN, TUNED
+from pages.ui.frontier import REACH, Point, alike, around, frontier_figure, numbered
 from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.previews import Draw, PreviewRequest
@@ -18,7 +19,8 @@ from seqtutor_core.domains.molecule.questions import Facts
 from seqtutor_core.domains.molecule.studio import Found, expected
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.rollout import sample
-from seqtutor_core.runs import job, store
+from seqtutor_core.runs import job, names, store
+from seqtutor_core.runs.names import made_name
 from tests import running
 from tests.test_particles import WEIGHTS, C, exact, generator
 from tests.tiny import Tiny, tiny_prior
@@ -127,7 +129,7 @@ def drawn(*points):
 
 def test_the_tangent_touches_the_curve_with_slope_c():
     traces, _ = drawn(Point("prior", 0.0, 4.0, symbol="circle"))
-    tangent, here = traces["slope c = 2"], traces["preview at your c"]
+    tangent, here = traces["slope c = 2"], traces["B preview at your c"]
     assert (tangent.x, tangent.y) == ((0.0, 3.0), (3.0, 9.0)), "through KL 2.5, reward 8"
     assert (here.x, here.y) == ((2.5,), (8.0,))
 
@@ -182,8 +184,22 @@ def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
     steered = ended(54.0, {"motif": 3.0}, [moved])
     store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))  # not measured yet
     points = alike(MELODY, wanted(MELODY, {"key": 1.0}))
-    assert {(p.name.split(":")[0], p.reward, p.kl) for p in points} == {(same.id, 50.0, 2.0), (steered.id, 54.0, 2.0)}
-    assert points[-1].name == f"{same.id}: rloo, c = 4"
+    assert {(p.reward, p.kl) for p in points} == {(50.0, 2.0), (54.0, 2.0)}
+    assert points[-1].name == f"{made_name(same.id)}: rloo, c = 4"
+    names.rename(steered, "<b>%{x}</b>")
+    (renamed, _) = points = alike(MELODY, wanted(MELODY, {"key": 1.0}), viewed=steered.id)
+    assert renamed.name.startswith("<b>%{x}</b>: ")
+    assert [(point.letter, point.colour) for point in numbered(points)] == [("C", TUNED), ("1", GREEN)]
+    traces, _ = drawn(renamed)
+    trace = traces["&lt;b&gt;%{x}&lt;/b&gt;" + renamed.name.removeprefix("<b>%{x}</b>")]
+    assert "%{x}" not in trace.hovertemplate, "a name is no template"
+    assert (trace.mode, trace.text) == ("markers+text", ("C",))
+
+
+def test_many_runs_have_no_numbers():
+    points = [Point(f"run {k}", float(k), 1.0) for k in range(10)]
+    assert [point.letter for point in numbered(points[:9])] == list("123456789")
+    assert numbered(points) == points
 
 
 def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tmp_path, monkeypatch):
@@ -197,7 +213,7 @@ def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tm
     draw = Draw("melody", str(prior), "{}", 0, ())
     wanted = PreviewRequest(draw, json.dumps(MELODY.objective_settings(run.config.settings)), json.dumps(weights), 4.0)
     (point,) = alike(MELODY, wanted)
-    assert point.name.startswith(run.id)
+    assert point.name.startswith(made_name(run.id))
 
 
 def test_a_run_of_another_domain_or_version_is_left_out(ended):

@@ -2,27 +2,34 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import interpolation, state
-from pages.ui.charts import COLOURS, GRID, INK, dress
-from pages.ui.previews import PreviewRequest
-from pages.ui.sampling import has_policy
+from pages.ui.charts import BLUE, GREEN, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, TUNED, dress
+from pages.ui.page import show_errors
+from pages.ui.previews import FIRST_SEED, PreviewRequest, drawn, preview_request, previewed
+from pages.ui.sampling import can_draw, has_policy
 from pages.ui.studio import Studio
+from pages.ui.text import literal
+from seqtutor_core.domains import weight_vector
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.gauge import Frontier, frontier
-from seqtutor_core.particles import Particles
+from seqtutor_core.parallel import one_thread
+from seqtutor_core.particles import pool_of
 from seqtutor_core.preview import FEW
 from seqtutor_core.runs import store
+from seqtutor_core.runs.names import name_of
 from seqtutor_core.runs.records import ENDED
 
 REACH = 12  # points on each side of the page's c, a quarter of an octave apart: from c / 8 to 8 c
 LOWER = 0.5  # heights of the curve, by how much a point may lie below it to be shown at its place
-PRIOR, FRONTIER, HERE, TANGENT, RUN = COLOURS[0], COLOURS[5], COLOURS[1], COLOURS[3], COLOURS[4]
+MOST_NUMBERED = 9  # runs that are told apart by a number
+FRONTIER, TANGENT, RUN = BLUE, RASPBERRY, GREEN
 
 
 @dataclass(frozen=True)
@@ -36,22 +43,45 @@ class Point:
     colour: str = RUN
     symbol: str = "diamond"
     """One of plotly's markers."""
+    letter: str = ""
+    """Stands beside it, so that it is known without its colour."""
 
 
-def panel(studio: Studio, wanted: PreviewRequest, found: Particles, prior_reward: float) -> None:
-    """The chart under the preview's weights, with one sentence on how to read it."""
-    if not wanted.rewarding:
+def panel(studio: Studio) -> None:
+    """Draw the frontier of the page's settings with prior, preview and runs, and say how to read it."""
+    if not can_draw(studio):
+        st.caption("The frontier is estimated from the preview, which needs the prior.")
         return
-    with st.expander("Reward against KL: how much is there to gain?"):
-        curve = frontier(found, around(wanted.c))
-        points = [Point("prior", 0.0, prior_reward, PRIOR, "circle"), *alike(studio, wanted), *mixed(studio, wanted)]
-        st.plotly_chart(frontier_figure(curve, REACH, points), key="frontier", config={"displayModeBar": False})
+    with show_errors():
+        wanted = preview_request(studio)
+        if not wanted.rewarding:
+            st.caption("Every weight is 0, so there is nothing to gain. Move one, and reward stands against KL here.")
+            return
+        run = state.run(studio)
+        prior = Point("A prior", 0.0, _prior_reward(replace(wanted, c=1.0)), PRIOR, "circle", "A")
+        others = numbered(alike(studio, wanted, run.id if run else ""))
+        points = [prior, *in_view(studio, wanted, run), *others]
+        figure = frontier_figure(frontier(previewed(wanted).found, around(wanted.c)), REACH, points)
+        alt = "Reward against KL: the frontier, its tangent at your c, prior, preview and runs"
+        st.plotly_chart(figure, key="frontier", config={"displayModeBar": False}, alt=alt)
         st.caption(
             "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted "
             f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat "
-            f"buys {wanted.c:g} points, and no policy lies above the dashed line. Diamonds are such runs, "
-            "the star is the run below at another tutor strength."
+            f"buys {wanted.c:g} points, and no policy lies above the dashed line. A is the prior, B the preview, "
+            "C the run in view (a star at another tutor strength); diamonds are other runs under the same rewards."
         )
+        if legend := [f"- **{point.letter}** {literal(point.name)}" for point in others if point.letter]:
+            st.markdown("\n".join(legend))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _prior_reward(wanted: PreviewRequest) -> float:
+    """Return the prior's mean reward under these weights, whatever c is."""
+    world, weights = wanted.world, json.loads(wanted.weights)
+    world.attend(weights)
+    with one_thread():
+        means = pool_of(world, drawn(replace(wanted.draw, seed=FIRST_SEED))).terms.mean(0)
+    return sum(weight * mean for weight, mean in zip(weight_vector(world.terms, weights), means.tolist(), strict=True))
 
 
 def around(c: float) -> list[float]:
@@ -73,13 +103,29 @@ class Standing:
     point: Point
 
 
-def alike(studio: Studio, wanted: PreviewRequest) -> list[Point]:
-    """Runs that wrote and were rewarded as the page asks, whatever their c, learner and time."""
+def alike(studio: Studio, wanted: PreviewRequest, viewed: str = "") -> list[Point]:
+    """Return the runs that wrote and were rewarded as the page asks, whatever their c, learner and time.
+
+    The run of the id `viewed` is C.
+    """
     draw = wanted.draw
     same = (draw.prior, draw.primer, json.loads(wanted.settings), json.loads(wanted.weights))
-    ended = [run for run in store.runs() if run.state in ENDED]
-    found = [stand for run in ended if (stand := _standing(run.id, run.status.ended, studio.domain, studio))]
-    return [stand.point for stand in found if (stand.prior, stand.primer, stand.settings, stand.weights) == same]
+    points = []
+    for run in store.runs():
+        stand = _standing(run.id, run.status.ended, studio.domain, studio) if run.state in ENDED else None
+        if stand and (stand.prior, stand.primer, stand.settings, stand.weights) == same:
+            point = replace(stand.point, name=f"{name_of(run)}: {stand.point.name}")
+            points.append(replace(point, colour=TUNED, letter="C") if run.id == viewed else point)
+    return points
+
+
+def numbered(points: Sequence[Point]) -> list[Point]:
+    """Return the points with a number each where they are few enough to be told apart by it; C keeps its letter."""
+    others = [point for point in points if not point.letter]
+    if len(others) > MOST_NUMBERED:
+        return list(points)
+    numbers = {point: str(k) for k, point in enumerate(others, start=1)}
+    return [replace(point, letter=numbers.get(point, point.letter)) for point in points]
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
@@ -96,20 +142,24 @@ def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) ->
         return None
     weights = lines[-1].get("weights", {}) if lines else config.weights  # sliders may have moved since it began
     kl, reward, c = place
-    name = f"{run_id}: {config.learner}, c = {c:.3g}"
     return Standing(
         config.prior,
         config.sampling_primer,
         settings,
         {term: weight for term, weight in weights.items() if weight},
-        Point(name, kl, reward),
+        Point(f"{config.learner}, c = {c:.3g}", kl, reward),
     )
 
 
-def mixed(studio: Studio, wanted: PreviewRequest) -> list[Point]:
-    """The run in view at a tutor strength other than 1, if it was rewarded for what the page asks."""
-    run = state.run(studio)
-    if run is None or state.value(studio, state.STRENGTH) == 1 or not has_policy(run):
+def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> list[Point]:
+    """Return the run in view as C, at the chosen tutor strength, if it is rewarded for what the page asks.
+
+    At strength 1 a run that has ended is not among them: `alike` has it, measured on more sequences.
+    """
+    if run is None or not has_policy(run):
+        return []
+    whole = state.value(studio, state.STRENGTH) == 1
+    if whole and run.state in ENDED:
         return []
     try:
         settings = json.loads(json.dumps(studio.objective_settings(run.config.settings)))
@@ -118,7 +168,7 @@ def mixed(studio: Studio, wanted: PreviewRequest) -> list[Point]:
         here = interpolation.point(studio, run, json.loads(wanted.weights))
     except SeqTutorError:  # damaged, or settings of another version
         return []
-    return [Point(here.label, here.kl, here.reward, HERE, "star")]
+    return [Point(f"C {here.label}", here.kl, here.reward, TUNED, "diamond" if whole else "star", "C")]
 
 
 # ---------------------------------------------------------------- the picture
@@ -133,14 +183,14 @@ def frontier_figure(curve: Frontier, here: int, points: Sequence[Point]) -> go.F
     kl, reward, c = curve.kl.tolist(), curve.reward.tolist(), float(curve.c[here])
     enough = (curve.effective_sample_size >= FEW).tolist()
     sure = [height if known else None for height, known in zip(reward, enough, strict=True)]
-    _line(figure, "frontier, unsure", (kl, reward), {"color": INK, "width": 2, "dash": "dot"})
+    _line(figure, "frontier, unsure", (kl, reward), {"color": GREY, "width": 2, "dash": "dot"})
     _line(figure, "frontier", (kl, sure), {"color": FRONTIER, "width": 3})
     far = max([*kl, *(point.kl for point in points)])
     tangent = [reward[here] + c * (x - kl[here]) for x in (0.0, far)]
     _line(figure, f"slope c = {c:g}", ([0.0, far], tangent), {"color": TANGENT, "width": 1.5, "dash": "dash"})
     span = (max(reward) - min(reward)) or 1.0
     floor = min(reward) - LOWER * span
-    for point in (*points, Point("preview at your c", kl[here], reward[here], HERE, "circle")):
+    for point in (*points, Point("B preview at your c", kl[here], reward[here], PREVIEW, "circle", "B")):
         _mark(figure, point, floor)
     heights = [max(point.reward, floor) for point in points]
     _lay_out(figure, far, (min([*reward, *heights]) - 0.06 * span, max([*reward, *heights]) + 0.06 * span))
@@ -159,10 +209,12 @@ def _mark(figure: go.Figure, point: Point, floor: float) -> None:
     figure.add_scatter(
         x=[point.kl],
         y=[floor if below else point.reward],
-        name=point.name,
-        mode="markers",
+        name=escape(point.name, quote=False),
+        mode="markers+text" if point.letter else "markers",
+        text=[point.letter],
+        textposition="top center",
         marker={"color": point.colour, "symbol": "triangle-down" if below else point.symbol, "size": 11},
-        hovertemplate=f"KL {point.kl:.2f}, reward {point.reward:.1f}<extra>{point.name}</extra>",
+        hovertemplate=f"KL {point.kl:.2f}, reward {point.reward:.1f}<extra>%{{fullData.name}}</extra>",
         showlegend=point.symbol == "circle",  # runs have long names and may be many
         cliponaxis=False,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.charts import TUNED
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.gauge import INFORMATIVE
@@ -12,18 +13,18 @@ from seqtutor_core.runs import store
 from seqtutor_core.runs.gauging import missing
 
 COLLAPSED = (
-    "**The policy has collapsed to a few sequences.** At this c a few may earn so much that they are the best there "
-    "is. For variety raise c or keep a KL budget, or lower the weight that they live on, and start anew."
+    "The policy has collapsed to a few sequences",
+    "At this c a few may earn so much that they are the best there is. For variety raise c or keep a KL budget, or "
+    "lower the weight that they live on, and start anew.",
 )
 CEILING = "From above it is bounded by the highest reward that is possible and the prior's samples."
 LOOSE = "Where few samples are effective a bound is loose, and more may be reachable than the highest of them says."
-TEAL = "#2F7F86"
 BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0"
   aria-valuemax="100" aria-valuenow="{percent:.0f}" style="font-size: 0.8rem; font-variant-numeric: tabular-nums;">
   <div style="height: 0.9rem; border-radius: 0.45rem; background: rgba(125,133,144,0.25); overflow: hidden;">
     <div style="height: 100%; width: {percent:.1f}%; background: {colour};"></div>
   </div>
-  <div style="display: flex; justify-content: space-between; color: #7D8590;">
+  <div style="display: flex; justify-content: space-between; flex-wrap: wrap; column-gap: 0.8rem;">
     <span>prior: J {j_prior:.1f}</span>
     <span>now: J {j:.1f} ± {error:.1f}</span>
     <span>reachable: J {limit:.1f} {more}</span>
@@ -35,12 +36,10 @@ def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) ->
     """The newest gauge of a run; before there is one, when it comes or why it does not."""
     gauge, when = newest(run, lines)
     if gauge is None:
-        why = missing(run.config)
-        if why or run.state in store.ACTIVE:
-            st.caption(why or "How much of what is reachable it has reached is measured after a few seconds.")
+        later = "How much of what is reachable it has reached is measured after a few seconds."
+        never = "How much of what is reachable it has reached was not measured."
+        st.caption(missing(run.config) or (later if run.state in store.ACTIVE else never))
         return
-    if gauge["collapsed"]:
-        st.warning(COLLAPSED, icon=":material/warning:")
     if gauge["at_most"] is not None:
         st.html(bar(gauge))
     st.markdown(literal(gauge["sentence"]))
@@ -59,6 +58,13 @@ def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) ->
     )
 
 
+def alarms(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the signs that the policy cheats or collapses: what is the matter, and what to change."""
+    gauge, _ = newest(run, lines)
+    found = [COLLAPSED] if gauge is not None and gauge["collapsed"] else []
+    return [*found, *((alarm["title"], alarm["advice"]) for alarm in lines[-1].get("alarms", ()))]
+
+
 def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, str]:
     """The newest gauge and when it was read: the one of the end, or the last on the way; None without any."""
     if found := (run.status.summary or {}).get("gauge"):
@@ -74,9 +80,9 @@ def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[
 def bar(gauge: Mapping[str, Any]) -> str:
     """From the prior's J on the left to what is reachable on the right; paler between at least and at most."""
     least, highest = gauge.get("at_least") or 0.0, gauge.get("log_z_at_most")  # not there in runs of old
-    colour = TEAL
+    colour = TUNED
     if least >= INFORMATIVE:
-        colour = f"linear-gradient(to right, {TEAL} {least / gauge['at_most']:.1%}, {TEAL}66 0)"
+        colour = f"linear-gradient(to right, {TUNED} {least / gauge['at_most']:.1%}, {TUNED}66 0)"
     return BAR.format(
         colour=colour,
         more="or more" if highest is None else f"to {highest:.1f}",

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from torch import Tensor
 
-from pages.ui.charts import COLOURS, GRID, INK, dress
+from pages.ui.charts import BLUE, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, dress
 from pages.ui.page import fragment
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.exact import Exact, MarkovTask, Standing, along, likeliest
@@ -14,7 +14,7 @@ FINE = [0.08 * 1.12**i for i in range(60)]  # of the curve, up to 64
 STRENGTHS = (0.25, 0.5, 0.75, 1.25, 1.5)  # of mixtures; 0 is the prior, 1 the best policy
 WORDS = 5  # in each table
 KEY = "mini_c"
-PRIOR, FRONTIER, BEST, TANGENT = COLOURS[0], COLOURS[5], COLOURS[1], COLOURS[3]
+FRONTIER, BEST, TANGENT = BLUE, PREVIEW, RASPBERRY
 
 
 def panel() -> None:
@@ -38,7 +38,8 @@ def _panel() -> None:
         _figures(exact)
         _words(exact)
     with right:
-        st.plotly_chart(frontier_chart(exact), key="mini_frontier", config={"displayModeBar": False})
+        alt = f"Reward against KL: the frontier, and its tangent of slope {c:g} at the best policy"
+        st.plotly_chart(frontier_chart(exact), key="mini_frontier", config={"displayModeBar": False}, alt=alt)
 
 
 # ---------------------------------------------------------------- the solution, kept
@@ -112,9 +113,9 @@ def frontier_chart(exact: Exact) -> go.Figure:
     _line(figure, "frontier", [(one.kl, one.reward) for one in frontier], {"color": FRONTIER, "width": 3})
     tangent = {"color": TANGENT, "width": 1.5, "dash": "dash"}
     _line(figure, "J = log Z at this c, slope c", [(0, meets), (far, meets + exact.c * far)], tangent)
-    _point(figure, "prior", (0, lowest), PRIOR)
-    _point(figure, "π* at this c", (exact.kl, exact.reward), BEST)
-    _point(figure, "c log Z", (0, meets), TANGENT)
+    _point(figure, "prior", (0, lowest), PRIOR, "circle")
+    _point(figure, "π* at this c", (exact.kl, exact.reward), BEST, "star")
+    _point(figure, "c log Z", (0, meets), TANGENT, "square")
     _mixed(figure, exact.c)
     span = highest - lowest
     dress(figure, "mini", 440, legend=-0.16)
@@ -130,9 +131,9 @@ def _line(figure: go.Figure, name: str, points: list[tuple[float, float]], strok
     figure.add_scatter(x=kl, y=reward, name=name, mode="lines", line=stroke, hovertemplate=hover)
 
 
-def _point(figure: go.Figure, name: str, place: tuple[float, float], colour: str) -> None:
+def _point(figure: go.Figure, name: str, place: tuple[float, float], colour: str, symbol: str) -> None:
     hover = "KL %{x:.2f}, reward %{y:.2f}<extra>" + name + "</extra>"
-    marker = {"color": colour, "size": 11}
+    marker = {"color": colour, "symbol": symbol, "size": 11}
     figure.add_scatter(x=place[:1], y=place[1:], name=name, mode="markers", marker=marker, hovertemplate=hover)
 
 
@@ -144,6 +145,6 @@ def _mixed(figure: go.Figure, c: float) -> None:
         text=[f"strength {s:g}" for s in STRENGTHS],
         name="prior and π* mixed",
         mode="markers",
-        marker={"color": INK, "size": 7, "symbol": "circle-open", "line": {"width": 2}},
+        marker={"color": GREY, "size": 7, "symbol": "circle-open", "line": {"width": 2}},
         hovertemplate="%{text}: KL %{x:.2f}, reward %{y:.2f}<extra></extra>",
     )

@@ -1,12 +1,11 @@
 """What a run has done, in full: gauge, alarms and curves."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import gauge_panel, state
-from pages.ui.charts import curves
+from pages.ui import curves, gauge_panel, state
 from pages.ui.page import fragment, show_errors
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -14,24 +13,33 @@ from seqtutor_core.runs import store
 
 
 def panel(studio: Studio, run: store.Run | None) -> None:
-    """Draw the report of the run in view, anew every second while it lives."""
-    if run is None:
-        st.caption(studio.invitation)
+    """Draw gauge, alarms and curves, every second while the run lives; without a run their places, empty."""
+    fragment(_report, studio, run, every=1.0 if run is not None and run.state in store.ACTIVE else None, steady=True)
+
+
+def _report(studio: Studio, run: store.Run | None) -> None:
+    lines: list[dict[str, Any]] = []
+    with st.container(key="gauge"):
+        if run is None:
+            st.caption(studio.invitation)
+        else:
+            with show_errors():
+                lines = state.lines(run)
+                gauge_panel.panel(studio, run, lines)
+    with st.container(key="alarms"):
+        _alarms(gauge_panel.alarms(run, lines) if run and lines else None)
+    curves.chart(studio, run.id if run else "", lines)
+
+
+def _alarms(alarms: Sequence[tuple[str, str]] | None) -> None:
+    """Show signs that the policy cheats or collapses as one button, which says what to change; None: unknown yet."""
+    if alarms is None:
+        st.caption("Signs of cheating and collapse are shown here.")
         return
-    fragment(_report, studio, run, every=1.0 if run.state in store.ACTIVE else None, steady=True)
-
-
-def _report(studio: Studio, run: store.Run) -> None:
-    with show_errors():
-        lines = state.lines(run)
-        if not lines:
-            return
-        _alarms(lines[-1])
-        gauge_panel.panel(studio, run, lines)
-        st.plotly_chart(curves(lines, studio.terms, studio.figures), key="curves", config={"displayModeBar": False})
-
-
-def _alarms(line: Mapping[str, Any]) -> None:
-    """Signs that the policy cheats or collapses, with what to change."""
-    for alarm in line.get("alarms", ()):
-        st.warning(f"**{literal(alarm['title'])}.** {literal(alarm['advice'])}", icon=":material/warning:")
+    if not alarms:
+        st.caption("No sign of cheating or collapse.")
+        return
+    label = literal(alarms[0][0]) if len(alarms) == 1 else f"{len(alarms)} signs of cheating or collapse"
+    with st.popover(label, icon=":material/warning:", key="alarm"):
+        for title, advice in alarms:
+            st.warning(f"**{literal(title)}.** {literal(advice)}", icon=":material/warning:")

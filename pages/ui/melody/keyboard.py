@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.melody.components import source
+from pages.ui.components import source
 from seqtutor_core.domains.melody.tune import Picked
 
 _keyboard = st.components.v2.component(

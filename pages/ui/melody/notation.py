@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui.melody.components import source
+from pages.ui.components import source
 from seqtutor_core.domains.melody.abc_notation import REMEDY, Metre, abc, available, key_name
 from seqtutor_core.domains.melody.audio import Piece
 

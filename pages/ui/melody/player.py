@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit import runtime
 
-from pages.ui.melody.components import source
+from pages.ui.components import source
 from seqtutor_core.domains.melody.roll import Roll
 from seqtutor_core.domains.melody.synthesis import Sound
 from seqtutor_core.errors import SettingError

@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui import frontier
 from pages.ui.melody.figures import shown
 from pages.ui.melody.spec import MELODY
 from pages.ui.previews import FIRST_SEED, Draw, PreviewRequest, drawn, preview_request, previewed, remarks
-from seqtutor_core.domains import domain, weight_vector
+from seqtutor_core.domains import domain
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from seqtutor_core.parallel import one_thread
-from seqtutor_core.particles import pool_of
 from seqtutor_core.runs import store
 
 Row = dict[str, float | None]
@@ -21,7 +19,7 @@ Row = dict[str, float | None]
 def panel(run: store.Run | None) -> None:
     """Draw the table, and say how each column was measured."""
     wanted = preview_request(MELODY)
-    prior, _ = of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
+    prior = of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
     columns = {"A Prior": prior, "B Preview": _of_preview(wanted), "C Tuned": _of_run(run)}
     rows = [
         {"Figure": label} | {title: shown(name, row.get(name)) for title, row in columns.items()}
@@ -30,15 +28,6 @@ def panel(run: store.Run | None) -> None:
     st.table(rows)
     remarks(MELODY, wanted, previewed(wanted))
     st.caption("A: as many melodies of the prior. C: 2,048 at the end of the run, or 256 where it was stopped.")
-
-
-def frontier_panel() -> None:
-    """Draw reward against KL, with the prior's mean reward under the page's weights."""
-    wanted = preview_request(MELODY)
-    _, worth = of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
-    weights = weight_vector(MELODY.terms, json.loads(wanted.weights))
-    reward = sum(weight * mean for weight, mean in zip(weights, worth, strict=True))
-    frontier.panel(MELODY, wanted, previewed(wanted).found, reward)
 
 
 def _of_run(run: store.Run | None) -> Row:
@@ -54,9 +43,8 @@ def _of_preview(wanted: PreviewRequest) -> Row:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def of_prior(draw: Draw, settings: str) -> tuple[Row, list[float]]:
-    """Return the prior's figures, and its mean reward by term, unweighted."""
+def of_prior(draw: Draw, settings: str) -> Row:
+    """Return the prior's figures."""
     rollout, world = drawn(draw), domain(draw.domain, json.loads(settings))
     with one_thread():
-        means = pool_of(world, rollout).terms.mean(0)
-        return world.metrics(rollout.tokens, rollout.lengths), means.tolist()
+        return world.metrics(rollout.tokens, rollout.lengths)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from pages.ui.charts import COLOURS, INK, dress
+from pages.ui import charts
 from pages.ui.molecule.scored import PRIOR, SET, TUNED, taken
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
@@ -21,7 +21,7 @@ SHOWN = ("log_p", "qed", "sa_score", "molecular_weight", "tpsa", "rotatable_bond
 COUNTS = ("rotatable_bonds", "heavy_atoms", "h_bond_donors", "h_bond_acceptors")
 SIMILARITY = "similarity"  # takes the last place when there is a target
 BINS = 24
-STROKES = {PRIOR: COLOURS[0], TUNED: COLOURS[1]}
+STROKES = {PRIOR: {"color": charts.PRIOR}, TUNED: {"color": charts.TUNED, "dash": "dash"}}
 TRAINING = "Training"
 
 
@@ -37,7 +37,8 @@ def _distributions(run: store.Run | None) -> None:
         sets = {PRIOR: taken(MOLECULE, PRIOR, run)}
         if run and has_policy(run):
             sets[TUNED] = taken(MOLECULE, TUNED, run)
-        st.plotly_chart(distributions(sets), key="distributions", config={"displayModeBar": False})
+        alt = "Histograms of the properties of prior, tuned and training molecules"
+        st.plotly_chart(distributions(sets), key="distributions", config={"displayModeBar": False}, alt=alt)
         valid = ", ".join(f"{name} {_share(found):.0%}" for name, found in sets.items())
         st.caption(f"Of {SET} sequences each are molecules: {valid}. Behind them the training set.")
 
@@ -56,7 +57,7 @@ def distributions(sets: Mapping[str, Sequence[Found]]) -> go.Figure:
     for i, name in enumerate(names):
         rows = {source: np.array([known[name] for known in found]) for source, found in values.items()}
         _property(figure, name, rows, (i // 4 + 1, i % 4 + 1))
-    dress(figure, "properties", 420, legend=-0.12, top=30)
+    charts.dress(figure, "properties", 420, legend=-0.12, top=30)
     figure.update_annotations(font_size=12)
     figure.update_xaxes(showgrid=False, zeroline=False)
     figure.update_yaxes(showgrid=False, zeroline=False, showticklabels=False, rangemode="tozero")
@@ -91,7 +92,7 @@ def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], plac
             y=shares,
             name=source,
             mode="lines",
-            line={"shape": "hvh", "color": STROKES.get(source, INK), "width": 2},
+            line={"shape": "hvh", "width": 2, **STROKES.get(source, {"color": charts.GREY})},
             hovertemplate="%{x:.3g}: %{y:.0%}<extra>" + source + "</extra>",
             legendgroup=source,
             showlegend=first,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import frontier
 from pages.ui.molecule.cards import strip
 from pages.ui.molecule.compare import caption
 from pages.ui.molecule.spec import MOLECULE
@@ -23,7 +22,7 @@ SIMILARITY = "similarity"  # joins them when there is a target
 
 
 def panel() -> None:
-    """Two rows of molecules, what to expect of all, and the frontier; redrawn with the sliders."""
+    """Two rows of molecules, and what to expect of all; redrawn with the sliders."""
     if not can_draw(MOLECULE):  # the rows of the prior say why
         return
     fragment(_panel)
@@ -45,7 +44,6 @@ def _panel() -> None:
             }
         )
         remarks(MOLECULE, wanted, found)
-        frontier.panel(MOLECULE, wanted, found.found, float(found.found.reward.mean()))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
+SOURCES = Path(__file__).resolve().parents[2] / "assets" / "components"
 
 
 def source(*names: str) -> str:
