@@ -34,7 +34,7 @@ def test_a_released_slider_redraws_the_melody_with_its_sound(page, address):
     expect(box.get_by_text("Preview, no training")).to_be_visible()
 
 
-def test_another_is_drawn_and_the_frontier_is_shown(page, address):
+def test_another_is_drawn(page, address):
     page.goto(f"{address}/melody")
     box = preview(page)
     expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
@@ -42,8 +42,15 @@ def test_another_is_drawn_and_the_frontier_is_shown(page, address):
     before = audio.evaluate("audio => audio.src")
     press(page, "preview-another")
     changed(page, audio, "element.src", before)
-    expect(box.locator(".js-plotly-plot").first).to_be_visible()
-    expect(box.get_by_text("slope c = 4").first).to_be_visible()  # two for a moment while it is drawn
+
+
+def test_the_frontier_is_a_tab_of_its_own(page, address):
+    page.goto(f"{address}/melody")
+    page.get_by_role("tab", name="Frontier").click()
+    pane = page.locator(".st-key-pane-right")
+    expect(pane.get_by_text("slope c = 4").first).to_be_visible()  # two for a moment while it is drawn
+    expect(pane.locator(".annotation-text, .textpoint").filter(has_text="A").first).to_be_visible()
+    expect(pane.get_by_text("At your c its slope is c")).to_be_visible()
 
 
 def test_released_sliders_redraw_the_molecules(page, address):

@@ -215,13 +215,13 @@ def _mark(figure: go.Figure, point: Point, floor: float) -> None:
         textposition="top center",
         marker={"color": point.colour, "symbol": "triangle-down" if below else point.symbol, "size": 11},
         hovertemplate=f"KL {point.kl:.2f}, reward {point.reward:.1f}<extra>%{{fullData.name}}</extra>",
-        showlegend=point.symbol == "circle",  # runs have long names and may be many
+        showlegend=point.letter in ("A", "B", "C"),  # other runs have long names and may be many
         cliponaxis=False,
     )
 
 
 def _lay_out(figure: go.Figure, far: float, heights: tuple[float, float]) -> None:
-    dress(figure, "frontier", 340, legend=-0.2)
+    dress(figure, "frontier", 420, legend=-0.2)
     grid = {"gridcolor": GRID, "zeroline": False}
     figure.update_xaxes(title="KL from the prior, nats a sequence", range=[-0.03 * far, 1.03 * far], **grid)
     figure.update_yaxes(title="Reward", range=list(heights), **grid)
