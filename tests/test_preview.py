@@ -188,10 +188,10 @@ def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
     assert points[-1].name == f"{made_name(same.id)}: rloo, c = 4"
     names.rename(steered, "<b>%{x}</b>")
     (renamed, _) = points = alike(MELODY, wanted(MELODY, {"key": 1.0}), viewed=steered.id)
-    assert renamed.name.startswith("<b>%{x}</b>: ")
+    assert renamed.name.startswith("C <b>%{x}</b>: ")
     assert [(point.letter, point.colour) for point in numbered(points)] == [("C", TUNED), ("1", GREEN)]
     traces, _ = drawn(renamed)
-    trace = traces["&lt;b&gt;%{x}&lt;/b&gt;" + renamed.name.removeprefix("<b>%{x}</b>")]
+    trace = traces["C &lt;b&gt;%{x}&lt;/b&gt;" + renamed.name.removeprefix("C <b>%{x}</b>")]
     assert "%{x}" not in trace.hovertemplate, "a name is no template"
     assert (trace.mode, trace.text) == ("markers+text", ("C",))
 

@@ -70,7 +70,7 @@ def panel(studio: Studio) -> None:
             f"buys {wanted.c:g} points, and no policy lies above the dashed line. A is the prior, B the preview, "
             "C the run in view (a star at another tutor strength); diamonds are other runs under the same rewards."
         )
-        if legend := [f"- **{point.letter}** {literal(point.name)}" for point in others if point.letter]:
+        if legend := [f"- **{point.letter}** {literal(point.name)}" for point in others if point.letter.isdigit()]:
             st.markdown("\n".join(legend))
 
 
@@ -115,7 +115,8 @@ def alike(studio: Studio, wanted: PreviewRequest, viewed: str = "") -> list[Poin
         stand = _standing(run.id, run.status.ended, studio.domain, studio) if run.state in ENDED else None
         if stand and (stand.prior, stand.primer, stand.settings, stand.weights) == same:
             point = replace(stand.point, name=f"{name_of(run)}: {stand.point.name}")
-            points.append(replace(point, colour=TUNED, letter="C") if run.id == viewed else point)
+            viewing = run.id == viewed
+            points.append(replace(point, name=f"C {point.name}", colour=TUNED, letter="C") if viewing else point)
     return points
 
 
