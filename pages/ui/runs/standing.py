@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.charts import GRID, INK, dress
+from pages.ui.charts import GREY, GRID, dress
 from pages.ui.runs.compared import Compared, curves
 from pages.ui.runs.reuse import STUDIOS
 from pages.ui.text import literal
@@ -100,7 +100,7 @@ def chart(runs: Sequence[Compared], line: Sequence[tuple[float, float]]) -> go.F
     figure = go.Figure()
     if line:
         kl, reward = zip(*line, strict=True)
-        stroke = {"color": INK, "width": 3}
+        stroke = {"color": GREY, "width": 3}
         figure.add_scatter(x=kl, y=reward, name="most reward", mode="lines", line=stroke, hovertemplate=HOVER)
     for one in runs:
         _point(figure, one)
