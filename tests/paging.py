@@ -25,6 +25,12 @@ def press(page: AppTest, key: str) -> AppTest:
     return page.button(key=key).click().run()
 
 
+def choose_preset(page: AppTest, name: str | None) -> AppTest:
+    """Click the pill of a studio's reward preset; None: the marked one."""
+    (pills,) = [each for each in page.pills if each.label == "Presets"]
+    return pills.set_value(name).run()
+
+
 def texts(elements: Iterable[Any]) -> str:
     """What elements say, as one text: literal characters of Markdown as they are shown."""
     return unescape(" ".join(element.value for element in elements)).replace("\u200b", "")

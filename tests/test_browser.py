@@ -180,7 +180,7 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
 
 def test_nothing_to_learn_from_is_told(page, address):
     open_melody(page, address)
-    press(page, "preset-All-off")
+    page.get_by_role("radio", name="All off").click()
     press(page, "start")
     expect(page.get_by_text("every weight is 0")).to_be_visible()
     assert not any(run.alive for run in store.runs())

@@ -26,6 +26,8 @@ STREAMLITS: dict[str, tuple[int, ...]] = {
 }
 OURS = {
     "widget": (2,),
+    "slider_row": (1,),
+    "reset_button": (1,),
     "others_button": (3, 4),
     "action_button": (0,),
     "open_page": (0, 1),
@@ -55,13 +57,15 @@ WORDS = {  # of ours: constants and the fields of objects that only our code mak
 }
 # Names in a function whose values are words of ours, or Markdown that its callers are held to; with the reason.
 KNOWN = {
-    "sliders.py:_weight": {"in_words(float(state.value(studio, term.name)), term)"},
-    "sliders.py:_learning": {"resolve_device(state.value(studio, state.DEVICE)).type.upper()"},
-    "sliders.py:_presets": {"name"},  # of a reward preset
+    "sliders.py:_bar": {"presets", "list(studio.reward_presets)", "note"},  # names of ours and what each does
     "sliders.py:panel": {"group"},  # of reward terms
-    "sliders.py:widget": {"label"},  # checked where it is called
-    "sliders.py:kl_slider": {"meaning"},  # of a studio's kl_words
-    "sliders.py:learner_choice": {"title", "text"},  # of LEARNERS
+    "rows.py:show_value": {"escape(meaning)", "escape(text)"},  # HTML
+    "rows.py:reset_button": {"label"},  # checked where it is called
+    "rows.py:slider_row": {"label"},  # checked where it is called
+    "melody/settings.py:_choices": {"label", "text"},  # of controls
+    "rows.py:widget": {"label"},  # checked where it is called
+    "learning.py:kl_slider": {"levels"},  # of a studio's kl_words
+    "learning.py:learner_choice": {"title", "text"},  # of LEARNERS
     "document.py:contents": {"title", "_anchor(title)"},  # of docs/method.md
     "sampling.py:others_button": {"label", "help"},  # checked where it is called
     "page.py:open_page": {"title", "lead"},  # checked where it is called
@@ -81,7 +85,6 @@ KNOWN = {
     "melody/table.py:panel": {"rows"},  # names of figures, and numbers
     "melody/stage.py:_stage": {"missing"},  # how to get a synthesiser
     "melody/downloads.py:downloads": {"label"},  # of a table of ours
-    "melody/settings.py:controls": {"pitch_name(lowest)", "pitch_name(highest)"},
     "method.py:": {"lead", "before", "after"},  # docs/method.md
     "mini.py:_figures": {"label"},
     "mini.py:_words": {"title", "_rows(table, likeliest(table, WORDS))"},  # words of the mini task's own letters

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pages.ui import gauge_panel, interpolation, sampling, sliders
+from pages.ui import changes, gauge_panel, interpolation, sampling
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
@@ -288,7 +288,7 @@ def test_the_strength_is_a_point_on_the_frontier():
 
 def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
     run = store.create(small(prior))
-    steer, calls = sliders._steer, []
+    steer, calls = changes._steer, []
 
     def lost_once(studio, change):
         calls.append(change)
@@ -297,8 +297,23 @@ def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
     with FileLock(run.folder / "worker.lock"):
         page = opened("melody", run=run.id).run()
         page.button(key="take-over").click().run()
-        monkeypatch.setattr(sliders, "_steer", lost_once)
+        monkeypatch.setattr(changes, "_steer", lost_once)
         page.slider(key="key").set_value(3.0).run()
         assert [change["weights"]["key"] for change in calls] == [3.0, 3.0]
         page.run()
     assert len(calls) == 2 and [line["weights"]["key"] for line in asked(run)] == [3.0]
+
+
+def test_what_is_taken_back_is_taken_back_in_the_living_run(prior):
+    run = store.create(small(prior))
+    with FileLock(run.folder / "worker.lock"):
+        page = opened("melody", run=run.id).run()
+        page.button(key="take-over").click().run()
+        page.slider(key="key").set_value(3.0).run()
+        page.select_slider(key="kl").set_value(2.0).run()
+        page.button(key="undo").click().run()
+        page.button(key="undo").click().run()
+        assert page.slider(key="key").value == 1.0 and page.button(key="undo").disabled
+    weights, c, c_before, weights_before = asked(run)
+    assert (weights["weights"]["key"], weights_before["weights"]["key"]) == (3.0, 1.0)
+    assert (c["kl_coefficient"], c_before["kl_coefficient"]) == (2.0, 4.0)

@@ -25,7 +25,7 @@ from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.names import name_of
-from tests.paging import opened, press, texts
+from tests.paging import choose_preset, opened, press, texts
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
@@ -74,13 +74,13 @@ def test_settings_reach_the_job(molecule, started):
 
 def test_the_paper_preset_and_reset(molecule):
     page = molecule.run()
-    press(page, "preset-Paper")
+    choose_preset(page, "Paper's rewards")
     assert {t.name: page.slider(key=f"mol_{t.name}").value for t in TERMS} == {
         t.name: PAPER_WEIGHTS.get(t.name, 0.0) for t in TERMS
     }
-    press(page, "preset-Brain")
+    choose_preset(page, "Brain")
     assert page.selectbox(key="mol_log_p_kind").value == "range"
-    press(page, "preset-Paper")
+    choose_preset(page, "Paper's rewards")
     assert page.selectbox(key="mol_log_p_kind").value == "raw", "the paper rewards log P as it is"
     press(page, "reset")
     assert {t.name: page.slider(key=f"mol_{t.name}").value for t in TERMS} == {t.name: t.default for t in TERMS}
@@ -230,7 +230,7 @@ def test_the_board_is_ranked_by_the_sliders_and_grown_from_the_runs_beginning(mo
     page = molecule.run()
     leaders = [c.value for c in page.caption if re.fullmatch(r"-?[\d.]+ points", c.value)]
     assert len(leaders) == 2
-    press(page, "preset-All off")
+    choose_preset(page, "All off")
     page.slider(key="mol_heavy_atoms").set_value(50.0).run()
     points = [float(c.value.split()[0]) for c in page.caption if re.fullmatch(r"-?[\d.]+ points", c.value)]
     assert points == [6.2, 0.0], "of undecane 11 heavy atoms, 7 below 18 on a soft edge of 8: 50 / 8; of ethanol 3"

@@ -12,7 +12,7 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import owner, store
 from seqtutor_core.runs.store import Run
-from tests.paging import opened, press, texts
+from tests.paging import choose_preset, opened, press, texts
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +76,7 @@ def test_who_starts_steers_and_another_page_watches(started) -> None:
         assert "take-over" not in {button.key for button in theirs.button}
         theirs.slider(key="motif").set_value(4.0).run()
         theirs.select_slider(key="kl").set_value(2.0).run()
-        for key in ("preset-Calm", "reset"):
-            press(theirs, key)
+        press(choose_preset(theirs, "Calm"), "reset")
         assert theirs.button(key="stop").disabled and theirs.button(key="pause").disabled
         assert len(asked(run)) == 1
         press(mine, "pause")

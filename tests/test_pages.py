@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from pages.ui import mini, sliders, state
+from pages.ui import learning, mini, state
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig, preset
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
+from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
 from seqtutor_core.exact import likeliest
 from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.runs import store
-from tests.paging import opened, press, texts
+from tests.paging import choose_preset, opened, press, texts
+
+PAPER_REWARDS = {"melody": PAPER_TERMS, "molecule": PAPER_WEIGHTS}
 
 
 @pytest.fixture
@@ -27,10 +30,10 @@ def melody(tmp_path, monkeypatch):
 def test_the_page_draws_every_term_with_its_help(melody):
     page = melody.run()
     assert not page.exception
-    captions = " ".join(c.value for c in page.caption)
     for term in TERMS:
-        assert page.slider(key=term.name).label == term.label
-        assert term.help in captions
+        slider = page.slider(key=term.name)
+        assert slider.label == term.label
+        assert term.help in slider.proto.help and term.unit in slider.proto.help
 
 
 def test_settings_reach_the_job(melody, started):
@@ -51,7 +54,7 @@ def test_the_published_rules_are_for_published_learners(melody, started):
     page.selectbox(key="learner").set_value("psi").run()
     page.segmented_control(key="preset").set_value("paper").run()
     page.selectbox(key="learner").set_value("rloo").run()
-    assert "preset" not in {each.key for each in page.segmented_control}
+    assert page.segmented_control(key="preset").disabled
     assert "newest ones only" in page.selectbox(key="learner").proto.help
     press(page, "start")
     (config,) = started
@@ -59,7 +62,7 @@ def test_the_published_rules_are_for_published_learners(melody, started):
 
 
 def test_every_learner_can_be_chosen():
-    assert set(LEARNERS) == set(sliders.LEARNERS)
+    assert set(LEARNERS) == set(learning.LEARNERS)
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("melody", ""), ("molecule", "mol_")])
@@ -92,19 +95,78 @@ def test_every_learners_own_rate_is_on_offer():
                 assert preset(rules, name, learner=learner).learning_rate in state.RATE_STEPS
 
 
+def marked(page):
+    (pills,) = [each for each in page.pills if each.label == "Presets"]
+    return pills.value
+
+
 def test_presets_and_reset(melody):
     page = melody.run()
-    press(page, "preset-Keep the rhythm")
-    assert page.slider(key="rhythm").value > 0
-    press(page, "preset-All off")
+    assert marked(page) == "Paper's rewards"
+    choose_preset(page, "Keep the rhythm")
+    assert page.slider(key="rhythm").value > 0 and marked(page) == "Keep the rhythm"
+    page.slider(key="rhythm").set_value(2.0).run()
+    assert marked(page) is None
+    choose_preset(page, "All off")
     assert {page.slider(key=t.name).value for t in TERMS} == {0.0}
+    assert choose_preset(page, None) is page and marked(page) == "All off", "a click on the marked one changes nothing"
     press(page, "reset")
     assert {t.name for t in TERMS if page.slider(key=t.name).value == 1.0} == set(PAPER_TERMS)
 
 
+def test_each_slider_has_a_reset_that_is_there_when_it_is_moved(melody):
+    page = melody.run()
+    assert page.button(key="reset-motif").disabled
+    page.slider(key="motif").set_value(3.0).run()
+    assert not page.button(key="reset-motif").disabled and page.button(key="reset-leap").disabled
+    press(page, "reset-motif")
+    assert page.slider(key="motif").value == 1.0 and page.button(key="reset-motif").disabled
+
+
+def test_every_change_can_be_taken_back_one_by_one(melody):
+    page = opened("melody", motif="2.0").run()
+    assert page.button(key="undo").disabled, "a link is no change"
+    page.slider(key="motif").set_value(3.0).run()
+    page.selectbox(key="learner").set_value("psi").run()
+    page.select_slider(key="kl").set_value(2.0).run()
+    choose_preset(page, "Calm")
+    press(page, "reset")
+    press(page, "undo")
+    assert marked(page) == "Calm" and page.select_slider(key="kl").value == 2.0
+    press(page, "undo")
+    assert page.slider(key="motif").value == 3.0 and page.slider(key="rhythm").value == 0.0
+    press(page, "undo")
+    assert page.select_slider(key="kl").value == 4.0
+    press(page, "undo")
+    assert page.selectbox(key="learner").value == "trajectory_balance"
+    assert page.select_slider(key="learning_rate").value == 8e-3, "it came with the learner and goes with it"
+    press(page, "undo")
+    assert page.slider(key="motif").value == 2.0 and page.button(key="undo").disabled
+    assert not page.exception
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "learner", "c"), [("melody", "", "psi", 0.5), ("molecule", "mol_", "g", 2.8)]
+)
+def test_one_preset_is_the_papers_own_way(tmp_path, monkeypatch, started, name, prefix, learner, c):
+    """It sets rewards, c, learner, rules and prior together, says what to expect, and is one step to take back."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened(name).run()
+    choose_preset(page, "Paper")
+    assert marked(page) == "Paper" and "**As published:**" in texts(page.markdown)
+    press(page, "start")
+    (config,) = started
+    assert (config.learner, config.preset, config.kl_coefficient) == (learner, "paper", c)
+    assert config.prior == f"{name}-paper" and config.overrides == {}
+    assert {term for term, weight in config.weights.items() if weight} == set(PAPER_REWARDS[name])
+    press(page, "undo")
+    assert page.selectbox(key=prefix + "prior").value == name
+    assert "**As published:**" not in texts(page.markdown)
+
+
 def test_nothing_to_learn_is_told(melody):
     page = melody.run()
-    press(page, "preset-All off")
+    choose_preset(page, "All off")
     press(page, "start")
     assert any("every weight is 0" in e.value for e in page.error)
     assert store.runs() == []

@@ -10,7 +10,7 @@ import pages.ui.melody.stage as melody_stage
 import pages.ui.molecule.preview as molecule_preview
 from pages.ui import previews
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
-from tests.paging import opened, press
+from tests.paging import choose_preset, opened, press
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
@@ -184,7 +184,7 @@ def test_own_notes_sound_alike_when_key_mode_and_grid_change(melody, heard):
 
 def test_without_weights_it_says_that_it_is_the_prior(melody):
     page = melody.run()
-    press(page, "preset-All off")
+    choose_preset(page, "All off")
     assert not page.exception
     assert "Every weight is 0" in texts(page.caption)
     assert "Rough" not in texts(page.caption)
@@ -211,7 +211,7 @@ def test_moved_sliders_weigh_the_same_molecules_anew(molecule, seen, monkeypatch
         "preview-drawn-by-weight": 6,
     }
     figures = expectations(page)
-    press(page, "preset-All off")
+    choose_preset(page, "All off")
     page.slider(key="mol_heavy_atoms").set_value(50.0).run()
     assert seen != before
     after = expectations(page)
@@ -243,7 +243,7 @@ def test_a_wish_moves_the_means(molecule):
     page = molecule.run()
     figures = expectations(page)
     assert float(figures["QED"]["preview"]) > float(figures["QED"]["prior"])
-    press(page, "preset-All off")
+    choose_preset(page, "All off")
     page.slider(key="mol_log_p").set_value(page.slider(key="mol_log_p").max).run()
     figures = expectations(page)
     assert float(figures["log P"]["preview"]) > float(figures["log P"]["prior"])
@@ -263,7 +263,7 @@ def test_a_weight_without_its_setting_is_told_and_costs_nothing(molecule, seen):
 
 def test_molecules_without_weights_and_rough_ones(molecule):
     page = molecule.run()
-    press(page, "preset-All off")
+    choose_preset(page, "All off")
     assert "Every weight is 0" in texts(page.caption)
     press(page, "reset")
     page.select_slider(key="mol_kl").set_value(0.25).run()

@@ -7,9 +7,8 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.page import show_errors
-from pages.ui.rows import row
+from pages.ui.rows import row, show_value, widget
 from pages.ui.sampling import has_policy, policy, written
-from pages.ui.sliders import widget
 from pages.ui.studio import Studio
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import STRONGEST, averages, rollouts
@@ -38,7 +37,7 @@ def panel(studio: Studio, run: store.Run | None) -> None:
     tuned = run is not None and has_policy(run)
     with row("strength"):
         _slider(studio, tuned)
-        st.markdown(f"{strength(studio):.2f}")
+        show_value(f"{strength(studio):.2f}")
     if run is not None and tuned:
         _figures(studio, run)
     else:

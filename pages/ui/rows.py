@@ -1,27 +1,77 @@
-"""A setting in one row of a pane or of the transport: its label, its widget, its value, small buttons."""
+"""A setting's widget, and the compact row of a pane that it stands in: label, widget, value, small buttons.
+
+The label is Streamlit's own, moved beside its widget by assets/styles/rows.css, so that both stay tied to each other;
+the help opens from the label's words.
+"""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-STYLE = """
-<style>
-[class*="st-key-row-"] { min-height: 2.1rem; }
-[class*="st-key-row-"] :is([data-testid="stSlider"], [data-testid="stSelectbox"]) {
-  display: flex; align-items: center; gap: 0.5rem; margin: 0; padding: 0; }
-[class*="st-key-row-"] [data-testid="stSlider"] > [role="group"] { height: 2rem; padding-top: 0; padding-bottom: 0; }
-[class*="st-key-row-"] [data-testid="stWidgetLabel"] { flex: none; margin: 0; min-height: 0; }
-[class*="st-key-row-"] :is([data-testid="stSlider"], [data-testid="stSelectbox"]) > :last-child {
-  flex: 1; min-width: 0; }
-/* the value stands in the row; beside the thumb only while it is dragged */
-[class*="st-key-row-"] [data-testid="stSliderThumbValue"] { display: none; }
-[class*="st-key-row-"] [data-dragging] [data-testid="stSliderThumbValue"] {
-  display: block; background: var(--st-background-color, Canvas); padding: 0 0.3rem; border-radius: 0.25rem; }
-[class*="st-key-row-"] [data-testid="stElementContainer"]:has(> [data-testid="stMarkdown"]) {
-  flex: none; min-width: 2.2rem; text-align: right; font-variant-numeric: tabular-nums; }
-</style>
-"""
+from pages.ui import state
+from pages.ui.changes import apply
+from pages.ui.studio import Studio
 
 
-def row(key: str) -> DeltaGenerator:
-    """Return a container for one setting: what is drawn in it stands in one row."""
-    return st.container(key=f"row-{key}", horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall")
+def widget(studio: Studio, kind: Any, label: str, name: str, steer: Any = None, **options: Any) -> None:
+    """A widget that keeps its value over page changes and in the link; `steer` passes it on to a living run.
+
+    `default` stands for the studio's where that is no constant.
+    """
+    default = options.pop("default", studio.defaults[name])
+    if kind is st.selectbox:
+        options["index"] = list(options["options"]).index(default)
+    else:
+        options["default" if kind in (st.segmented_control, st.multiselect) else "value"] = default
+    key = state.key(studio, name)
+    kind(
+        label,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+        on_change=steer,
+        args=(studio,) if steer else None,
+        **options,
+    )
+
+
+def row(name: str) -> DeltaGenerator:
+    """Return a container whose contents stand in one compact row."""
+    return st.container(key=f"row-{name}", horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall")
+
+
+def show_value(text: str, meaning: str = "") -> None:
+    """Draw a value at the end of a row; hovering says what it means. After its widget: a link's value is known then."""
+    st.html(f'<span title="{escape(meaning)}">{escape(text)}</span>')
+
+
+def reset_button(studio: Studio, label: str, name: str, default: Any = None) -> None:
+    """Draw the button that sets one setting to its default; invisible, yet in its place, where it stands there."""
+    default = studio.defaults[name] if default is None else default
+    st.button(
+        f"Reset {label}",
+        key=f"reset-{state.key(studio, name)}",
+        icon=":material/replay:",
+        type="tertiary",
+        disabled=state.value(studio, name) == default,
+        on_click=apply,
+        args=(studio, {name: default}),
+    )
+
+
+def slider_row(
+    studio: Studio,
+    label: str,
+    name: str,
+    kind: Any = st.slider,
+    shown: Callable[[Any], str] = "{:g}".format,
+    **options: Any,
+) -> None:
+    """Draw a slider in a row of its own, with its value as it is to be shown, and its reset."""
+    with row(state.key(studio, name)):
+        widget(studio, kind, label, name, **options)
+        show_value(shown(state.value(studio, name)))
+        reset_button(studio, label, name, options.get("default"))

@@ -69,15 +69,34 @@ def choose(studio: Studio, values: Mapping[str, Any]) -> None:
         st.session_state[key(studio, name)] = chosen
 
 
-def choose_rewards(studio: Studio, preset: str) -> None:
-    """Set every reward slider to a preset, and what else it brings."""
+def preset_values(studio: Studio, preset: str) -> dict[str, Any]:
+    """Every reward weight of a preset, and what else it brings."""
     chosen = studio.reward_presets[preset]
-    choose(studio, {t.name: float(chosen.weights.get(t.name, 0.0)) for t in studio.terms} | dict(chosen.extras))
+    return {t.name: float(chosen.weights.get(t.name, 0.0)) for t in studio.terms} | dict(chosen.extras)
 
 
-def reset(studio: Studio) -> None:
-    """Everything as on the first visit."""
-    choose(studio, studio.defaults)
+def published(domain_name: str, learner: str, kl: float) -> dict[str, Any]:
+    """Return the settings of the paper's own method: its learner, rules, KL coefficient and prior."""
+    return {
+        LEARNER: learner,
+        PRESET: "paper",
+        LEARNING_RATE: preset("paper", domain_name, learner=learner).learning_rate,
+        ACTING: "sample",
+        KL: kl,
+        KEEP_BUDGET: False,
+        WARM_START: False,
+        PRIOR: f"{domain_name}-paper",
+    }
+
+
+def standing_preset(studio: Studio) -> str | None:
+    """The preset that the settings equal; of several the one that says most."""
+    standing = [
+        name
+        for name in studio.reward_presets
+        if all(value(studio, each) == wanted for each, wanted in preset_values(studio, name).items())
+    ]
+    return max(standing, key=lambda name: len(studio.reward_presets[name].extras), default=None)
 
 
 def weights(studio: Studio) -> dict[str, float]:

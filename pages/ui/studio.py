@@ -10,13 +10,15 @@ from seqtutor_core.domains import Figure, RewardTerm, domain
 
 @dataclass(frozen=True)
 class RewardPreset:
-    """A button that sets every reward slider."""
+    """A choice that sets every reward slider."""
 
     help: str
     weights: Mapping[str, float]
     """Weight by term; a term not named is set to 0."""
     extras: Mapping[str, Any]
-    """Further settings of the domain that it brings, by their names."""
+    """Further settings that it brings, by their names."""
+    note: str = ""
+    """What to expect, shown while the settings are the preset's."""
 
 
 def nothing(*_: Any) -> None:
@@ -59,11 +61,9 @@ class Studio:
     more_controls: Callable[["Studio"], None]
     """Draws the controls that only this domain has."""
     beside: Callable[["Studio", RewardTerm], None] = nothing
-    """Draws what stands below a term's slider."""
+    """Draws what stands at the end of a term's row."""
     starting: Callable[[], None] = nothing
     """Called before a run starts, in a callback."""
-    open_groups: int = 100
-    """So many groups of sliders stand open at first."""
 
     @property
     def terms(self) -> tuple[RewardTerm, ...]:

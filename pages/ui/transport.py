@@ -5,7 +5,7 @@ The worker does the work; this only asks and reads.
 
 import streamlit as st
 
-from pages.ui import readout, sliders, state, steering
+from pages.ui import learning, readout, state, steering
 from pages.ui.buttons import action_button
 from pages.ui.page import fragment
 from pages.ui.sampling import has_policy
@@ -37,9 +37,9 @@ def panel(studio: Studio) -> None:
             with st.container(horizontal=True, key="run-buttons"):
                 _buttons(studio, run)
             with st.container(horizontal=True, key="transport-settings", vertical_alignment="center"):
-                sliders.kl_slider(studio)
-                sliders.learner_choice(studio)
-                sliders.time_choice(studio)
+                learning.kl_slider(studio)
+                learning.learner_choice(studio)
+                learning.time_choice(studio)
             with st.container(horizontal=True, key="transport-owner", width="content"):
                 steering.panel(run)
         fragment(_follow, studio, drawn, every=1.0 if drawn[1] in store.ACTIVE else None, steady=True)

@@ -1,13 +1,13 @@
 """What is set on the melody page alone: key, tempo, instrument, metre, length, and a melody's first notes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import state
 from pages.ui.melody.choice import choose_none
-from pages.ui.sliders import widget
+from pages.ui.rows import row, slider_row, widget
 from pages.ui.studio import Studio
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
@@ -98,74 +98,43 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
 
 def controls(studio: Studio) -> None:
     """Key, tempo, instrument, metre and the targets of some rewards."""
-    with st.expander("Key, tempo and metre"):
-        one, two = st.columns(2)
-        with one:
-            _sound(studio)
-        with two:
-            _shape(studio)
-        widget(studio, st.slider, "Range", RANGE, min_value=LOWEST, max_value=HIGHEST)
-        lowest, highest = limits(studio)
-        st.caption(f"{pitch_name(lowest)} to {pitch_name(highest)} · limits of the reward Singable range")
+    with st.expander("Key, tempo and metre", expanded=True, key="group-sound", type="compact"):
+        _choices(
+            studio,
+            ("Key", KEY, range(12), PITCH_NAMES.__getitem__, "What the melodies sound in; they are learned in C"),
+            ("Mode", MODE, ("major", "minor"), str, "Which notes are in key"),
+        )
+        _choices(
+            studio,
+            ("Metre", BAR, (16, 12), {16: "4/4", 12: "3/4"}.__getitem__, "Where the bars begin"),
+            ("Grid", GRID, (4, 2), GRIDS.__getitem__, "What one token lasts"),
+        )
+        _choices(studio, ("Instrument", INSTRUMENT, INSTRUMENTS, instrument_name, "What plays the melodies"))
+        _numbers(studio)
 
 
-def _sound(studio: Studio) -> None:
-    widget(studio, st.selectbox, "Key", KEY, options=range(12), format_func=PITCH_NAMES.__getitem__)
-    widget(studio, st.selectbox, "Metre", BAR, options=(16, 12), format_func={16: "4/4", 12: "3/4"}.__getitem__)
-    widget(studio, st.slider, "Tempo", TEMPO, min_value=TEMPI[0], max_value=TEMPI[1], step=4, help="Beats a minute")
-    widget(
-        studio,
-        st.selectbox,
-        "Instrument",
-        INSTRUMENT,
-        options=INSTRUMENTS,
-        format_func=instrument_name,
-    )
-    widget(
-        studio,
-        st.slider,
-        "Notes a beat",
-        DENSITY,
-        min_value=0.0,
-        max_value=4.0,
-        step=0.25,
-        help="Target of the reward Note density",
-    )
+def _choices(studio: Studio, *choices: tuple[str, str, Sequence[Any], Callable[[Any], str], str]) -> None:
+    """Choices in a row, each its label, name, options, how an option is shown, help."""
+    with row(choices[0][1]):
+        for label, name, options, shown, text in choices:
+            widget(studio, st.selectbox, label, name, options=options, format_func=shown, help=text)
 
 
-def _shape(studio: Studio) -> None:
-    widget(studio, st.selectbox, "Mode", MODE, options=("major", "minor"))
-    widget(
-        studio,
-        st.selectbox,
-        "Grid",
-        GRID,
-        options=(4, 2),
-        format_func=GRIDS.__getitem__,
-        help="What one token lasts",
-    )
-    widget(
-        studio,
-        st.select_slider,
-        "Length",
-        LENGTH,
-        options=LENGTHS,
-        format_func=_in_steps,
-        help="32 steps of a sixteenth are two bars of 4/4",
-    )
-    widget(
-        studio,
-        st.select_slider,
-        "Phrase",
-        PHRASE,
-        options=PHRASES,
-        format_func=_in_steps,
-        help="After how many steps the reward Breathe wants a rest",
-    )
+def _numbers(studio: Studio) -> None:
+    tempi: dict[str, Any] = {"min_value": TEMPI[0], "max_value": TEMPI[1], "step": 4}
+    slider_row(studio, "Tempo", TEMPO, help="Beats a minute", **tempi)
+    lengths = "Steps of a sixteenth: 32 are two bars of 4/4"
+    slider_row(studio, "Length", LENGTH, st.select_slider, options=LENGTHS, help=lengths)
+    phrases = "After how many steps the reward Breathe wants a rest"
+    slider_row(studio, "Phrase", PHRASE, st.select_slider, options=PHRASES, help=phrases)
+    densities: dict[str, Any] = {"min_value": 0.0, "max_value": 4.0, "step": 0.25}
+    slider_row(studio, "Notes a beat", DENSITY, help="Target of the reward Note density", **densities)
+    pitches: dict[str, Any] = {"min_value": LOWEST, "max_value": HIGHEST, "shown": _range}
+    slider_row(studio, "Range", RANGE, help="Limits of the reward Singable range", **pitches)
 
 
-def _in_steps(n: int) -> str:
-    return f"{n} steps"
+def _range(ends: tuple[int, int]) -> str:
+    return f"{pitch_name(min(ends))} to {pitch_name(max(ends))}"
 
 
 # ---------------------------------------------------------------- primer

@@ -19,7 +19,7 @@ from pages.ui.molecule.settings import (
 )
 from pages.ui.molecule.typed import follow
 from pages.ui.page import show_errors
-from pages.ui.sliders import widget
+from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.domains.molecule import given

@@ -1,4 +1,4 @@
-"""Beside a slider: how its property becomes a wish, drawn over the spread of the training molecules, and to be set."""
+"""At the end of a row: how a property becomes a wish, to be set and drawn over the spread of the training molecules."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.molecule.settings import HIGH, KIND, LOW, SOFT, shape, shape_key
-from pages.ui.sliders import widget
+from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.domains import RewardTerm
@@ -17,25 +17,35 @@ from seqtutor_core.domains.molecule.terms import MEASURED
 from seqtutor_core.errors import SettingError
 
 WIDTH, HEIGHT, BASE = 132, 48, 34  # pixels; the curve stands on BASE, the figures below it
+BUTTON = 26  # pixels
 BINS, POINTS = 30, 61
 SPREAD, CURVE = "#7D8590", "#D9822B"
 NAMES = {"raw": "As it is", "higher": "More is better", "lower": "Less is better", "range": "Within a range"}
+ICONS = {
+    "raw": ":material/show_chart:",
+    "higher": ":material/trending_up:",
+    "lower": ":material/trending_down:",
+    "range": ":material/bar_chart:",
+}
 NEGATED = ("synthetic_accessibility",)  # the term is minus the property
 
 
 def beside(studio: Studio, term: RewardTerm) -> None:
-    """The term's curve, and a popover that changes it; nothing for a term that is a wish by itself."""
+    """A popover that shows and changes the term's curve; its place is left free where a term is a wish by itself."""
     if term.name not in DEFAULT_SHAPES:
+        st.space(BUTTON)
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+    kind = state.value(studio, shape_key(term.name, KIND))
+    with st.popover(
+        f"Shape of {term.label}", type="tertiary", icon=ICONS[kind], help="How the property becomes a wish"
+    ):
         picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
-        with st.popover("Shape", type="tertiary", help="How the property becomes a wish"):
-            _fields(studio, term)
-    try:
-        picture.image(curve(term.name, shape(studio, term.name)))
-    except SettingError as error:
-        picture.image(curve(term.name, DEFAULT_SHAPES[term.name]))
-        st.error(literal(error))
+        _fields(studio, term)
+        try:
+            picture.image(curve(term.name, shape(studio, term.name)))
+        except SettingError as error:
+            picture.image(curve(term.name, DEFAULT_SHAPES[term.name]))
+            st.error(literal(error))
 
 
 def words(known: Shape) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from pages.ui.learning import LEARNERS
 from pages.ui.readout import STATES
-from pages.ui.sliders import LEARNERS
 from seqtutor_core.runs.index import Summary
 
 _FIND, _DOMAIN, _STATE, _TAGS = "runs-find", "runs-domain", "runs-state", "runs-tags"

@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import sliders, state
+from pages.ui import state
+from pages.ui.changes import forget_told
+from pages.ui.learning import priors_of
 from pages.ui.melody import settings as melody
 from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
@@ -34,7 +36,7 @@ def use(config: TuningConfig) -> list[str]:
     wanted = {**_usual(studio, config), **studio.reused(studio, config)}
     values = {name: _possible(studio, name, value) for name, value in wanted.items()}
     state.choose(studio, values)
-    sliders.forget_told()
+    forget_told()
     changed = [f"{name} is {values[name]} and not {wanted[name]}" for name in wanted if values[name] != wanted[name]]
     left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET]
     if config.updates:
@@ -82,7 +84,7 @@ def _possible(studio: Studio, name: str, value: Any) -> Any:
     if name in limits:
         low, high = limits[name]
         return min(max(value, low), high)
-    offered = {state.PRIOR: sliders.priors_of(studio), melody.INSTRUMENT: melody.INSTRUMENTS}
+    offered = {state.PRIOR: priors_of(studio), melody.INSTRUMENT: melody.INSTRUMENTS}
     if name in offered and value not in offered[name]:
         return studio.defaults[name]
     return value
