@@ -1,4 +1,4 @@
-"""The page of all runs in a real Chromium: a cold link, two runs ticked and overlaid, a reload, their settings."""
+"""The page of all runs in a real Chromium: two runs ticked, overlaid and tagged, a reload, their settings."""
 
 import json
 from dataclasses import replace
@@ -40,10 +40,14 @@ def test_two_runs_are_ticked_overlaid_and_survive_a_reload_and_one_is_used_again
         expect(page.get_by_role("heading", name="What differs in their settings")).to_be_visible()
 
     overlaid()
+    page.get_by_role("button", name="Tag", exact=True).click()
+    page.get_by_role("textbox", name="New tag").fill("<i>slow</i>")
+    page.get_by_role("textbox", name="New tag").press("Enter")
+    expect(page.get_by_role("button", name="Remove <i>slow</i>")).to_be_visible()
+    page.keyboard.press("Escape")
     page.reload()
     overlaid()
     table.click(position={"x": 17, "y": ROW + ROW // 2})
     page.get_by_role("button", name="Use these settings").click()
-    expect(page.get_by_role("heading", name="Melody", exact=True)).to_be_visible()
-    expect(page.locator(".st-key-kl")).to_contain_text("2.0")
+    expect(page.get_by_role("heading", name="Melody studio")).to_be_attached()
     page.wait_for_url("**/melody?*kl=2.0*")

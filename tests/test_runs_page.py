@@ -363,7 +363,7 @@ def test_a_studio_lists_its_newest_runs_brings_one_back_and_uses_its_settings():
     assert page.button(key=f"look-{new.id}").disabled and "c 8 · reward 0.5 · KL 0.50" in texts(page.caption)
     press(page, f"look-{old.id}")
     assert not page.exception and page.query_params["run"] == old.id
-    press(page, "recent-use")
+    press(page, "use-viewed")
     assert not page.exception and not page.error and page.select_slider(key="kl").value == 8.0
 
 
@@ -373,5 +373,5 @@ def test_a_run_that_vanishes_from_a_studio_is_told():
     page.session_state["pane"] = "Runs"
     page.run()
     shutil.rmtree(run.folder)
-    press(page, "recent-use")
+    press(page, "use-viewed")
     assert not page.exception and "no run named" in texts(page.error)

@@ -32,7 +32,13 @@ def panel(studio: Studio) -> None:
     """Draw the studio's newest runs with their figures; living ones are followed."""
     shown = _newest(studio)
     every = EVERY if any(run.living for run in shown) else None
-    fragment(_list, studio, _looks(studio, shown), every=every, steady=True)
+    drawn = _looks(studio, shown)
+    fragment(_list, studio, drawn, every=every, steady=True)
+    # not in the fragment, for all the page follows
+    usable = any(run.id == drawn[0] for run in shown)
+    text = "Every slider as it was when this run began"
+    label = "Use the settings of the run in view"
+    action_button(label, "tune", "use-viewed", _use, drawn[0], disabled=not usable, help=text)
     st.page_link("pages/runs.py", label="All runs, to compare and to tidy up", icon=":material/history:")
 
 
@@ -55,16 +61,6 @@ def _list(studio: Studio, drawn: Looks) -> None:
         st.caption(f"No run of {studio.many} yet: start one, and it is listed here.")
     for run in shown:
         _entry(studio, run, viewed=run.id == drawn[0])
-    usable = any(run.id == drawn[0] for run in shown)
-    action_button(
-        "Use the settings of the run in view",
-        "tune",
-        "recent-use",
-        _use,
-        drawn[0],
-        disabled=not usable,
-        help="Every slider as it was when this run began",
-    )
 
 
 def _entry(studio: Studio, run: Summary, viewed: bool) -> None:
