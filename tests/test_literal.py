@@ -67,6 +67,11 @@ KNOWN = {
     "learning.py:kl_slider": {"levels"},  # of a studio's kl_words
     "learning.py:learner_choice": {"title", "text"},  # of LEARNERS
     "document.py:_article": {  # docs/method.md
+        "text[before:piece.start()]",
+        "text[before:]",
+        "piece['title']",
+        "piece['table']",
+    },
     "sampling.py:others_button": {"label", "help"},  # checked where it is called
     "page.py:open_page": {"title", "lead"},  # checked where it is called
     "page.py:open_studio": {"title"},  # checked where it is called
