@@ -34,7 +34,6 @@ OURS = {
     "open_studio": (0,),
     "downloads": (1,),
     "follow": (3,),
-    "_row": (0,),
 }
 LABELS = {"label", "help", "caption", "text", "title", "body", "delta"}
 
@@ -76,8 +75,7 @@ KNOWN = {
     "page.py:open_page": {"title", "lead"},  # checked where it is called
     "page.py:open_studio": {"title"},  # checked where it is called
     "page.py:_set_up": {"title", "help"},  # the same
-    "home.py:studio": {"sentence"},  # of app.py
-    "home.py:_this_machine": {"missing"},  # names of parts
+    "home.py:this_machine": {"missing"},  # names of parts
     "buttons.py:action_button": {"label"},  # checked where it is called
     "inspector.py:panel": {"list(tabs)"},  # titles of ours
     "transport.py:_buttons": {"label", "help"},  # of MIDDLE
@@ -91,23 +89,21 @@ KNOWN = {
     "melody/table.py:panel": {"rows"},  # names of figures, and numbers
     "melody/stage.py:_stage": {"missing"},  # how to get a synthesiser
     "melody/downloads.py:downloads": {"label"},  # of a table of ours
-    "method.py:": {"lead"},  # docs/method.md
+    "method.py:": {"lead", "before", "after"},  # docs/method.md
     "mini.py:_figures": {"label"},
     "mini.py:_words": {"title", "_rows(table, likeliest(table, WORDS))"},  # words of the mini task's own letters
-    "molecule/cards.py:strip": {"caption"},  # figures, in two lines
-    "molecule/compare.py:_row": {"title"},  # checked where it is called
-    "molecule/detail.py:_flat": {"chosen"},  # of COLOURINGS
-    "molecule/grid.py:_cards": {"caption(one)", "order.figure(one)"},  # numbers
     "molecule/detail.py:_properties": {"rows"},  # names of properties, and numbers
-    "molecule/distributions.py:_distributions": {"valid"},  # shares of PRIOR and TUNED
-    "molecule/grid.py:_panel": {"names"},  # of PRIOR, TUNED, BEST
-    "molecule/preview.py:_row": {"title"},  # checked where it is called
-    "molecule/preview.py:_table": {  # names of properties, and numbers
-        "[{'expected': side} | {label: _shown(name, figures.get(name)) for name, label in labels.items()} "
-        "for side, figures in sides.items()]"
-    },
-    "molecule/export.py:downloads": {"what", "slow", "label"},  # checked where it is called; of FORMATS
     "molecule/typed.py:_place": {"empty"},  # checked where `follow` is called
+    "molecule/cards.py:row": {"caption(one)"},  # numbers
+    "molecule/cards.py:_look": {"name"},  # of a row
+    "molecule/cards.py:star": {"what"},  # a row and a number, or "this molecule"
+    "molecule/detail.py:_steps": {"label", "look.row", "slot"},  # of a table of ours; a row and a number
+    "molecule/detail.py:_picture": {"label", "by"},  # of tables of ours
+    "molecule/distributions.py:_panel": {"means(sets)"},  # names of properties, and numbers
+    "molecule/export.py:take_away": {"list(sets)"},  # of SHOWN, CHOSEN, KEPT
+    "molecule/stage.py:_head": {"letter", "name", "text"},  # of a source; words of ours and numbers
+    "molecule/stage.py:_molecules": {"which", "order.colouring"},  # a number; of COLOURINGS
+    "molecule/export.py:downloads": {"label"},  # of FORMATS
     "molecule/constraints.py:_substructures": {"label"},  # of a table of ours
     "molecule/constraints.py:_weightless": {"label"},  # of a term
     "molecule/constraints.py:uses": {"label"},  # of a table of ours

@@ -2,7 +2,6 @@
 
 import json
 import re
-from itertools import pairwise
 
 import pytest
 import streamlit as st
@@ -10,17 +9,15 @@ import torch
 
 from pages.ui.molecule.constraints import uploaded
 from pages.ui.molecule.desirability import BASE, HEIGHT, WIDTH, axis, curve, words
-from pages.ui.molecule.distributions import distributions
 from pages.ui.molecule.export import rows
-from pages.ui.molecule.filters import AS_DRAWN, REWARD, Order, wanted
 from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule import given, inputs, neighbours, three_d
+from seqtutor_core.domains.molecule import given, inputs
 from seqtutor_core.domains.molecule.questions import Facts
 from seqtutor_core.domains.molecule.shapes import Shape
 from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
-from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode
+from seqtutor_core.domains.molecule.tokens import VOCABULARY
 from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
@@ -212,28 +209,12 @@ def a_run(**changes):
     return run
 
 
-def test_alarms_and_own_figures_are_shown(molecule):
+def test_alarms_are_shown(molecule):
     run = a_run()
     molecule.query_params["run"] = run.id
     page = molecule.run()
     assert not page.exception
     assert "**Validity fell from 95% to 51%.** Raise the weight of Valid." in texts(page.warning)
-    shown = {m.label: m.value for m in page.metric}
-    assert (shown["Valid"], shown["Scaffolds"], shown["Reward"]) == ("51.0%", "17", "40.0")
-
-
-def test_the_board_is_ranked_by_the_sliders_and_grown_from_the_runs_beginning(molecule):
-    run = a_run(settings={"prefix": "CC"})
-    entries = [{"tokens": [*encode(s), END_ID], "terms": {}, "update": 1, "seconds": 1.0} for s in ("O", "CCCCCCCCC")]
-    (run.folder / "best.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
-    molecule.query_params["run"] = run.id
-    page = molecule.run()
-    leaders = [c.value for c in page.caption if re.fullmatch(r"-?[\d.]+ points", c.value)]
-    assert len(leaders) == 2
-    choose_preset(page, "All off")
-    page.slider(key="mol_heavy_atoms").set_value(50.0).run()
-    points = [float(c.value.split()[0]) for c in page.caption if re.fullmatch(r"-?[\d.]+ points", c.value)]
-    assert points == [6.2, 0.0], "of undecane 11 heavy atoms, 7 below 18 on a soft edge of 8: 50 / 8; of ethanol 3"
 
 
 def test_a_run_is_shown_on_its_own_page_only(molecule):
@@ -253,43 +234,16 @@ def test_a_living_run_of_the_other_domain_is_named_at_start(molecule, monkeypatc
     assert "another domain's" in texts(page.error)
 
 
-# ---------------------------------------------------------------- filters, drawings, rows
+# ---------------------------------------------------------------- drawings, rows
 
 
-def one(smiles, reward=0.0, error="", **values):
-    return Found(Facts(smiles, "" if error else smiles, error, "", values), reward, ())
-
-
-def order(**changes):
-    values = {"by": REWARD, "rising": False, "only_valid": True, "only_novel": False, "smarts": "", "limited": ""}
-    return Order(**{**values, "limits": (0.0, 0.0), "colouring": "Matches", "size": 25, **changes})
-
-
-MOLECULES = [
-    one("CCO", 3.0, log_p=0.0),
-    one("CCCCO", 5.0, log_p=0.8),
-    one("x", error="bad"),
-    one("c1ccccc1", 4.0, log_p=1.7),
-]
-
-
-@pytest.mark.parametrize(
-    ("changes", "left"),
-    [
-        ({}, ["CCCCO", "c1ccccc1", "CCO"]),
-        ({"rising": True}, ["CCO", "c1ccccc1", "CCCCO"]),
-        ({"by": "log_p"}, ["c1ccccc1", "CCCCO", "CCO"]),
-        ({"by": AS_DRAWN, "only_valid": False}, ["CCO", "CCCCO", "c1ccccc1", "x"]),
-        ({"limited": "log_p", "limits": (0.5, 1.0)}, ["CCCCO"]),
-        ({"smarts": "[OX2H]"}, ["CCCCO", "CCO"]),
-    ],
-)
-def test_what_the_filters_leave(changes, left):
-    assert [found.smiles for found in wanted(MOLECULES, order(**changes))] == left
+def one(smiles, reward=0.0, **values):
+    return Found(Facts(smiles, smiles, "", "", values), reward, ())
 
 
 def test_columns_of_a_file_are_reward_and_properties():
-    named = [(row.name, dict(row.values)) for row in rows(MOLECULES[:2])]
+    found = [one("CCO", 3.0, log_p=0.0), one("CCCCO", 5.0, log_p=0.8)]
+    named = [(row.name, dict(row.values)) for row in rows(found)]
     assert named == [
         ("molecule 1", {"reward": 3.0, "log_p": 0.0}),
         ("molecule 2", {"reward": 5.0, "log_p": 0.8}),
@@ -322,43 +276,3 @@ def test_shapes_in_words():
     assert words(Shape("higher", 1.0, 3.0)) == "above 3"
     assert words(Shape("lower", 1.0, 3.0)) == "below 1"
     assert words(Shape("range", 0.5, 2.0)) == "0.5 to 2"
-
-
-def test_distributions_are_shares():
-    values = {"log_p": 1.0, "qed": 0.5, "sa_score": 2.0, "molecular_weight": 300.0, "tpsa": 60.0,
-              "rotatable_bonds": 4.0, "fraction_sp3": 0.3, "heavy_atoms": 22.0}  # fmt: skip
-    sets = {"Prior": [one("a", **values), one("b", **values), one("c", error="bad")], "Tuned": [one("d", error="bad")]}
-    traces = distributions(sets).data
-    assert len(traces) == 8 * 3
-    for trace in traces:
-        total = sum(trace.y)
-        assert all(a < b for a, b in pairwise(trace.x))
-        expected = {"Prior": 1.0, "Tuned": 0.0, "Training": 1.0}[trace.name]
-        assert total == pytest.approx(expected, abs=0.01)
-
-
-# ---------------------------------------------------------------- the closer look
-
-
-def test_a_look_without_viewer_and_index_says_how_to_get_them(molecule, monkeypatch):
-    monkeypatch.setattr(three_d, "available", lambda: False)
-    molecule.session_state["_look"] = ASPIRIN
-    page = molecule.run()
-    assert not page.exception
-    assert three_d.REMEDY in texts(page.info)
-    assert neighbours.COMMAND in texts(page.caption)
-    [properties, reasons] = [table.value for table in page.table if "expected" not in table.value]
-    known = dict(zip(properties["property"], properties["value"], strict=True))
-    assert (known["polar surface in Å²"], known["number of heavy atoms"]) == ("63.6", "13")
-    assert float(known["weight in Da"]) == pytest.approx(180.2, abs=0.1)
-    points = sum(float(paid) for paid in reasons["points"])
-    assert f"Why it scores {points:.1f}" in texts(page.markdown)
-
-
-def test_what_cannot_have_a_shape_in_space_says_so(molecule):
-    if not three_d.available():
-        pytest.skip(f"the viewer is not installed: {three_d.REMEDY}")
-    molecule.session_state["_look"] = "C" * 200
-    page = molecule.run()
-    assert not page.exception
-    assert "200 heavy atoms is too large" in texts(page.info)

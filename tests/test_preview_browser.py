@@ -55,17 +55,12 @@ def test_the_frontier_is_a_tab_of_its_own(page, address):
 
 def test_released_sliders_redraw_the_molecules(page, address):
     page.goto(f"{address}/molecule")
-    box = preview(page)
-    expect(page.get_by_text("Take away everything")).to_be_visible()
-    pictures = box.locator("img")
-    expect(pictures).to_have_count(12)
-    before = pictures.evaluate_all("all => all.map(one => one.alt).join()")
+    expect(page.locator(".st-key-card-C-3 img")).to_be_visible()
+    row = "[...document.querySelectorAll('.st-key-cards-B img')].map(one => one.alt).join()"
+    before = page.evaluate(row)
     release(page, "mol_log_p")
-    page.wait_for_function(
-        "before => [...document.querySelectorAll('.st-key-preview img')].map(one => one.alt).join() !== before",
-        arg=before,
-    )
-    expect(box.locator("img")).to_have_count(12)
+    page.wait_for_function(f"before => {row} !== before", arg=before)
+    expect(page.locator(".st-key-cards-B img")).to_have_count(4)
 
 
 def test_many_moves_end_at_the_last(page, address):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.sampling import others_button
 from pages.ui.studio import Studio
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.evaluation import rollouts
@@ -101,13 +100,6 @@ def drawn(draw: Draw) -> Rollout:
 
 
 # ---------------------------------------------------------------- what is said with it
-
-
-def heading(studio: Studio) -> None:
-    """The title, and a button for another draw."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("##### Preview :gray-badge[no training]")
-        others_button(studio, state.PREVIEW, "preview-another", "Another", "Draw again, from a new seed")
 
 
 def remarks(studio: Studio, wanted: PreviewRequest, found: Preview) -> None:

@@ -1,32 +1,36 @@
-"""Molecules as small cards: a drawing, a figure or two, a button to look closer."""
+"""Molecules as cards: a drawing and a figure or two; a click anywhere on one looks closer, its star keeps it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from pages.ui.molecule.scored import look_at
+from pages.ui.buttons import safely
+from pages.ui.molecule import selection
+from pages.ui.molecule.spec import MOLECULE
 from pages.ui.text import literal
+from seqtutor_core import kept
 from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.errors import InputError
 
-WIDTH, HEIGHT = 150, 112
+WIDTH, HEIGHT = 200, 150  # of a drawing; the page scales it
 
 
 def picture(
-    one: Found, width: int = WIDTH, height: int = HEIGHT, marks: tuple[str, ...] = (), colouring: str = ""
+    one: Found, width: int = WIDTH, height: int = HEIGHT, marks: Sequence[str] = (), colouring: str = ""
 ) -> None:
-    """Its drawing, or a frame where there is none."""
+    """Draw a molecule, or a frame where nothing can be drawn."""
     if not one.facts.valid:
-        st.image(_empty(width, height), alt="no molecule")
+        st.image(frame(width, height), alt=f"no molecule: {one.smiles}" if one.smiles else "no molecule")
         return
     try:
         st.image(given.drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
     except InputError:  # too large to be drawn in time, or a mark too costly
-        st.image(_empty(width, height), alt=f"no drawing of {one.smiles}")
+        st.image(frame(width, height), alt=f"no drawing of {one.smiles}")
 
 
-def _empty(width: int, height: int) -> str:
+def frame(width: int = WIDTH, height: int = HEIGHT) -> str:
+    """Return an empty dashed frame as SVG."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f'<rect x="8" y="8" width="{width - 16}" height="{height - 16}" rx="8" fill="none" stroke="#7D8590" '
@@ -34,26 +38,68 @@ def _empty(width: int, height: int) -> str:
     )
 
 
-def strip(molecules: Sequence[tuple[str, Found]], key: str, columns: int = 6) -> None:
-    """One row of cards: (caption, molecule) each."""
-    for i, (column, (caption, one)) in enumerate(zip(st.columns(columns), molecules, strict=False)):
-        with column, st.container(gap=None):
-            picture(one)
-            if one.facts.valid:
-                st.caption(caption)
-                look_button(one, f"{key}-{i}")
-            else:
-                why_not(one)
+def row(
+    molecules: Sequence[Found],
+    name: str,
+    kept_ids: Mapping[str, str],
+    caption: Callable[[Found], str],
+    first: int = 0,
+    **looks: object,
+) -> None:
+    """Draw a card for each molecule, named by the row and its place in it, such as A 3; looks go to `picture`."""
+    selection.show_row(name, [one.smiles if one.facts.valid else "" for one in molecules], first)
+    with st.container(key=f"cards-{name}"):
+        for slot, one in enumerate(molecules):
+            with st.container(key=f"card-{name}-{slot}", gap=None):
+                picture(one, **looks)  # type: ignore[arg-type]
+                if not one.facts.valid:
+                    why_not(one)
+                    continue
+                st.caption(caption(one))
+                _look(one, name, slot, first)
+                star(one.smiles, name, f"{name} {first + slot + 1}", f"star-{name}-{slot}", kept_ids)
+
+
+def empty_row(name: str, n: int) -> None:
+    """Draw n frames that are as high as cards, for molecules to come."""
+    selection.show_row(name, [])
+    with st.container(key=f"cards-{name}"):
+        for slot in range(n):
+            with st.container(key=f"card-{name}-{slot}", gap=None):
+                st.image(frame(), alt="")
+                st.caption("&nbsp;  \n&nbsp;")
+
+
+def figures(one: Found) -> str:
+    """Return the figures under a drawing, in two lines."""
+    values = one.facts.values
+    return f"{one.reward:.1f} points  \nQED {values['qed']:.2f} · log P {values['log_p']:.1f}"
 
 
 def why_not(one: Found) -> None:
-    """That this is no molecule, and on hovering why."""
+    """Say that this is no molecule, and on hovering why."""
     why = literal(f"{one.smiles}: {one.facts.error}") if one.smiles else "It never came to an end."
-    st.caption("no molecule", help=why)
+    st.caption("no molecule  \n&nbsp;", help=why)
 
 
-def look_button(one: Found, key: str) -> None:
-    """Opens the closer look. The whole page is drawn again, for the look stands apart from all of it."""
-    if st.button("Look", key=key, icon=":material/search:", type="tertiary"):
-        look_at(one.smiles)
+def _look(one: Found, name: str, slot: int, first: int) -> None:
+    """The whole page is drawn again: the pane of the molecule looked at stands apart from all rows."""
+    place = first + slot
+    arguments = (one.smiles, name, place)
+    if st.button(f"Look at {name} {place + 1:d}", f"look-{name}-{slot}", on_click=selection.look_at, args=arguments):
         st.rerun()
+
+
+def star(smiles: str, row: str, what: str, key: str, kept_ids: Mapping[str, str]) -> None:
+    """Draw a button that keeps a molecule of a row, or drops it again; `what` tells it from the other buttons."""
+    known = kept_ids.get(smiles)
+    label = f"★ Drop {what}" if known else f"☆ Keep {what}"
+    if st.button(label, key, on_click=safely, args=(_toggle, smiles, row, known), type="tertiary"):
+        st.rerun()
+
+
+def _toggle(smiles: str, row: str, known: str | None) -> None:
+    if known:
+        kept.drop(MOLECULE.domain, known)
+    else:
+        kept.keep(MOLECULE.domain, {"smiles": smiles, "origin": row})

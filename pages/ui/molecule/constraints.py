@@ -7,7 +7,6 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.molecule import editor, typed
-from pages.ui.molecule.scored import look_at
 from pages.ui.molecule.settings import (
     BUCKET,
     CATALOGUES,
@@ -183,4 +182,3 @@ def uses(studio: Studio, smiles: str, key: str) -> None:
 
 def _use(studio: Studio, values: Mapping[str, Any]) -> None:
     state.choose(studio, values)
-    look_at()

@@ -2,12 +2,15 @@
 
 import streamlit as st
 
+from pages.ui.molecule import selection
+from pages.ui.molecule.cards import star
 from pages.ui.molecule.constraints import uses
-from pages.ui.molecule.export import downloads
+from pages.ui.molecule.export import making
 from pages.ui.molecule.filters import COLOURINGS
-from pages.ui.molecule.scored import examined, look_at, looked_at, molecule
+from pages.ui.molecule.scored import examined, kept_smiles, molecule
+from pages.ui.molecule.selection import Look
 from pages.ui.molecule.spec import MOLECULE
-from pages.ui.page import show_errors
+from pages.ui.page import fragment, show_errors
 from pages.ui.text import literal
 from seqtutor_core.domains.molecule import given, neighbours, three_d
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
@@ -16,7 +19,9 @@ from seqtutor_core.errors import InputError
 from seqtutor_core.files import home
 
 SCRIPT = "app/static/3Dmol-min.js"  # as this very app serves it
-WIDTH, HEIGHT = 400, 300
+WIDTH, HEIGHT = 370, 250
+FLAT, SPACE = "Drawn", "In space"
+INVITATION = "Click a molecule: here it is drawn, in the plane and in space, with the reasons for its score."
 MORE_LABELS = {
     "similarity": "similarity to the target",
     "largest_ring": "atoms of the largest ring",
@@ -28,73 +33,113 @@ MORE_LABELS = {
 
 
 def panel() -> None:
-    """The closer look, when somebody asked for one."""
-    if smiles := looked_at():
-        st.dialog("A closer look", width="large", on_dismiss=look_at)(_look)(smiles)
+    """Draw the molecule that is looked at; previous and next draw only this part anew."""
+    with st.container(key="detail"):
+        fragment(_panel)
 
 
-def _look(smiles: str) -> None:
+def _panel() -> None:
     with show_errors():
-        [one] = examined(MOLECULE, [smiles])
-        st.code(smiles, language=None, wrap_lines=True)
-        left, right = st.columns(2)
-        with left:
-            _flat(one)
-        with right:
-            _in_space(smiles)
-        uses(MOLECULE, smiles, "look")
-        left, right = st.columns(2)
-        with left:
-            _properties(one)
-        with right:
-            _reasons(one)
-            _nearest(smiles)
-        downloads([one], "this molecule", "look", "molecule")
+        look = selection.looked_at()
+        _steps(look)
+        if look is None:
+            st.caption(INVITATION)
+            return
+        [one] = examined(MOLECULE, [look.smiles])
+        _picture(one)
+        st.code(look.smiles, language=None, wrap_lines=True)
+        with st.container(horizontal=True):
+            star(look.smiles, look.row, "this molecule", "keep-this", kept_smiles(MOLECULE))
+            st.download_button(
+                "SDF", making("sdf", [one]), "molecule.sdf", "chemical/x-mdl-sdfile", key="detail-sdf",
+                icon=":material/download:", on_click="ignore", help="With coordinates in space",
+            )  # fmt: skip
+        uses(MOLECULE, look.smiles, "detail")
+        _reasons(one)
+        _properties(one)
+        _nearest(look.smiles)
 
 
-def _flat(one: Found) -> None:
+def _steps(look: Look | None) -> None:
+    """Which one it is, buttons to its neighbours, to keep it and to take it away; its card is framed."""
+    with st.container(horizontal=True, vertical_alignment="center", key="detail-bar"):
+        nothing = not selection.shown()
+        for label, icon, by in (("Previous", "chevron_left", -1), ("Next", "chevron_right", 1)):
+            icon = f":material/{icon}:"
+            st.button(
+                label, f"detail-{label.lower()}", on_click=selection.step, args=(by,), icon=icon, disabled=nothing
+            )
+        if look is None:
+            return
+        st.markdown(f"**{look.row} {look.place + 1:d}**" if look.row else "", width="content")
+    slot = selection.slot(look)
+    if slot is not None:
+        st.html(f"<style>.st-key-card-{look.row}-{slot} {{ outline: 2px solid #7A5BA6; }}</style>")
+
+
+def _picture(one: Found) -> None:
+    """The drawing or the shape in space, of one height, with what can be set about either."""
+    with st.container(horizontal=True, vertical_alignment="center", key="detail-kinds"):
+        kind = st.segmented_control(
+            "Show it", [FLAT, SPACE], default=FLAT, required=True, key="detail-kind",
+            label_visibility="collapsed", persist_state="session",
+        )  # fmt: skip
+        label, options = ("Drawn as", three_d.STYLES) if kind == SPACE else ("Colour atoms by", COLOURINGS)
+        by = st.selectbox(label, list(options), key=f"detail-by-{kind}", label_visibility="collapsed")
+    with st.container(height=HEIGHT, border=False, key="detail-picture"):
+        if kind == SPACE:
+            _in_space(one.smiles, by)
+        else:
+            _flat(one, COLOURINGS[by])
+    if kind == FLAT and COLOURINGS[by]:
+        st.caption(f"Teal atoms raise {by}, orange ones lower it.")
+
+
+def _flat(one: Found, colouring: str) -> None:
     settings = molecule(MOLECULE).settings
-    chosen = st.segmented_control("Colour atoms by", list(COLOURINGS), default="Matches", required=True, key="look-by")
-    colouring = COLOURINGS[chosen or "Matches"]
-    st.image(given.drawing(one.smiles, WIDTH, HEIGHT, (*settings.required, *settings.forbidden), colouring))
-    if colouring:
-        st.caption(f"Teal atoms raise {chosen}, orange ones lower it.")
+    marks = (*settings.required, *settings.forbidden)
+    st.image(given.drawing(one.smiles, WIDTH, HEIGHT - 10, marks, colouring), alt=f"drawing of {one.smiles}")
 
 
-def _in_space(smiles: str) -> None:
+def _in_space(smiles: str, style: str) -> None:
     """The molecule to turn, or why it cannot be shown."""
-    style = st.segmented_control("In space", list(three_d.STYLES), default="sticks", required=True, key="look-style")
     if not three_d.available():
         st.info(f"The viewer is not installed; the drawing stands. To get it: {three_d.REMEDY}.")
         return
     try:
         with st.spinner("Looking for a shape in space"):
             block = given.conformer(smiles)
-        st.iframe(
-            three_d.view(block, SCRIPT, WIDTH, HEIGHT, style or "sticks"),
-            height=HEIGHT + 10,
-            alt="the molecule in space; drag to turn",
-        )
+        view = three_d.view(block, SCRIPT, WIDTH, HEIGHT - 10, style)
+        st.iframe(view, height=HEIGHT - 10, alt=f"{smiles} in space; drag to turn")
     except InputError as error:
         st.info(literal(error))
+
+
+# ---------------------------------------------------------------- what is known of it
 
 
 def _properties(one: Found) -> None:
     rows = []
     for name, label in {**LABELS, **MORE_LABELS}.items():
         if name in one.facts.values:
-            usual = "{:.3g} to {:.3g}".format(*central_range(name)) if name in LABELS else ""
-            rows.append(
-                {"property": label, "value": f"{one.facts.values[name]:.4g}", "95 % of the training set": usual}
-            )
-    st.markdown("###### Properties")
-    st.table(rows)
+            rows.append({"property": label, "value": f"{one.facts.values[name]:.4g}", **_usual(name, one)})
+    st.markdown("### Properties")
+    st.table(rows, border="horizontal")
     for why in one.facts.unknown.values():
         st.text(why)
 
 
+def _usual(name: str, one: Found) -> dict[str, str]:
+    """Return the training set's range, and a word for a value outside."""
+    if name not in LABELS:
+        return {"95 % of the training set": ""}
+    low, high = central_range(name)
+    outside = " · below" if one.facts.values[name] < low else " · above" if one.facts.values[name] > high else ""
+    return {"95 % of the training set": f"{low:.3g} to {high:.3g}{outside}"}
+
+
 def _reasons(one: Found) -> None:
-    st.markdown(f"###### Why it scores {one.reward:.1f}")
+    st.markdown(f"### Why it scores {one.reward:.1f}")
     if not one.reasons:
         st.caption("No slider has a weight.")
         return
@@ -103,25 +148,26 @@ def _reasons(one: Found) -> None:
             {
                 "term": reason.label,
                 "measured": f"{reason.raw:.3g} {reason.unit}",
-                "as a wish": f"{reason.term:.2f}",
+                "wish": f"{reason.term:.2f}",
                 "weight": f"{reason.weight:g}",
                 "points": f"{reason.paid:+.1f}",
             }
             for reason in one.reasons
-        ]
+        ],
+        border="horizontal",
     )
     if one.facts.scaffold:
         st.caption(f"Scaffold {literal(one.facts.scaffold)}")
 
 
 def _nearest(smiles: str) -> None:
-    st.markdown("###### Nearest training molecule")
+    st.markdown("### Nearest training molecule")
     folder = home() / "corpora" / "molecule"
     if not neighbours.available(folder):
         st.caption(f"Not indexed yet. Build the index once with `{neighbours.COMMAND}`.")
         return
     [(nearest, similarity)] = _neighbour(smiles)
-    st.image(given.drawing(nearest, 220, 150))
+    st.image(given.drawing(nearest, 220, 150), alt=f"nearest training molecule {nearest}")
     st.caption(f"Tanimoto similarity {similarity:.2f}  \n{literal(nearest)}")
 
 

@@ -1,6 +1,8 @@
-"""Properties of prior, tuned and training molecules laid over each other."""
+"""Properties of prior, preview, tuned and training molecules laid over each other, and their means as a table."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,96 +10,131 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from pages.ui import charts
-from pages.ui.molecule.scored import PRIOR, SET, TUNED, taken
+from pages.ui.molecule import scored, selection
+from pages.ui.molecule.filters import NAMES, SIMILARITY
+from pages.ui.molecule.scored import PREVIEW, PRIOR, SET, SOURCES, TUNED
+from pages.ui.molecule.selection import VIEW
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
+from pages.ui.previews import preview_request, previewed, remarks
 from pages.ui.sampling import has_policy
-from seqtutor_core.domains.molecule.statistics import LABELS, central_range, histogram
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.domains.molecule.statistics import central_range, histogram
+from seqtutor_core.domains.molecule.studio import Found, expected
+from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
 
 EVERY = 5.0  # seconds; the figure changes when the worker has written a newer policy
-SHOWN = ("log_p", "qed", "sa_score", "molecular_weight", "tpsa", "rotatable_bonds", "fraction_sp3", "heavy_atoms")
+SHOWN = ("qed", "log_p", "sa_score", "molecular_weight", "tpsa", "rotatable_bonds", "fraction_sp3", "heavy_atoms")
 COUNTS = ("rotatable_bonds", "heavy_atoms", "h_bond_donors", "h_bond_acceptors")
-SIMILARITY = "similarity"  # takes the last place when there is a target
+COLUMNS, ROWS, HEIGHT = 2, 4, 560
 BINS = 24
-STROKES = {PRIOR: {"color": charts.PRIOR}, TUNED: {"color": charts.TUNED, "dash": "dash"}}
+STROKES = {PRIOR: (charts.PRIOR, "solid"), PREVIEW: (charts.PREVIEW, "dot"), TUNED: (charts.TUNED, "dash")}
 TRAINING = "Training"
+
+Sets = Mapping[str, Sequence[Found]]
 
 
 def panel(run: store.Run | None) -> None:
-    """The figure, drawn anew while a run moves it."""
-    st.markdown("##### Properties")
+    """Draw the figure and the table; anew while a run moves them."""
     living = run is not None and run.state in store.ACTIVE
-    fragment(_distributions, run, every=EVERY if living else None, steady=True)
+    fragment(_panel, run, every=EVERY if living else None, steady=True)
 
 
-def _distributions(run: store.Run | None) -> None:
+def _panel(run: store.Run | None) -> None:
     with show_errors():
-        sets = {PRIOR: taken(MOLECULE, PRIOR, run)}
+        sets = {PRIOR: scored.of_prior(MOLECULE)}
+        with suppress(SeqTutorError):  # the centre says why there is none
+            sets[PREVIEW] = scored.of_preview(MOLECULE)
         if run and has_policy(run):
-            sets[TUNED] = taken(MOLECULE, TUNED, run)
-        alt = "Histograms of the properties of prior, tuned and training molecules"
-        st.plotly_chart(distributions(sets), key="distributions", config={"displayModeBar": False}, alt=alt)
-        valid = ", ".join(f"{name} {_share(found):.0%}" for name, found in sets.items())
-        st.caption(f"Of {SET} sequences each are molecules: {valid}. Behind them the training set.")
+            sets[TUNED] = scored.drawn(MOLECULE, run, SET)
+        _figure(sets)
+        st.caption("Draw a box over a histogram to see only the molecules within.")
+        st.table(means(sets), border="horizontal", alt="Means of the molecules of each source")
+        if PREVIEW in sets:
+            request = preview_request(MOLECULE)
+            remarks(MOLECULE, request, previewed(request))
 
 
-def _share(found: Sequence[Found]) -> float:
-    return sum(one.facts.valid for one in found) / len(found)
+def _figure(sets: Sets) -> None:
+    names = _names(sets)
+    key = f"distributions-{selection.brush()}"
+    figure = distributions(sets)
+    _mark_selected(figure, names)
+    st.plotly_chart(
+        figure,
+        key=key,
+        config={"displayModeBar": False},
+        on_select=lambda: _brush(key, names, list(sets)[-1]),
+        selection_mode="box",
+        alt=in_words(sets),
+    )
+    if selection.moved():
+        st.rerun()
 
 
-def distributions(sets: Mapping[str, Sequence[Found]]) -> go.Figure:
-    """A histogram for each property, in shares of the valid molecules of each set."""
-    values = {name: [one.facts.values for one in found if one.facts.valid] for name, found in sets.items()}
-    has_target = any(SIMILARITY in known for rows in values.values() for known in rows)
-    names = [*SHOWN[:-1], SIMILARITY] if has_target else list(SHOWN)
-    titles = [_capital(LABELS.get(name, "similarity to the target")) for name in names]
-    figure = make_subplots(rows=2, cols=4, subplot_titles=titles, horizontal_spacing=0.05, vertical_spacing=0.2)
+# ---------------------------------------------------------------- the figure
+
+
+def distributions(sets: Sets) -> go.Figure:
+    """Return a histogram for each property, in shares of the valid molecules of each set."""
+    names = _names(sets)
+    figure = make_subplots(
+        rows=ROWS,
+        cols=COLUMNS,
+        subplot_titles=[NAMES[name] for name in names],
+        horizontal_spacing=0.06,
+        vertical_spacing=0.085,
+    )
     for i, name in enumerate(names):
-        rows = {source: np.array([known[name] for known in found]) for source, found in values.items()}
-        _property(figure, name, rows, (i // 4 + 1, i % 4 + 1))
-    charts.dress(figure, "properties", 420, legend=-0.12, top=30)
+        rows = {source: _values(found, name) for source, found in sets.items()}
+        _property(figure, name, rows, (i // COLUMNS + 1, i % COLUMNS + 1))
+    charts.dress(figure, "properties", HEIGHT, legend=-0.05, top=24)
     figure.update_annotations(font_size=12)
-    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_layout(bargap=0, dragmode="select", selectdirection="h", hovermode="x")
+    figure.update_xaxes(showgrid=False, zeroline=False, nticks=5)
     figure.update_yaxes(showgrid=False, zeroline=False, showticklabels=False, rangemode="tozero")
     return figure
+
+
+def _names(sets: Sets) -> list[str]:
+    """The properties shown; similarity takes the last place when there is a target."""
+    targeted = any(SIMILARITY in one.facts.values for found in sets.values() for one in found)
+    return [*SHOWN[:-1], SIMILARITY] if targeted else list(SHOWN)
+
+
+def _values(found: Sequence[Found], name: str) -> np.ndarray:
+    return np.array([one.facts.values[name] for one in found if one.facts.valid])
 
 
 def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]) -> None:
     """One plot: the training molecules as a filled ground, the sets as lines."""
     edges = _edges(name, rows)
     middles = (edges[1:] + edges[:-1]) / 2
-    row, col = place
+    where = {"row": place[0], "col": place[1]}
     first = place == (1, 1)
     if name != SIMILARITY:
-        figure.add_scatter(
+        figure.add_bar(
             x=middles,
             y=histogram(name, edges.tolist()),
             name=TRAINING,
-            mode="lines",
-            line={"shape": "hvh", "width": 0},
-            fill="tozeroy",
-            fillcolor="rgba(125,133,144,0.3)",
-            hoverinfo="skip",
+            marker={"color": "rgba(125,133,144,0.35)", "line": {"width": 0}},
+            hovertemplate="%{x:.3g}: %{y:.0%}<extra>" + TRAINING + "</extra>",
             legendgroup=TRAINING,
             showlegend=first,
-            row=row,
-            col=col,
+            **where,
         )
     for source, found in rows.items():
-        shares = np.histogram(found, edges)[0] / max(len(found), 1)
+        colour, dash = STROKES[source]
         figure.add_scatter(
             x=middles,
-            y=shares,
+            y=np.histogram(found, edges)[0] / max(len(found), 1),
             name=source,
             mode="lines",
-            line={"shape": "hvh", "width": 2, **STROKES.get(source, {"color": charts.GREY})},
+            line={"shape": "hvh", "color": colour, "width": 2, "dash": dash},
             hovertemplate="%{x:.3g}: %{y:.0%}<extra>" + source + "</extra>",
             legendgroup=source,
             showlegend=first,
-            row=row,
-            col=col,
+            **where,
         )
 
 
@@ -112,5 +149,63 @@ def _edges(name: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.linspace(low, high + 1e-9, BINS + 1)
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+# ---------------------------------------------------------------- linked with the molecules
+
+
+def _mark_selected(figure: go.Figure, names: Sequence[str]) -> None:
+    """A line in each plot for the molecule looked at and for each chosen one; a ground for limits that hold."""
+    look = selection.looked_at()
+    smiles = [*selection.chosen(), *([look.smiles] if look else [])]
+    marked = [one.facts.values for one in scored.examined(MOLECULE, smiles) if one.facts.valid] if smiles else []
+    for i, name in enumerate(names):
+        where: dict[str, Any] = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
+        for values in marked:
+            if name in values:
+                figure.add_vline(x=values[name], line={"width": 1.5, "color": charts.GREY}, **where)
+        if name in selection.limits():
+            low, high = selection.limits()[name]
+            figure.add_vrect(x0=low, x1=high, fillcolor=charts.TUNED, opacity=0.15, line_width=0, **where)
+
+
+def _brush(key: str, names: Sequence[str], latest: str) -> None:
+    """Limit properties to the boxes drawn over their histograms, and show all molecules that lie within."""
+    for box in st.session_state[key].selection.box:
+        axis = int(box["xref"].removeprefix("x") or 1)
+        selection.limit(names[axis - 1], min(box["x"]), max(box["x"]))
+        if st.session_state.get(VIEW) not in SOURCES:
+            st.session_state[VIEW] = latest
+
+
+# ---------------------------------------------------------------- in figures and words
+
+
+def means(sets: Sets) -> list[dict[str, str]]:
+    """Return a row for each figure, with a column for each set."""
+    figures = {source: _expected(found) for source, found in sets.items()}
+    labels = {"reward": "points", "valid": "valid", "distinct": "distinct", **{n: NAMES[n] for n in _names(sets)}}
+    return [
+        {"mean": label, **{source: _shown(name, known.get(name)) for source, known in figures.items()}}
+        for name, label in labels.items()
+    ]
+
+
+def _expected(found: Sequence[Found]) -> dict[str, float]:
+    n = len(found)
+    return {
+        "reward": sum(one.reward for one in found) / n,
+        "distinct": len({one.smiles for one in found}) / n,
+        **expected(found, [1 / n] * n),
+    }
+
+
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0%}" if name in ("valid", "distinct") else f"{value:.3g}"
+
+
+def in_words(sets: Sets) -> str:
+    """Return the figure's content as a sentence, for those who do not see it."""
+    rows = [row for row in means(sets) if row["mean"] in map(NAMES.get, _names(sets))]
+    told = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)
+    return f"Histograms of properties over those of the training molecules: {told}"

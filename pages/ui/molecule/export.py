@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from pages.ui.molecule import selection
+from pages.ui.molecule.scored import examined, kept_smiles
+from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.files import Row
 from seqtutor_core.domains.molecule.studio import Found
@@ -20,19 +23,34 @@ FORMATS = (
     ("SVG", "svg", "image/svg+xml"),
     ("All as zip", "zip", "application/zip"),
 )
+SHOWN, CHOSEN, KEPT = "Shown", "Chosen", "★ Kept"
 
 
-def downloads(found: Sequence[Found], what: str, key: str, name: str = "molecules") -> None:
-    """A button a format. Files are made when asked for: shapes in space take their time."""
+def take_away() -> None:
+    """Draw the button under which what is shown, chosen or kept can be taken away."""
+    with st.popover("Take away", icon=":material/download:", key="take-away", on_change="rerun") as popover:
+        if not popover.open:  # what is shown may change until then
+            return
+        sets = {
+            SHOWN: selection.offered(),
+            CHOSEN: selection.chosen(),
+            KEPT: list(kept_smiles(MOLECULE)),
+        }
+        which = st.segmented_control(
+            "Which molecules", list(sets), default=SHOWN, required=True, key="take-which",
+            format_func=lambda name: f"{name} {len(sets[name])}",
+        )  # fmt: skip
+        downloads(examined(MOLECULE, sets[which or SHOWN]), "take")
+
+
+def downloads(found: Sequence[Found], key: str, name: str = "molecules") -> None:
+    """Draw a button a format. Files are made when asked for: shapes in space take their time."""
     valid = [one for one in found if one.facts.valid]
-    seconds = SHAPE_SECONDS * len(valid)
-    slow = f" SDF and zip look for shapes in space: about {seconds:.0f} s." if seconds > LONG else ""
-    st.caption(f"Take away {what}.{slow}")
     with st.container(horizontal=True):
         for label, ending, kind in FORMATS:
             st.download_button(
                 label,
-                _making(ending, valid),
+                making(ending, valid),
                 f"{name}.{ending}",
                 kind,
                 key=f"{key}-{ending}",
@@ -40,6 +58,8 @@ def downloads(found: Sequence[Found], what: str, key: str, name: str = "molecule
                 on_click="ignore",
                 disabled=not valid,
             )
+    if (seconds := SHAPE_SECONDS * len(valid)) > LONG:
+        st.caption(f"SDF and zip look for shapes in space: about {seconds:.0f} s.")
 
 
 def rows(found: Sequence[Found]) -> list[Row]:
@@ -50,8 +70,8 @@ def rows(found: Sequence[Found]) -> list[Row]:
     ]
 
 
-def _making(ending: str, found: Sequence[Found]) -> Callable[[], bytes]:
-    """The file, or its error as the file's text: a download cannot show a message."""
+def making(ending: str, found: Sequence[Found]) -> Callable[[], bytes]:
+    """Return what makes the file, or its error as the file's text: a download cannot show a message."""
 
     def make() -> bytes:
         try:

@@ -1,76 +1,91 @@
 """The molecules that the page shows, with what they earn under its settings."""
 
+import json
 from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import previews
 from pages.ui.molecule.settings import valid_settings
+from pages.ui.previews import PreviewRequest, preview_request
 from pages.ui.sampling import draw, has_policy
+from pages.ui.state import weights
 from pages.ui.studio import Studio
+from seqtutor_core import kept
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.studio import Found, examine, smiles_of
-from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.preview import PARTICLES
 from seqtutor_core.runs import store
 
-PRIOR, TUNED, BEST = "Prior", "Tuned", "Best so far"
-SET = 256  # molecules that distributions and grid are over
-_LOOK = "_look"
+PRIOR, PREVIEW, TUNED, BEST, KEPT = "A Prior", "B Preview", "C Tuned", "Best so far", "★ Kept"
+SOURCES = {PRIOR: "A", PREVIEW: "B", TUNED: "C", BEST: "Best", KEPT: "Kept"}
+"""Where molecules come from -> how a row of them is called."""
+SET = PARTICLES  # molecules drawn from prior and policy; the prior's are those that the preview weighs
 
 
 def molecule(studio: Studio) -> Molecule:
-    """The domain under the settings of the page, as far as they can be read."""
+    """Return the domain under the settings of the page, as far as they can be read."""
     return Molecule(MoleculeSettings.of(valid_settings(studio)))
 
 
 def examined(studio: Studio, smiles: Sequence[str]) -> list[Found]:
-    """Molecules measured, and weighed by the sliders."""
-    return examine(molecule(studio), smiles, state.weights(studio))
+    """Return molecules measured, and weighed by the sliders."""
+    return examine(molecule(studio), smiles, weights(studio))
 
 
-def drawn(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[Found]:
-    """n molecules of the run's policy, or of the prior."""
-    return examined(studio, smiles_of(molecule(studio), draw(studio, run, n, seed)))
+def of_prior(studio: Studio) -> list[Found]:
+    """Return SET molecules of the prior, which are those that the preview weighs."""
+    return _examined(preview_request(studio))
 
 
-def best(studio: Studio, run: store.Run, n: int | None = None) -> list[Found]:
-    """The best molecules of a run so far, as the page's settings weigh them, the best first."""
+def drawn(studio: Studio, run: store.Run | None, n: int) -> list[Found]:
+    """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
+    tokens = draw(studio, run, n, preview_request(studio).draw.seed)
+    return examined(studio, smiles_of(molecule(studio), tokens))
+
+
+def of_preview(studio: Studio, n: int = SET) -> list[Found]:
+    """Return n molecules of the preview: the prior's, drawn by their weights, so that heavy ones come again.
+
+    SettingError for a weight that cannot count yet.
+    """
+    request = preview_request(studio)
+    found = previews.previewed(request)
+    molecules = _examined(request)
+    return [molecules[row] for row in found.some(n).tolist()]
+
+
+def best(studio: Studio, run: store.Run) -> list[Found]:
+    """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
     grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))  # the run's, not the page's
     found = examined(studio, smiles_of(grown, [entry.tokens for entry in run.best()]))
     unique = {one.smiles: one for one in found}  # one molecule can be written in several ways
-    return sorted(unique.values(), key=lambda one: -one.reward)[:n]
+    return sorted(unique.values(), key=lambda one: -one.reward)
 
 
-def sources(run: store.Run | None) -> list[str]:
-    """Where molecules can be taken from."""
-    tuned = run is not None and has_policy(run)
-    return [PRIOR, *([TUNED] if tuned else []), *([BEST] if run and _has_best(run) else [])]
-
-
-def _has_best(run: store.Run) -> bool:
-    """Whether there are any; a damaged board has none, which the panel of the run says."""
-    try:
-        return bool(run.best())
-    except SeqTutorError:
-        return False
+def kept_smiles(studio: Studio) -> dict[str, str]:
+    """Return the kept molecules' SMILES, the newest first, each with the id under which it is kept."""
+    found = ((one.content.get("smiles"), one.id) for one in kept.all_kept(studio.domain))
+    return {smiles: id for smiles, id in found if isinstance(smiles, str)}
 
 
 def taken(studio: Studio, source: str, run: store.Run | None) -> list[Found]:
-    """The molecules of a source; those of the prior and of the policy are drawn with one seed."""
-    if source == BEST and run:
-        return best(studio, run)
-    seed = 1000 + state.draw_seed(studio, state.SET)
-    return drawn(studio, run if source == TUNED else None, SET, seed)
+    """Return the molecules of a source, each once; none where the source is still empty."""
+    if source == PRIOR:
+        found = of_prior(studio)
+    elif source == PREVIEW:
+        found = of_preview(studio)
+    elif source == TUNED:
+        found = drawn(studio, run, SET) if run and has_policy(run) else []
+    elif source == BEST:
+        found = best(studio, run) if run else []
+    else:
+        found = examined(studio, list(kept_smiles(studio)))
+    return list({one.smiles: one for one in found}.values())
 
 
-# ---------------------------------------------------------------- the closer look
-
-
-def looked_at() -> str:
-    """The SMILES that is looked at closely; empty for none."""
-    return st.session_state.get(_LOOK, "")
-
-
-def look_at(smiles: str = "") -> None:
-    """Look closely at a molecule, or at none."""
-    st.session_state[_LOOK] = smiles
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _examined(request: PreviewRequest) -> list[Found]:
+    """Return the prior's molecules, measured and weighed."""
+    known = Molecule(MoleculeSettings.of(json.loads(request.settings)))
+    return examine(known, smiles_of(known, previews.drawn(request.draw).tokens.tolist()), json.loads(request.weights))

@@ -1,0 +1,157 @@
+"""The centre of the molecule page: prior, preview and tuned side by side, or all molecules of one of them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.ui import interpolation, state
+from pages.ui.molecule import scored, selection, table
+from pages.ui.molecule.cards import empty_row, figures, row
+from pages.ui.molecule.export import take_away
+from pages.ui.molecule.filters import COLOURINGS, Order, limit_buttons, order_button, wanted
+from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
+from pages.ui.molecule.spec import MOLECULE
+from pages.ui.page import fragment, show_errors
+from pages.ui.sampling import has_policy, others_button, second
+from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.runs import store
+
+SIDE = "Side by side"
+CARDS, TABLE = ":material/grid_view: Cards", ":material/table_rows: Table"
+ROW = 4  # molecules of each side
+LIVE = 32  # drawn of a policy every few seconds, for their mean
+EVERY, ALL_EVERY = 3.0, 5.0  # seconds between drawings of a living policy's row, and of all its molecules
+PAGE = {CARDS: 24, TABLE: 50}
+COMING = {
+    TUNED: "Press Start: the tuned policy's molecules appear here and change as it learns.",
+    BEST: "Press Start: the best molecules that a run meets are kept here.",
+    KEPT: "Nothing is kept yet: the star of a molecule keeps it, whatever becomes of its run.",
+}
+
+
+def panel(run: store.Run | None) -> None:
+    """Draw the choice of what is shown, and the molecules."""
+    selection.show_none()
+    with show_errors():
+        state.prior(MOLECULE.domain, state.value(MOLECULE, state.PRIOR))  # without it nothing below can be drawn
+        view = st.segmented_control(
+            "Show", [SIDE, *SOURCES], default=SIDE, required=True, key=selection.VIEW,
+            label_visibility="collapsed", persist_state="session",
+        )  # fmt: skip
+        with st.container(horizontal=True, vertical_alignment="center", key="stage-bar"):
+            others_button(MOLECULE, state.PREVIEW, "another", "Another", "Prior, preview and tuned from a new seed")
+            _strength(run)
+            if view in SOURCES:
+                shape = st.segmented_control(
+                    "As", [CARDS, TABLE], default=CARDS, required=True, key="mol_shape",
+                    label_visibility="collapsed", persist_state="session",
+                )  # fmt: skip
+                order = order_button()
+            takeaway = st.container(width="content")
+        if view in SOURCES:
+            _one_source(view, run, shape or CARDS, order)
+        else:
+            _side_by_side(run)
+        with takeaway:
+            take_away()
+
+
+def _strength(run: store.Run | None) -> None:
+    with st.popover(f"Strength {interpolation.strength(MOLECULE):g}", icon=":material/tune:", key="strength-button"):
+        interpolation.panel(MOLECULE, run)
+
+
+def _lives(run: store.Run | None) -> bool:
+    return run is not None and run.state in store.ACTIVE
+
+
+# ---------------------------------------------------------------- side by side
+
+
+def _side_by_side(run: store.Run | None) -> None:
+    with show_errors():
+        _head(PRIOR, _on_average(scored.of_prior(MOLECULE)))
+        _row(PRIOR, scored.drawn(MOLECULE, None, LIVE)[:ROW])
+    with show_errors():
+        _head(PREVIEW, f"no training · {_on_average(scored.of_preview(MOLECULE))}")
+        _row(PREVIEW, scored.of_preview(MOLECULE, ROW))
+    fragment(_tuned, run, every=EVERY if _lives(run) else None, steady=True)
+
+
+def _tuned(run: store.Run | None) -> None:
+    """The tuned row; while its run lives it follows the newest policy."""
+    with show_errors():
+        if run is None or not has_policy(run):
+            _head(TUNED, COMING[TUNED] if run is None else "This run has no policy yet.")
+            empty_row(SOURCES[TUNED], ROW)
+            return
+        found = scored.drawn(MOLECULE, run, LIVE)
+        _head(TUNED, f"{_of_second(run)} · {_on_average(found)}")
+        _row(TUNED, found[:ROW])
+
+
+def _of_second(run: store.Run) -> str:
+    """Return which policy is shown."""
+    seconds = second(run)
+    return f"policy of second {run.status.seconds if seconds is None else seconds:.0f}"
+
+
+def _on_average(molecules: Sequence[Found]) -> str:
+    return f"{sum(one.reward for one in molecules) / len(molecules):.1f} points on average"
+
+
+def _head(source: str, text: str) -> None:
+    letter, _, name = source.partition(" ")
+    st.html(
+        f'<div class="row-head"><h2><span class="letter {letter}">{letter}</span>{name}</h2><span>{text}</span></div>'
+    )
+
+
+def _row(source: str, molecules: Sequence[Found]) -> None:
+    row(molecules, SOURCES[source], scored.kept_smiles(MOLECULE), figures, marks=_marks())
+
+
+def _marks() -> tuple[str, ...]:
+    settings = scored.molecule(MOLECULE).settings
+    return (*settings.required, *settings.forbidden)
+
+
+# ---------------------------------------------------------------- one source
+
+
+def _one_source(source: str, run: store.Run | None, shape: str, order: Order) -> None:
+    follows = source in (TUNED, BEST) and _lives(run)
+    fragment(_molecules, source, run, shape, order, every=ALL_EVERY if follows else None, steady=True)
+
+
+def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> None:
+    """All molecules of a source that the filters leave, page by page."""
+    with show_errors():
+        everything = scored.taken(MOLECULE, source, run)
+        if not everything:
+            st.caption(COMING[source])
+            return
+        found = wanted(everything, order)
+        selection.match([one.smiles for one in found if one.facts.valid])
+        with st.container(horizontal=True, vertical_alignment="center"):
+            which = f" · {_of_second(run)}" if run and source == TUNED else ""
+            st.caption(f"{len(found)} of {len(everything)} different ones{which}", width="content")
+            limit_buttons()
+            size, pages = PAGE[shape], max(1, -(-len(found) // PAGE[shape]))
+            page = st.pagination(pages, key=f"page-{pages}") if pages > 1 else 1
+        first = size * (page - 1)
+        shown = found[first : first + size]
+        if shape == TABLE:
+            table.rows(shown, SOURCES[source], first)
+        else:
+            row(
+                shown,
+                SOURCES[source],
+                scored.kept_smiles(MOLECULE),
+                lambda one: figures(one) + order.figure(one),
+                first,
+                marks=_marks(),
+                colouring=COLOURINGS[order.colouring],
+            )
+        if COLOURINGS[order.colouring]:
+            st.caption(f"Teal atoms raise {order.colouring}, orange ones lower it.")
