@@ -1,4 +1,4 @@
-"""Home: what this is, a melody that plays at the first click, and the way on.
+"""Home: both studios at a glance, the last runs, and the way on.
 
 Streamlit serves the `app` of this file, and runs the file for whoever opens the home page.
 """
@@ -12,19 +12,19 @@ from pages.ui.style import Styled
 
 if __name__ == "__main__":
     from pages.ui import home
-    from pages.ui.melody.example import example
+    from pages.ui.melody.example import melodies
+    from pages.ui.molecule.example import molecule
     from pages.ui.page import open_page
 
     open_page(
         "Sequence Tutor Studio",
-        "Teach a generator what you like without letting it forget what it learned. "
-        "A network taught on 10,000 folk tunes writes melodies, another taught on 1.6 million molecules writes "
-        "molecules; you say what would be better and how far it may go.",
+        "Teach a generator what you like without letting it forget what it learned from data, "
+        "and hear or see it happen.",
     )
-    example()
-    home.studios()
-    home.recent_runs()
-    home.this_machine()
+    with home.layout():
+        home.studio("melody", "A network that knows 10,000 folk tunes, before and after a minute of tuning.", melodies)
+        home.studio("molecule", "Another knows 1.6 million molecules, and made this one when tuned.", molecule)
+        home.aside()
 else:
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
     app = OurHosts(Styled(app))

@@ -1,31 +1,68 @@
-"""Write assets/example.json: the pair of melodies that the home page plays.
+"""Write what the home page shows into assets/example.json: a pair of melodies, and a molecule to turn.
 
-python -m benchmarks.example RUN: from the prior and the policy of a run, the best of 64 each.
+python -m benchmarks.example RUN: the best of 64, by the rewards of a run of either domain.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from seqtutor_core import prior as priors
 from seqtutor_core.domains.melody import Melody
+from seqtutor_core.domains.molecule import Molecule
+from seqtutor_core.domains.molecule.conformer import conformer
+from seqtutor_core.domains.molecule.depict import drawing
+from seqtutor_core.domains.molecule.known import known
+from seqtutor_core.domains.molecule.studio import examine
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
+from seqtutor_core.runs.store import Run
+
+EXAMPLE = Path("assets/example.json")
+SAMPLES = 64
+
+
+def melodies(run: Run) -> dict[str, list[int]]:
+    """Return the tokens of the best melody of the run's prior, and of its policy."""
+    config, melody = run.config, Melody()
+    prior, policy = priors.load(config.prior).network, store.load_policy(run)
+    weights = torch.tensor([config.weights.get(t.name, 0.0) for t in melody.terms], dtype=torch.float64)
+    pair = {}
+    for title, network, learner in (("Prior", None, None), ("Tuned", policy, config.learner)):
+        tokens = next(rollouts(melody, prior, network, learner, SAMPLES, 0)).tokens
+        best = (melody.score(tokens).sum(1) @ weights).argmax()
+        pair[title] = tokens[best].tolist()
+    return pair
+
+
+def molecule(run: Run) -> dict[str, Any]:
+    """Return the best new molecule of the run's policy: its figures, its drawing and its shape in space."""
+    config, domain = run.config, Molecule()
+    prior, policy = priors.load(config.prior).network, store.load_policy(run)
+    rows = next(rollouts(domain, prior, policy, config.learner, SAMPLES, 0))
+    found = examine(domain, domain.smiles(rows.tokens, rows.lengths), config.weights)
+    best = max((one for one in found if one.facts.valid and not known(one.facts)), key=lambda one: one.reward)
+    return {
+        "smiles": best.smiles,
+        "qed": best.facts.values["qed"],
+        "log_p": best.facts.values["log_p"],
+        "drawing": drawing(best.smiles, 400, 300),
+        "mol_block": conformer(best.smiles),
+    }
+
+
+WRITERS: dict[str, Callable[[Run], Any]] = {"melody": melodies, "molecule": molecule}
 
 
 def main(run_id: str) -> None:
     run = store.open_run(run_id)
-    config, melody = run.config, Melody()
-    prior, policy = priors.load(config.prior).network, store.load_policy(run)
-    weights = torch.tensor([t.default for t in melody.terms], dtype=torch.float64)
-    pair = {}
-    for title, network, learner in (("Prior", None, None), ("Tuned", policy, config.learner)):
-        tokens = next(rollouts(melody, prior, network, learner, 64, 0)).tokens
-        best = (melody.score(tokens).sum(1) @ weights).argmax()
-        pair[title] = tokens[best].tolist()
-    Path("assets/example.json").write_text(json.dumps(pair) + "\n")
+    example = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    example[run.config.domain] = WRITERS[run.config.domain](run)
+    EXAMPLE.write_text(json.dumps(example) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

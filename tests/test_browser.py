@@ -44,32 +44,6 @@ def tune(page, address, seconds=10):
     return store.runs()[0]
 
 
-def test_home_plays_at_the_first_click(page, address):
-    page.goto(address)
-    page.get_by_test_id("roll-play").click()
-    hidden = "() => { const it = document.createElement('div'); it.dataset.testid = 'stStatusWidget'; "
-    hidden += "document.body.append(it); return getComputedStyle(it).display }"
-    assert page.evaluate(hidden) == "none"  # Streamlit's own Stop would end the drawing, not a run
-    audio = page.get_by_test_id("roll-audio").first.element_handle()
-    page.wait_for_function("audio => audio.currentTime > 0.3", arg=audio)
-    page.get_by_text("Open the melody studio").click()
-    expect(page.get_by_role("heading", name="Melody", exact=True)).to_be_visible()
-
-
-def test_method_page_by_its_link(page, address):
-    """Each of its links leads somewhere: to one of its sections, or to a paper."""
-    page.goto(f"{address}/method")
-    expect(page.get_by_role("heading", name="Method", exact=True)).to_be_visible()
-    expect(page.get_by_role("heading", name="Molecules: corpus and prior")).to_be_attached()
-    links = page.locator(".stMarkdown a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    sections = [link for link in links if link.startswith("#")]
-    assert len(sections) > 20
-    assert [link for link in sections if not page.locator(f"h2{link}").count()] == []
-    assert all(link.startswith("https://arxiv.org/") for link in links if link not in sections)
-    page.get_by_role("link", name="Tutor strength").click()
-    expect(page.get_by_role("heading", name="Tutor strength")).to_be_in_viewport()
-
-
 def test_a_moved_slider_travels_in_the_link(page, address):
     open_melody(page, address)
     slider = page.locator(".st-key-motif").get_by_role("slider")

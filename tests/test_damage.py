@@ -292,7 +292,7 @@ def test_pages_show_a_damaged_run_as_damaged(folder: Path, name: str, text: str)
     try:
         home = opened("app").run()
         assert not home.exception and run.state == "damaged"
-        labels = [link.proto.label for link in home.get("page_link")]
-        assert any(run.id in label and "damaged" in label for label in labels)
+        assert any(link.proto.query_string == f"run={run.id}" for link in home.get("page_link"))
+        assert any("Damaged" in caption.value for caption in home.caption)
     finally:
         (folder / name).write_bytes(whole)

@@ -75,7 +75,8 @@ KNOWN = {
     "page.py:open_page": {"title", "lead"},  # checked where it is called
     "page.py:open_studio": {"title"},  # checked where it is called
     "page.py:_set_up": {"title", "help"},  # the same
-    "home.py:this_machine": {"missing"},  # names of parts
+    "home.py:studio": {"sentence"},  # of app.py
+    "home.py:_this_machine": {"missing"},  # names of parts
     "buttons.py:action_button": {"label"},  # checked where it is called
     "inspector.py:panel": {"list(tabs)"},  # titles of ours
     "transport.py:_buttons": {"label", "help"},  # of MIDDLE
@@ -89,7 +90,7 @@ KNOWN = {
     "melody/table.py:panel": {"rows"},  # names of figures, and numbers
     "melody/stage.py:_stage": {"missing"},  # how to get a synthesiser
     "melody/downloads.py:downloads": {"label"},  # of a table of ours
-    "method.py:": {"lead", "before", "after"},  # docs/method.md
+    "method.py:": {"lead"},  # docs/method.md
     "mini.py:_figures": {"label"},
     "mini.py:_words": {"title", "_rows(table, likeliest(table, WORDS))"},  # words of the mini task's own letters
     "molecule/detail.py:_properties": {"rows"},  # names of properties, and numbers

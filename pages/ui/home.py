@@ -1,26 +1,74 @@
-"""What the home page shows of this machine: its runs, and what it has and lacks."""
+"""The home page: a showcase and a door for each studio, the last runs, and what this machine has and lacks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 
 import streamlit as st
 
-from pages.ui import state, steering
-from pages.ui.page import STUDIOS, page_of
+from pages.ui.page import STUDIOS
+from pages.ui.readout import STATES
 from pages.ui.text import literal
 from seqtutor_core.doctor import diagnose
-from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
-from seqtutor_core.runs.names import name_of
+from seqtutor_core.runs.index import Summary, summary
 
 RECENT = 5
 
 
-def studios() -> None:
-    """The way to each studio."""
-    with st.container(horizontal=True):
-        for page in STUDIOS:
+@contextmanager
+def layout() -> Iterator[None]:
+    """Lay what is drawn within out as columns, as many as the window has room for."""
+    with st.container(key="home"):
+        yield
+
+
+def studio(domain: str, sentence: str, show: Callable[[], None]) -> None:
+    """A studio at a glance: the door, one sentence, and something to hear or see."""
+    page = next(page for page in STUDIOS if page.domain == domain)
+    with st.container(key=f"home-{domain}", gap="small"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", key=f"home-door-{domain}"):
+            st.header(page.label, anchor=False, width="content")
             st.page_link(page.path, label=f"Open the {page.label.lower()} studio", icon=page.icon)
+        st.markdown(sentence)
+        with st.container(key=f"home-{domain}-show"):
+            show()
 
 
-def this_machine() -> None:
+def aside() -> None:
+    """The last runs, and this machine."""
+    with st.container(key="home-aside"):
+        _last_runs()
+        _this_machine()
+
+
+def _last_runs() -> None:
+    """The newest runs, with a way back to each and to all of them."""
+    st.header("Last runs", anchor=False)
+    runs = list(islice(filter(None, map(summary, store.runs())), RECENT))
+    if not runs:
+        st.markdown("None yet: start one in a studio, and it is found here again.")
+        return
+    for run in runs:
+        _run(run)
+    st.page_link("pages/runs.py", label="All runs: compare, rename, delete", icon=":material/history:")
+
+
+def _run(run: Summary) -> None:
+    page = next((page for page in STUDIOS if page.domain == run.domain), STUDIOS[0])
+    figures = [
+        STATES[run.state],
+        *([] if run.kl_coefficient is None else [f"c = {run.kl_coefficient:g}"]),
+        *([] if run.reward is None else [f"reward {run.reward:.1f}"]),
+    ]
+    with st.container(gap=None):
+        st.page_link(
+            page.path, label=literal(run.name), help=literal(run.id), icon=page.icon, query_params={"run": run.id}
+        )
+        st.caption(", ".join(figures), help=literal(run.problem) or None)
+
+
+def _this_machine() -> None:
     """What is here, what is missing, and the remedy."""
     parts = diagnose()
     missing = [p.name for p in parts if not p.present]
@@ -28,42 +76,3 @@ def this_machine() -> None:
         for part in parts:
             icon = ":material/check_circle:" if part.present else ":material/info:"
             st.markdown(f"{icon} **{part.name}**: {literal(f'{part.detail} {part.remedy}')}")
-
-
-def recent_runs() -> None:
-    """The newest runs with a way back to each."""
-    runs = store.runs()[:RECENT]
-    if not runs:
-        return
-    st.markdown("##### Recent runs")
-    if text := state.problem():
-        st.error(literal(text), icon=":material/error:")
-    for run in runs:
-        _recent_run(run)
-
-
-def _recent_run(run: store.Run) -> None:
-    now = run.state
-    facts = run.problem or f"{run.config.learner}, c = {run.config.kl_coefficient:g}, {run.config.seconds:.0f} s"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            page_of(run),
-            label=literal(f"{name_of(run)}: {now}; {facts}; {run.size / 1e6:.1f} MB"),
-            help=literal(run.id),
-            icon=":material/history:",
-            query_params={"run": run.id},
-        )
-        if now not in store.ACTIVE and steering.may_delete(run):
-            with st.popover("Delete", icon=":material/delete:", type="tertiary"):
-                st.markdown("Its curves, checkpoints and the tuned policy cannot be brought back.")
-                st.button("Delete for good", key=f"delete-{run.id}", type="primary", on_click=_delete, args=(run,))
-
-
-def _delete(run: store.Run) -> None:
-    try:
-        if not steering.may_delete(run):
-            steering.check(run)
-        run.delete()
-        state.look_away(run)
-    except (SeqTutorError, OSError) as error:
-        state.set_problem(str(error))

@@ -23,6 +23,11 @@ def panel() -> None:
 
 
 def _panel() -> None:
+    with st.container(key="mini"):
+        _draw()
+
+
+def _draw() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         c = st.select_slider(
@@ -72,8 +77,9 @@ def _mixtures(c: float) -> list[Standing]:
 
 def _figures(exact: Exact) -> None:
     numbers = {"log Z": exact.log_z, "J of prior": exact.j_prior, "Reward of π*": exact.reward, "KL of π*": exact.kl}
-    for column, (label, number) in zip(st.columns(4), numbers.items(), strict=True):
-        column.metric(label, f"{number:.2f}")
+    with st.container(horizontal=True, gap="medium"):
+        for label, number in numbers.items():
+            st.metric(label, f"{number:.2f}", width="content")
     st.markdown(
         f"No policy has more J than **log Z = {exact.log_z:.2f} nats**; the prior has {exact.j_prior:.2f}. "
         f"So at this c tuning can add {exact.log_z - exact.j_prior:.2f} nats and no more, however long it learns. "
