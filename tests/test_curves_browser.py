@@ -19,7 +19,7 @@ pytestmark = needs_chromium
 PAGE = """
     import streamlit as st
     from pages.ui import report, state
-        from pages.ui.melody.spec import MELODY
+    from pages.ui.melody.spec import MELODY
 
     st.set_page_config(layout="wide")
     report.panel(MELODY, state.run(MELODY))
