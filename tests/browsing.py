@@ -111,13 +111,9 @@ def press(page: Any, key: str) -> None:
     page.locator(f".st-key-{key} button").first.click()
 
 
-def badge(page: Any, text: str) -> Any:
-    """The coloured word that says a run's state."""
-    return (
-        page.get_by_test_id("stMarkdownBadge")
-        .filter(has_text=text)
-        .or_(page.locator(".stMarkdownBadge").filter(has_text=text))
-    )
+def stage(page: Any, text: str) -> Any:
+    """The transport's words for what the run in view does."""
+    return page.locator(".readout .stage").filter(has_text=text)
 
 
 def until(page: Any, condition: Callable[[], Any]) -> None:

@@ -16,12 +16,13 @@ from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from tests.browsing import (
     PATIENCE,
-    badge,
     expect,
     needs_chromium,
     press,
+    stage,
     until,
 )
+from tests.looking import settle
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
@@ -31,16 +32,16 @@ LABELS = {10: "10%20s", 30: "30%20s", 60: "1%20min", 120: "2%20min"}  # as the s
 def open_melody(page, address, query=""):
     """The melody page by its link, drawn to its end."""
     page.goto(f"{address}/melody{query}")
-    expect(page.get_by_role("heading", name="Melody", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Melody studio", exact=True)).to_be_attached()
     expect(page.get_by_test_id("roll-canvas").first).to_be_visible()
-    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    settle(page)
 
 
 def tune(page, address, seconds=10):
     """Start a run from a fresh page and wait until it learns; the run."""
     open_melody(page, address, f"?seconds={LABELS[seconds]}")
     press(page, "start")
-    expect(badge(page, "Tuning")).to_be_visible()
+    expect(stage(page, "Tuning")).to_be_visible()
     return store.runs()[0]
 
 
@@ -58,22 +59,22 @@ def test_a_moved_slider_travels_in_the_link(page, address):
 def test_a_whole_session(page, address):
     """Start, see the curve grow and melodies arrive, hear the tuned one, take it away."""
     run = tune(page, address)
-    expect(page.get_by_text("Arriving")).to_be_visible()
-    expect(page.locator(".st-key-arrival-0 button").first).to_be_visible()
+    expect(page.get_by_test_id("roll-choose-C")).to_be_enabled()
     curve = page.locator(".lines path").first
     until(page, lambda: len(re.findall("[ML]", curve.get_attribute("d"))) >= 3)
-    expect(badge(page, "Finished")).to_be_visible()
+    expect(stage(page, "Finished")).to_be_visible()
     lines, _ = run.metrics()
     assert lines[-1]["j"] > lines[0]["j"]
 
-    expect(page.get_by_test_id("roll-choose-C")).to_be_visible()
     page.get_by_test_id("roll-choose-C").click()
-    page.get_by_test_id("roll-play").last.click()  # the first is the preview's
-    tuned = page.locator("[data-take=C]").get_by_test_id("roll-audio").first.element_handle()
+    expect(page.get_by_test_id("roll-caption")).to_contain_text("policy of second 10")
+    page.get_by_test_id("roll-play").click()
+    tuned = page.locator("[data-testid=roll-audio][data-track=C]").element_handle()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=tuned)
 
+    page.get_by_role("button", name="Take away").click()
     with page.expect_download() as download:
-        page.locator(".st-key-listen-mid button").first.click()
+        page.locator(".st-key-C-mid button").first.click()
     read = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
     melody, prior = Melody(), priors.load("melody").network
     tokens = next(rollouts(melody, prior, store.load_policy(run), run.config.learner, 1, 0)).tokens[0].tolist()
@@ -91,12 +92,12 @@ def test_steer_pause_go_on_and_stop(page, address):
     page.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
     until(page, lambda: any("weights.motif" in line["changed"] for line in run.metrics()[0]))
     press(page, "pause")
-    expect(badge(page, "Paused")).to_be_visible()
+    expect(stage(page, "Paused")).to_be_visible()
     press(page, "go-on")
-    expect(badge(page, "Tuning")).to_be_visible()
+    expect(stage(page, "Tuning")).to_be_visible()
     expect(page.locator(".st-key-pause button").first).to_be_visible()
     press(page, "stop")
-    expect(badge(page, "Stopped")).to_be_visible()
+    expect(stage(page, "Stopped")).to_be_visible()
     expect(page.locator(".st-key-resume button").first).to_be_visible()
 
 
@@ -104,11 +105,11 @@ def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
     run = tune(page, address, seconds=30)
     until(page, lambda: (run.folder / "policy.safetensors").exists())
     os.kill(run.status.pid, signal.SIGKILL)
-    expect(badge(page, "Interrupted")).to_be_visible()
+    expect(stage(page, "Interrupted")).to_be_visible()
     page.reload()
-    expect(badge(page, "Interrupted")).to_be_visible()
+    expect(stage(page, "Interrupted")).to_be_visible()
     press(page, "resume")
-    expect(badge(page, "Tuning")).to_be_visible()
+    expect(stage(page, "Tuning")).to_be_visible()
 
 
 @contextmanager
@@ -126,37 +127,37 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
     run = tune(page, address, seconds=120)
     asked = run.folder / "controls.jsonl"
     with window(browser, f"{address}/melody?motif=2.5") as second:
-        expect(second.get_by_text("You watch this run")).to_be_visible()
-        expect(second.get_by_text(run.id).first).to_be_visible()
+        expect(second.get_by_text("You watch")).to_be_visible()
+        expect(second.locator(f".readout strong[title='{run.id}']")).to_be_visible()
         for button in ("start", "stop", "pause"):
             expect(second.locator(f".st-key-{button} button").first).to_be_disabled()
         expect(second.locator(".st-key-take-over")).to_have_count(0)
         second.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
         second.wait_for_url(re.compile("motif=2.6"))
-        expect(second.get_by_text("You watch this run")).to_be_visible()
+        expect(second.get_by_text("You watch")).to_be_visible()
     assert not asked.exists()
     page.reload()
     expect(page.locator(".st-key-pause button").first).to_be_enabled()
     press(page, "pause")
-    expect(badge(page, "Paused")).to_be_visible()
+    expect(stage(page, "Paused")).to_be_visible()
     page.get_by_role("button", name="Hand on").first.click()
     link = page.get_by_test_id("stCode").filter(has_text="owner=").inner_text().strip()
     with window(browser, link) as third:
-        expect(third.get_by_text("You watch this run")).to_be_visible()
+        expect(third.get_by_text("You watch")).to_be_visible()
         expect(third.locator(".st-key-stop button").first).to_be_disabled()
         press(third, "take-over")
         press(third, "stop")  # which must not move away while the page is drawn anew
-        expect(third.get_by_text("You watch this run")).to_have_count(0)
+        expect(third.get_by_text("You watch")).to_have_count(0)
         third.wait_for_url(lambda link: "owner" not in link)
         until(third, lambda: '"stop": true' in asked.read_text())
-    expect(badge(page, "Stopped")).to_be_visible()
+    expect(stage(page, "Stopped")).to_be_visible()
 
 
 def test_nothing_to_learn_from_is_told(page, address):
     open_melody(page, address)
     page.get_by_role("radio", name="All off").click()
     press(page, "start")
-    expect(page.get_by_text("every weight is 0")).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="every weight is 0")).to_be_visible()
     assert not any(run.alive for run in store.runs())
 
 
@@ -200,8 +201,9 @@ def test_an_uploaded_melody_sounds_as_given_in_another_key_and_metre(page, addre
     expect(page.get_by_test_id("stAlert").filter(has_text="Nothing in the file ends 1 note")).to_be_visible()
     press(page, "use-midi")
     expect(page.get_by_text("Every melody continues your 24 steps (2 bars)")).to_be_visible()
+    page.get_by_role("button", name="Take away").click()
     with page.expect_download() as download:
-        page.locator(".st-key-preview-mid button").first.click()
+        page.locator(".st-key-B-mid button").first.click()
     heard = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
     assert [(n.pitch, round(2 * n.start, 2)) for n in _notes(heard)[:6]] == [(p, i) for i, p in enumerate(pitches)]
     assert [s.numerator for s in heard.time_signature_changes] == [3]

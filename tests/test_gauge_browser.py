@@ -6,10 +6,10 @@ import pytest
 
 from seqtutor_core.runs import store
 from tests.browsing import (
-    badge,
     expect,
     needs_chromium,
     press,
+    stage,
     until,
 )
 
@@ -21,7 +21,7 @@ def started(page, address, query):
     page.goto(f"{address}/melody{query}")
     expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
     press(page, "start")
-    expect(badge(page, "Tuning")).to_be_visible()
+    expect(stage(page, "Tuning")).to_be_visible()
     return store.runs()[0]
 
 
@@ -43,7 +43,7 @@ def test_a_run_says_how_far_it_has_come_and_the_tutor_can_speak_softer(page, add
     meter = page.get_by_role("meter")
     expect(meter).to_be_visible()  # while it lives
     expect(page.get_by_text(re.compile("At most .* of the reachable improvement"))).to_be_visible()
-    expect(badge(page, "Finished")).to_be_visible()
+    expect(stage(page, "Finished")).to_be_visible()
     gauge = run.status.summary["gauge"]
     expect(page.get_by_text("Measured at the end on 2,048 melodies")).to_be_visible()
     expect(meter).to_have_attribute("aria-valuenow", f"{100 * gauge['at_most']:.0f}")

@@ -86,6 +86,7 @@ KNOWN = {
         "run",
     },  # HTML of ours, in which users' texts are escaped
     "melody/primer.py:panel": {"bars"},  # a number and a word
+    "melody/score.py:_score": {"list(melodies)"},  # letters
     "melody/stage.py:_actions": {"one.letter"},  # of TITLES
     "melody/table.py:panel": {"rows"},  # names of figures, and numbers
     "melody/stage.py:_stage": {"missing"},  # how to get a synthesiser

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.melody import notation
 from pages.ui.melody.tracks import EVERY, TITLES, heard
 from pages.ui.page import fragment, show_errors
+from pages.ui.text import literal
 from seqtutor_core.runs import store
 
 
@@ -21,5 +22,5 @@ def _score(run: store.Run | None) -> None:
             format_func=lambda one: f"{one} {TITLES[one]}",
         )  # fmt: skip
         one = melodies.get(letter or "B", melodies["B"])
-        st.caption(one.caption)
+        st.caption(literal(one.caption))
         notation.score(one.piece, key="score")

@@ -1,0 +1,133 @@
+"""The studios on one screen, in a real Chromium: what is in view, what moves, who can use it, at each width."""
+
+import re
+
+import pytest
+
+from seqtutor_core import kept
+from seqtutor_core.runs import store
+from tests.browsing import PATIENCE, expect, needs_chromium, press, stage, until
+from tests.looking import scrolls, settle, shifts, tab_stops, top_of, violations, watch_shifts
+
+pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
+
+PAGES = ("", "melody", "molecule", "runs", "method")
+STUDIOS = ("melody", "molecule")
+
+
+@pytest.fixture
+def sized(browser):
+    """A function that opens a page at a size, light or dark, with its layout shifts watched."""
+    opened = []
+
+    def visit(link, width=1440, height=900, scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        watch_shifts(page)
+        page.goto(link)
+        settle(page)
+        return page
+
+    yield visit
+    for context in opened:
+        context.close()
+
+
+@pytest.mark.parametrize("name", STUDIOS)
+def test_a_studio_is_one_screen(sized, address, name):
+    page = sized(f"{address}/{name}")
+    assert shifts(page) < 0.1
+    assert scrolls(page) == (0, 0)
+    assert top_of(page, "start") < 120
+    assert tab_stops(page, "start") <= 10
+    for pane in ("pane-sliders", "pane-centre", "pane-right"):
+        box = page.locator(f"div:has(> .st-key-{pane})").last.bounding_box()
+        assert box["y"] + box["height"] <= 900
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_everybody_can_use_it(sized, address, name, scheme):
+    page = sized(f"{address}/{name}", scheme=scheme)
+    assert violations(page) == []
+    assert shifts(page) < 0.1
+
+
+@pytest.mark.parametrize("name", STUDIOS)
+def test_a_phone_shows_one_pane_at_a_time(sized, address, name):
+    page = sized(f"{address}/{name}", 390, 844)
+    assert scrolls(page)[1] == 0
+    panes = ["pane-centre", "pane-sliders", "pane-right"]
+    for view, shown in zip(("Result", "Sliders", "Curves"), panes, strict=True):
+        page.get_by_role("radio", name=view, exact=True).click()
+        for pane in panes:
+            expect(page.locator(f".st-key-{pane}")).to_be_visible(visible=pane == shown)
+        start = page.locator(".st-key-start button").bounding_box()
+        assert 600 < start["y"] < 844, "the transport is where the thumb is"
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(820, 1180), (720, 450), (1920, 1080), (2560, 1440)])
+def test_each_width_is_laid_out_on_purpose(sized, address, width, height):
+    page = sized(f"{address}/melody", width, height)
+    down, aside = scrolls(page)
+    assert aside == 0
+    assert (down == 0) == (width >= 1200)
+    left, centre, right = (
+        page.locator(f"div:has(> .st-key-{pane})").last.bounding_box()
+        for pane in ("pane-sliders", "pane-centre", "pane-right")
+    )
+    assert left["x"] + left["width"] <= centre["x"]
+    assert centre["x"] + centre["width"] <= right["x"] or centre["y"] + centre["height"] <= right["y"]
+    buttons = [page.locator(f".st-key-{key} button").first.bounding_box() for key in ("start", "pause", "stop")]
+    assert len({box["y"] for box in buttons}) == 1
+    assert buttons[0]["x"] + buttons[0]["width"] <= buttons[1]["x"]
+
+
+def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(sized, address):
+    page = sized(f"{address}/molecule")
+    page.locator(".st-key-mol_target input").first.focus()
+    page.keyboard.type("CS")
+    page.wait_for_timeout(500)
+    assert not store.runs()
+    page.goto(f"{address}/melody?seconds=30%20s")
+    settle(page)
+    shifts(page)
+    page.keyboard.press("Shift+S")
+    expect(page.locator(".readout[data-state=waiting], .readout[data-state=running]")).to_be_visible()
+    expect(stage(page, "Tuning")).to_be_visible()
+    seconds = set()
+    page.get_by_test_id("roll-choose-C").click()
+
+    def followed():
+        found = re.search(r"policy of second (\d+)", page.get_by_test_id("roll-caption").inner_text())
+        seconds.update(found.groups() if found else ())
+        return len(seconds) >= 3
+
+    until(page, followed)
+    page.keyboard.press("Shift+P")
+    expect(stage(page, "Paused")).to_be_visible()
+    page.keyboard.press("Shift+X")
+    expect(stage(page, "Stopped")).to_be_visible()
+    assert shifts(page) < 0.05, "nothing moves while a run lives"
+
+
+def test_what_is_kept_survives_a_reload(sized, address):
+    page = sized(f"{address}/melody")
+    press(page, "keep-A")
+    until(page, lambda: kept.all_kept("melody"))
+    page.reload()
+    settle(page)
+    page.get_by_role("radio", name="★ Kept").click()
+    card = page.locator("[class*=st-key-kept-] button").first
+    card.click()
+    expect(page.get_by_test_id("roll-player")).to_have_attribute("data-playing", "★")
+
+
+@pytest.mark.parametrize("name", STUDIOS)
+def test_a_link_to_a_run_that_is_gone_is_told(sized, address, name):
+    page = sized(f"{address}/{name}?run=20200101-000000-abcdef")
+    expect(page.get_by_test_id("stAlert").first).to_contain_text("20200101-000000-abcdef")
+    expect(page.locator(".st-key-start button")).to_be_enabled()
