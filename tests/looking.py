@@ -58,15 +58,15 @@ def violations(page: Any) -> list[str]:
     ]
 
 
-def tab_stops(page: Any, key: str, most: int = 60) -> int | None:
-    """Return how often Tab is pressed from the document's beginning to a widget; None when it is not met."""
+def tab_stops(page: Any, key: str, most: int = 60) -> int:
+    """Return how often Tab is pressed from the document's beginning to a widget; one more than `most` for never."""
     page.evaluate("document.activeElement?.blur(); window.getSelection()?.removeAllRanges()")
     page.mouse.click(1, 1)
     for count in range(1, most + 1):
         page.keyboard.press("Tab")
         if f"st-key-{key} " in page.evaluate(FOCUS) + " ":
             return count
-    return None
+    return most + 1
 
 
 def scrolls(page: Any) -> tuple[int, int]:
@@ -78,7 +78,6 @@ def scrolls(page: Any) -> tuple[int, int]:
     return down, max(aside, 0)
 
 
-def top_of(page: Any, key: str) -> int | None:
+def top_of(page: Any, key: str) -> int:
     """Return where a widget begins below the screen's upper edge, in pixels."""
-    box = page.locator(f".st-key-{key}").first.bounding_box()
-    return None if box is None else round(box["y"])
+    return round(page.locator(f".st-key-{key}").first.bounding_box()["y"])

@@ -95,10 +95,10 @@ def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(sized, address)
     page.goto(f"{address}/melody?seconds=30%20s")
     settle(page)
     shifts(page)
-    page.keyboard.press("Shift+S")
+    page.keyboard.press("Alt+S")
     expect(page.locator(".readout[data-state=waiting], .readout[data-state=running]")).to_be_visible()
     expect(stage(page, "Tuning")).to_be_visible()
-    seconds = set()
+    seconds: set[str] = set()
     page.get_by_test_id("roll-choose-C").click()
 
     def followed():
@@ -107,9 +107,9 @@ def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(sized, address)
         return len(seconds) >= 3
 
     until(page, followed)
-    page.keyboard.press("Shift+P")
+    page.keyboard.press("Alt+P")
     expect(stage(page, "Paused")).to_be_visible()
-    page.keyboard.press("Shift+X")
+    page.keyboard.press("Alt+X")
     expect(stage(page, "Stopped")).to_be_visible()
     assert shifts(page) < 0.05, "nothing moves while a run lives"
 

@@ -68,16 +68,16 @@ def _buttons(studio: Studio, run: store.Run | None) -> None:
     living = now in store.ACTIVE
     theirs = run is not None and not steering.steers(run)
     action_button(
-        "Start", "play_arrow", "start", _start, studio, type="primary", disabled=living, shortcut="Shift+S",
+        "Start", "play_arrow", "start", _start, studio, type="primary", disabled=living, shortcut="Alt+S",
         help="Tune a new policy with the settings as they stand",
     )  # fmt: skip
     label, icon, key, help = MIDDLE.get(now, PAUSE)
     action_button(
         label, icon, key, _halt_or_go_on, studio, now, disabled=theirs or not now or now == "damaged",
-        shortcut="Shift+P", help=help,
+        shortcut="Alt+P", help=help,
     )  # fmt: skip
     action_button(
-        "Stop", "stop", "stop", _ask, studio, Change(stop=True), disabled=theirs or not living, shortcut="Shift+X",
+        "Stop", "stop", "stop", _ask, studio, Change(stop=True), disabled=theirs or not living, shortcut="Alt+X",
         help="Stop tuning; what was learned is kept, and the run can be resumed",
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ keep what you like with the star.
 2. **Start**: C follows the policy while it learns. Sliders steer it.
 3. Curves, frontier, the paper's Table 1 and earlier runs are at the right.
 
-Keys: `Shift+S` start, `Shift+P` pause or go on, `Shift+X` stop; in the player `Space` plays and `1` to `4` change
+Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop; in the player `Space` plays and `1` to `4` change
 between the melodies.
 """
 

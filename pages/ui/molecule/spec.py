@@ -61,7 +61,7 @@ keep what you like with the star.
 2. **Start**: C follows the policy while it learns. Sliders steer it.
 3. Click a molecule to look at it closely, at the right. Curves, properties and earlier runs are there as well.
 
-Keys: `Shift+S` start, `Shift+P` pause or go on, `Shift+X` stop.
+Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop.
 """
 
 
