@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import state, steering
 from pages.ui.buttons import action_button, safely
-from pages.ui.page import STUDIOS, page_of
+from pages.ui.page import page_of
 from pages.ui.runs import reuse, table
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
@@ -18,6 +18,7 @@ HOW_TO_NAME = f"Up to {names.LONGEST} characters; empty: the name it was made wi
 HOW_TO_TAG = f"1 to {tags.LONGEST} characters; Enter adds it to every ticked run"
 HINT = "Tick a row to open, rename, tag or delete it; tick up to six to compare them."
 MINUTES = f"{trash.KEPT / 60:.0f} minutes"
+OPEN = ":material/open_in_new:"
 _NAMED = 3  # ticked runs that the line below the buttons names
 _OPEN = "_open_run"  # the id of the run whose settings were taken over
 _DISCARDED = "_discarded_runs"  # ids, of the last click
@@ -60,9 +61,10 @@ def _line(chosen: Sequence[Summary]) -> str:
 
 
 def _open(one: Summary | None) -> None:
-    page = page_of(open_run(one.id)) if one else STUDIOS[0].path
-    link = {"run": one.id} if one else None
-    st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=link, disabled=one is None)
+    if one:
+        st.page_link(page_of(open_run(one.id)), label="Open", icon=OPEN, query_params={"run": one.id})
+    else:  # a disabled link is too pale to be read, and a disabled button says that it is one
+        st.button("Open", key="runs-open", icon=OPEN, type="tertiary", disabled=True)
 
 
 def _use_button(one: Summary | None) -> None:
