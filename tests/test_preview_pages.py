@@ -151,6 +151,23 @@ def test_a_preview_continues_the_primer(melody, heard):
     assert take.roll.steps == 48
 
 
+def test_another_instrument_is_the_same_melody_with_another_sound(melody, heard, monkeypatch):
+    calls = counted(monkeypatch, "preview")
+    page = melody.run()
+    page.selectbox(key="instrument").set_value(73).run()
+    assert not page.exception
+    piano, flute = heard
+    assert len(calls) == 1
+    assert piano.roll == flute.roll
+    assert piano.sound.wav != flute.sound.wav
+
+
+def test_a_link_carries_the_instrument(melody):
+    melody.query_params["instrument"] = "Flute"
+    page = melody.run()
+    assert page.selectbox(key="instrument").value == 73
+
+
 def test_own_notes_sound_alike_when_key_mode_and_grid_change(melody, heard):
     from seqtutor_core.domains.melody.tune import Picked, tune_of_picked
 
