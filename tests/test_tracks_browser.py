@@ -2,6 +2,7 @@
 
 import pytest
 
+from pages.ui.melody.player import HEIGHT
 from tests.browsing import expect, needs_chromium, served_page
 
 pytestmark = needs_chromium
@@ -113,7 +114,7 @@ def test_an_absent_track_keeps_its_place_and_nothing_moves_when_it_comes(tracks)
     expect(button).to_be_enabled()
     expect(button).to_have_attribute("aria-label", "C Tuned: policy of second 1")
     assert button.bounding_box() == box
-    assert tracks.total_height() == height
+    assert tracks.total_height() == height == HEIGHT  # the place that is kept before the player is there
     assert tracks.page.evaluate(SHIFT) - before < 0.005
 
 
