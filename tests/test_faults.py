@@ -303,7 +303,7 @@ def test_what_the_dead_left_is_swept_by_the_next_worker(prior: Path, home: Path)
     left += [run.folder / "samples" / ".1.jsonl.1.tmp"]
     for path in left:
         path.write_bytes(b"half")
-    for name in (".new-x", ".deleted-y"):
+    for name in (".new-x", ".new-y"):
         (home / "runs" / name / "checkpoints").mkdir(parents=True)
     launcher.resume(run)
     wait_for_state(run, "finished", "failed")

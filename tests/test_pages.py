@@ -15,7 +15,7 @@ from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
 from seqtutor_core.exact import likeliest
 from seqtutor_core.learners import LEARNERS, PUBLISHED
-from seqtutor_core.runs import store
+from seqtutor_core.runs import store, trash
 from tests.paging import choose_preset, opened, press, texts
 
 PAPER_REWARDS = {"melody": PAPER_TERMS, "molecule": PAPER_WEIGHTS}
@@ -82,7 +82,7 @@ def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monke
         assert started[-1].overrides == ({} if chosen == psi else {"learning_rate": chosen})
         (run,) = store.runs()
         run.write_status(replace(run.status, state="stopped"))
-        run.delete()
+        trash.discard(run)
         page.run()
     page.selectbox(key=prefix + "learner").set_value("rloo").run()
     assert page.select_slider(key=rate).value == preset("default", name, learner="rloo").learning_rate

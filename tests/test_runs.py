@@ -11,7 +11,7 @@ from filelock import FileLock
 from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
-from seqtutor_core.runs import store
+from seqtutor_core.runs import store, trash
 from seqtutor_core.runs.checkpoints import drop_damaged, load_checkpoint, save_checkpoint
 from seqtutor_core.runs.controls import Inbox, append_change, append_resumed
 from seqtutor_core.runs.store import Status, consistent, create, load_policy, open_run, runs
@@ -47,7 +47,7 @@ def test_runs_are_listed_newest_first_and_a_damaged_one_says_so(prior: Path) -> 
     assert open_run(made[1].id).problem.startswith(f"run {made[1].id} is damaged: config.json")
     with pytest.raises(RunError, match=r"restore the file .* or delete the run"):
         _ = made[1].config
-    made[1].delete()
+    trash.discard(made[1])
     assert made[1].id not in [r.id for r in runs()]
 
 
@@ -116,7 +116,7 @@ def test_many_readers_testing_a_free_lock_do_not_take_each_other_for_a_worker(pr
 def test_a_living_run_is_not_deleted(prior: Path) -> None:
     run = create(small(prior))
     with pytest.raises(RunError, match="stop it before deleting it"):
-        run.delete()
+        trash.discard(run)
 
 
 # ---------------------------------------------------------------- lines

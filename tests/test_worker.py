@@ -13,7 +13,7 @@ from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.prior import load
-from seqtutor_core.runs import collapse, job, launcher, recorder
+from seqtutor_core.runs import collapse, job, launcher, recorder, trash
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, Status, create, load_policy, runs
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
@@ -271,7 +271,7 @@ def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) 
     assert run.metrics() == before == second.metrics()
     assert run.state == "paused"
     with pytest.raises(RunError, match="stop it before deleting it"):
-        run.delete()
+        trash.discard(run)
 
     run.change(Change(pause=False))
     wait_for(lambda: len(updates(run)) > len(before[0]), run)
@@ -279,5 +279,5 @@ def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) 
     assert run.state == "stopped"
     assert run.status.ended is not None
     assert asdict(run.status) == asdict(second.status)
-    run.delete()
+    trash.discard(run)
     assert runs() == []

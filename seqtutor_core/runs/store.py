@@ -168,18 +168,6 @@ class Run:
         except OSError as error:
             raise RunError(f"the request to run {self.id} could not be written: {error.strerror}") from None
 
-    def delete(self) -> None:
-        """Remove the folder; RunError while its worker lives."""
-        if self.state in ACTIVE:
-            raise RunError(f"run {self.id} is {self.state}; stop it before deleting it")
-        hidden = self.folder.with_name(f".deleted-{self.id}")
-        try:
-            with index_in_use():
-                self.folder.rename(hidden)  # at once, so that nobody lists half a run
-                shutil.rmtree(hidden)
-        except OSError as error:
-            raise RunError(f"run {self.id} could not be deleted: {reason(error)}; remove {self.folder}") from None
-
     def sweep(self) -> None:
         """Remove half-written files that a killed worker left; for the worker, under its lock."""
         for folder in (self.folder, self.folder / "checkpoints", self.folder / "samples"):
@@ -240,9 +228,9 @@ def create(config: TuningConfig) -> Run:
 
 
 def sweep() -> None:
-    """Remove folders of runs that somebody died over while making or deleting them."""
+    """Remove folders of runs that somebody died over while making them."""
     with index_unused() as unused:
-        for folder in [*root().glob(".new-*"), *root().glob(".deleted-*")] if unused else ():
+        for folder in root().glob(".new-*") if unused else ():
             shutil.rmtree(folder, ignore_errors=True)
 
 
