@@ -23,6 +23,7 @@ from seqtutor_core.runs import trash
 from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
 from seqtutor_core.runs.collapse import MESSAGE
 from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.gauging import LIVE
 from seqtutor_core.runs.leaving import Leaving
 from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
 from seqtutor_core.runs.recorder import Recorder
@@ -58,7 +59,7 @@ def work(run: Run, stopping: Stopping = lambda: False, leaving: Leaving | None =
 
 
 def _work(run: Run, stopping: Stopping, leaving: Leaving | None) -> None:
-    status = replace(run.status, state="waiting", message="starting", error="", pid=os.getpid())
+    status = replace(run.status, state="waiting", message="loading the prior", error="", pid=os.getpid())
     run.write_status(status)
     run.sweep()
     sweep()
@@ -153,13 +154,18 @@ def _measure(recorder: Recorder, counts: list[int]) -> None:
     """Sum up so many sequences of the tuned policy, then more of them, and gauge the last; all is written at once."""
     tuner, message = recorder.tuner, recorder.status.message
     for n in counts:
-        recorder.say(message=f"measuring the tuned policy on {n} samples")
+        recorder.say(message=f"measuring {n:,} samples of the tuned policy{_about(recorder.gauging.took * n / LIVE)}")
         with one_thread():
             drawn = policy_sample(tuner, n)
             summary = {**summarise(recorder.run, tuner, drawn), "gauge": None}
         recorder.say(summary=summary)
     gauge = recorder.gauge(n, drawn)
     recorder.say(summary={**summary, "gauge": gauge}, message=recorder.news() or message)
+
+
+def _about(seconds: float) -> str:
+    """Return how long it will take, going by the last gauge of the run; nothing without one."""
+    return f", about {max(1, round(seconds))} s" if seconds else ""
 
 
 def policy_sample(tuner: Tuner, n: int) -> Rollout:
