@@ -7,6 +7,7 @@ benchmarks/results/studio.json.
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import tempfile
@@ -23,17 +24,16 @@ RESULTS = Path(__file__).parent / "results" / "studio.json"
 PAGES = ("", "melody", "molecule", "runs", "method")
 SIZES = ((390, 844), (820, 1180), (1440, 900), (1920, 1080), (2560, 1440))
 MOVES = 7  # of a slider
+RUN = 60  # seconds
+BESIDE = 15  # seconds into a run, when sliders are moved beside it
 MARK = "name => performance.getEntriesByName(name).at(-1)?.startTime ?? 0"
-NODES = """selector => {
-  window.replaced = 0;
-  const chart = document.querySelector(selector);
-  new MutationObserver(list => {
-    for (const one of list) for (const node of one.removedNodes) if (node.nodeType === 1) window.replaced += 1;
-  }).observe(chart, { childList: true, subtree: true });
+PICTURES = "[...document.querySelectorAll('.st-key-cards-B img')].map(one => one.alt).join()"
+# What is added to or taken from the curves' plots.
+NODES = """element => {
+  window.redrawn = 0;
+  const count = changes => changes.forEach(one => window.redrawn += one.addedNodes.length + one.removedNodes.length);
+  new MutationObserver(count).observe(element, { childList: true, subtree: true });
 }"""
-PICTURES = (
-    "[...document.querySelectorAll('[data-letter=B] img, .st-key-row-B img')].map(one => one.src.slice(-99)).join()"
-)
 
 Row = dict[str, Any]
 
@@ -116,51 +116,52 @@ def speed() -> list[Row]:
     """How soon each studio answers, idle and beside a living run."""
     rows: list[Row] = []
     with app() as (url, browser):
-        for name, measure in {"melody": _melody, "molecule": _molecule}.items():
+        for name, parts in {"melody": (_melody, _tuned_melody), "molecule": (_molecule, _tuned_molecules)}.items():
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(PATIENCE)
             looking.watch_shifts(page)
-            page.goto(f"{url}/{name}")
+            page.goto(f"{url}/{name}?{'mol_' * (name == 'molecule')}seconds=1%20min")
             looking.settle(page)
-            rows += [{"studio": name, **row} for row in _studio(page, measure)]
+            rows += [{"studio": name, **row} for row in _studio(page, *parts)]
             page.close()
     return rows
 
 
-def _studio(page: Any, moved: Callable[[Any], Row]) -> list[Row]:
+def _studio(page: Any, moved: Callable[[Any], Row], tuned: Callable[[Any], str]) -> list[Row]:
+    """A whole run: `moved` moves a slider and times what follows, `tuned` says which C is shown."""
     rows = _summed(page, moved, "idle")
     looking.shifts(page)
     began = time.perf_counter()
     press(page, "start")
-    page.wait_for_selector(".readout[data-state=waiting], .readout[data-state=running]")
+    page.wait_for_selector(".readout:is([data-state=waiting], [data-state=running])")
     rows.append(_row("Start to the first sign of life, s", time.perf_counter() - began))
-    page.wait_for_function("document.querySelector('.readout .caption-c, [data-caption-c]') || true")
-    captions = [_caption(page)]
-    page.wait_for_function(f"() => ({CAPTION}) !== ''")
+    shown = [before := tuned(page)]
+    while shown[-1] == before:
+        page.wait_for_timeout(50)
+        shown.append(tuned(page))
     rows.append(_row("Start to the first tuned one, s", time.perf_counter() - began))
-    page.wait_for_selector(CHART)
-    page.evaluate(NODES, CHART)
-    state = "running"
-    while state in ("waiting", "running"):
+    page.locator(".curves figure").first.evaluate(NODES)
+    shown = shown[-1:]
+    beside: list[Row] = []
+    while page.locator(".readout").get_attribute("data-state") in ("waiting", "running"):
         page.wait_for_timeout(250)
-        if (text := _caption(page)) != captions[-1]:
-            captions.append(text)
-        if len(captions) == 6 and len(rows) < 6:
-            rows += _summed(page, moved, "beside a run")
-        state = page.locator(".readout").get_attribute("data-state")
-    rows.append(_row("times C changed", len(captions) - 1))
-    rows.append(_row("redrawn chart nodes", page.evaluate("window.replaced")))
+        if tuned(page) != shown[-1]:
+            shown.append(tuned(page))
+        if not beside and time.perf_counter() - began > BESIDE:
+            beside = _summed(page, moved, "beside a run")
+    rows.append(_row(f"times C changed in {RUN} s", len(shown) - 1))
+    rows.append(_row("redrawn chart nodes", page.evaluate("window.redrawn")))
     rows.append(_row("layout shift while it ran", looking.shifts(page)))
-    return rows
+    return [*rows, *beside]
 
 
-CHART = ".st-key-pane-right .js-plotly-plot, .st-key-pane-right [data-testid='curves']"
-CAPTION = "[...document.querySelectorAll('[data-caption]')].map(one => one.dataset.caption).join()"
+def _tuned_melody(page: Any) -> str:
+    return str(page.evaluate(MARK, "sequence-tutor-shown-C"))
 
 
-def _caption(page: Any) -> str:
-    text: str = page.evaluate(CAPTION)
-    return text
+def _tuned_molecules(page: Any) -> str:
+    found = re.search(r"policy of second \d+", page.locator(".st-key-pane-centre").inner_text())
+    return found[0] if found else ""
 
 
 def _row(what: str, value: float) -> Row:
