@@ -149,7 +149,7 @@ def prior(domain_name: str, name: str) -> priors.Prior:
 
 # ---------------------------------------------------------------- draws
 
-# The seeds of what the page draws: a pair to compare, a set to choose from, the preview.
+# The seeds of what the page draws: a melody of each source, a set to choose from, the preview.
 PAIR, SET, PREVIEW = "_pair_seed", "_set_seed", "_preview_seed"
 
 

@@ -200,7 +200,7 @@ def _expected(found: Sequence[Found]) -> dict[str, float]:
 
 def _shown(name: str, value: float | None) -> str:
     if value is None:
-        return "-"
+        return "–"
     return f"{value:.0%}" if name in ("valid", "distinct") else f"{value:.3g}"
 
 
