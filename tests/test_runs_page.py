@@ -359,9 +359,9 @@ def test_a_studio_lists_its_newest_runs_brings_one_back_and_uses_its_settings():
     page = opened("melody", run=new.id)
     page.session_state["pane"] = "Runs"
     page.run()
-    assert not page.exception and f"look-{other.id}" not in keys(page)
-    assert page.button(key=f"look-{new.id}").disabled and "c 8 · reward 0.5 · KL 0.50" in texts(page.caption)
-    press(page, f"look-{old.id}")
+    assert not page.exception and f"bring-{other.id}" not in keys(page)
+    assert page.button(key=f"bring-{new.id}").disabled and "c 8 · reward 0.5 · KL 0.50" in texts(page.caption)
+    press(page, f"bring-{old.id}")
     assert not page.exception and page.query_params["run"] == old.id
     press(page, "use-viewed")
     assert not page.exception and not page.error and page.select_slider(key="kl").value == 8.0

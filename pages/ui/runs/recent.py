@@ -69,7 +69,7 @@ def _entry(studio: Studio, run: Summary, viewed: bool) -> None:
     with st.container(key=f"recent-{'viewed-' if viewed else ''}{run.id}", gap=None):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             action_button(
-                literal(name), "visibility", f"look-{run.id}", _look, studio, run.id, type="tertiary", disabled=viewed
+                literal(name), "visibility", f"bring-{run.id}", _look, studio, run.id, type="tertiary", disabled=viewed
             )
             st.markdown(f":gray-badge[{STATES[run.state]}]", width="content")
         st.caption(" · ".join(_figures(run)))
