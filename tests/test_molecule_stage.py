@@ -210,7 +210,7 @@ def test_distributions_are_shares_and_told_in_words():
     assert table["valid"] == ("67%", "100%", "0%")
     assert table["distinct"] == ("100%", "50%", "100%")
     assert table["QED"] == ("0.5", "0.5", "–")
-    assert "mean QED, A Prior 0.5, B Preview 0.5, C Tuned -" in in_words(sets)
+    assert "mean QED, A Prior 0.5, B Preview 0.5, C Tuned –" in in_words(sets)
 
 
 # ---------------------------------------------------------------- the molecule looked at

@@ -18,6 +18,7 @@ from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs.store import open_run
 
 EACH = 3  # samples of a run
+COLUMNS = 4  # at least, so that the samples of a single run are no larger than they need be
 SHORT = 18  # characters of a label above a column: one line, so that the columns stay level
 WIDTH, HEIGHT = 200, 140  # of a molecule's drawing
 _SEED, _PICKED, _PLAYS = "_runs_seed", "_runs_picked", "_runs_plays"
@@ -30,7 +31,7 @@ def panel(runs: Sequence[Compared]) -> None:
     """Draw a column of samples for each run, and the player if there are melodies among them."""
     st.button("Draw others", key="runs-redraw", icon=":material/casino:", on_click=_next, help="All from one new seed")
     melodies: dict[Place, tuple[Compared, list[int]]] = {}
-    for column, one in zip(st.columns(len(runs)), runs, strict=True):
+    for column, one in zip(st.columns(max(len(runs), COLUMNS)), runs, strict=False):
         with column:
             st.markdown(f"**{literal(one.label if len(one.label) <= SHORT else f'{one.label[:SHORT]}…')}**")
             try:
