@@ -12,6 +12,7 @@ from tests.browsing import (
     stage,
     until,
 )
+from tests.looking import settle
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
@@ -19,16 +20,16 @@ pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 def started(page, address, query):
     """A run of the melody page with these settings, learning."""
     page.goto(f"{address}/melody{query}")
-    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    settle(page)
     press(page, "start")
     expect(stage(page, "Tuning")).to_be_visible()
     return store.runs()[0]
 
 
-def figure(page, label):
-    """The number that a metric shows."""
-    shown = page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
-    return float(shown.first.inner_text())
+def mixed(page):
+    """Reward and KL at the tutor's strength, as the page says them."""
+    text = page.locator(".st-key-stage, .st-key-pane-centre").get_by_text("At this strength").first.inner_text()
+    return [float(number) for number in re.findall(r"(?:reward|KL) (-?[0-9.]+)", text)]
 
 
 def slide(page, key, presses, button):
@@ -40,7 +41,7 @@ def slide(page, key, presses, button):
 
 def test_a_run_says_how_far_it_has_come_and_the_tutor_can_speak_softer(page, address):
     run = started(page, address, "?seconds=20%20s")
-    meter = page.get_by_role("meter")
+    meter = page.locator(".readout").get_by_role("meter")
     expect(meter).to_be_visible()  # while it lives
     expect(page.get_by_text(re.compile("At most .* of the reachable improvement"))).to_be_visible()
     expect(stage(page, "Finished")).to_be_visible()
@@ -49,29 +50,31 @@ def test_a_run_says_how_far_it_has_come_and_the_tutor_can_speak_softer(page, add
     expect(meter).to_have_attribute("aria-valuenow", f"{100 * gauge['at_most']:.0f}")
     assert page.locator("body").inner_text().lower().count("optimal") == 0
 
-    until(page, lambda: figure(page, "KL at this strength") > 1)
-    reward, kl = figure(page, "Reward at this strength"), figure(page, "KL at this strength")
+    until(page, lambda: mixed(page)[1] > 1)
+    reward, kl = mixed(page)
     slide(page, "strength", 10, "ArrowLeft")
     page.wait_for_url(re.compile("strength=0.5"))
-    until(page, lambda: figure(page, "KL at this strength") < 0.9 * kl)
-    assert figure(page, "Reward at this strength") < reward
+    until(page, lambda: mixed(page)[1] < 0.9 * kl)
+    assert mixed(page)[0] < reward
     slide(page, "strength", 20, "ArrowRight")
-    until(page, lambda: figure(page, "KL at this strength") > kl)
+    until(page, lambda: mixed(page)[1] > kl)
 
     page.reload()
     expect(meter).to_be_visible()
-    expect(page.locator(".st-key-strength")).to_contain_text("1.50")
+    expect(page.locator(".st-key-row-strength")).to_contain_text("1.50")
 
 
 def test_a_budget_moves_c_and_outlasts_a_reload(page, address):
     run = started(page, address, "?seconds=1%20min&keep_kl_budget=true&kl_budget=3.0")
     assert run.config.kl_budget == 3.0
     until(page, lambda: run.metrics()[0] and run.metrics()[0][-1]["kl_coefficient"] != 4.0)
-    expect(page.get_by_test_id("stMetric").filter(has_text=re.compile("^c"))).to_be_visible()
+    expect(page.locator(".readout .label").get_by_text("c", exact=True)).to_be_visible()
+    page.get_by_text("Learning", exact=True).click()
     slide(page, "kl_budget", 1, "ArrowRight")
     until(page, lambda: run.metrics()[0][-1]["kl_budget"] == 4.0)
     page.reload()
-    expect(page.locator(".st-key-kl_budget")).to_contain_text("4.0")
+    page.get_by_text("Learning", exact=True).click()
+    expect(page.locator(".st-key-row-kl_budget")).to_contain_text("4")
     page.locator(".st-key-keep_kl_budget label").first.click()
     until(page, lambda: run.metrics()[0][-1]["kl_budget"] is None and run.metrics()[0][-1]["kl_coefficient"] == 4.0)
     expect(page.locator(".st-key-kl_budget")).to_have_count(0)

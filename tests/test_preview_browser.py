@@ -1,12 +1,18 @@
 """The previews in a real Chromium: a slider is released, and the preview beside it is another, with its sound."""
 
 from tests.browsing import expect, needs_chromium, press
+from tests.looking import settle
 
 pytestmark = needs_chromium
 
 
-def preview(page):
-    return page.locator(".st-key-preview")
+def opened(page, link):
+    """The melody studio at a link, drawn to its end, with the preview in the player."""
+    page.goto(link)
+    expect(page.get_by_test_id("roll-choose-B")).to_be_enabled()
+    settle(page)
+    page.get_by_test_id("roll-choose-B").click()
+    return page.locator("audio[data-track=B]")
 
 
 def release(page, name):
@@ -20,27 +26,22 @@ def changed(page, locator, reading, before):
 
 
 def test_a_released_slider_redraws_the_melody_with_its_sound(page, address):
-    page.goto(f"{address}/melody")
-    box = preview(page)
-    expect(box.get_by_test_id("roll-canvas")).to_be_visible()
-    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
-    audio = box.get_by_test_id("roll-audio")
+    audio = opened(page, f"{address}/melody")
+    page.wait_for_function("audio => audio.src.startsWith('blob:')", arg=audio.element_handle())
     before = audio.evaluate("audio => audio.src")
-    assert before.startswith("blob:")
     release(page, "motif")
     changed(page, audio, "element.src", before)
-    box.get_by_test_id("roll-play").click()
+    page.wait_for_function("audio => audio.src.startsWith('blob:')", arg=audio.element_handle())
+    page.get_by_test_id("roll-play").click()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=audio.element_handle())
-    expect(box.get_by_text("Preview, no training")).to_be_visible()
+    expect(page.get_by_test_id("roll-caption")).to_contain_text("no training")
 
 
 def test_another_is_drawn(page, address):
-    page.goto(f"{address}/melody")
-    box = preview(page)
-    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
-    audio = box.get_by_test_id("roll-audio")
+    audio = opened(page, f"{address}/melody")
+    page.wait_for_function("audio => audio.src.startsWith('blob:')", arg=audio.element_handle())
     before = audio.evaluate("audio => audio.src")
-    press(page, "preview-another")
+    press(page, "another")
     changed(page, audio, "element.src", before)
 
 
@@ -65,15 +66,12 @@ def test_released_sliders_redraw_the_molecules(page, address):
 
 def test_many_moves_end_at_the_last(page, address):
     """Moves that come while a preview is drawn wait as one; what stands at the end is the last one's."""
-    page.goto(f"{address}/melody")
-    box = preview(page)
-    expect(page.get_by_text("The paper's Table 1, measured")).to_be_visible()
+    opened(page, f"{address}/melody")
     for _ in range(6):
         release(page, "motif")
         page.wait_for_timeout(60)
     page.wait_for_url("**motif=1.6**")
     expect(page.locator(".st-key-motif")).to_contain_text("1.6")
     followed = page.context.new_page()
-    followed.goto(page.url)
-    followed.get_by_text("The paper's Table 1, measured").wait_for()
-    expect(box.get_by_test_id("roll-total")).to_have_text(preview(followed).get_by_test_id("roll-total").inner_text())
+    opened(followed, page.url)
+    expect(page.get_by_test_id("roll-total")).to_have_text(followed.get_by_test_id("roll-total").inner_text())
