@@ -19,6 +19,7 @@ def panel(studio: Studio, run: store.Run | None) -> None:
 
 def _report(studio: Studio, run: store.Run | None) -> None:
     lines: list[dict[str, Any]] = []
+    signs: Sequence[tuple[str, str]] | None = None
     with st.container(key="gauge"):
         if run is None:
             st.caption(studio.invitation)
@@ -26,8 +27,9 @@ def _report(studio: Studio, run: store.Run | None) -> None:
             with show_errors():
                 lines = state.lines(run)
                 gauge_panel.panel(studio, run, lines)
+                signs = gauge_panel.alarms(run, lines) if lines else None
     with st.container(key="alarms"):
-        _alarms(gauge_panel.alarms(run, lines) if run and lines else None)
+        _alarms(signs)
     curves.chart(studio, run.id if run else "", lines)
 
 
