@@ -173,7 +173,7 @@ def test_a_living_run_has_measured_itself(prior):
     last = run.metrics()[0][-1]
     with FileLock(run.folder / "worker.lock"):
         run.write_status(replace(run.status, state="running"))
-        found = interpolation.standing(run, 1.0, last["weights"])
+        found = interpolation.measure_at(run, 1.0, last["weights"])
     assert found.reward == pytest.approx(last["reward"], rel=1e-5)
     assert found.j(last["kl_coefficient"]) == pytest.approx(last["j"], rel=1e-4)
 
@@ -185,7 +185,7 @@ def test_a_point_for_the_frontier(prior):
     other = interpolation.point(strength_of(0.5), run, weights)
     assert (point.label, other.label) == ("this run", "this run, strength 0.5")
     assert point.kl > other.kl > 0
-    assert point.reward == interpolation.standing(run, 1.0, {"key": 1.0}).reward * 2
+    assert point.reward == interpolation.measure_at(run, 1.0, {"key": 1.0}).reward * 2
 
 
 def strength_of(value):

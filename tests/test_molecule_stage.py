@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock
 
 from pages.ui.molecule.distributions import distributions, in_words, means
-from pages.ui.molecule.filters import AS_DRAWN, Order, wanted
+from pages.ui.molecule.filters import AS_DRAWN, Order, filter_and_sort
 from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, TUNED
 from pages.ui.molecule.selection import Look
 from seqtutor_core import kept
@@ -159,7 +159,7 @@ MOLECULES = [
     ],
 )
 def test_what_the_filters_leave(order, left):
-    assert [found.smiles for found in wanted(MOLECULES, order)] == left
+    assert [found.smiles for found in filter_and_sort(MOLECULES, order)] == left
 
 
 def qeds(page):

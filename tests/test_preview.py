@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pages.ui.charts import GREEN, TUNED
-from pages.ui.frontier import REACH, Point, alike, around, frontier_figure, numbered
+from pages.ui.frontier import REACH, Point, around, comparable_runs, frontier_figure, numbered
 from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.previews import Draw, PreviewRequest
@@ -183,11 +183,11 @@ def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
     moved = {"update": 1, "weights": {"key": 1.0, "motif": 0.0}}
     steered = ended(54.0, {"motif": 3.0}, [moved])
     store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))  # not measured yet
-    points = alike(MELODY, wanted(MELODY, {"key": 1.0}))
+    points = comparable_runs(MELODY, wanted(MELODY, {"key": 1.0}))
     assert {(p.reward, p.kl) for p in points} == {(50.0, 2.0), (54.0, 2.0)}
     assert points[-1].name == f"{made_name(same.id)}: rloo, c = 4"
     names.rename(steered, "<b>%{x}</b>")
-    (renamed, _) = points = alike(MELODY, wanted(MELODY, {"key": 1.0}), viewed=steered.id)
+    (renamed, _) = points = comparable_runs(MELODY, wanted(MELODY, {"key": 1.0}), viewed=steered.id)
     assert renamed.name.startswith("C <b>%{x}</b>: ")
     assert [(point.letter, point.colour) for point in numbered(points)] == [("C", TUNED), ("1", GREEN)]
     traces, _ = drawn(renamed)
@@ -212,15 +212,15 @@ def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tm
     assert run.metrics()[0][-1]["weights"]["key"] == 1.2
     draw = Draw("melody", str(prior), "{}", 0, ())
     wanted = PreviewRequest(draw, json.dumps(MELODY.objective_settings(run.config.settings)), json.dumps(weights), 4.0)
-    (point,) = alike(MELODY, wanted)
+    (point,) = comparable_runs(MELODY, wanted)
     assert point.name.startswith(made_name(run.id))
 
 
 def test_a_run_of_another_domain_or_version_is_left_out(ended):
     ended(50.0, {"key": 1.0}, settings={"no_such_setting": 1})
     ended(51.0, {"qed": 1.0}, domain="molecule", prior="molecule")
-    assert alike(MELODY, wanted(MELODY, {"key": 1.0})) == []
-    (point,) = alike(MOLECULE, wanted(MOLECULE, {"qed": 1.0}))
+    assert comparable_runs(MELODY, wanted(MELODY, {"key": 1.0})) == []
+    (point,) = comparable_runs(MOLECULE, wanted(MOLECULE, {"qed": 1.0}))
     assert point.reward == 51.0
 
 

@@ -59,7 +59,7 @@ def panel(studio: Studio) -> None:
             return
         run = state.run(studio)
         prior = Point("A prior", 0.0, _prior_reward(replace(wanted, c=1.0)), PRIOR, "circle", "A")
-        others = numbered(alike(studio, wanted, run.id if run else ""))
+        others = numbered(comparable_runs(studio, wanted, run.id if run else ""))
         points = [prior, *in_view(studio, wanted, run), *others]
         figure = frontier_figure(frontier(previewed(wanted).found, around(wanted.c)), REACH, points)
         alt = "Reward against KL: the frontier, its tangent at your c, prior, preview and runs"
@@ -103,7 +103,7 @@ class Standing:
     point: Point
 
 
-def alike(studio: Studio, wanted: PreviewRequest, viewed: str = "") -> list[Point]:
+def comparable_runs(studio: Studio, wanted: PreviewRequest, viewed: str = "") -> list[Point]:
     """Return the runs that wrote and were rewarded as the page asks, whatever their c, learner and time.
 
     The run of the id `viewed` is C.
@@ -155,7 +155,7 @@ def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) ->
 def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> list[Point]:
     """Return the run in view as C, at the chosen tutor strength, if it is rewarded for what the page asks.
 
-    At strength 1 a run that has ended is not among them: `alike` has it, measured on more sequences.
+    At strength 1 a run that has ended is not among them: `comparable_runs` has it, measured on more sequences.
     """
     if run is None or not has_policy(run):
         return []

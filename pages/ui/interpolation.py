@@ -63,7 +63,7 @@ def _slider(studio: Studio, tuned: bool) -> None:
 def _figures(studio: Studio, run: store.Run) -> None:
     with show_errors():
         weights, c = weights_and_c(run)
-        found = standing(run, strength(studio), weights)
+        found = measure_at(run, strength(studio), weights)
         st.caption(
             f"At this strength: reward **{found.reward:.1f}**, KL **{found.kl:.2f}**, J **{found.j(c):.2f}**",
             help=f"Reward is the weighted sum per {studio.one}, as the run was rewarded last; KL is in nats per "
@@ -74,7 +74,7 @@ def _figures(studio: Studio, run: store.Run) -> None:
 def point(studio: Studio, run: store.Run, weights: Mapping[str, float]) -> Point:
     """The run's policy at the chosen strength, under these weights; it has to have a policy."""
     here = strength(studio)
-    return Point(*standing(run, here, weights), "this run" if here == 1 else f"this run, strength {here:g}")
+    return Point(*measure_at(run, here, weights), "this run" if here == 1 else f"this run, strength {here:g}")
 
 
 def weights_and_c(run: store.Run) -> tuple[Mapping[str, float], float]:
@@ -84,7 +84,7 @@ def weights_and_c(run: store.Run) -> tuple[Mapping[str, float], float]:
     return run.config.weights, run.config.kl_coefficient
 
 
-def standing(run: store.Run, strength: float, weights: Mapping[str, float]) -> Standing:
+def measure_at(run: store.Run, strength: float, weights: Mapping[str, float]) -> Standing:
     """Reward and KL at a strength. A living run has just measured itself at 1; everything else is sampled."""
     lines = state.lines(run)
     if strength == 1 and lines and run.state in store.ACTIVE:

@@ -7,7 +7,7 @@ from pages.ui.molecule.cards import star
 from pages.ui.molecule.constraints import uses
 from pages.ui.molecule.export import making
 from pages.ui.molecule.filters import COLOURINGS
-from pages.ui.molecule.scored import examined, kept_smiles, molecule
+from pages.ui.molecule.scored import kept_smiles, molecule, score_smiles
 from pages.ui.molecule.selection import Look
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
@@ -45,7 +45,7 @@ def _panel() -> None:
         if look is None:
             st.caption(INVITATION)
             return
-        [one] = examined(MOLECULE, [look.smiles])
+        [one] = score_smiles(MOLECULE, [look.smiles])
         _picture(one)
         st.code(look.smiles, language=None, wrap_lines=True)
         with st.container(horizontal=True):

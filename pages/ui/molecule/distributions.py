@@ -156,7 +156,7 @@ def _mark_selected(figure: go.Figure, names: Sequence[str]) -> None:
     """A line in each plot for the molecule looked at and for each chosen one; a ground for limits that hold."""
     look = selection.looked_at()
     smiles = [*selection.chosen(), *([look.smiles] if look else [])]
-    marked = [one.facts.values for one in scored.examined(MOLECULE, smiles) if one.facts.valid] if smiles else []
+    marked = [one.facts.values for one in scored.score_smiles(MOLECULE, smiles) if one.facts.valid] if smiles else []
     for i, name in enumerate(names):
         where: dict[str, Any] = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
         for values in marked:

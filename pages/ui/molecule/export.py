@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pages.ui.molecule import selection
-from pages.ui.molecule.scored import examined, kept_smiles
+from pages.ui.molecule.scored import kept_smiles, score_smiles
 from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core.domains.molecule import given
 from seqtutor_core.domains.molecule.files import Row
@@ -32,7 +32,7 @@ def take_away() -> None:
         if not popover.open:  # what is shown may change until then
             return
         sets = {
-            SHOWN: selection.offered(),
+            SHOWN: selection.downloadable(),
             CHOSEN: selection.chosen(),
             KEPT: list(kept_smiles(MOLECULE)),
         }
@@ -40,7 +40,7 @@ def take_away() -> None:
             "Which molecules", list(sets), default=SHOWN, required=True, key="take-which",
             format_func=lambda name: f"{name} {len(sets[name])}",
         )  # fmt: skip
-        downloads(examined(MOLECULE, sets[which or SHOWN]), "take")
+        downloads(score_smiles(MOLECULE, sets[which or SHOWN]), "take")
 
 
 def downloads(found: Sequence[Found], key: str, name: str = "molecules") -> None:

@@ -94,7 +94,7 @@ def limit_buttons() -> None:
             st.rerun()  # the histograms and the button above stand elsewhere
 
 
-def wanted(found: Sequence[Found], order: Order) -> list[Found]:
+def filter_and_sort(found: Sequence[Found], order: Order) -> list[Found]:
     """Return what the filters leave, sorted; what is no molecule comes last."""
     left = [one for one in found if one.facts.valid and _within(one.facts.values, order)]
     invalid = [] if order.only_valid else [one for one in found if not one.facts.valid]

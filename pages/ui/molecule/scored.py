@@ -28,7 +28,7 @@ def molecule(studio: Studio) -> Molecule:
     return Molecule(MoleculeSettings.of(valid_settings(studio)))
 
 
-def examined(studio: Studio, smiles: Sequence[str]) -> list[Found]:
+def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[Found]:
     """Return molecules measured, and weighed by the sliders."""
     return examine(molecule(studio), smiles, weights(studio))
 
@@ -41,7 +41,7 @@ def of_prior(studio: Studio) -> list[Found]:
 def drawn(studio: Studio, run: store.Run | None, n: int) -> list[Found]:
     """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
     tokens = draw(studio, run, n, preview_request(studio).draw.seed)
-    return examined(studio, smiles_of(molecule(studio), tokens))
+    return score_smiles(studio, smiles_of(molecule(studio), tokens))
 
 
 def of_preview(studio: Studio, n: int = SET) -> list[Found]:
@@ -58,7 +58,7 @@ def of_preview(studio: Studio, n: int = SET) -> list[Found]:
 def best(studio: Studio, run: store.Run) -> list[Found]:
     """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
     grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))  # the run's, not the page's
-    found = examined(studio, smiles_of(grown, [entry.tokens for entry in run.best()]))
+    found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.best()]))
     unique = {one.smiles: one for one in found}  # one molecule can be written in several ways
     return sorted(unique.values(), key=lambda one: -one.reward)
 
@@ -69,7 +69,7 @@ def kept_smiles(studio: Studio) -> dict[str, str]:
     return {smiles: id for smiles, id in found if isinstance(smiles, str)}
 
 
-def taken(studio: Studio, source: str, run: store.Run | None) -> list[Found]:
+def of_source(studio: Studio, source: str, run: store.Run | None) -> list[Found]:
     """Return the molecules of a source, each once; none where the source is still empty."""
     if source == PRIOR:
         found = of_prior(studio)
@@ -80,7 +80,7 @@ def taken(studio: Studio, source: str, run: store.Run | None) -> list[Found]:
     elif source == BEST:
         found = best(studio, run) if run else []
     else:
-        found = examined(studio, list(kept_smiles(studio)))
+        found = score_smiles(studio, list(kept_smiles(studio)))
     return list({one.smiles: one for one in found}.values())
 
 

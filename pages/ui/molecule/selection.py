@@ -65,7 +65,7 @@ def match(smiles: Sequence[str]) -> None:
     st.session_state[_MATCHING] = list(smiles)
 
 
-def offered() -> list[str]:
+def downloadable() -> list[str]:
     """Return the SMILES that can be taken away: all that the filters leave, else what the centre shows."""
     return st.session_state.get(_MATCHING) or list(dict.fromkeys(one.smiles for one in shown()))
 

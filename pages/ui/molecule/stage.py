@@ -8,7 +8,7 @@ from pages.ui import interpolation, state
 from pages.ui.molecule import scored, selection, table
 from pages.ui.molecule.cards import empty_row, figures, row
 from pages.ui.molecule.export import take_away
-from pages.ui.molecule.filters import COLOURINGS, Order, limit_buttons, order_button, wanted
+from pages.ui.molecule.filters import COLOURINGS, Order, filter_and_sort, limit_buttons, order_button
 from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
@@ -127,11 +127,11 @@ def _one_source(source: str, run: store.Run | None, shape: str, order: Order) ->
 def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> None:
     """All molecules of a source that the filters leave, page by page."""
     with show_errors():
-        everything = scored.taken(MOLECULE, source, run)
+        everything = scored.of_source(MOLECULE, source, run)
         if not everything:
             st.caption(COMING[source])
             return
-        found = wanted(everything, order)
+        found = filter_and_sort(everything, order)
         selection.match([one.smiles for one in found if one.facts.valid])
         with st.container(horizontal=True, vertical_alignment="center"):
             which = f" · {_of_second(run)}" if run and source == TUNED else ""

@@ -26,7 +26,7 @@ def panel(found: Sequence[Summary]) -> None:
         )
 
 
-def passed(found: Sequence[Summary]) -> list[Summary]:
+def filtered(found: Sequence[Summary]) -> list[Summary]:
     """Return the runs that the filters let through."""
     words = st.session_state.get(_FIND, "").casefold().split()
     domains, states, tags = (st.session_state.get(key, ()) for key in (_DOMAIN, _STATE, _TAGS))

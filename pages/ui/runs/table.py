@@ -51,9 +51,9 @@ def panel() -> list[Summary]:
         return []
     filters.panel(found)
     living = any(run.living for run in found)
-    fragment(_table, _looks(filters.passed(found)), every=EVERY if living else None, steady=True)
+    fragment(_table, _looks(filters.filtered(found)), every=EVERY if living else None, steady=True)
     ticked = _chosen()
-    return [run for run in filters.passed(found) if run.id in ticked]
+    return [run for run in filters.filtered(found) if run.id in ticked]
 
 
 def _looks(shown: Sequence[Summary]) -> Looks:
@@ -63,7 +63,7 @@ def _looks(shown: Sequence[Summary]) -> Looks:
 def _table(drawn: Looks) -> None:
     """The figures as they are now; when a run came, went, changed its state or was ticked, the page is drawn anew."""
     found = summaries()
-    shown = filters.passed(found)
+    shown = filters.filtered(found)
     if _looks(shown) != drawn:
         st.rerun()
     st.caption(f"{len(shown):,} of {len(found):,} runs, {sum(run.bytes for run in shown) / 1e6:,.1f} MB")
