@@ -46,11 +46,12 @@ def settle(page: Any, milliseconds: int = 1500) -> None:
     page.wait_for_function(STILL)
 
 
-def violations(page: Any) -> list[str]:
-    """Return what axe-core finds, of any impact: rule, impact, and each element."""
+def violations(page: Any, *rules: str) -> list[str]:
+    """Return what axe-core finds, of any impact: rule, impact, and each element. By these rules only, if given."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
         for one in found

@@ -71,7 +71,7 @@ def fetched(page, key):
 def test_the_tuned_row_changes_by_itself_while_the_run_learns(page, address):
     """Nobody touches the page after Start: C is not what the prior writes, changes again, and says of which second."""
     open_molecules(page, address, "?mol_seconds=5%20min")
-    expect(page.get_by_text("Press Start: the tuned policy")).to_be_visible()
+    expect(page.get_by_text("Press Start: what it writes")).to_be_visible()
     places = {name: page.locator(f".st-key-card-{name}-0").bounding_box() for name in "ABC"}
     prior = drawn(page, "A")
     press(page, "start")
@@ -109,7 +109,7 @@ def test_a_closer_look_in_the_plane_and_in_space(page, address):
     plain = picture.get_attribute("src")
     look.locator(".st-key-detail-by-Drawn").get_by_role("combobox").click()
     page.get_by_role("option", name="log P").click()
-    expect(look.get_by_text("Teal atoms raise log P")).to_be_visible()
+    expect(look.get_by_text("Teal discs raise log P")).to_be_visible()
     assert picture.get_attribute("src") != plain
     look.get_by_text("In space").click()
     if three_d.available():

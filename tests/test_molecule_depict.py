@@ -31,10 +31,10 @@ CONFIG = Path(__file__).parents[1] / ".streamlit" / "config.toml"
 
 
 def highlighted(svg: str) -> dict[int, tuple[str, float]]:
-    """Atom -> colour and opacity of the ellipse behind it."""
+    """Atom -> colour and opacity of the disc or ring behind it."""
     found = {}
     for atom, style in re.findall(r"<ellipse [^>]*class='atom-(\d+)'\s+style='([^']*)'", svg):
-        [(code, opacity)] = re.findall(r"fill:(#[0-9A-F]{6})([0-9A-F]{2})?", style)
+        [(code, opacity)] = re.findall(r"stroke:(#[0-9A-F]{6})([0-9A-F]{2})?", style)
         found[int(atom)] = (code, int(opacity or "FF", 16) / 255)
     return found
 
@@ -71,8 +71,10 @@ def test_matched_atoms_and_no_others_are_marked() -> None:
     assert highlighted(drawing(ASPIRIN, marks=["[N]"])) == {}
 
 
-def test_what_raises_is_teal_and_what_lowers_orange_the_strongest_darkest() -> None:
-    seen = highlighted(drawing("CCO", colours={0: 1.0, 1: 0.0, 2: -0.5}))
+def test_what_raises_is_a_teal_disc_and_what_lowers_an_orange_ring_the_strongest_darkest() -> None:
+    svg = drawing("CCO", colours={0: 1.0, 1: 0.0, 2: -0.5})
+    assert [fill == "none" for fill in re.findall(r"<ellipse [^>]*style='fill:([^;]*)", svg)] == [False, True]
+    seen = highlighted(svg)
     assert set(seen) == {0, 2}
     assert (seen[0][0], seen[2][0]) == (RAISES, LOWERS)
     assert seen[0][1] > seen[2][1] > 0

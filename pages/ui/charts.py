@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 MOST_POINTS = 500
-COLOURS = ("#2F7F86", "#D9822B", "#7A5BA6", "#B8405E", "#5B8C3A", "#4A78C2", "#A6843C", "#7D8590")
+COLOURS = ("#2F7F86", "#CC7722", "#7A5BA6", "#B8405E", "#5B8C3A", "#4A78C2", "#A6843C", "#7D8590")
 TEAL, ORANGE, VIOLET, RASPBERRY, GREEN, BLUE, OCHRE, GREY = COLOURS
 PRIOR, PREVIEW, TUNED = TEAL, ORANGE, VIOLET  # A, B and C wherever they appear
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

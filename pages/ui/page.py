@@ -44,7 +44,8 @@ def open_page(title: str, lead: str) -> None:
 def open_studio(title: str, help: str) -> None:
     """Set a studio up: it fills the screen, so its heading is for those who listen, and its help is a click away."""
     _set_up(title, help)
-    st.html(f'<h1 class="unseen">{title} studio</h1>')
+    with st.container(key="title"):
+        st.html(f'<h1 class="unseen">{title} studio</h1>')
 
 
 def _set_up(title: str, help: str = "") -> None:

@@ -13,7 +13,11 @@ PILLS = "presets"
 
 def panel(studio: Studio) -> None:
     """Draw everything that can be set, grouped as the domain's people think."""
-    bar = st.container(key="presets-bar", gap="xsmall")  # drawn last: only then all settings of a link are known
+    bar = st.container(key="presets-bar", gap="xsmall")
+    head = bar.container(horizontal=True, vertical_alignment="center", gap="xsmall")
+    with head:  # at once, since an empty container has no place yet
+        presets = "  \n".join(f"**{name}**: {preset.help}" for name, preset in studio.reward_presets.items())
+        st.markdown("## Rewards", anchors=False, help=presets)
     for group in dict.fromkeys(term.group for term in studio.terms):
         with st.expander(group, expanded=True, key=f"group-{group}", type="compact"):
             for term in studio.terms:
@@ -24,35 +28,38 @@ def panel(studio: Studio) -> None:
         learning.panel(studio)
     catch_up(studio)
     record(studio)
+    with head:  # drawn last: only then all settings of a link are known
+        _ways_back(studio)
     with bar:
-        _bar(studio)
+        _presets(studio)
 
 
-def _bar(studio: Studio) -> None:
-    """Undo, reset, the presets, and what to expect of the one that stands."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        presets = "  \n".join(f"**{name}**: {preset.help}" for name, preset in studio.reward_presets.items())
-        st.markdown("## Rewards", anchors=False, help=presets)
-        st.button(
-            "Undo",
-            key="undo",
-            icon=":material/undo:",
-            shortcut="Alt+Z",
-            type="tertiary",
-            disabled=not can_undo(studio),
-            on_click=undo,
-            args=(studio,),
-            help="Take the last change back, also a preset or a reset",
-        )
-        st.button(
-            "Reset",
-            key="reset",
-            icon=":material/restart_alt:",
-            type="tertiary",
-            on_click=apply,
-            args=(studio, studio.defaults),
-            help="Every setting as at first",
-        )
+def _ways_back(studio: Studio) -> None:
+    """Undo and reset."""
+    st.button(
+        "Undo",
+        key="undo",
+        icon=":material/undo:",
+        shortcut="Alt+Z",
+        type="tertiary",
+        disabled=not can_undo(studio),
+        on_click=undo,
+        args=(studio,),
+        help="Take the last change back, also a preset or a reset",
+    )
+    st.button(
+        "Reset",
+        key="reset",
+        icon=":material/restart_alt:",
+        type="tertiary",
+        on_click=apply,
+        args=(studio, studio.defaults),
+        help="Every setting as at first",
+    )
+
+
+def _presets(studio: Studio) -> None:
+    """The presets, and what to expect of the one that stands."""
     standing = state.standing_preset(studio)
     key = state.key(studio, PILLS)
     st.session_state[key] = standing

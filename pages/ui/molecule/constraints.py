@@ -35,7 +35,7 @@ COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight
 
 def controls(studio: Studio) -> None:
     """Everything below the sliders that only molecules have."""
-    st.markdown("##### Which molecules?")
+    st.markdown("## Which molecules?", anchors=False)
     with st.expander("Resemble a molecule", expanded=state.given(studio, TARGET)):
         _target(studio)
     with st.expander("From a file"):

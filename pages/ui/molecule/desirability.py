@@ -19,7 +19,7 @@ from seqtutor_core.errors import SettingError
 WIDTH, HEIGHT, BASE = 132, 48, 34  # pixels; the curve stands on BASE, the figures below it
 BUTTON = 26  # pixels
 BINS, POINTS = 30, 61
-SPREAD, CURVE = "#7D8590", "#D9822B"
+SPREAD, CURVE = "#7D8590", "#CC7722"
 NAMES = {"raw": "As it is", "higher": "More is better", "lower": "Less is better", "range": "Within a range"}
 ICONS = {
     "raw": ":material/show_chart:",

@@ -92,7 +92,7 @@ def _picture(one: Found) -> None:
         else:
             _flat(one, COLOURINGS[by])
     if kind == FLAT and COLOURINGS[by]:
-        st.caption(f"Teal atoms raise {by}, orange ones lower it.")
+        st.caption(f"Teal discs raise {by}, orange rings lower it.")
 
 
 def _flat(one: Found, colouring: str) -> None:

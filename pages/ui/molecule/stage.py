@@ -23,7 +23,7 @@ LIVE = 32  # drawn of a policy every few seconds, for their mean
 EVERY, ALL_EVERY = 3.0, 5.0  # seconds between drawings of a living policy's row, and of all its molecules
 PAGE = {CARDS: 24, TABLE: 50}
 COMING = {
-    TUNED: "Press Start: the tuned policy's molecules appear here and change as it learns.",
+    TUNED: "Press Start: what it writes appears here.",
     BEST: "Press Start: the best molecules that a run meets are kept here.",
     KEPT: "Nothing is kept yet: the star of a molecule keeps it, whatever becomes of its run.",
 }
@@ -102,9 +102,11 @@ def _on_average(molecules: Sequence[Found]) -> str:
 
 def _head(source: str, text: str) -> None:
     letter, _, name = source.partition(" ")
-    st.html(
-        f'<div class="row-head"><h2><span class="letter {letter}">{letter}</span>{name}</h2><span>{text}</span></div>'
-    )
+    with st.container(key=f"head-{letter}"):
+        st.html(
+            f'<div class="row-head"><h2><span class="letter {letter}">{letter}</span>{name}</h2>'
+            f"<span>{text}</span></div>"
+        )
 
 
 def _row(source: str, molecules: Sequence[Found]) -> None:
@@ -154,4 +156,4 @@ def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> 
                 colouring=COLOURINGS[order.colouring],
             )
         if COLOURINGS[order.colouring]:
-            st.caption(f"Teal atoms raise {order.colouring}, orange ones lower it.")
+            st.caption(f"Teal discs raise {order.colouring}, orange rings lower it.")

@@ -17,7 +17,7 @@ def panel(found: Sequence[Summary]) -> None:
     tags = sorted({tag for run in found for tag in run.tags}, key=str.casefold)
     for key, options in ((_DOMAIN, domains), (_TAGS, tags)):  # what the last run that had it took with it
         st.session_state[key] = [one for one in st.session_state.get(key, ()) if one in options]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs-filters"):
         st.text_input("Find", key=_FIND, placeholder="a name, a tag, a learner", icon=":material/search:")
         st.multiselect("Domain", domains, key=_DOMAIN, placeholder="all")
         st.multiselect("State", list(STATES), key=_STATE, placeholder="all", format_func=lambda one: STATES[one])

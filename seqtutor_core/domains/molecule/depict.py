@@ -4,6 +4,7 @@ A page is light or dark and a drawing does not know which, so its strokes are of
 least 3 to 1 against both backgrounds. Grids are for paper and slides: dark strokes on white.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -44,7 +45,8 @@ ELEMENTS = {
     53: "#8F62B8",
 }
 MARK = _colour("#7A5BA6", 0.35)
-RAISES, LOWERS = "#2F7F86", "#D9822B"
+RAISES, LOWERS = "#2F7F86", "#CC7722"
+RING = re.compile(f"fill:{LOWERS}(?:..)?;(.*?)stroke-width:1.0px")
 WEAKEST, STRONGEST = 0.15, 0.5  # opacity by contribution; the atom's letter has to be read through it
 FAINT = 0.04  # of the strongest contribution: less stays uncoloured
 SMALLEST_LETTERS = 13  # pixels
@@ -64,8 +66,8 @@ def drawing(
     """An SVG of width x height pixels, transparent, legible on a light and on a dark page.
 
     Atoms and bonds that match a SMARTS of `marks` are highlighted. `colours` gives signed contributions by atom index,
-    as of `contributions`: what raises is teal, what lowers orange, the strongest darkest. InputError for what is not
-    SMILES or SMARTS, SettingError for an atom that the molecule has not.
+    as of `contributions`: a teal disc behind what raises, an orange ring around what lowers, the strongest darkest.
+    InputError for what is not SMILES or SMARTS, SettingError for an atom that the molecule has not.
     """
     molecule = parse(smiles)
     atoms, bonds = _matched(molecule, marks)
@@ -83,7 +85,7 @@ def drawing(
         highlightBondColors=bonds,
     )
     canvas.FinishDrawing()
-    return _inline(canvas.GetDrawingText())
+    return RING.sub(r"fill:none;\1stroke-width:2.5px", _inline(canvas.GetDrawingText()))
 
 
 def pattern_drawing(smarts: str, width: int, height: int) -> str:

@@ -1,0 +1,205 @@
+"""Who can use the pages, state by state, in a real Chromium: axe-core finds nothing, of any impact, light and dark."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from seqtutor_core import kept
+from seqtutor_core import prior as priors
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains.molecule import drawn
+from seqtutor_core.domains.molecule.tokens import END_ID, encode
+from seqtutor_core.runs import names, owner, store, tags
+from seqtutor_core.runs.checkpoints import save_policy
+from tests.browsing import PATIENCE, expect, needs_chromium, press
+from tests.looking import settle, violations
+
+pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
+
+GROUNDS = {"light": "rgb(252, 251, 248)", "dark": "rgb(20, 24, 27)"}
+THEMED = """ground => getComputedStyle(document.querySelector('.stApp')).backgroundColor === ground"""
+ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
+GAUGE = {"at_most": 0.9, "at_least": 0.7, "j": 9.0, "j_error": 0.4, "j_prior": -50.0, "j_prior_error": 6.0, "n": 256,
+         "log_z_at_least": 16.0, "log_z_at_most": 18.0, "gap": 7.0, "reward": 51.0, "kl": 3.5, "entropy": 1.5,
+         "distinct": 1.0, "collapsed": False, "delta": 0.01, "sources": {}, "kl_coefficient": 4.0,
+         "sentence": "At most 90% of the reachable improvement over the prior."}  # fmt: skip
+
+
+def tuned(domain: str, state: str = "finished") -> store.Run:
+    """Return a run that learned for some seconds, with a policy, a gauge, samples on its board and curves."""
+    network = priors.load(domain).network
+    run = store.create(TuningConfig(domain, domain, weights={"key" if domain == "melody" else "qed": 40.0}))
+    numbers: dict[str, Any] = dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), 0.5)
+    numbers |= {"weights": {}, "terms": dict.fromkeys(run.config.weights, 0.5), "kl_coefficient": 4.0}
+    lines = [{**numbers, "update": n, "seconds": n / 2, **({"gauge": GAUGE} if n == 4 else {})} for n in range(9)]
+    (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    save_policy(run.folder / "policy.safetensors", network.state_dict(), network.settings, {"seconds": 4.0})
+    if domain == "molecule":
+        best = {"tokens": [*encode(ASPIRIN), END_ID], "terms": {}, "update": 1, "seconds": 1.0}
+        (run.folder / "best.jsonl").write_text(json.dumps(best) + "\n")
+    run.write_status(replace(run.status, state=state, seconds=4.0))
+    return run
+
+
+@pytest.fixture
+def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """A function that opens a link at a size, with reduced motion: what fades in has no contrast yet."""
+    contexts = []
+
+    def visit(link: str, width: int = 1440, height: int = 900) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{address}/{link}")
+        settle(page)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+class States:
+    """What is wrong in the states that a page is brought into, one after the other."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.wrong: list[str] = []
+        self.look("as it opens")
+
+    def check(self) -> None:
+        """Fail with everything that was found."""
+        assert not self.wrong, "\n".join(self.wrong)
+
+    def look(self, name: str) -> None:
+        """Look at the page as it stands, in the light and in the dark."""
+        settle(self.page, 200)
+        self.wrong += [f"{name}: {one}" for one in violations(self.page)]
+        self._wear("dark")
+        self.wrong += [f"{name}, dark: {one}" for one in violations(self.page, "color-contrast")]
+        self._wear("light")
+
+    def _wear(self, scheme: str) -> None:
+        """Change to the other theme; components follow a moment later."""
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        self.page.wait_for_function(THEMED, arg=GROUNDS[scheme])
+        self.page.wait_for_timeout(100)
+
+    def tabs(self, *titles: str) -> None:
+        """Look at each of these tabs of the right pane."""
+        for title in titles:
+            self.page.locator(".st-key-pane-right").get_by_role("tab", name=title, exact=True).click()
+            self.look(title)
+
+    def radios(self, key: str, *options: str) -> None:
+        """Look at each of these choices of a widget."""
+        for option in options:
+            self.page.locator(f".st-key-{key}").get_by_role("radio", name=option, exact=True).click()
+            self.look(option)
+
+    def popover(self, key: str) -> None:
+        """Look at what a button opens; Escape closes it and gives the focus back."""
+        press(self.page, key)
+        self.look(key)
+        self.page.keyboard.press("Escape")
+        expect(self.page.get_by_test_id("stPopoverBody")).to_have_count(0)
+
+
+def test_home_and_method(opened):
+    tuned("melody")
+    for name in ("", "method"):
+        States(opened(name)).check()
+
+
+def test_the_runs_page(opened):
+    one, two = tuned("melody"), tuned("molecule")
+    names.rename(one, "<b>slow</b> $air$")
+    tags.add_tag(two, "slow")
+    states = States(opened(f"runs?chosen={one.id}"))
+    page = states.page
+    for name in ("Rename", "Tag"):
+        page.get_by_role("button", name=name, exact=True).click()
+        states.look(name)
+        page.keyboard.press("Escape")
+    both = States(opened(f"runs?chosen={one.id}~{two.id}"))
+    for name in ("Samples", "Reward against KL"):
+        both.page.get_by_role("tab", name=name).click()
+        both.look(name)
+    states.check()
+    both.check()
+
+
+def test_the_melody_studio_before_a_run(opened):
+    kept.keep("melody", {"title": "A 1", "tokens": [36, 0, 0, 0] * 8, "primer": [], "settings": {}})
+    states = States(opened("melody"))
+    page = states.page
+    states.tabs("Frontier", "Table 1", "Score", "Runs")
+    states.radios("gallery-source", "B Preview", "C Tuned", "★ Kept")
+    states.popover("help")
+    states.popover("take-away")
+    page.locator(".st-key-group-learning summary").click()
+    page.get_by_text("Begin with your own notes").click()
+    page.get_by_test_id("key-60").click()
+    states.look("notes and learning")
+    page.locator("[class*=st-key-group-] summary").evaluate_all("all => all.forEach(one => one.click())")
+    states.look("groups closed")
+    states.check()
+
+
+def test_the_melody_studio_with_a_run(opened):
+    run = tuned("melody")
+    states = States(opened(f"melody?run={run.id}"))
+    states.page.locator(".st-key-gallery button").first.click()
+    states.tabs("Frontier", "Table 1", "Score", "Runs")
+    press(states.page, "take-over")
+    states.look("taken over")
+    states.popover("hand-on")
+    states.check()
+
+
+@pytest.mark.parametrize("domain", ["melody", "molecule"])
+def test_a_living_run_of_somebody_else(opened, domain):
+    run = tuned(domain, "running")
+    owner.claim(run)
+    with FileLock(run.folder / "worker.lock"):
+        states = States(opened(f"{domain}?run={run.id}"))
+        expect(states.page.get_by_text("You watch")).to_be_visible()
+        states.check()
+
+
+def test_the_molecule_studio(opened):
+    run = tuned("molecule")
+    kept.keep("molecule", {"smiles": ASPIRIN, "origin": "A"})
+    states = States(opened(f"molecule?run={run.id}&mol_target={ASPIRIN}"))
+    page = states.page
+    page.locator(".st-key-look-A-0 button").click()
+    states.tabs("Detail")
+    states.radios("detail-kind", "In space")
+    states.tabs("Frontier", "Properties", "Runs")
+    states.radios("mol_view", "A Prior", "C Tuned", "Best so far", "★ Kept")
+    for key in ("help", "order", "strength-button", "take-away"):
+        states.popover(key)
+    states.radios("mol_shape", "Table")
+    states.check()
+
+
+def test_what_only_molecules_have(opened):
+    states = States(opened("molecule"))
+    page = states.page
+    page.locator(".st-key-pane-sliders summary").evaluate_all(
+        "all => all.filter(one => !one.parentElement.open).forEach(one => one.click())"
+    )
+    states.look("everything open")
+    page.locator(".st-key-pane-sliders [class*=st-key-shape] button").first.click()
+    states.look("the shape of a reward")
+    page.keyboard.press("Escape")
+    if drawn.available():
+        press(page, "draw-target")
+        expect(page.get_by_role("dialog").locator("canvas").first).to_be_visible()
+        states.look("the editor")
+    states.check()
