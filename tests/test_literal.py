@@ -56,8 +56,8 @@ WORDS = {  # of ours: constants and the fields of objects that only our code mak
 }
 # Names in a function whose values are words of ours, or Markdown that its callers are held to; with the reason.
 KNOWN = {
-    "sliders.py:_bar": {"presets", "list(studio.reward_presets)", "note"},  # names of ours and what each does
-    "sliders.py:panel": {"group"},  # of reward terms
+    "sliders.py:_presets": {"list(studio.reward_presets)", "note"},  # names of ours
+    "sliders.py:panel": {"group", "presets"},  # of reward terms; names of ours and what each does
     "rows.py:show_value": {"escape(meaning)", "escape(text)"},  # HTML
     "rows.py:reset_button": {"label"},  # checked where it is called
     "rows.py:slider_row": {"label"},  # checked where it is called
