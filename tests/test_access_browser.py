@@ -168,7 +168,7 @@ def test_a_living_run_of_somebody_else(opened, domain):
     owner.claim(run)
     with FileLock(run.folder / "worker.lock"):
         states = States(opened(f"{domain}?run={run.id}"))
-        expect(states.page.get_by_text("You watch")).to_be_visible()
+        expect(states.page.locator(".st-key-transport-owner")).to_contain_text("You watch")
         states.check()
 
 
