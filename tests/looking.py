@@ -24,6 +24,11 @@ FOCUS = """() => {
   while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
   return one?.closest('[class*="st-key-"]')?.className ?? '';
 }"""
+# What axe-core finds in Streamlit's (1.67) own elements, which neither a style nor an argument reaches.
+STREAMLITS = {
+    # the place to drop a file on says that it is none, and has a name: a label on what has no role
+    ("presentation-role-conflict", 'data-testid="stFileUploaderDropzone"'),
+}
 
 
 def watch_shifts(page: Any) -> None:
@@ -56,6 +61,7 @@ def violations(page: Any, *rules: str) -> list[str]:
         f"{one['id']} ({one['impact']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
         for one in found
         for node in one["nodes"]
+        if not any(rule == one["id"] and mark in node["html"] for rule, mark in STREAMLITS)
     ]
 
 

@@ -64,7 +64,7 @@ def test_a_phone_shows_one_pane_at_a_time(sized, address, name):
         page.get_by_role("radio", name=view, exact=True).click()
         for pane in panes:
             expect(page.locator(f".st-key-{pane}")).to_be_visible(visible=pane == shown)
-        start = page.locator(".st-key-start button").first.bounding_box()
+        start = page.locator(".st-key-start button:visible").bounding_box()
         assert 600 < start["y"] < 844, "the transport is where the thumb is"
     assert violations(page) == []
 
