@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import replace
 
 import pytest
 from filelock import FileLock
@@ -112,21 +111,3 @@ def test_a_run_without_an_owner_is_claimed_by_a_click(run: Run) -> None:
 
 
 # ---------------------------------------------------------------- deleting
-
-
-def test_the_home_page_shows_sizes_and_deletes_what_is_ours_or_nobodys(run: Run) -> None:
-    theirs, living = store.create(run.config), store.create(run.config)
-    owner.claim(theirs)
-    for ended in (run, theirs):
-        ended.write_status(replace(ended.status, state="finished"))
-    page = opened("app").run()
-    deletes = {button.key for button in page.button if str(button.key).startswith("delete-")}
-    assert deletes == {f"delete-{run.id}"}
-    assert all(f"{one.size / 1e6:.1f} MB" in label for one, label in zip(store.runs(), _labels(page), strict=True))
-    press(page, f"delete-{run.id}")
-    assert not page.exception and {one.id for one in store.runs()} == {theirs.id, living.id}
-    assert run.id not in " ".join(_labels(page))
-
-
-def _labels(page) -> list[str]:
-    return [link.proto.label for link in page.get("page_link") if " MB" in link.proto.label]

@@ -130,4 +130,4 @@ def test_what_is_kept_survives_a_reload(sized, address):
 def test_a_link_to_a_run_that_is_gone_is_told(sized, address, name):
     page = sized(f"{address}/{name}?run=20200101-000000-abcdef")
     expect(page.get_by_test_id("stAlert").first).to_contain_text("20200101-000000-abcdef")
-    expect(page.locator(".st-key-start button")).to_be_enabled()
+    expect(page.locator(".st-key-start button").first).to_be_enabled()
