@@ -74,7 +74,13 @@ def test_any_text_is_a_name(name):
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("x" * 200, "at most 80 characters"), (5, "must be a text"), ("a\nb", "one line"), ("a\x1b[31m", "can be seen")],
+    [
+        ("x" * 200, "at most 80 characters"),
+        (5, "must be a text"),
+        ("a\nb", "one line"),
+        ("a\x1b[31m", "can be seen"),
+        ("a\u202eb", "can be seen"),
+    ],
 )
 def test_what_is_no_name_is_refused_in_words(name, why):
     run = ended()

@@ -42,6 +42,12 @@ def address(tmp_path_factory):
         yield url
 
 
+def test_a_browser_that_cannot_draw_in_space_says_so(page, address):
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
+    page.goto(address)
+    page.frame_locator("iframe").get_by_text("WebGL is off").wait_for()
+
+
 def test_the_view_draws_turns_and_stays_as_it_was_turned(page, address):
     asked = []
     page.on("request", lambda request: asked.append(request.url))

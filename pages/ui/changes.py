@@ -1,6 +1,7 @@
 """Changes of a studio's settings: passed on to the living run, made several at once, taken back."""
 
 from collections.abc import Mapping
+from threading import RLock
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,9 @@ MOST = 50  # changes that can be taken back
 NOT_UNDONE = {state.STRENGTH}  # of what the page draws, in a part that is drawn by itself
 
 _TOLD = "_told"  # key of the run in view and the weights that it was told last, or that stood when it came into view
+_IN_TURN = RLock()
+"""Held while settings are read and passed on: callbacks of one session may overlap (Streamlit 1.67), and the one that
+read older settings must not write last."""
 _SETTINGS, _HISTORY = "_settings", "_history"  # as last drawn; by which change each was left
 
 
@@ -76,9 +80,10 @@ def _key(studio: Studio, name: str) -> str:
 
 def steer_weights(studio: Studio) -> None:
     """Tell the living run the weights."""
-    weights = state.weights(studio)
-    if run := _steer(studio, {"weights": weights}):
-        st.session_state[_TOLD] = run.id, weights
+    with _IN_TURN:
+        weights = state.weights(studio)
+        if run := _steer(studio, {"weights": weights}):
+            st.session_state[_TOLD] = run.id, weights
 
 
 def catch_up(studio: Studio) -> None:
@@ -100,15 +105,17 @@ def forget_told() -> None:
 
 def steer_kl(studio: Studio) -> None:
     """Tell the living run c. With a KL budget c is left to the run; without one it is again what its slider says."""
-    if state.value(studio, state.KEEP_BUDGET):
-        _steer(studio, {"kl_budget": float(state.value(studio, state.KL_BUDGET))})
-    else:
-        _steer(studio, {"kl_budget": 0.0, "kl_coefficient": float(state.value(studio, state.KL))})
+    with _IN_TURN:
+        if state.value(studio, state.KEEP_BUDGET):
+            _steer(studio, {"kl_budget": float(state.value(studio, state.KL_BUDGET))})
+        else:
+            _steer(studio, {"kl_budget": 0.0, "kl_coefficient": float(state.value(studio, state.KL))})
 
 
 def steer_rate(studio: Studio) -> None:
     """Tell the living run the learning rate."""
-    _steer(studio, {"learning_rate": float(state.value(studio, state.LEARNING_RATE))})
+    with _IN_TURN:
+        _steer(studio, {"learning_rate": float(state.value(studio, state.LEARNING_RATE))})
 
 
 def _steer(studio: Studio, change: Mapping[str, Any]) -> store.Run | None:

@@ -7,8 +7,9 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.studio import Studio
 from seqtutor_core.domains import domain
-from seqtutor_core.errors import PriorError
+from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.evaluation import rollouts
+from seqtutor_core.files import reason
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
@@ -26,8 +27,13 @@ def has_policy(run: store.Run) -> bool:
 
 
 def written(run: store.Run) -> int:
-    """When the run's policy was written; another number for each policy."""
-    return (run.folder / "policy.safetensors").stat().st_mtime_ns
+    """When the run's policy was written; another number for each policy. RunError when it vanished."""
+    try:
+        return (run.folder / "policy.safetensors").stat().st_mtime_ns
+    except OSError as error:
+        raise RunError(
+            f"the policy of run {run.id} cannot be read: {reason(error)}; resume it, or start anew"
+        ) from None
 
 
 def second(run: store.Run) -> float | None:

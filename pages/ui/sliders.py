@@ -9,6 +9,7 @@ from pages.ui.studio import Studio
 from seqtutor_core.domains import RewardTerm
 
 PILLS = "presets"
+_TURN = "_presets"  # counts the pills' widgets
 
 
 def panel(studio: Studio) -> None:
@@ -61,14 +62,14 @@ def _ways_back(studio: Studio) -> None:
 def _presets(studio: Studio) -> None:
     """The presets, and what to expect of the one that stands."""
     standing = state.standing_preset(studio)
-    key = state.key(studio, PILLS)
-    st.session_state[key] = standing
+    key = _pills_key(studio, standing)
     st.pills(
         "Presets",
         list(studio.reward_presets),
+        default=standing,
         key=key,
         on_change=_use_preset,
-        args=(studio,),
+        args=(studio, key),
         label_visibility="collapsed",
     )
     if standing and (note := studio.reward_presets[standing].note):
@@ -76,9 +77,23 @@ def _presets(studio: Studio) -> None:
             st.markdown(note)
 
 
-def _use_preset(studio: Studio) -> None:
+def _pills_key(studio: Studio, standing: str | None) -> str:
+    """Return the key of pills that mark the standing preset; another one when something else than a pill changed it.
+
+    Were the same pills marked anew, a slider's next move, sent before they arrived, would bring the old mark back as if
+    somebody had clicked it, and the preset would take the slider with it.
+    """
+    name = state.key(studio, PILLS)
+    turn = st.session_state.get(_TURN + name, 0)
+    if st.session_state.get(f"{name}-{turn}", standing) != standing:
+        turn += 1
+    st.session_state[_TURN + name] = turn
+    return f"{name}-{turn}"
+
+
+def _use_preset(studio: Studio, key: str) -> None:
     """Set what the chosen pill brings; a click on the marked one leaves all as it is."""
-    if chosen := st.session_state[state.key(studio, PILLS)]:
+    if chosen := st.session_state[key]:
         apply(studio, state.preset_values(studio, chosen))
 
 

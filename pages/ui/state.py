@@ -249,5 +249,10 @@ def problem() -> str:
     return st.session_state.pop(_PROBLEM, "")
 
 
+def has_problem() -> bool:
+    """Whether something went wrong that no part of the page has shown yet."""
+    return _PROBLEM in st.session_state
+
+
 def set_problem(text: str) -> None:
     st.session_state[_PROBLEM] = text

@@ -19,6 +19,10 @@ WATCHING = (
     "You watch this run: it was started by somebody else, or by a command. Your sliders are your own: they move your "
     "preview and leave the run alone."
 )
+FORGETTING = (
+    "This browser keeps no cookies for this page: after a reload you would only watch your run. *Hand on* has a link "
+    "with which you steer it again."
+)
 
 _keeper = st.components.v2.component(
     "sequence_tutor_owner",
@@ -67,7 +71,16 @@ def panel(run: Run | None) -> None:
     ):
         st.button("Take over", key="take-over", icon=":material/sports_esports:", on_click=_take_over, args=(run,))
     if _secrets().items() - _kept().items():
-        _keeper(key="owner", data={"cookie": COOKIE, "runs": [f"{run}.{secret}" for run, secret in _secrets().items()]})
+        _keep()
+
+
+def _keep() -> None:
+    """Let the browser keep the secrets; say so where it keeps nothing."""
+    forgets = bool((st.session_state.get("owner") or {}).get("forgets"))
+    runs = [f"{run}.{secret}" for run, secret in _secrets().items()]
+    data = {"cookie": COOKIE, "runs": runs, "forgets": forgets}
+    if _keeper(key="owner", data=data, default={"forgets": False}, on_forgets_change=lambda: None).forgets:
+        st.markdown(":orange-badge[:material/cookie_off: No cookies]", help=FORGETTING)
 
 
 def _hand_on(run: Run) -> None:

@@ -13,6 +13,8 @@ NAME = "name.json"
 WHAT = "a run's name"
 LONGEST = 80  # characters
 LARGEST_FILE = 10_000  # bytes
+TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+"""Marks that nobody sees and that turn the direction of whatever is written behind them."""
 
 _ADJECTIVES = """airy amber ancient aromatic bitter blue bold bonded brassy bright brisk buoyant calm candid catalytic
 chiral chromatic clear copper cosmic crystal daring deep dotted dreamy eager earnest fearless flowing fluent foamy
@@ -65,6 +67,7 @@ def one_line(what: str, most: int, value: object) -> str:
     """Return a text without the blanks around it; SettingError for one that is too long, empty or not to be seen."""
     text = text_of(most)(what, value.strip() if isinstance(value, str) else value)
     kinds = {unicodedata.category(character) for character in text}
-    if "Cc" in kinds or all(kind[0] in "CZ" for kind in kinds):
+    turned = any(unicodedata.bidirectional(character) in TURNS for character in text)
+    if turned or "Cc" in kinds or all(kind[0] in "CZ" for kind in kinds):
         raise SettingError(f"{what} must be one line of characters that can be seen; got {shown(value)}")
     return text

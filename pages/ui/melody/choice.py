@@ -7,8 +7,20 @@ import streamlit as st
 
 from seqtutor_core import kept
 from seqtutor_core.domains.melody import Melody, MelodySettings
+from seqtutor_core.domains.melody.tokens import VOCABULARY
+from seqtutor_core.rules import anything, by_name, listed, record, text_of, whole
 
 DOMAIN = "melody"
+LONGEST = 256  # tokens
+KNOWN = record(
+    {
+        "title": text_of(1000),
+        "tokens": listed(whole(0, len(VOCABULARY) - 1), LONGEST),
+        "primer": listed(whole(0, len(VOCABULARY) - 1), LONGEST),
+        "settings": by_name(anything),
+    }
+)
+"""What a melody needs to be heard again; files that keep one may hold anything."""
 _CHOSEN, _PLAYS = "_chosen_melody", "_plays"
 
 
@@ -18,7 +30,11 @@ def content(title: str, melody: Melody, tokens: Sequence[int], primer: Sequence[
 
 
 def melody_of(known: Mapping[str, Any]) -> Melody:
-    """Return the domain that a chosen or kept melody was made under; SettingError for one of another version."""
+    """Return the domain that a chosen or kept melody was made under.
+
+    SettingError for one that is damaged, or of another version.
+    """
+    KNOWN("a melody", known)
     return Melody(MelodySettings.of(known["settings"]))
 
 

@@ -1,5 +1,7 @@
 """MIDI, WAV, MusicXML and ABC of one melody."""
 
+import re
+
 import streamlit as st
 
 from pages.ui.text import literal
@@ -7,10 +9,12 @@ from seqtutor_core.domains.melody.abc_notation import abc
 from seqtutor_core.domains.melody.audio import Piece, midi, musicxml, sound
 from seqtutor_core.errors import SeqTutorError
 
+LONGEST = 80  # characters of a file's name
+
 
 def downloads(piece: Piece, key: str) -> None:
     """Draw a button for each format; files are made when asked for."""
-    name = piece.title.lower().replace(" ", "-")
+    name = file_name(piece.title)
     formats = (
         ("MIDI", "mid", "audio/midi", lambda: midi(piece)),
         ("WAV", "wav", "audio/wav", lambda: sound(piece).wav),
@@ -28,6 +32,11 @@ def downloads(piece: Piece, key: str) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def file_name(title: str) -> str:
+    """Return a title as the name of a file, without its ending, that every system takes."""
+    return re.sub(r"[^\w.+-]+", "-", title.lower()).strip("-.")[:LONGEST] or "melody"
 
 
 def _or_nothing(piece: Piece) -> bytes:

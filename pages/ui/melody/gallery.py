@@ -18,6 +18,7 @@ from seqtutor_core import kept
 from seqtutor_core.domains import weight_vector
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import archive
+from seqtutor_core.errors import SettingError
 from seqtutor_core.runs import store
 
 ROW, PAGE = 6, 12
@@ -96,8 +97,14 @@ def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[in
 
 
 def _kept() -> list[dict[str, Any]]:
-    """What is kept, the newest first; a melody of another version can only be dropped."""
-    found = kept.all_kept("melody")
+    """What is kept, the newest first; what is damaged, or of another version, can only be dropped."""
+    found = []
+    for one in kept.all_kept("melody"):
+        try:
+            melody_of(one.content)
+            found.append(one)
+        except SettingError as error:
+            _unreadable(one, error)
     if not found:
         st.caption("Nothing is kept yet: the star beside a melody keeps it, for good.")
     for row in range(0, len(found), ROW):
@@ -105,6 +112,12 @@ def _kept() -> list[dict[str, Any]]:
             with column:
                 _card(dict(one.content), f"kept-{one.id}", one)
     return [dict(one.content) for one in found]
+
+
+def _unreadable(one: kept.Kept, error: SettingError) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(literal(f"Kept as {one.id}, but it cannot be read: {error}"), width="stretch")
+        action_button(literal(f"Drop {one.id}"), "delete", f"drop-{one.id}", drop, one, type="tertiary")
 
 
 def _card(known: dict[str, Any], key: str, one: kept.Kept | None = None) -> None:

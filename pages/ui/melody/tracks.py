@@ -4,18 +4,24 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import streamlit as st
+
 from pages.ui import state
 from pages.ui.melody.choice import chosen, content, melody_of
 from pages.ui.melody.player import Track
 from pages.ui.melody.spec import MELODY, melody
+from pages.ui.page import show_errors
 from pages.ui.previews import preview_request, previewed
 from pages.ui.sampling import draw, has_policy, second
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import Piece, midi
+from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
 
 EVERY = 3.0  # seconds: C follows the policy while it learns
 TITLES = {"A": "Prior", "B": "Preview", "C": "Tuned", "★": "Chosen"}
+STALE = "; the newest cannot be read"
+_LAST = "_last_tuned"  # the run's id, and C as it was heard last
 REASONS = {"C": "Start tuning, and it is heard here within seconds", "★": "Click a melody below, and it plays here"}
 
 
@@ -57,9 +63,22 @@ def heard(run: store.Run | None) -> list[Heard]:
     a = studio.piece(known, draw(MELODY, None, 1, seed)[0], primer, "Prior")
     found = [Heard("A", known, a, f"draw {seed + 1} of the prior"), _preview(known)]
     if run and has_policy(run):
-        c = studio.piece(known, draw(MELODY, run, 1, seed)[0], primer, "Tuned")
-        found.append(Heard("C", known, c, policy_caption(run)))
+        with show_errors():
+            found.append(_tuned(known, run, seed))
     return [*found, *_chosen()]
+
+
+def _tuned(known: Melody, run: store.Run, seed: int) -> Heard:
+    """C; while the policy cannot be read the last one that could. RunError when there was none."""
+    try:
+        c = studio.piece(known, draw(MELODY, run, 1, seed)[0], MELODY.primer(MELODY), "Tuned")
+        st.session_state[_LAST] = run.id, Heard("C", known, c, policy_caption(run))
+    except RunError:
+        if st.session_state.get(_LAST, ("",))[0] != run.id:
+            raise
+        _, last = st.session_state[_LAST]
+        return last._replace(caption=last.caption + STALE)
+    return st.session_state[_LAST][1]
 
 
 def _chosen() -> list[Heard]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from pages.ui import state
 from pages.ui.buttons import safely
 from pages.ui.molecule import selection
 from pages.ui.molecule.spec import MOLECULE
@@ -14,6 +15,7 @@ from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 200, 150  # of a drawing; the page scales it
+_TOGGLED = "_mol_toggled"  # whether a star was set or taken away since the page was drawn
 
 
 def picture(
@@ -94,7 +96,8 @@ def star(smiles: str, row: str, what: str, key: str, kept_ids: Mapping[str, str]
     """Draw a button that keeps a molecule of a row, or drops it again; `what` tells it from the other buttons."""
     known = kept_ids.get(smiles)
     label = f"★ Drop {what}" if known else f"☆ Keep {what}"
-    if st.button(label, key, on_click=safely, args=(_toggle, smiles, row, known), type="tertiary"):
+    clicked = st.button(label, key, on_click=safely, args=(_toggle, smiles, row, known), type="tertiary")
+    if clicked and (st.session_state.pop(_TOGGLED, False) or state.has_problem()):  # one that is shown already stays
         st.rerun()
 
 
@@ -103,3 +106,4 @@ def _toggle(smiles: str, row: str, known: str | None) -> None:
         kept.drop(MOLECULE.domain, known)
     else:
         kept.keep(MOLECULE.domain, {"smiles": smiles, "origin": row})
+    st.session_state[_TOGGLED] = True

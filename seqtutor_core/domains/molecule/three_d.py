@@ -23,6 +23,16 @@ STYLES = {
 SYMBOLS = {"B": 5, "N": 7, "O": 8, "F": 9, "P": 15, "S": 16, "Cl": 17, "Br": 35, "I": 53}
 COLOURS = {"H": "#A9AFB6", "C": ELEMENTS[-1], **{symbol: ELEMENTS[number] for symbol, number in SYMBOLS.items()}}
 
+FLAT_ONLY = """<p hidden style="margin: 0; padding: 8px; font: 14px sans-serif; color: #23262b; background: #fcfbf8">
+This browser cannot draw in space (WebGL is off); the drawing in the plane stands.</p>
+<script>{
+  const canvas = document.createElement("canvas");
+  const can = Boolean(canvas.getContext("webgl2") ?? canvas.getContext("webgl"));
+  document.currentScript.previousElementSibling.hidden = can;
+}</script>
+"""
+"""Stands before the viewer, and is seen where that can draw nothing."""
+
 
 def available() -> bool:
     """Whether the script is there; REMEDY says how to get it."""
@@ -52,4 +62,4 @@ def view(sdf: str, script: str, width: int = 480, height: int = 360, style: str 
     html: str = viewer.write_html()
     # py3Dmol names its elements by the clock.
     name = hashlib.sha256(json.dumps([block, script, width, height, style]).encode()).hexdigest()[:16]
-    return html.replace(viewer.uniqueid, name)
+    return FLAT_ONLY + html.replace(viewer.uniqueid, name)
