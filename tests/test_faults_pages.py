@@ -1,6 +1,7 @@
 """Accidents in the studios, without a browser: damaged files, absurd links, callbacks that overlap."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -71,13 +72,14 @@ def test_pills_are_others_when_a_slider_changed_what_they_mark():
 
 
 def test_of_two_callbacks_at_once_the_newer_settings_are_told_last(monkeypatch):
-    told, entered, moved = [], threading.Event(), threading.Event()
+    told: list[float] = []
+    entered = threading.Event()
     now = {"key": 1.0}
 
     def steer(studio, change):
         entered.set()
         if not told:
-            moved.wait(0.5)
+            time.sleep(0.3)  # in which the second would overtake it
         told.append(change["weights"]["key"])
 
     monkeypatch.setattr(changes, "_steer", steer)
@@ -86,7 +88,7 @@ def test_of_two_callbacks_at_once_the_newer_settings_are_told_last(monkeypatch):
     first.start()
     entered.wait(5)
     now["key"] = 2.0
-    second = threading.Thread(target=lambda: (changes.steer_weights(MELODY), moved.set()))
+    second = threading.Thread(target=changes.steer_weights, args=(MELODY,))
     second.start()
     first.join()
     second.join()
