@@ -77,8 +77,8 @@ def test_of_two_callbacks_at_once_the_newer_settings_are_told_last(monkeypatch):
     now = {"key": 1.0}
 
     def steer(studio, change):
-        entered.set()
-        if not told:
+        if not entered.is_set():
+            entered.set()
             time.sleep(0.3)  # in which the second would overtake it
         told.append(change["weights"]["key"])
 
