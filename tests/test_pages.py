@@ -176,7 +176,7 @@ def test_an_unknown_run_in_the_link_is_told(melody):
     melody.query_params["run"] = "no-such-run"
     page = melody.run()
     assert not page.exception
-    assert any("no-such-run" in w.value for w in page.warning)
+    assert any("no-such-run" in e.value for e in page.error)
 
 
 def test_a_range_in_a_link_may_stand_in_either_order(tmp_path, monkeypatch, started):

@@ -71,7 +71,7 @@ def test_each_term_has_one_low_row_in_which_nothing_sticks_out(page, address, st
     rows = page.locator("[class*='st-key-row-term-']")
     boxes = [rows.nth(i).bounding_box() for i in range(rows.count())]
     pane = page.locator(".st-key-pane-sliders").bounding_box()
-    assert len(boxes) >= 15 and pane["width"] <= 320
+    assert len(boxes) >= 15 and pane["width"] <= 340
     assert max(box["height"] for box in boxes) <= ROW
     gaps = [low["y"] - high["y"] for high, low in pairwise(boxes)]
     assert min(gaps) <= ROW, "rows of one group follow each other"
