@@ -86,7 +86,7 @@ class States:
         """Change to the other theme; components follow a moment later."""
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         self.page.wait_for_function(THEMED, arg=GROUNDS[scheme])
-        self.page.wait_for_timeout(100)
+        self.page.wait_for_timeout(500)
 
     def tabs(self, *titles: str) -> None:
         """Look at each of these tabs of the right pane."""
