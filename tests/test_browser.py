@@ -127,14 +127,14 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
     run = tune(page, address, seconds=120)
     asked = run.folder / "controls.jsonl"
     with window(browser, f"{address}/melody?motif=2.5") as second:
-        expect(second.get_by_text("You watch")).to_be_visible()
+        expect(second.get_by_text("You watch").first).to_be_visible()
         expect(second.locator(f".readout strong[title='{run.id}']")).to_be_visible()
         for button in ("start", "stop", "pause"):
             expect(second.locator(f".st-key-{button} button").first).to_be_disabled()
         expect(second.locator(".st-key-take-over")).to_have_count(0)
         second.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
         second.wait_for_url(re.compile("motif=2.6"))
-        expect(second.get_by_text("You watch")).to_be_visible()
+        expect(second.get_by_text("You watch").first).to_be_visible()
     assert not asked.exists()
     page.reload()
     expect(page.locator(".st-key-pause button").first).to_be_enabled()
@@ -143,7 +143,7 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
     page.get_by_role("button", name="Hand on").first.click()
     link = page.get_by_test_id("stCode").filter(has_text="owner=").inner_text().strip()
     with window(browser, link) as third:
-        expect(third.get_by_text("You watch")).to_be_visible()
+        expect(third.get_by_text("You watch").first).to_be_visible()
         expect(third.locator(".st-key-stop button").first).to_be_disabled()
         press(third, "take-over")
         press(third, "stop")  # which must not move away while the page is drawn anew
