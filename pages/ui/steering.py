@@ -3,11 +3,10 @@
 The owner's secret is kept by the session, and by the browser for a reload; an owner's link hands it on.
 """
 
-from pathlib import Path
-
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.components import source
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs import owner
 from seqtutor_core.runs.store import Run
@@ -26,7 +25,7 @@ FORGETTING = (
 
 _keeper = st.components.v2.component(
     "sequence_tutor_owner",
-    js=(Path(__file__).resolve().parents[2] / "assets" / "components" / "owner.js").read_text(encoding="utf-8"),
+    js=source("owner.js"),
 )
 
 

@@ -5,11 +5,11 @@ What is drawn goes through the same checks as what is typed, and into the field 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.components import source
 from pages.ui.molecule.settings import FORBIDDEN, PREFIX, REQUIRED, TARGET
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -18,15 +18,14 @@ from seqtutor_core.domains.molecule.substructures import more_than_smiles
 from seqtutor_core.errors import InputError, SeqTutorError
 
 SCRIPT = "app/static/openchemlib.js"  # as this very app serves it
-SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
 SHOWN = 40  # characters of a structure in a list
 _OPEN = "_editor"  # key of the field that is being drawn for
 
 _editor = st.components.v2.component(
     "sequence_tutor_structure_editor",
     html='<div class="editor"><p>Loading the editor</p></div>',
-    css=(SOURCES / "editor.css").read_text(encoding="utf-8"),
-    js=(SOURCES / "editor.js").read_text(encoding="utf-8"),
+    css=source("editor.css"),
+    js=source("editor.js"),
 )
 
 

@@ -5,26 +5,25 @@ molecule. So the field stays as it is, and a component tells what is being typed
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.components import source
 from pages.ui.page import fragment
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.domains.molecule import given
 from seqtutor_core.errors import SeqTutorError
 
-SOURCES = Path(__file__).resolve().parents[3] / "assets" / "components"
 WIDTH, HEIGHT = 240, 110  # pixels of a drawing
 SMALL_WIDTH, SMALL_HEIGHT = 110, 70  # of a pattern's
 TEXT = 50  # below a drawing, for two lines; what is longer scrolls
 ROOM, SMALL_ROOM = HEIGHT + TEXT, SMALL_HEIGHT + TEXT  # of the place
 SHOWN = 60  # characters of a structure in an alternative text
 
-_ear = st.components.v2.component("sequence_tutor_typed", js=(SOURCES / "typed.js").read_text(encoding="utf-8"))
+_ear = st.components.v2.component("sequence_tutor_typed", js=source("typed.js"))
 
 
 Pictures = Sequence[tuple[str, str]]
