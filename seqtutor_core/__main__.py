@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from seqtutor_core.commands import priors, reading, runs, sampling, tuning
 from seqtutor_core.config import PRESETS
+from seqtutor_core.domains import DOMAINS
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.files import reason
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.preview import PARTICLES
 from seqtutor_core.rules import shown
 
-DOMAIN = "melody or molecule"
+DOMAIN = " or ".join(DOMAINS)
+USUAL_C = ", ".join(f"{entry.kl_coefficient:g} for {name}" for name, entry in DOMAINS.items())
 RUN = "a run's id, as runs list prints it"
 SEED = "of the random numbers (default: 0)"
 
@@ -72,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
     command("neighbours", priors.neighbours, "index the training molecules, to look up the nearest ones", prior)
     train = command("train", priors.train, "train a prior; resumes", prior)
-    train.add_argument("name", help="the recipe: melody, melody-paper, molecule or molecule-paper")
+    train.add_argument("name", help="the recipe, e.g. melody-paper; an unknown one lists them all")
     train.add_argument("--out", help="folder that receives the prior (default: assets/priors)")
 
     kept = parser_group(commands_, "runs", "tuning runs kept on this machine")
@@ -110,7 +112,7 @@ def _reward_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kl",
         type=float,
-        help="the KL coefficient c; larger stays nearer the prior (default: 4 for melodies, 1 for molecules)",
+        help=f"the KL coefficient c; larger stays nearer the prior (default: {USUAL_C})",
     )
     parser.add_argument(
         "--rewards",

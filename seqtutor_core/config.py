@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from seqtutor_core.domains import DOMAINS, DomainEntry
 from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED
 from seqtutor_core.rules import (
@@ -121,13 +122,12 @@ BY_BOTH: dict[tuple[str, str, str], dict[str, Any]] = {
 VALUES_ONLY = frozenset({"gamma", "trace", "target_rate", "raw", "published_start", "random_primer", "argmax"})
 
 
-KL_COEFFICIENTS: dict[str, float] = {"molecule": 1.0}
-USUAL_C = 4.0
+USUAL_C = DomainEntry.kl_coefficient
 
 
 def default_kl_coefficient(domain: str) -> float:
     """Return the c that a domain's page and commands begin with."""
-    return KL_COEFFICIENTS.get(domain, USUAL_C)
+    return DOMAINS[domain].kl_coefficient
 
 
 def preset(

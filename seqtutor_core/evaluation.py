@@ -79,7 +79,7 @@ def figures(domain: Domain, drawn: Iterable[Rollout], weights: Mapping[str, floa
     """Over all sequences drawn: reward (weighted sum), kl and j (nats per sequence; exact KL at each step),
     entropy (nats per token), distinct (share), and the domain's metrics.
     """
-    domain.attend(weights)
+    domain.set_active_terms(weights)
     vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64)
     tokens, lengths = [], []
     reward = kl = entropy = steps = 0.0

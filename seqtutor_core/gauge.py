@@ -161,7 +161,7 @@ def reference(
 
     drawn: n sequences of the prior, if they are there already; else they are drawn.
     """
-    domain.attend(weights)
+    domain.set_active_terms(weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
     before = beginning(domain, n, prior.device, primer)
     rollout = drawn or sample(domain, prior, n, generator, primer=before)
@@ -169,7 +169,7 @@ def reference(
     gain = torch.cat([run.reward for run in runs]) / c
     ceiling = _ceiling(gain, highest_reward(domain.terms, weights) / c)
     sources = [source("importance sampling from the prior", runs)]
-    if not domain.pays_at_end:
+    if not domain.terminal_reward:
         sources.append(_sequential(domain, prior, weights, c, n, generator, primer, None))
     return Reference(float(gain.mean()), float(gain.std()) / math.sqrt(n), tuple(sources), ceiling, weights, c)
 
@@ -186,13 +186,13 @@ def measure(
 ) -> Gauge:
     """A policy against a reference, from n of its sequences; drawn as in reference."""
     weights, c = against.weights, against.c
-    domain.attend(weights)
+    domain.set_active_terms(weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
     before = beginning(domain, n, prior.device, primer)
     rollout = drawn or sample(domain, prior, n, generator, proposal.network, proposal.log_policy, before)
     runs = _weighed(domain, rollout, weights, c)
     sources = [*against.sources, source("importance sampling from the policy", runs)]
-    if not domain.pays_at_end:
+    if not domain.terminal_reward:
         sources.append(_sequential(domain, prior, weights, c, n, generator, primer, proposal))
 
     reward = torch.cat([run.reward for run in runs])

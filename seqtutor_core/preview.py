@@ -64,16 +64,16 @@ def preview(
     already, saves drawing them again.
     """
     began = time.perf_counter()
-    domain.attend(weights)
+    domain.set_active_terms(weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
     before = beginning(domain, n, prior.device, primer)
     with one_thread():  # two would wait for each other beside a living run
-        if domain.pays_at_end:
+        if domain.terminal_reward:
             vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=prior.device)
             found = pool_of(domain, drawn or sample(domain, prior, n, generator, primer=before)).weigh(vector, c)
         else:
             found = sequential(domain, prior, weights, c, n, generator, primer=before)
         rows = found.draw(n, generator)
-        highest = highest_reward(domain.terms, weights) if domain.pays_at_end else math.inf
+        highest = highest_reward(domain.terms, weights) if domain.terminal_reward else math.inf
         exact = rejection_sample(found, highest, generator)
     return Preview(found, rows, found.tokens[rows], found.lengths[rows], exact, 1000 * (time.perf_counter() - began))

@@ -1,15 +1,15 @@
 """The priors that are shipped: how each is trained, and the card it is published with."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from safetensors.torch import load_file
 
 from seqtutor_core import prior
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import DOMAINS, domain
+from seqtutor_core.domains.registry import TrainingRecipes
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.files import home
@@ -19,28 +19,12 @@ from seqtutor_core.prior import Epoch
 SAMPLES = 10_000  # that a card's figures are over
 
 
-def _melody() -> ModuleType:
-    from seqtutor_core.domains.melody import recipes
-
-    return recipes
-
-
-def _molecule() -> ModuleType:
-    from seqtutor_core.domains.molecule import recipes
-
-    return recipes
-
-
-# each module has RECIPES, DATA, build, ship, sequences, corpus_facts
-WORKSHOPS: Mapping[str, Callable[[], ModuleType]] = {"melody": _melody, "molecule": _molecule}
-RECIPES = {"melody": "melody", "melody-paper": "melody", "molecule": "molecule", "molecule-paper": "molecule"}
-
-
-def workshop(name: str) -> ModuleType:
-    """The recipes of a domain; SettingError for an unknown one."""
-    if name not in WORKSHOPS:
-        raise SettingError(f"no corpus for {name!r}; there is: {', '.join(WORKSHOPS)}")
-    return WORKSHOPS[name]()
+def training_recipes(name: str) -> TrainingRecipes:
+    """Return how a domain's priors are made; SettingError for a domain that is unknown or has no corpus."""
+    found = _all_recipes()
+    if name not in found:
+        raise SettingError(f"no corpus for {name!r}; there is: {', '.join(found)}")
+    return found[name]
 
 
 def corpus_folder(name: str) -> Path:
@@ -55,13 +39,15 @@ def training_folder(name: str) -> Path:
 
 def train(name: str) -> Iterator[Epoch]:
     """Train a recipe, resuming; SettingError for an unknown one, InputError when the corpus is not built."""
-    training, held_out = _recipes(name).sequences(corpus_folder(RECIPES[name]))
-    return prior.train(_recipes(name).RECIPES[name], training, held_out, training_folder(name))
+    of, recipes = _recipe(name)
+    training, held_out = recipes.sequences(corpus_folder(of))
+    return prior.train(recipes.RECIPES[name], training, held_out, training_folder(name))
 
 
 def publish(name: str, root: Path) -> dict[str, Any]:
     """Write the best weights of a trained recipe to root/NAME with their card; return the card."""
-    recipes, known = _recipes(name), domain(RECIPES[name])
+    of, recipes = _recipe(name)
+    known = domain(of)
     facts = json.loads((training_folder(name) / "training.json").read_text())
     best = min(facts["history"], key=lambda e: e["held_out_nats"])
     network = RecurrentNetwork(recipes.RECIPES[name].network)
@@ -82,7 +68,15 @@ def publish(name: str, root: Path) -> dict[str, Any]:
     return card
 
 
-def _recipes(name: str) -> ModuleType:
-    if name not in RECIPES:
-        raise SettingError(f"no recipe named {name!r}; choose one of {', '.join(RECIPES)}")
-    return workshop(RECIPES[name])
+def _recipe(name: str) -> tuple[str, TrainingRecipes]:
+    """The domain of a recipe, and all recipes of that domain; SettingError for an unknown one."""
+    for of, recipes in _all_recipes().items():
+        if name in recipes.RECIPES:
+            return of, recipes
+    names = [each for recipes in _all_recipes().values() for each in recipes.RECIPES]
+    raise SettingError(f"no recipe named {name!r}; choose one of {', '.join(names)}")
+
+
+def _all_recipes() -> dict[str, TrainingRecipes]:
+    """Those of every domain that has a corpus."""
+    return {name: entry.training_recipes() for name, entry in DOMAINS.items() if entry.training_recipes}

@@ -45,7 +45,7 @@ class Tuner:
 
     def __init__(self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork) -> None:
         self.config, self.domain, self.rule = config, domain, config.learner_settings
-        domain.attend(config.weights)
+        domain.set_active_terms(config.weights)
         self.learner = LEARNERS[config.learner]
         self.device = resolve_device(config.device)
         self.prior = deepcopy(prior).to(self.device).eval().requires_grad_(False)
@@ -99,15 +99,16 @@ class Tuner:
         shards = min(self.crew.size, max(self.batch // SMALLEST_SHARD, 1))
         rollouts, scores = zip(*self.crew.map(self.play, enumerate(cut(self.batch, shards))), strict=True)
         rollout = Rollout.together([*rollouts])
-        if self.domain.pays_at_end and not self.warming:
+        if self.domain.slow_scoring and not self.warming:
             # other processes score this rollout while the network learns from those before
             scoring = self.crew.later(self._score, rollout)
             error = self._learn() if len(self.replay) else 0.0
             terms = scoring.result()
-            self._set_level(terms)
+            if self.domain.terminal_reward:
+                self._set_level(terms)
             self.replay.add(rollout, terms)
         else:
-            terms = self._score(rollout) if self.domain.pays_at_end else torch.cat(scores)
+            terms = self._score(rollout) if self.domain.slow_scoring else torch.cat(scores)
             self.replay.add(rollout, terms)
             error = self._distil(rollout, terms) if self.warming else self._learn()
         return rollout, terms, error
@@ -119,7 +120,7 @@ class Tuner:
     def _distil(self, rollout: Rollout, terms: Tensor) -> float:
         """An update towards samples of pi* that need no learner; the loss per token."""
         guide = Proposal(self.policy, mixed(self.learner.log_policy, GUIDED))
-        if self.domain.pays_at_end:
+        if self.domain.terminal_reward:
             found = pool_from(rollout, terms).weigh(self.weights, self.c)
         else:
             weights = self.weights_by_name
@@ -183,7 +184,7 @@ class Tuner:
         if self.kl_budget is None:
             return
         self.c = steered(c, progress.kl, before, self.kl_budget)
-        if self.domain.pays_at_end:
+        if self.domain.terminal_reward:
             self._move_level(self.level + self._usual(progress.sums) * (1 / self.c - 1 / c))
 
     def _play(self, shard: tuple[int, int]) -> tuple[Rollout, Tensor | None]:
@@ -194,12 +195,12 @@ class Tuner:
             primer = self.domain.random_primer(size, generator)
         log_policy = self.learner.log_policy
         rollout = sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
-        return rollout, None if self.domain.pays_at_end else self._score(rollout)
+        return rollout, None if self.domain.slow_scoring else self._score(rollout)
 
     @property
     def _recordable(self) -> bool:
         """Whether a rollout does the same each time, whatever is sampled, as a CUDA graph must."""
-        free = self.domain.end is not None or self.domain.pays_at_end or self.rule.argmax
+        free = self.domain.end is not None or self.domain.slow_scoring or self.rule.argmax
         return self.device.type == "cuda" and not free and self.domain.length <= LONGEST_RECORDED
 
     def _epsilon(self) -> float | None:
@@ -264,7 +265,7 @@ class Tuner:
         """Steer: new weights, c or learning rate hold from the next rollout on, for all of the replay as well."""
         if change.weights is not None:
             try:
-                if self.domain.attend(change.weights):
+                if self.domain.set_active_terms(change.weights):
                     self.replay.rescore(self.domain.score)
             except SettingError as problem:  # the term stays 0, the run goes on
                 self.message = str(problem)
@@ -286,7 +287,7 @@ class Tuner:
         tensors["generators"] = torch.stack([g.get_state() for g in self.generators])
         if self.recent is not None:
             tensors["recent"] = self.recent
-        return tensors, {**{name: getattr(self, name) for name in PLAIN}, "memory": self.domain.memory()}
+        return tensors, {**{name: getattr(self, name) for name in PLAIN}, "memory": self.domain.state_dict()}
 
     def state(self, snapshot: Snapshot | None = None) -> Snapshot:
         """Everything needed to go on as if never stopped: now, or at a snapshot since which no iteration ended."""
@@ -310,8 +311,8 @@ class Tuner:
             setattr(self, name, plain.get(name, getattr(self, name)))  # older checkpoints know fewer
         if "weights" in tensors:  # and have the weights in single precision
             self.weights_by_name = dict(zip(self.weights_by_name, tensors["weights"].tolist(), strict=True))
-        self.domain.recall(plain.get("memory", {}))
-        self.domain.attend(self.weights_by_name)
+        self.domain.load_state_dict(plain.get("memory", {}))
+        self.domain.set_active_terms(self.weights_by_name)
 
 
 def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:

@@ -76,7 +76,8 @@ def level(part: str) -> int:
 MODULES = {module_of(p): p for p in python_files(*PROGRAM)}
 IMPORTS = {module: sorted(set(imports(path, module))) for module, path in MODULES.items()}
 CORE = [m for m in MODULES if within(m, "seqtutor_core")]
-DOMAINS = sorted({m.split(".")[2] for m in CORE if m.startswith("seqtutor_core.domains.")})
+SHARED = {"base", "registry"}  # by all domains
+DOMAINS = sorted({m.split(".")[2] for m in CORE if m.startswith("seqtutor_core.domains.")} - SHARED)
 PAGES = [p for p in python_files("app.py", "pages") if (ROOT / "pages" / "ui") not in p.parents]
 
 

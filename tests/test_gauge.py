@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import UNBOUNDED, highest_reward
+from seqtutor_core.domains.base import UNBOUNDED, highest_reward
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
 from seqtutor_core.gauge import DELTA, Ceiling, Gauge, Source, frontier, measure, reference, source
 from seqtutor_core.network import Output

@@ -154,7 +154,7 @@ def test_molecules_remember_nothing_of_a_gauge() -> None:
     first = gauge.take(N)
     drawn = gauge.drawn
     assert first is not None and len(first["sources"]) == 2
-    assert one.domain.memory() == other.domain.memory()
+    assert one.domain.state_dict() == other.domain.state_dict()
     assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(one.generators, other.generators, strict=True))
     for each in (one, other):
         each.apply(Change(kl_coefficient=8.0))

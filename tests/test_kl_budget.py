@@ -92,7 +92,7 @@ def test_the_value_head_moves_with_c_where_all_is_paid_at_the_end() -> None:
     """V lies near R / c there, so c falling from 1 to 0.9 raises it by R (1 / 0.9 - 1)."""
 
     class Late(Tiny):
-        pays_at_end = True
+        terminal_reward = slow_scoring = True
 
     tuner = budgeted("psi", 3, 1.0, 1.0)
     tuner.domain = Late()

@@ -136,7 +136,7 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
     assert (slider.value, slider.min, slider.max) == (1.0, 0.0, 1.5)
     config, c = run.config, run.config.kl_coefficient
     known, network = domain(config.domain, config.settings), priors.load(config.prior).network
-    known.attend(config.weights)
+    known.set_active_terms(config.weights)
     for s in (0.0, 1.5):
         page.slider(key=PREFIX[name] + "strength").set_value(s).run()
         assert not page.exception

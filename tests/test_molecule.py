@@ -47,7 +47,7 @@ def paid(molecule: Molecule, *molecules: str) -> list[dict[str, float]]:
 
 def test_everything_is_paid_at_the_last_step() -> None:
     molecule = Molecule()
-    molecule.attend({"qed": 1.0})
+    molecule.set_active_terms({"qed": 1.0})
     tokens, lengths = batch(ASPIRIN, BROKEN)
     terms = molecule.score(tokens, lengths)
     assert terms.shape == (2, LONGEST, len(molecule.terms))
@@ -58,7 +58,7 @@ def test_everything_is_paid_at_the_last_step() -> None:
 
 def test_the_papers_terms_by_hand() -> None:
     molecule = Molecule()
-    molecule.attend(molecule.paper_weights)
+    molecule.set_active_terms(molecule.paper_weights)
     aspirin, broken, big, chain, short = paid(
         molecule, ASPIRIN, BROKEN, "C1CCCCCCCCC1C(=O)NCc1ccccc1", "CCCCCCCCCCc1ccccc1NC(=O)CC", "CCO"
     )
@@ -86,8 +86,8 @@ def test_a_sequence_that_never_ends_is_no_molecule() -> None:
 def test_what_nobody_weights_is_not_measured_until_somebody_does() -> None:
     molecule = Molecule()
     assert paid(molecule, CELECOXIB)[0]["alerts"] == 0
-    assert not molecule.attend({"log_p": 1.0})
-    assert molecule.attend({"qed": 2.0})
+    assert not molecule.set_active_terms({"log_p": 1.0})
+    assert molecule.set_active_terms({"qed": 2.0})
     assert paid(molecule, CELECOXIB)[0]["qed"] == pytest.approx(QED.qed(Chem.MolFromSmiles(CELECOXIB)), abs=1e-5)
 
 
@@ -105,7 +105,7 @@ def test_target_and_substructures() -> None:
 @pytest.mark.parametrize("term", ["similarity", "required", "forbidden"])
 def test_a_weight_on_a_question_nobody_asked_says_so(term: str) -> None:
     with pytest.raises(SettingError, match="nothing to go by"):
-        Molecule().attend({term: 1.0})
+        Molecule().set_active_terms({term: 1.0})
 
 
 def test_novelty_is_against_the_training_set() -> None:
@@ -141,7 +141,7 @@ def test_scaffolds_seen_often_pay_less_and_a_checkpoint_remembers_them() -> None
     for _ in range(3):
         molecule.observe(*batch(ASPIRIN, BROKEN))
     again = Molecule(MoleculeSettings(bucket=4))
-    again.recall(json.loads(json.dumps(molecule.memory())))
+    again.load_state_dict(json.loads(json.dumps(molecule.state_dict())))
     for each in (molecule, again):
         values = [row["scaffold_diversity"] for row in paid(each, ASPIRIN, other, third)]
         assert values == [-0.75, -0.75, 0]  # benzene was seen three times, piperidine never
@@ -152,7 +152,7 @@ def test_a_prefix_belongs_to_the_molecule() -> None:
     assert molecule.primer == tuple(encode("CC(=O)Oc1ccccc1"))
     tokens, lengths = batch("C(=O)O")
     assert molecule.facts(tokens, lengths)[0].canonical == ASPIRIN
-    assert molecule.written(encode("C(=O)O")) == {"smiles": ASPIRIN}
+    assert molecule.to_json(encode("C(=O)O")) == {"smiles": ASPIRIN}
 
 
 # ---------------------------------------------------------------- settings and shapes
@@ -229,7 +229,9 @@ def test_terms_stay_within_their_bounds() -> None:
     question = {"target": ASPIRIN, "required": ["C=O"], "forbidden": ["[OH]", "c1ccccc1"]}
     shapes = {"log_p": {"kind": "range", "low": 2, "high": 3, "soft": 1.0}, "qed": {"kind": "higher"}}
     for molecule in (Molecule(MoleculeSettings.of(question)), Molecule(MoleculeSettings.of({"shapes": shapes}))):
-        molecule.attend(dict.fromkeys((name for name in MEASURED if MEASURED[name] in molecule.answerable), 1.0))
+        molecule.set_active_terms(
+            dict.fromkeys((name for name in MEASURED if MEASURED[name] in molecule.answerable), 1.0)
+        )
         tokens = batch(ASPIRIN, CELECOXIB, BROKEN, "CCO", "C1CCCCCCCCC1CCCCCCCCCC", "O=C1C=CC(=O)C=C1")
         molecule.observe(*tokens)
         sums = molecule.score(*tokens).sum(1)

@@ -29,7 +29,7 @@ from tests.tiny import Tiny, tiny_prior
 class Late(Tiny):
     """The same rewards, all paid with the last token."""
 
-    pays_at_end = True
+    terminal_reward = True
 
     def score(self, tokens, lengths=None, only=None):
         paid = torch.zeros_like(values := super().score(tokens))

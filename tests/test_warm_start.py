@@ -14,7 +14,7 @@ from seqtutor_core.tuning import WARM_SHARE, Tuner, tune
 class PaysAtEnd(Mini):
     """All of the reward with the last letter."""
 
-    pays_at_end = True
+    terminal_reward = slow_scoring = True
 
     def score(self, tokens: torch.Tensor, lengths: object = None, only: object = None) -> torch.Tensor:
         along = super().score(tokens)

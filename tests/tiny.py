@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import RewardTerm, Simple
+from seqtutor_core.domains import BaseDomain, RewardTerm
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.tuning import Tuner
 from seqtutor_core.vocabulary import Vocabulary
 
 
-class Tiny(Simple):
+class Tiny(BaseDomain):
     """Rewards depend on the step, the last token and this one; see seqtutor_core.domains.Domain."""
 
     name = "tiny"

@@ -78,7 +78,7 @@ def panel(studio: Studio) -> None:
 def _prior_reward(wanted: PreviewRequest) -> float:
     """Return the prior's mean reward under these weights, whatever c is."""
     world, weights = wanted.world, json.loads(wanted.weights)
-    world.attend(weights)
+    world.set_active_terms(weights)
     with one_thread():
         means = pool_of(world, drawn(replace(wanted.draw, seed=FIRST_SEED))).terms.mean(0)
     return sum(weight * mean for weight, mean in zip(weight_vector(world.terms, weights), means.tolist(), strict=True))

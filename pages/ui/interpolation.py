@@ -100,7 +100,7 @@ def _averages(run_id: str, when: int, strength: float, wanted: tuple[str, ...]) 
     """Mean terms and KL of the policy that a run wrote at a moment; `wanted` terms are measured."""
     config = store.open_run(run_id).config
     known = domain(config.domain, config.settings)
-    known.attend(dict.fromkeys(wanted, 1.0))
+    known.set_active_terms(dict.fromkeys(wanted, 1.0))
     prior, tuned = state.prior(config.domain, config.prior).network, policy(run_id, when)
     with one_thread():
         found = rollouts(known, prior, tuned, config.learner, SAMPLES, SEED, config.sampling_primer, strength)

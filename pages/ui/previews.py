@@ -86,7 +86,7 @@ def previewed(wanted: PreviewRequest) -> Preview:
         wanted.c,
         seed=draw.seed,
         primer=draw.primer,
-        drawn=drawn(draw) if world.pays_at_end else None,
+        drawn=drawn(draw) if world.terminal_reward else None,
     )
 
 

@@ -23,7 +23,7 @@ def corpus(options: Namespace) -> None:
     """Build the corpus with a progress bar."""
     from seqtutor_core import recipes
 
-    domain_recipes, folder = recipes.workshop(options.domain), recipes.corpus_folder(options.domain)
+    domain_recipes, folder = recipes.training_recipes(options.domain), recipes.corpus_folder(options.domain)
     statistics = domain_recipes.build(folder, _progress)
     print(file=sys.stderr)
     if options.ship:

@@ -63,7 +63,7 @@ def sample(options: Namespace) -> None:
     learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
     for rollout in rollouts(known, prior, policy, learner, options.n, options.seed, primer):
         for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
-            show(known.written(tokens[:length]), True)
+            show(known.to_json(tokens[:length]), True)
 
 
 def evaluate(options: Namespace) -> None:
@@ -93,10 +93,10 @@ def preview(options: Namespace) -> None:
         "log_z": found.found.log_z,
         "effective_sample_size": found.found.effective_sample_size,
         "ancestors": found.found.ancestors,
-        **({"exact": len(found.exact)} if known.pays_at_end else {}),
+        **({"exact": len(found.exact)} if known.terminal_reward else {}),
     }
     metrics = known.metrics(found.tokens, found.lengths)
-    samples = [known.written(tokens[:length]) for tokens, length in rows]
+    samples = [known.to_json(tokens[:length]) for tokens, length in rows]
     show({**figures, "metrics": metrics, "samples": samples}, options.json, listing({**figures, **metrics}))
 
 

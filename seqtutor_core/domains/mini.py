@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqtutor_core.domains import RewardTerm, Simple, weight_vector
+from seqtutor_core.domains.base import BaseDomain, RewardTerm, weight_vector
 from seqtutor_core.errors import TokenError
 from seqtutor_core.exact import MarkovTask
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
@@ -43,7 +43,7 @@ def _points() -> Tensor:
     return points
 
 
-class Mini(Simple):
+class Mini(BaseDomain):
     """Words that should rise, not stutter, and end on a; see seqtutor_core.domains.Domain."""
 
     name = "mini"
@@ -63,7 +63,7 @@ class Mini(Simple):
         steps = torch.arange(tokens.shape[1], device=tokens.device)
         return self.points.to(tokens.device)[steps, previous, tokens]
 
-    def written(self, tokens: Sequence[int]) -> dict[str, Any]:
+    def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
         return {"text": text(tokens)}
 
     def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

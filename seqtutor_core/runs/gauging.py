@@ -89,7 +89,7 @@ class Gauging:
             self.n, self.against, self.drawn = n, None, None
         tuner, primer = self.tuner, self.tuner.config.primer
         weights = tuner.weights_by_name
-        if tuner.domain.pays_at_end:
+        if tuner.domain.terminal_reward:
             # the prior's sequences serve under all weights and c; they are weighed each time, since what a scaffold
             # earns depends on what the run has seen by now
             if self.drawn is None:

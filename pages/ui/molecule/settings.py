@@ -108,7 +108,7 @@ def settings(studio: Studio) -> dict[str, Any]:
             except SettingError as error:
                 raise SettingError(f"{term.label}: {error}") from None
     found["shapes"] = shapes
-    Molecule(MoleculeSettings.of(found)).attend(state.weights(studio))
+    Molecule(MoleculeSettings.of(found)).set_active_terms(state.weights(studio))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import RewardTerm, Simple
+from seqtutor_core.domains.base import BaseDomain, RewardTerm
 from seqtutor_core.domains.melody import style, theory
 from seqtutor_core.domains.melody.metrics import metrics
 from seqtutor_core.domains.melody.scoring import score_lines
@@ -120,8 +120,8 @@ class MelodySettings:
         return (self.key - self.frame.tonic + 6) % 12 - 6
 
 
-class Melody(Simple):
-    """The melody domain (protocol: seqtutor_core.domains.Domain)."""
+class Melody(BaseDomain):
+    """The melody domain (protocol: seqtutor_core.domains.base.Domain)."""
 
     name = "melody"
     vocabulary = VOCABULARY

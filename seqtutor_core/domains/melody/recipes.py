@@ -1,7 +1,7 @@
 """How the melody priors are trained and what their cards say."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from seqtutor_core.domains.melody.tokens import NO_EVENT, VOCABULARY
 from seqtutor_core.network import NetworkSettings
 from seqtutor_core.prior import PriorSettings, Sequences
 
-RECIPES = {
+RECIPES: Mapping[str, PriorSettings] = {
     "melody": PriorSettings(
         NetworkSettings(len(VOCABULARY), hidden=128, embedding=64, dropout=0.1, clock=True, hold=NO_EVENT),
         epochs=20,
@@ -20,7 +20,7 @@ RECIPES = {
     "melody-paper": PriorSettings(NetworkSettings(len(VOCABULARY), hidden=100, embedding=39), epochs=12),
 }
 
-DATA = {
+DATA: Mapping[str, Any] = {
     "source": "music21 package: Essen folk songs, O'Neill 1850, Aird's Airs, Ryan's Mammoth Collection (ABC)",
     "licence": (
         "The tunes are traditional. The ABC encodings come with music21 by permission of their encoders; the Essen "

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from seqtutor_core.domains import weight_vector
+from seqtutor_core.domains.base import weight_vector
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.melody.audio import Piece
 from seqtutor_core.domains.melody.roll import Roll, make_roll

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import Alarm, Figure, RewardTerm
+from seqtutor_core.domains.base import Alarm, Figure, RewardTerm
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.known import known
 from seqtutor_core.domains.molecule.metrics import AVERAGED, live_figures, metrics
@@ -92,7 +92,7 @@ def _check_prefix(prefix: str) -> None:
 
 
 class Molecule:
-    """The molecule domain (protocol: seqtutor_core.domains.Domain)."""
+    """The molecule domain (protocol: seqtutor_core.domains.base.Domain)."""
 
     name = "molecule"
     vocabulary = VOCABULARY
@@ -100,7 +100,8 @@ class Molecule:
     figures: tuple[Figure, ...] = FIGURES
     end: int | None = END_ID
     period = 0
-    pays_at_end = True
+    terminal_reward = True
+    slow_scoring = True
 
     def __init__(self, settings: MoleculeSettings | None = None) -> None:
         self.settings = s = settings or MoleculeSettings()
@@ -163,8 +164,8 @@ class Molecule:
 
     # ------------------------------------------------------------ a run and its memory
 
-    def attend(self, weights: Mapping[str, float]) -> bool:
-        """Measure what these weights need from now on; whether earlier scores lack something of it.
+    def set_active_terms(self, weights: Mapping[str, float]) -> bool:
+        """Enable the properties these weights need. Return True if stored scores must be recomputed.
 
         SettingError for a weight on a term that needs a setting which is not there.
         """
@@ -189,18 +190,18 @@ class Molecule:
         """What the curves so far should worry the user about."""
         return alarms(lines)
 
-    def memory(self) -> dict[str, Any]:
-        """What a checkpoint keeps of this domain, as JSON values."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of what was observed, as JSON values."""
         return {"scaffolds": dict(self.scaffolds), "recent": list(self.recent)}
 
-    def recall(self, memory: Mapping[str, Any]) -> None:
-        """Take over a memory."""
-        self.scaffolds = Counter(memory.get("scaffolds", {}))
-        self.recent = deque(((c, s, values) for c, s, values in memory.get("recent", [])), maxlen=WINDOW)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.scaffolds = Counter(state.get("scaffolds", {}))
+        self.recent = deque(((c, s, values) for c, s, values in state.get("recent", [])), maxlen=WINDOW)
 
     # ------------------------------------------------------------ command line, figures
 
-    def written(self, tokens: Sequence[int]) -> dict[str, Any]:
+    def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
         return {"smiles": self.settings.prefix + decode(tokens)}
 
     def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -209,7 +210,7 @@ class Molecule:
 
     def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
         """Validity, uniqueness, novelty, scaffolds, diversity, means and distances to the held-out set."""
-        self.attend(dict.fromkeys(AVERAGED, 1.0))
+        self.set_active_terms(dict.fromkeys(AVERAGED, 1.0))
         return metrics(self.facts(tokens, lengths))
 
     def random_primer(self, batch: int, generator: Any) -> Tensor:

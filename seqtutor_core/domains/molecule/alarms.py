@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqtutor_core.domains import Alarm
+from seqtutor_core.domains.base import Alarm
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 
 FEW_DISTINCT = 0.5

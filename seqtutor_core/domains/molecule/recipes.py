@@ -1,6 +1,6 @@
 """How the molecule priors are trained and what their cards say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from seqtutor_core.prior import PriorSettings, Sequences
 HELD_OUT_EVERY = 35  # every 35th held-out molecule, 5,031 of them, is enough for a loss
 
 # An epoch is a twentieth of the training set, so that a training killed after an hour has lost three minutes.
-RECIPES = {
+RECIPES: Mapping[str, PriorSettings] = {
     "molecule": PriorSettings(
         NetworkSettings(
             len(VOCABULARY),
@@ -43,7 +43,7 @@ RECIPES = {
     ),
 }
 
-DATA = {
+DATA: Mapping[str, Any] = {
     "source": "molsets package 0.3.1: the training set of MOSES (Polykovskiy et al. 2020), drawn from ZINC Clean Leads",
     "licence": "MIT (MOSES, Insilico Medicine)",
     "recipe": "pip install --no-deps molsets==0.3.1; python -m seqtutor_core prior corpus molecule",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seqtutor_core.domains import UNBOUNDED, RewardTerm
+from seqtutor_core.domains.base import UNBOUNDED, RewardTerm
 from seqtutor_core.domains.molecule.shapes import Shape
 
 DRUG, SIZE, LIKE, HONEST = "Drug-likeness", "Size and polarity", "Likeness and substructures", "Novelty and honesty"

@@ -1,0 +1,189 @@
+"""What an application brings: the small protocols whose sum is a domain, and the functions of reward terms.
+
+Shapes: B batch, T time (at most `length`), K reward terms.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from seqtutor_core.errors import SettingError
+from seqtutor_core.vocabulary import Vocabulary
+
+UNBOUNDED = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class RewardTerm:
+    """One named score and its slider."""
+
+    name: str
+    label: str
+    group: str
+    help: str
+    """One line for the person at the slider."""
+    default: float
+    """Default weight."""
+    largest: float
+    """Largest weight the slider offers; the smallest is 0."""
+    unit: str
+    """What one point of the unweighted score is."""
+    bounds: tuple[float, float] = UNBOUNDED
+    """Lowest and highest sum of the score, unweighted, over any sequence."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number beside the reward that the live panel shows of a run."""
+
+    name: str
+    label: str
+    help: str
+    percent: bool
+    """Whether it is a share, to be shown in percent."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A sign that a policy cheats or collapses."""
+
+    title: str
+    """What is seen."""
+    advice: str
+    """What to change."""
+
+
+# ---------------------------------------------------------------- the protocols
+
+
+class TokenSpace(Protocol):
+    """The sequences: which tokens they are made of, how they begin and end, how they are written."""
+
+    vocabulary: Vocabulary
+    length: int
+    """Most tokens in a sequence."""
+    period: int
+    """Steps in a bar, for networks with a clock; 0: none."""
+    end: int | None
+    """The token that ends a sequence early, if there is one."""
+    primer: tuple[int, ...]
+    """Tokens that every sequence continues unless a run names others."""
+
+    def random_primer(self, batch: int, generator: Any) -> Tensor:
+        """Return the paper's primer: one random first token for each sequence, (B, 1)."""
+
+    def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
+        """Return a sequence as the command line prints it."""
+
+
+class Rewards(Protocol):
+    """What can be wanted of a sequence."""
+
+    terms: tuple[RewardTerm, ...]
+    paper_weights: Mapping[str, float]
+    """The weights of the paper by term."""
+    terminal_reward: bool
+    """Whether all reward comes with the last token, so that whole sequences are weighed instead of prefixes."""
+    slow_scoring: bool
+    """Whether scores are worth waiting for beside everything else: a network then learns one rollout behind."""
+
+    def set_active_terms(self, weights: Mapping[str, float]) -> bool:
+        """Enable what these weights need. Return True if stored scores must be recomputed.
+
+        SettingError for a weight on a term that the domain's settings leave without a meaning.
+        """
+
+    def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
+        """Return the unweighted reward terms (B, T, K) of tokens (B, T), causal, on the tokens' device.
+
+        only: the names of the terms that are needed; the others may be 0.
+        """
+
+    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield every term of the sequence on each line, raw; for a wrong line {"line", "error", ...}."""
+
+
+class Metrics(Protocol):
+    """What is reported of a set of sequences."""
+
+    def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
+        """Return figures by name of tokens (B, T) with lengths (B,); None where one is not defined."""
+
+
+class RunMonitor(Protocol):
+    """What a domain observes of a run while it learns."""
+
+    figures: tuple[Figure, ...]
+    """What `observe` returns."""
+
+    def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
+        """Take note of a rollout that is learned from; return the figures by name."""
+
+    def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """Return what the lines of a run's metrics so far should worry the user about."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of what was observed, as JSON values."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned; of an empty one, nothing."""
+
+
+class Domain(TokenSpace, Rewards, Metrics, RunMonitor, Protocol):
+    """Everything that learners, tuning and pages need to know about an application."""
+
+    name: str
+
+
+class BaseDomain:
+    """What most domains share: terms that are all scored at once and along the way, no primer, nothing observed."""
+
+    primer: tuple[int, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    terminal_reward = False
+    slow_scoring = False
+
+    def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
+        return {"tokens": list(tokens)}
+
+    def set_active_terms(self, weights: Mapping[str, float]) -> bool:
+        return False
+
+    def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
+        return {}
+
+    def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        return []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to take over."""
+
+
+# ---------------------------------------------------------------- reward terms
+
+
+def weight_vector(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> list[float]:
+    """The K weights in the order of the terms, 0 for a term not named; SettingError for an unknown name."""
+    return [*every_weight(terms, weights).values()]
+
+
+def every_weight(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> dict[str, float]:
+    """The weight of each term, in their order, 0 for a term not named; SettingError for an unknown name."""
+    unknown = set(weights) - {t.name for t in terms}
+    if unknown:
+        raise SettingError(
+            f"no reward term named {', '.join(sorted(unknown))}; there are: {', '.join(t.name for t in terms)}"
+        )
+    return {t.name: float(weights.get(t.name, 0.0)) for t in terms}
+
+
+def highest_reward(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> float:
+    """Return a reward that no sequence exceeds under these weights; infinite when a weighted term has no bound."""
+    pairs = zip(weight_vector(terms, weights), terms, strict=True)
+    return sum(max(weight * bound for bound in term.bounds) for weight, term in pairs if weight)

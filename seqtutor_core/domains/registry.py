@@ -1,0 +1,81 @@
+"""The one list of domains. What a domain brings is imported when it is asked for, and not before."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from seqtutor_core.domains.base import Domain
+from seqtutor_core.errors import SettingError
+from seqtutor_core.prior import PriorSettings, Sequences
+from seqtutor_core.rules import shown
+
+
+class TrainingRecipes(Protocol):
+    """How a domain's priors are made; a module with these names will do."""
+
+    RECIPES: Mapping[str, PriorSettings]
+    """How each of its priors is trained, by the prior's name."""
+    DATA: Mapping[str, Any]
+    """What their cards say of the data: source, licence, and the command that builds the corpus."""
+
+    def build(self, folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
+        """Build the corpus in a folder; progress is called with (done, in all). Return its statistics."""
+
+    def ship(self, folder: Path) -> None:
+        """Replace the statistics that the package carries by those of the built corpus."""
+
+    def sequences(self, folder: Path) -> tuple[Sequences, Sequences]:
+        """Return training and held-out tokens; InputError when the corpus is not built."""
+
+    def corpus_facts(self) -> dict[str, Any]:
+        """Return what the cards say of the corpus."""
+
+
+@dataclass(frozen=True)
+class DomainEntry:
+    """One line of the list."""
+
+    build: Callable[[Mapping[str, Any]], Domain]
+    """From the domain's settings by name; SettingError for an unknown or an impossible one."""
+    training_recipes: Callable[[], TrainingRecipes] | None = None
+    """How its priors are made; None: they come from elsewhere."""
+    kl_coefficient: float = 4.0
+    """The c that its page and its commands begin with."""
+
+
+def _melody(settings: Mapping[str, Any]) -> Domain:
+    from seqtutor_core.domains.melody import Melody, MelodySettings
+
+    return Melody(MelodySettings.of(settings))
+
+
+def _melody_recipes() -> TrainingRecipes:
+    from seqtutor_core.domains.melody import recipes
+
+    return recipes
+
+
+def _molecule(settings: Mapping[str, Any]) -> Domain:
+    from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+
+    return Molecule(MoleculeSettings.of(settings))
+
+
+def _molecule_recipes() -> TrainingRecipes:
+    from seqtutor_core.domains.molecule import recipes
+
+    return recipes
+
+
+DOMAINS: dict[str, DomainEntry] = {
+    "melody": DomainEntry(_melody, _melody_recipes),
+    "molecule": DomainEntry(_molecule, _molecule_recipes, kl_coefficient=1.0),
+}
+
+
+def domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
+    """Return a domain by name; SettingError for an unknown name or setting."""
+    if name not in DOMAINS:
+        raise SettingError(f"no domain named {shown(name)}; choose one of {', '.join(DOMAINS)}")
+    return DOMAINS[name].build(settings or {})
