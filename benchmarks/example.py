@@ -12,12 +12,12 @@ from typing import Any
 import torch
 
 from seqtutor_core import prior as priors
+from seqtutor_core.chemistry.conformer import conformer
+from seqtutor_core.chemistry.depict import drawing
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.molecule import Molecule
-from seqtutor_core.domains.molecule.conformer import conformer
-from seqtutor_core.domains.molecule.depict import drawing
-from seqtutor_core.domains.molecule.known import known
-from seqtutor_core.domains.molecule.studio import examine
+from seqtutor_core.domains.molecule.scored_molecules import examine
+from seqtutor_core.domains.molecule.training_set import known
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from seqtutor_core.runs.store import Run

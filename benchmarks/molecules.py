@@ -15,12 +15,12 @@ from typing import Any
 import torch
 
 from seqtutor_core import prior as priors
+from seqtutor_core.chemistry.pool import Pool, shared
+from seqtutor_core.chemistry.property_query import Question
+from seqtutor_core.chemistry.tokens import decode
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
-from seqtutor_core.domains.molecule.pool import Pool, shared
-from seqtutor_core.domains.molecule.questions import Question
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
-from seqtutor_core.domains.molecule.tokens import decode
 from seqtutor_core.evaluation import evaluate_policy, rollouts
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from rdkit import Chem
 from rdkit.Chem import QED, Crippen
 
+from seqtutor_core.chemistry.pool import Pool
+from seqtutor_core.chemistry.properties import answer as answered
+from seqtutor_core.chemistry.properties import measure, prepare, read
+from seqtutor_core.chemistry.property_query import PROPERTIES, SCAFFOLD, Facts, Question
 from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.pool import Pool
-from seqtutor_core.domains.molecule.properties import answer as answered
-from seqtutor_core.domains.molecule.properties import measure, prepare, read
-from seqtutor_core.domains.molecule.questions import PROPERTIES, SCAFFOLD, Facts, Question
 
 QUESTION = Question(target="Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", required=("[#7]",), forbidden=("S",))
 PAIR = frozenset({"qed", "log_p"})

@@ -9,8 +9,8 @@ import pytest
 from filelock import FileLock
 
 from seqtutor_core import prior as priors
+from seqtutor_core.chemistry.tokens import END_ID, encode
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule.tokens import END_ID, encode
 from seqtutor_core.runs import names, owner, store, tags
 from seqtutor_core.runs.checkpoints import save_policy
 from tests.browsing import PATIENCE, expect, needs_chromium

@@ -19,15 +19,15 @@ CHECKS = ["tests", "benchmarks"]
 LEVELS = [
     {"errors", "rules", "files", "text", "cores", "parallel", "recorded", "admitted"},
     {"vocabulary", "network", "exact", "confidence"},
-    {"prior"},
+    {"prior", "chemistry"},
     {"learners", "rollout", "replay", "particles", "preview", "gauge", "domains"},
     {"config", "kl_budget", "progress", "descent", "tuning", "evaluation"},
     {"runs"},
 ]
 APART = ["learners", "domains"]
-DOMAIN_LIBRARIES = {
-    "melody": {"pretty_midi", "midi2audio", "mido", "music21"},
-    "molecule": {"rdkit", "py3Dmol"},
+LIBRARIES = {  # the only package that imports them, and the domain that builds on it
+    "seqtutor_core.domains.melody": ("melody", {"pretty_midi", "midi2audio", "mido", "music21"}),
+    "seqtutor_core.chemistry": ("molecule", {"rdkit", "py3Dmol"}),
 }
 FREE_TO_LOOK = {"seqtutor_core.doctor"}  # says what is installed
 NO_PROCESS_NO_PAGES = {"subprocess", "multiprocessing", "concurrent", "streamlit"}
@@ -136,7 +136,7 @@ def test_learners_and_domains_are_strangers(module: str) -> None:
 
 @pytest.mark.parametrize("module", [m for m in CORE if level(core_part(m) or "") in (3, 4)])
 def test_learning_starts_no_process(module: str) -> None:
-    """Domains may: a molecule is scored by a pool, a corpus is parsed by one, fluidsynth is a program."""
+    """Domains and chemistry may: molecules are measured by workers, a corpus is parsed by a pool, fluidsynth runs."""
     if core_part(module) != "domains":
         strays = [n for n in IMPORTS[module] if n.partition(".")[0] in NO_PROCESS_NO_PAGES]
         assert not strays, f"{module} imports {strays}"
@@ -146,18 +146,18 @@ def test_learning_starts_no_process(module: str) -> None:
 def test_a_domain_stands_alone(domain: str) -> None:
     own = f"seqtutor_core.domains.{domain}"
     theirs = [f"seqtutor_core.domains.{d}" for d in DOMAINS if d != domain]
-    foreign = set().union(*(libraries for d, libraries in DOMAIN_LIBRARIES.items() if d != domain))
+    theirs += [package for package, (owner, _) in LIBRARIES.items() if owner != domain]
     for module in (m for m in CORE if within(m, own)):
-        strays = [n for n in IMPORTS[module] if n.partition(".")[0] in foreign or any(within(n, t) for t in theirs)]
+        strays = [n for n in IMPORTS[module] if any(within(n, t) for t in theirs)]
         assert not strays, f"{module} imports {strays}"
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_domains_libraries_stay_in_it(module: str) -> None:
-    for domain, libraries in DOMAIN_LIBRARIES.items():
-        if not within(module, f"seqtutor_core.domains.{domain}") and module not in FREE_TO_LOOK:
+def test_libraries_stay_in_their_package(module: str) -> None:
+    for package, (_, libraries) in LIBRARIES.items():
+        if not within(module, package) and module not in FREE_TO_LOOK:
             strays = [n for n in IMPORTS[module] if n.partition(".")[0] in libraries]
-            assert not strays, f"{module} imports {strays}; that belongs into domains/{domain}"
+            assert not strays, f"{module} imports {strays}; that belongs into {package}"
 
 
 def test_pages_build_on_shared_and_not_on_each_other() -> None:
@@ -189,8 +189,9 @@ for module in sys.argv[2:]:
 @pytest.mark.parametrize("domain", [None, *DOMAINS])
 def test_core_imports_without_streamlit_and_other_domains_libraries(domain: str | None) -> None:
     """For real, in a process of its own: one domain with its own libraries, then the core without any of them."""
-    blocked = {"streamlit", "pages", "app"}.union(*(libs for d, libs in DOMAIN_LIBRARIES.items() if d != domain))
-    others = [f"seqtutor_core.domains.{d}" for d in DOMAINS if d != domain]
+    foreign = {package: libraries for package, (owner, libraries) in LIBRARIES.items() if owner != domain}
+    blocked = {"streamlit", "pages", "app"}.union(*foreign.values())
+    others = [*(f"seqtutor_core.domains.{d}" for d in DOMAINS if d != domain), *foreign]
     modules = [m for m in CORE if not any(within(m, other) for other in others)]
     command = [sys.executable, "-c", BLOCKED_IMPORT, ",".join(sorted(blocked)), *modules]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

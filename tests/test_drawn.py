@@ -7,11 +7,11 @@ import pytest
 from rdkit import Chem
 
 from pages.ui.molecule import typed
-from seqtutor_core.domains.molecule import drawn, inputs
-from seqtutor_core.domains.molecule.beginning import as_it_stands
-from seqtutor_core.domains.molecule.depict import beginning_drawing, pattern_drawing
-from seqtutor_core.domains.molecule.substructures import substructure
-from seqtutor_core.domains.molecule.tokens import split
+from seqtutor_core.chemistry import inputs, sketcher
+from seqtutor_core.chemistry.depict import beginning_drawing, pattern_drawing
+from seqtutor_core.chemistry.prefix_validity import as_it_stands
+from seqtutor_core.chemistry.substructures import substructure
+from seqtutor_core.chemistry.tokens import split
 from seqtutor_core.errors import InputError, SeqTutorError
 from tests.paging import opened, press, texts
 
@@ -31,32 +31,32 @@ def molecule(tmp_path, monkeypatch):
     "text", ["CC*", "*c1ccncc1C(=O)N1CCCC1", "CC(=O)N(*)C(C)CC(C)C", "*=CC", "C1CCC2(CC1)CC(C2)*", "c1ccc2c(c1)ccn2*"]
 )
 def test_a_beginning_goes_on_where_the_drawing_is_open(text):
-    beginning = drawn.beginning(text)
+    beginning = sketcher.beginning(text)
     assert "*" not in beginning
     assert Chem.CanonSmiles(f"{beginning}*") == Chem.CanonSmiles(text)
     assert inputs.prefix(beginning)
 
 
 def test_a_drawing_without_an_open_atom_is_a_beginning_as_it_is():
-    assert drawn.beginning("OCC") == "OCC"
+    assert sketcher.beginning("OCC") == "OCC"
 
 
 @pytest.mark.parametrize("text", ["*CC*", "*", "C*C"])
 def test_a_molecule_grows_from_one_place(text):
     with pytest.raises(InputError, match="grows from one place"):
-        drawn.beginning(text)
+        sketcher.beginning(text)
 
 
 def test_an_aromatic_carbon_of_the_editor_can_be_found():
     benzene = Chem.MolFromSmiles("c1ccccc1")
-    assert drawn.pattern("[C;a]") == "[#6;a]" and drawn.pattern("[C,N;!R0;a]C") == "[#6,#7;!R0;a]C"
-    assert not substructure("[C;a]").found_in(benzene) and substructure(drawn.pattern("[C;a]")).found_in(benzene)
+    assert sketcher.pattern("[C;a]") == "[#6;a]" and sketcher.pattern("[C,N;!R0;a]C") == "[#6,#7;!R0;a]C"
+    assert not substructure("[C;a]").found_in(benzene) and substructure(sketcher.pattern("[C;a]")).found_in(benzene)
     for text in ("[C;A]", "[N;!H0]", "[C;!R0]", "c1ccncc1", "C[F,Cl,Br,I]"):
-        assert drawn.pattern(text) == text
+        assert sketcher.pattern(text) == text
 
 
 def test_the_editor_lies_where_the_app_serves_it():
-    assert drawn.SCRIPT.relative_to(Path(__file__).parents[1]).as_posix() == "static/openchemlib.js"
+    assert sketcher.SCRIPT.relative_to(Path(__file__).parents[1]).as_posix() == "static/openchemlib.js"
 
 
 # ---------------------------------------------------------------- pictures of what is no molecule
@@ -89,8 +89,8 @@ def test_what_is_drawn_is_checked_like_what_is_typed_and_comes_by_use_alone(mole
     """Nothing is drawn here, so the editor gives what the field had; tests/test_editor_browser.py draws."""
     page = molecule.run()
     page.text_area(key="mol_required_smarts").input("c1ccncc1\n[NX3;H2]").run()
-    if not drawn.available():
-        pytest.skip(f"the editor is not installed: {drawn.REMEDY}")
+    if not sketcher.available():
+        pytest.skip(f"the editor is not installed: {sketcher.REMEDY}")
     press(page, "draw-required_smarts")
     assert page.selectbox(key="editor-line").options == ["1. c1ccncc1", "2. [NX3;H2]", "Another one"]
     assert not page.button(key="editor-use").disabled
@@ -104,11 +104,11 @@ def test_what_is_drawn_is_checked_like_what_is_typed_and_comes_by_use_alone(mole
 
 
 def test_without_the_editor_the_page_says_how_to_get_it_and_texts_still_count(molecule, monkeypatch):
-    monkeypatch.setattr(drawn, "available", lambda: False)
+    monkeypatch.setattr(sketcher, "available", lambda: False)
     page = molecule.run()
     page.text_input(key="mol_target").input(ASPIRIN).run()
     assert not page.exception and not page.error
-    assert drawn.REMEDY in texts(page.caption)
+    assert sketcher.REMEDY in texts(page.caption)
     assert not [b.key for b in page.button if b.key and b.key.startswith("draw-")]
     press(page, "count-similarity")
     assert page.slider(key="mol_similarity").value == 100.0

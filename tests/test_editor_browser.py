@@ -8,12 +8,12 @@ import re
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule import drawn
+from seqtutor_core.chemistry import sketcher
 from tests.browsing import expect, needs_chromium, press
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
-needs_editor = pytest.mark.skipif(not drawn.available(), reason=f"the editor is not installed: {drawn.REMEDY}")
+needs_editor = pytest.mark.skipif(not sketcher.available(), reason=f"the editor is not installed: {sketcher.REMEDY}")
 
 
 def open_molecules(page, address, query=""):

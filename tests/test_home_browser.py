@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from seqtutor_core.domains.molecule import three_d
+from seqtutor_core.chemistry import three_d
 from tests.browsing import PATIENCE, expect, needs_chromium
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]

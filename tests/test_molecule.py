@@ -11,17 +11,18 @@ from rdkit import Chem
 from rdkit.Chem import QED
 from rdkit.Chem.Crippen import MolLogP  # type: ignore[attr-defined]  # rdkit makes it at run time
 
+from seqtutor_core.chemistry.diversity import diversity
+from seqtutor_core.chemistry.pool import shared
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.tokens import END_ID, LONGEST, encode
 from seqtutor_core.domains import domain, highest_reward
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
-from seqtutor_core.domains.molecule.known import known
-from seqtutor_core.domains.molecule.metrics import diversity, metrics
-from seqtutor_core.domains.molecule.pool import shared
-from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
-from seqtutor_core.domains.molecule.shapes import Shape
+from seqtutor_core.domains.molecule.desirability import Shape
+from seqtutor_core.domains.molecule.metrics import metrics
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range, distance, histogram, quantiles
 from seqtutor_core.domains.molecule.terms import MEASURED, QED_HIGHEST
-from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, encode
+from seqtutor_core.domains.molecule.training_set import known
 from seqtutor_core.errors import SettingError, TokenError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

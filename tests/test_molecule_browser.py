@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule import three_d
+from seqtutor_core.chemistry import three_d
 from seqtutor_core.runs import store
 from tests.browsing import expect, needs_chromium, press, until
 from tests.looking import settle

@@ -11,9 +11,9 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from seqtutor_core.domains.molecule import three_d
-from seqtutor_core.domains.molecule.conformer import LARGEST, conformer
-from seqtutor_core.domains.molecule.depict import (
+from seqtutor_core.chemistry import three_d
+from seqtutor_core.chemistry.conformer import LARGEST, conformer
+from seqtutor_core.chemistry.depict import (
     CELL,
     ELEMENTS,
     LOWERS,

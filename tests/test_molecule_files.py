@@ -10,8 +10,8 @@ import zipfile
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.depict import CELL
-from seqtutor_core.domains.molecule.files import MOST, Row, archive, csv, png, sdf, smi, svg
+from seqtutor_core.chemistry.depict import CELL
+from seqtutor_core.chemistry.files import MOST, Row, archive, csv, png, sdf, smi, svg
 from seqtutor_core.errors import InputError
 
 ROWS = [

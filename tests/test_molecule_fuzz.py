@@ -5,7 +5,7 @@ import random
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.inputs import upload
+from seqtutor_core.chemistry.inputs import upload
 from seqtutor_core.errors import InputError
 
 FILES = 2_000

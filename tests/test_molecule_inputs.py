@@ -5,9 +5,9 @@ import itertools
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule import inputs
-from seqtutor_core.domains.molecule.inputs import Given, molecule, prefix, smarts, upload
-from seqtutor_core.domains.molecule.tokens import decode, split
+from seqtutor_core.chemistry import inputs
+from seqtutor_core.chemistry.inputs import Given, molecule, prefix, smarts, upload
+from seqtutor_core.chemistry.tokens import decode, split
 from seqtutor_core.errors import InputError, TokenError
 
 CELECOXIB = "Cc1ccc(cc1)-c1cc(nn1-c1ccc(cc1)S(N)(=O)=O)C(F)(F)F"

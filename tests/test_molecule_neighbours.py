@@ -8,7 +8,7 @@ import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from seqtutor_core.domains.molecule import corpus, neighbours
+from seqtutor_core.chemistry import neighbours
 from seqtutor_core.errors import InputError, SettingError
 
 RINGS = ["c1ccc({})cc1", "c1ccnc({})c1", "C1CCN({})CC1", "c1csc({})n1", "C1CC1{}"]
@@ -31,9 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("corpus")
     heard: list[tuple[int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "smiles", lambda side: iter(TRAINING))
         patch.setattr(neighbours, "PORTION", 70)
-        neighbours.build(place, lambda done, total: heard.append((done, total)))
+        neighbours.build(place, TRAINING, lambda done, total: heard.append((done, total)))
     assert heard == [(70, 300), (140, 300), (210, 300), (280, 300), (300, 300)]
     return place
 

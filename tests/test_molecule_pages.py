@@ -11,13 +11,13 @@ from pages.ui.molecule.constraints import uploaded
 from pages.ui.molecule.desirability import BASE, HEIGHT, WIDTH, axis, curve, words
 from pages.ui.molecule.export import rows
 from seqtutor_core import prior as priors
+from seqtutor_core.chemistry import inputs, remote
+from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.tokens import VOCABULARY
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule import given, inputs
-from seqtutor_core.domains.molecule.questions import Facts
-from seqtutor_core.domains.molecule.shapes import Shape
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.domains.molecule.desirability import Shape
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
-from seqtutor_core.domains.molecule.tokens import VOCABULARY
 from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
@@ -185,7 +185,7 @@ def test_a_file_is_read_once_and_so_is_what_is_wrong_with_it(monkeypatch):
         reading.append(name)
         return inputs.upload(data, name)
 
-    monkeypatch.setattr(given, "upload", upload)
+    monkeypatch.setattr(remote, "upload", upload)
     lines = b"C once\n" * 50
     first = uploaded(lines, "many.smi")
     assert len(first.molecules) == 50 and uploaded(bytes(lines), "many.smi") is first

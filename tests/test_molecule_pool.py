@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor_core.domains.molecule import pool as pools
-from seqtutor_core.domains.molecule import process
-from seqtutor_core.domains.molecule.memory import Memory
-from seqtutor_core.domains.molecule.pool import Pool
-from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry import pool as pools
+from seqtutor_core.chemistry import worker_client
+from seqtutor_core.chemistry.cache import Memory
+from seqtutor_core.chemistry.pool import Pool
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -182,17 +182,17 @@ def test_a_hang_costs_one_molecule() -> None:
 
 
 ODD = """
-import sys; sys.path.insert(0, {folder!r})
-import server; server._import_without_torch()
-import os, time
-from seqtutor_core.domains.molecule import properties
+import os, sys, time
+sys.path.insert(0, {root!r})
+from seqtutor_core.chemistry import worker_main
+from seqtutor_core.chemistry import properties
 read = properties.read
 def odd(smiles):
     if smiles == "CCO": os.kill(os.getpid(), 9)
     if smiles == "CCN": time.sleep(600)
     return read(smiles)
 properties.read = odd
-server.main()
+worker_main.main()
 """
 
 
@@ -200,8 +200,8 @@ server.main()
 def odd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Processes that ethanol kills and ethylamine keeps."""
     script = tmp_path / "odd.py"
-    script.write_text(ODD.format(folder=str(process.SCRIPT.parent)))
-    monkeypatch.setattr(process, "SCRIPT", script)
+    script.write_text(ODD.format(root=str(ROOT)))
+    monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
 
 
 @pytest.mark.usefixtures("odd")
@@ -221,7 +221,7 @@ def test_what_kills_or_keeps_a_process_costs_one_molecule_and_a_crash_is_not_rem
 def test_no_process_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text(f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nimport rdkit_that_is_not_there\n")
-    monkeypatch.setattr(process, "SCRIPT", script)
+    monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
     monkeypatch.setattr(pools, "GIVE_UP_SECONDS", 2.0)
     pool = Pool(1)
     with pytest.raises(SeqTutorError, match=r"for 2 s now \(ModuleNotFoundError: .*rdkit_that_is_not_there"):
@@ -235,12 +235,12 @@ def test_processes_that_are_killed_at_once_are_started_again_for_a_while(
 ) -> None:
     script = tmp_path / "killed.py"
     script.write_text(
-        f"import os, sys; sys.path.insert(0, {str(process.SCRIPT.parent)!r})\n"
+        f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
         f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\n"
         f"os.path.getsize({str(tmp_path / 'starts')!r}) > 4 or os.kill(os.getpid(), 9)\n"
-        "import server; server.main()\n"
+        "from seqtutor_core.chemistry import worker_main; worker_main.main()\n"
     )
-    monkeypatch.setattr(process, "SCRIPT", script)
+    monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
     monkeypatch.setattr(pools, "LONGEST_WAIT", 0.1)
     pool = Pool(1)
     try:
@@ -270,8 +270,8 @@ def test_close_ends_processes_and_whoever_waits() -> None:
 
 PARENT = """
 import sys, time
-from seqtutor_core.domains.molecule import pool
-from seqtutor_core.domains.molecule.questions import Question
+from seqtutor_core.chemistry import pool
+from seqtutor_core.chemistry.property_query import Question
 shared = pool.shared()
 shared.measure(["C" * n for n in range(4, 12)], Question(), frozenset({"log_p"}))
 print(*shared.pids, flush=True)
@@ -284,7 +284,7 @@ shared.measure(["CCN"], Question(), frozenset({"log_p"}))
 @pytest.mark.parametrize("then", ["time.sleep(600)", BUSY], ids=["idle", "in a long computation"])
 @pytest.mark.usefixtures("odd")
 def test_processes_end_when_their_parent_is_killed(then: str) -> None:
-    script = f"from seqtutor_core.domains.molecule import process; process.SCRIPT = {str(process.SCRIPT)!r}\n"
+    script = f"from seqtutor_core.chemistry import worker_client; worker_client.COMMAND = {worker_client.COMMAND!r}\n"
     source = script + PARENT.replace("pool.shared()", "pool.Pool(2, timeout=3.0)") + then
     parent = subprocess.Popen([sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -306,14 +306,29 @@ def test_the_shared_pool_ends_with_the_program() -> None:
 
 def test_a_scoring_process_loads_no_torch() -> None:
     """It stays small, and starts at once."""
-    script = ROOT / "seqtutor_core" / "domains" / "molecule" / "server.py"
-    code = f"import runpy, sys; sys.argv[1:] = ['scorer']; runpy.run_path({str(script)!r}, run_name='__main__')"
-    code += "; print('torch' in sys.modules)"
+    code = "import runpy, sys; sys.argv[1:] = ['property_worker']\n"
+    code += "runpy.run_module('seqtutor_core.chemistry.worker_main', run_name='__main__')\n"
+    code += "print('torch' in sys.modules)"
     request = json.dumps({"question": {}, "wanted": ["qed", "alerts"], "smiles": ["CCO"], "seconds": 5})
-    done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, input=request, capture_output=True, text=True, timeout=60)
     loaded, answer, torch = done.stdout.splitlines()
     assert (loaded, torch) == ("{}", "False")
     assert json.loads(answer)[0] == "CCO"
+
+
+def test_the_package_of_chemistry_loads_neither_torch_nor_streamlit() -> None:
+    """All of it, in a process of its own: nothing has to be faked for a worker to import it."""
+    code = (
+        "import importlib, pkgutil, sys, seqtutor_core.chemistry as chemistry\n"
+        "names = [m.name for m in pkgutil.iter_modules(chemistry.__path__)]\n"
+        "for name in names: importlib.import_module(f'seqtutor_core.chemistry.{name}')\n"
+        "print(len(names), {'torch', 'streamlit'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    count, _, loaded = done.stdout.strip().partition(" ")
+    assert int(count) > 20 and loaded == "set()"
 
 
 def test_one_shared_pool() -> None:

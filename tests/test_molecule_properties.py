@@ -11,11 +11,12 @@ from rdkit.Chem import QED
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from seqtutor_core.domains.molecule import corpus, properties
-from seqtutor_core.domains.molecule.alerts import Patterns
-from seqtutor_core.domains.molecule.properties import measure
-from seqtutor_core.domains.molecule.questions import DEAR, PROPERTIES, SCAFFOLD, Question
-from seqtutor_core.domains.molecule.tokens import SEEN
+from seqtutor_core.chemistry import properties
+from seqtutor_core.chemistry.alerts import Patterns
+from seqtutor_core.chemistry.properties import measure
+from seqtutor_core.chemistry.property_query import DEAR, PROPERTIES, SCAFFOLD, Question
+from seqtutor_core.chemistry.tokens import SEEN
+from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.errors import InputError, MissingPartError, SettingError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

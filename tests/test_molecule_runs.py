@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from seqtutor_core import prior as priors
+from seqtutor_core.chemistry.tokens import END_ID, decode
 from seqtutor_core.config import Change, TuningConfig, preset
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
-from seqtutor_core.domains.molecule.tokens import END_ID, decode
 from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.network import RecurrentNetwork

@@ -15,11 +15,11 @@ from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, TUNED
 from pages.ui.molecule.selection import Look
 from seqtutor_core import kept
 from seqtutor_core import prior as priors
+from seqtutor_core.chemistry import neighbours, three_d
+from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.tokens import END_ID, encode
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule import neighbours, three_d
-from seqtutor_core.domains.molecule.questions import Facts
-from seqtutor_core.domains.molecule.studio import Found
-from seqtutor_core.domains.molecule.tokens import END_ID, encode
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.runs import store
 from seqtutor_core.runs.checkpoints import save_policy
 from tests.paging import choose_preset, opened, press, texts

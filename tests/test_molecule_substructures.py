@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rdkit import Chem, rdBase
 
-from seqtutor_core.domains.molecule import substructures
-from seqtutor_core.domains.molecule.depict import drawing
-from seqtutor_core.domains.molecule.limits import TooLong
-from seqtutor_core.domains.molecule.pool import Pool
-from seqtutor_core.domains.molecule.questions import Question
-from seqtutor_core.domains.molecule.substructures import substructure
+from seqtutor_core.chemistry import substructures
+from seqtutor_core.chemistry.depict import drawing
+from seqtutor_core.chemistry.limits import TooLong
+from seqtutor_core.chemistry.pool import Pool
+from seqtutor_core.chemistry.property_query import Question
+from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,8 +157,8 @@ def test_a_costly_mark_is_left_out_of_a_drawing() -> None:
     """In a process like those of the workbench, which can be told to end a search."""
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "from seqtutor_core.domains.molecule.depict import _matched\n"
-        "from seqtutor_core.domains.molecule.parsing import parse\n"
+        "from seqtutor_core.chemistry.depict import _matched\n"
+        "from seqtutor_core.chemistry.parsing import parse\n"
         f"print(_matched(parse({FULLERENE!r}), [{PATHS!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -171,8 +171,8 @@ def test_a_costly_mark_is_left_out_of_a_drawing() -> None:
 
 @pytest.mark.parametrize("kind", ["SMILES", "SMARTS"])
 def test_only_our_errors_come_of_2000_odd_texts(kind: str) -> None:
-    from seqtutor_core.domains.molecule.inputs import molecule, smarts
-    from seqtutor_core.domains.molecule.properties import read
+    from seqtutor_core.chemistry.inputs import molecule, smarts
+    from seqtutor_core.chemistry.properties import read
 
     good = [
         ASPIRIN,

@@ -7,8 +7,7 @@ import pytest
 import torch
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.tokens import (
+from seqtutor_core.chemistry.tokens import (
     ATOMS,
     CLOSE,
     DOUBLE_BONDS,
@@ -21,6 +20,7 @@ from seqtutor_core.domains.molecule.tokens import (
     encode,
     split,
 )
+from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.errors import MissingPartError, SettingError, TokenError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 

@@ -12,8 +12,8 @@ import pytest
 from rdkit import Chem
 
 from seqtutor_core.__main__ import main
-from seqtutor_core.domains.molecule import given, inputs, reading, records, table
-from seqtutor_core.domains.molecule.inputs import run_here, upload
+from seqtutor_core.chemistry import inputs, reading, records, remote, table
+from seqtutor_core.chemistry.inputs import run_here, upload
 from seqtutor_core.errors import InputError
 
 CISPLATIN = "[NH3]->[Pt](<-[NH3])([Cl])[Cl]"
@@ -338,7 +338,7 @@ def test_a_record_over_which_the_process_ends_costs_itself_alone() -> None:
 def test_pages_and_the_command_read_by_the_workbench(tmp_path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "parse", lambda smiles: pytest.fail("it was read in this process"))
     data = f'smiles,name\nCCO,ethanol\n[NH3][Pt](Cl)(Cl)[NH3],"5-inch\n{BROKEN},b\n'.encode()
-    assert [one.smiles for one in given.upload(data, "a.csv").molecules] == ["CCO", CISPLATIN]
+    assert [one.smiles for one in remote.upload(data, "a.csv").molecules] == ["CCO", CISPLATIN]
     (tmp_path / "a.csv").write_bytes(data)
     assert main(["read", str(tmp_path / "a.csv"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

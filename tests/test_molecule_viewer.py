@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from seqtutor_core.domains.molecule import three_d
+from seqtutor_core.chemistry import three_d
 from tests.browsing import needs_chromium, served_page
 
 pytestmark = [
@@ -14,8 +14,8 @@ pytestmark = [
 
 SCRIPT = """
     import streamlit as st
-    from seqtutor_core.domains.molecule.conformer import conformer
-    from seqtutor_core.domains.molecule.three_d import view
+    from seqtutor_core.chemistry.conformer import conformer
+    from seqtutor_core.chemistry.three_d import view
 
     st.iframe(view(conformer("CC(=O)Oc1ccccc1C(=O)O"), "app/static/3Dmol-min.js", 400, 300), height=310)
     st.button("Again")

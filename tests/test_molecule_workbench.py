@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor_core.domains.molecule import given, process, workbench
-from seqtutor_core.domains.molecule.files import Row
-from seqtutor_core.domains.molecule.inputs import molecule
-from seqtutor_core.domains.molecule.workbench import Workbench
+from seqtutor_core.chemistry import remote, workbench, worker_client
+from seqtutor_core.chemistry.files import Row
+from seqtutor_core.chemistry.inputs import molecule
+from seqtutor_core.chemistry.workbench import Workbench
 from seqtutor_core.errors import InputError, SeqTutorError, TokenError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,35 +34,33 @@ def odd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Operations that do what no text should be able to."""
     script = tmp_path / "odd.py"
     script.write_text(
-        f"import sys; sys.path.insert(0, {str(process.SCRIPT.parent)!r})\n"
-        "import server; server._import_without_torch()\n"
-        "import os, time\n"
-        "from seqtutor_core.domains.molecule import operations\n"
+        f"import os, sys, time; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from seqtutor_core.chemistry import input_worker, worker_main\n"
         "def once(path):\n"
         "    open(path, 'a').write('x')\n"
         "    os.path.getsize(path) > 1 or os.kill(os.getpid(), 9)\n"
         "    return 'well'\n"
-        "operations.OPERATIONS |= {'sleep': lambda seconds: time.sleep(seconds),\n"
+        "input_worker.OPERATIONS |= {'sleep': lambda seconds: time.sleep(seconds),\n"
         "    'fill': lambda size: len(bytes(size)),\n"
         "    'die': lambda: os.kill(os.getpid(), 9), 'once': once, 'divide': lambda by: 1 / by}\n"
-        "server.main()\n"
+        "worker_main.main()\n"
     )
-    monkeypatch.setattr(process, "SCRIPT", script)
+    monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
 
 
 def test_what_an_operation_gives_comes_back() -> None:
-    assert given.molecule("OC(=O)C.[Na+]") == molecule("OC(=O)C.[Na+]")
-    assert given.smarts("[NX3;H2]\nc1ccccc1") == ("[NX3;H2]", "c1ccccc1")
-    assert given.drawing(ASPIRIN, 200, 150, ["C(=O)[OH]"]).startswith("<svg")
-    assert "M  END" in given.conformer("CCO")
-    assert given.written("smi", [Row("CCO", "ethanol")]) == b"CCO\tethanol\n"
+    assert remote.molecule("OC(=O)C.[Na+]") == molecule("OC(=O)C.[Na+]")
+    assert remote.smarts("[NX3;H2]\nc1ccccc1") == ("[NX3;H2]", "c1ccccc1")
+    assert remote.drawing(ASPIRIN, 200, 150, ["C(=O)[OH]"]).startswith("<svg")
+    assert "M  END" in remote.conformer("CCO")
+    assert remote.written("smi", [Row("CCO", "ethanol")]) == b"CCO\tethanol\n"
 
 
 def test_errors_come_back_as_what_they_are() -> None:
     with pytest.raises(InputError, match="ring 1 is opened and never closed"):
-        given.molecule("C1CC")
+        remote.molecule("C1CC")
     with pytest.raises(TokenError, match="not among the prior's tokens"):
-        given.prefix("C[Si]")
+        remote.prefix("C[Si]")
 
 
 @pytest.mark.usefixtures("odd")
@@ -140,7 +138,7 @@ def test_answers_are_remembered_and_the_oldest_forgotten(bench: Workbench, monke
 
 def test_it_ends_with_the_program_and_loads_no_torch() -> None:
     code = (
-        "import os, signal\nfrom seqtutor_core.domains.molecule import workbench\n"
+        "import os, signal\nfrom seqtutor_core.chemistry import workbench\n"
         "workbench.run('molecule', {'text': 'CCO'})\n[pid] = workbench.shared().pids\n"
         "print(pid, 'torch' in open(f'/proc/{pid}/maps').read(), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -14,9 +14,9 @@ from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.previews import Draw, PreviewRequest
 from seqtutor_core import gauge
+from seqtutor_core.chemistry.property_query import Facts
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule.questions import Facts
-from seqtutor_core.domains.molecule.studio import Found, expected
+from seqtutor_core.domains.molecule.scored_molecules import Found, expected
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.rollout import sample
 from seqtutor_core.runs import job, names, store

@@ -13,10 +13,10 @@ from pages.ui.charts import COLOURS
 from pages.ui.runs.compare import overlay
 from pages.ui.runs.compared import CURVES, DASHES, MOST, Curves, compared
 from pages.ui.runs.standing import SYMBOLS, chart
+from seqtutor_core.chemistry.tokens import END_ID, encode
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.primer import primer_of, tune_of
-from seqtutor_core.domains.molecule.tokens import END_ID, encode
 from seqtutor_core.runs import names, owner, store, tags, trash
 from seqtutor_core.runs.index import Summary
 from seqtutor_core.runs.store import Run

@@ -34,10 +34,11 @@ def corpus(options: Namespace) -> None:
 def neighbours(options: Namespace) -> None:
     """Build the index of training molecules that nearest ones are looked up in."""
     from seqtutor_core import recipes
-    from seqtutor_core.domains.molecule.neighbours import build
+    from seqtutor_core.chemistry.neighbours import build
+    from seqtutor_core.domains.molecule.corpus import smiles
 
     folder = recipes.corpus_folder("molecule")
-    build(folder, _progress)
+    build(folder, [*smiles("training")], _progress)
     print(file=sys.stderr)
     show({"index": str(folder)}, options.json, f"the nearest training molecules are looked up in {folder}")
 

@@ -42,10 +42,10 @@ def _melody(options: Namespace) -> None:
 
 
 def _molecules(options: Namespace) -> None:
+    from seqtutor_core.chemistry.reading import short
+    from seqtutor_core.chemistry.records import MOST_BYTES
+    from seqtutor_core.chemistry.remote import upload
     from seqtutor_core.domains.molecule import MoleculeSettings
-    from seqtutor_core.domains.molecule.given import upload
-    from seqtutor_core.domains.molecule.reading import short
-    from seqtutor_core.domains.molecule.records import MOST_BYTES
 
     MoleculeSettings.of(pairs(options.set))  # none changes what is read, but a wrong one is told
     found = upload(_content(options.file, MOST_BYTES), options.file)

@@ -10,8 +10,8 @@ from pages.ui.molecule import selection
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.text import literal
 from seqtutor_core import kept
-from seqtutor_core.domains.molecule import given
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.chemistry import remote
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 200, 150  # of a drawing; the page scales it
@@ -26,7 +26,7 @@ def picture(
         st.image(frame(width, height), alt=f"no molecule: {one.smiles}" if one.smiles else "no molecule")
         return
     try:
-        st.image(given.drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
+        st.image(remote.drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
     except InputError:  # too large to be drawn in time, or a mark too costly
         st.image(frame(width, height), alt=f"no drawing of {one.smiles}")
 

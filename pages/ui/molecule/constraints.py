@@ -21,10 +21,10 @@ from pages.ui.page import show_errors
 from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core.domains.molecule import given
-from seqtutor_core.domains.molecule.inputs import Uploaded
-from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
-from seqtutor_core.domains.molecule.records import EXTENSIONS
+from seqtutor_core.chemistry import remote
+from seqtutor_core.chemistry.inputs import Uploaded
+from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.chemistry.records import EXTENSIONS
 from seqtutor_core.errors import InputError
 from seqtutor_core.runs import store
 
@@ -142,7 +142,7 @@ def _file(studio: Studio) -> None:
             names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
             i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
             chosen = found.molecules[i]
-        st.image(given.drawing(chosen.smiles, WIDTH, HEIGHT), alt=f"structure of {chosen.smiles}")
+        st.image(remote.drawing(chosen.smiles, WIDTH, HEIGHT), alt=f"structure of {chosen.smiles}")
         for remark in chosen.remarks:
             st.info(literal(remark))
         uses(studio, chosen.smiles, "file")
@@ -163,7 +163,7 @@ def _read_once(data: bytes, filename: str) -> Uploaded | str:
     Not for ever: on a busy machine a part may not have been read in time.
     """
     try:
-        return given.upload(data, filename)
+        return remote.upload(data, filename)
     except InputError as error:
         return str(error)
 

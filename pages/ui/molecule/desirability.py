@@ -11,7 +11,7 @@ from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.domains import RewardTerm
-from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, KINDS, Shape
+from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, KINDS, Shape
 from seqtutor_core.domains.molecule.statistics import central_range, histogram
 from seqtutor_core.domains.molecule.terms import MEASURED
 from seqtutor_core.errors import SettingError

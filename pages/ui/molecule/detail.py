@@ -12,9 +12,9 @@ from pages.ui.molecule.selection import Look
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.text import literal
-from seqtutor_core.domains.molecule import given, neighbours, three_d
+from seqtutor_core.chemistry import neighbours, remote, three_d
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
-from seqtutor_core.domains.molecule.studio import Found
 from seqtutor_core.errors import InputError
 from seqtutor_core.files import home
 
@@ -98,7 +98,7 @@ def _picture(one: Found) -> None:
 def _flat(one: Found, colouring: str) -> None:
     settings = molecule(MOLECULE).settings
     marks = (*settings.required, *settings.forbidden)
-    st.image(given.drawing(one.smiles, WIDTH, HEIGHT - 10, marks, colouring), alt=f"drawing of {one.smiles}")
+    st.image(remote.drawing(one.smiles, WIDTH, HEIGHT - 10, marks, colouring), alt=f"drawing of {one.smiles}")
 
 
 def _in_space(smiles: str, style: str) -> None:
@@ -108,7 +108,7 @@ def _in_space(smiles: str, style: str) -> None:
         return
     try:
         with st.spinner("Looking for a shape in space"):
-            block = given.conformer(smiles)
+            block = remote.conformer(smiles)
         view = three_d.view(block, SCRIPT, WIDTH, HEIGHT - 10, style)
         st.iframe(view, height=HEIGHT - 10, alt=f"{smiles} in space; drag to turn")
     except InputError as error:
@@ -167,7 +167,7 @@ def _nearest(smiles: str) -> None:
         st.caption(f"Not indexed yet. Build the index once with `{neighbours.COMMAND}`.")
         return
     [(nearest, similarity)] = _neighbour(smiles)
-    st.image(given.drawing(nearest, 220, 150), alt=f"nearest training molecule {nearest}")
+    st.image(remote.drawing(nearest, 220, 150), alt=f"nearest training molecule {nearest}")
     st.caption(f"Tanimoto similarity {similarity:.2f}  \n{literal(nearest)}")
 
 

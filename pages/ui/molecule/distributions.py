@@ -18,8 +18,8 @@ from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.previews import preview_request, previewed, remarks
 from pages.ui.sampling import has_policy
+from seqtutor_core.domains.molecule.scored_molecules import Found, expected
 from seqtutor_core.domains.molecule.statistics import central_range, histogram
-from seqtutor_core.domains.molecule.studio import Found, expected
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
 

@@ -13,8 +13,8 @@ from pages.ui.components import source
 from pages.ui.molecule.settings import FORBIDDEN, PREFIX, REQUIRED, TARGET
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core.domains.molecule import drawn, given
-from seqtutor_core.domains.molecule.substructures import more_than_smiles
+from seqtutor_core.chemistry import remote, sketcher
+from seqtutor_core.chemistry.substructures import more_than_smiles
 from seqtutor_core.errors import InputError, SeqTutorError
 
 SCRIPT = "app/static/openchemlib.js"  # as this very app serves it
@@ -22,7 +22,7 @@ SHOWN = 40  # characters of a structure in a list
 _OPEN = "_editor"  # key of the field that is being drawn for
 
 _editor = st.components.v2.component(
-    "sequence_tutor_structure_editor",
+    "sequence_tutor_sketcher",
     html='<div class="editor"><p>Loading the editor</p></div>',
     css=source("editor.css"),
     js=source("editor.js"),
@@ -54,7 +54,7 @@ def sketch(smiles: str, *, key: str, pattern: bool = False) -> str:
 
 def open_button(name: str) -> None:
     """Open the editor for a field; nothing where it is not installed, which `missing` says."""
-    if drawn.available():
+    if sketcher.available():
         subject = SUBJECTS[name]
         st.button(
             subject.title, key=f"draw-{name}", icon=":material/draw:", type="tertiary", on_click=_open, args=(name,)
@@ -63,8 +63,8 @@ def open_button(name: str) -> None:
 
 def missing() -> None:
     """Say how to get the editor, where it is not installed."""
-    if not drawn.available():
-        st.caption(f"Structures can be drawn as well, once the editor is installed: {drawn.REMEDY}.")
+    if not sketcher.available():
+        st.caption(f"Structures can be drawn as well, once the editor is installed: {sketcher.REMEDY}.")
 
 
 def panel(studio: Studio) -> None:
@@ -136,12 +136,12 @@ def _nothing() -> None:
 
 
 def _molecule(text: str) -> str:
-    return given.molecule(text).smiles
+    return remote.molecule(text).smiles
 
 
 def _same(text: str) -> str:
     """The text as it is; InputError for one that is no molecule."""
-    given.molecule(text)
+    remote.molecule(text)
     return text
 
 
@@ -153,14 +153,14 @@ def _smiles(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    smarts = drawn.pattern(text)
-    given.smarts(smarts)
+    smarts = sketcher.pattern(text)
+    remote.smarts(smarts)
     return smarts
 
 
 def _fragment(text: str) -> str:
-    smiles = given.beginning(text)
-    given.prefix(smiles)
+    smiles = remote.beginning(text)
+    remote.prefix(smiles)
     return smiles
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.components import source
 from pages.ui.example import example
 from pages.ui.molecule.detail import SCRIPT
-from seqtutor_core.domains.molecule import three_d
+from seqtutor_core.chemistry import three_d
 
 HEIGHT = 380
 

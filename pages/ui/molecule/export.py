@@ -7,9 +7,9 @@ import streamlit as st
 from pages.ui.molecule import selection
 from pages.ui.molecule.scored import kept_smiles, score_smiles
 from pages.ui.molecule.spec import MOLECULE
-from seqtutor_core.domains.molecule import given
-from seqtutor_core.domains.molecule.files import Row
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.chemistry import remote
+from seqtutor_core.chemistry.files import Row
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.errors import SeqTutorError
 
 SHAPE_SECONDS = 0.15  # that a conformer takes, about
@@ -75,7 +75,7 @@ def making(ending: str, found: Sequence[Found]) -> Callable[[], bytes]:
 
     def make() -> bytes:
         try:
-            return given.written(ending, rows(found))
+            return remote.written(ending, rows(found))
         except SeqTutorError as error:
             return str(error).encode()
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui.molecule import selection
-from seqtutor_core.domains.molecule import given
-from seqtutor_core.domains.molecule.known import known
-from seqtutor_core.domains.molecule.pool import shared
-from seqtutor_core.domains.molecule.questions import Question
+from seqtutor_core.chemistry import remote
+from seqtutor_core.chemistry.pool import shared
+from seqtutor_core.chemistry.property_query import Question
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.domains.molecule.training_set import known
 
 COLOURINGS = {"Matches": "", "log P": "log_p", "Polar surface": "tpsa"}
 REWARD, AS_DRAWN, SIMILARITY = "reward", "as drawn", "similarity"
@@ -63,7 +63,7 @@ def order_button() -> Order:
         smarts = st.text_input("Only with the substructure", placeholder="SMARTS", key="with-smarts")
         _limit_fields()
     if smarts.strip():
-        (smarts,) = given.smarts(smarts)
+        (smarts,) = remote.smarts(smarts)
     limits = tuple(selection.limits().items())
     return Order(by, rising, only_valid, only_novel, smarts, limits, colouring or "Matches")
 

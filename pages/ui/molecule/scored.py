@@ -13,7 +13,7 @@ from pages.ui.state import weights
 from pages.ui.studio import Studio
 from seqtutor_core import kept
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
-from seqtutor_core.domains.molecule.studio import Found, examine, smiles_of
+from seqtutor_core.domains.molecule.scored_molecules import Found, examine, smiles_of
 from seqtutor_core.preview import PARTICLES
 from seqtutor_core.runs import store
 

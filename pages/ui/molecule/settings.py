@@ -10,11 +10,12 @@ from typing import Any
 
 from pages.ui import state
 from pages.ui.studio import Studio
+from seqtutor_core.chemistry import remote
+from seqtutor_core.chemistry.inputs import Given
+from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule import Molecule, MoleculeSettings, given
-from seqtutor_core.domains.molecule.inputs import Given
-from seqtutor_core.domains.molecule.questions import CATALOGUES as ALL_CATALOGUES
-from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
 TARGET, PREFIX, CATALOGUES, BUCKET = "target", "prefix", "catalogues", "bucket"
@@ -53,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
 def given_target(studio: Studio) -> Given | None:
     """The molecule to resemble, None without one; InputError for a text that is none."""
     text = state.value(studio, TARGET)
-    return given.molecule(text) if text.strip() else None
+    return remote.molecule(text) if text.strip() else None
 
 
 def _target(studio: Studio) -> str:
@@ -64,7 +65,7 @@ def _target(studio: Studio) -> str:
 def _prefix(studio: Studio) -> str:
     text = state.value(studio, PREFIX).strip()
     if text:
-        given.prefix(text)
+        remote.prefix(text)
     return text
 
 
@@ -83,8 +84,8 @@ def _plain(known: Shape) -> dict[str, Any]:
 
 READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
     "target": ("Target", _target),
-    "required": ("Substructures to keep", lambda studio: given.smarts(state.value(studio, REQUIRED))),
-    "forbidden": ("Substructures to avoid", lambda studio: given.smarts(state.value(studio, FORBIDDEN))),
+    "required": ("Substructures to keep", lambda studio: remote.smarts(state.value(studio, REQUIRED))),
+    "forbidden": ("Substructures to avoid", lambda studio: remote.smarts(state.value(studio, FORBIDDEN))),
     "catalogues": ("Alerts", lambda studio: tuple(state.value(studio, CATALOGUES))),
     "bucket": ("Scaffold memory", lambda studio: int(state.value(studio, BUCKET))),
     "prefix": ("Beginning", _prefix),

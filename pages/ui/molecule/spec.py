@@ -7,7 +7,7 @@ from pages.ui.molecule import constraints, settings
 from pages.ui.molecule.desirability import beside
 from pages.ui.studio import RewardPreset, Studio
 from seqtutor_core.config import default_kl_coefficient, preset
-from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 
 HONEST = {"validity": 20.0, "carbon_chain": 20.0, "too_short": 20.0}

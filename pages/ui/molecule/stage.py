@@ -13,7 +13,7 @@ from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.sampling import has_policy, others_button, second
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.domains.molecule.scored_molecules import Found
 from seqtutor_core.runs import store
 
 SIDE = "Side by side"

@@ -7,9 +7,9 @@ import streamlit as st
 
 from pages.ui.molecule import selection
 from pages.ui.molecule.filters import NAMES
-from seqtutor_core.domains.molecule import given
-from seqtutor_core.domains.molecule.known import known
-from seqtutor_core.domains.molecule.studio import Found
+from seqtutor_core.chemistry import remote
+from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.training_set import known
 from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 120, 80  # of a structure
@@ -58,7 +58,7 @@ def _cells(one: Found, number: int) -> dict[str, object]:
 def _picture(smiles: str) -> str | None:
     """Return the drawing as the address of an image, None where there is none."""
     try:
-        svg = given.drawing(smiles, WIDTH, HEIGHT)
+        svg = remote.drawing(smiles, WIDTH, HEIGHT)
     except InputError:
         return None
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()

@@ -14,7 +14,7 @@ from pages.ui.components import source
 from pages.ui.page import fragment
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core.domains.molecule import given
+from seqtutor_core.chemistry import remote
 from seqtutor_core.errors import SeqTutorError
 
 WIDTH, HEIGHT = 240, 110  # pixels of a drawing
@@ -111,8 +111,8 @@ def _nothing() -> None:
 def molecule(text: str) -> Structure:
     """Read a SMILES."""
     try:
-        found = given.molecule(text)
-        return Structure([(given.drawing(found.smiles, WIDTH, HEIGHT), _alt(found.smiles))], remarks=found.remarks)
+        found = remote.molecule(text)
+        return Structure([(remote.drawing(found.smiles, WIDTH, HEIGHT), _alt(found.smiles))], remarks=found.remarks)
     except SeqTutorError as error:
         return Structure(problem=str(error))
 
@@ -120,7 +120,7 @@ def molecule(text: str) -> Structure:
 def beginning(text: str) -> Structure:
     """Read a beginning of SMILES."""
     try:
-        return Structure([(given.beginning_drawing(text, WIDTH, HEIGHT), f"beginning {_alt(text.strip())}")])
+        return Structure([(remote.beginning_drawing(text, WIDTH, HEIGHT), f"beginning {_alt(text.strip())}")])
     except SeqTutorError as error:
         return Structure(problem=str(error))
 
@@ -130,12 +130,12 @@ def patterns(text: str) -> Structure:
     pictures = []
     for line in filter(None, map(str.strip, text.splitlines())):
         try:
-            [smarts] = given.smarts(line)
-            pictures.append((given.pattern_drawing(smarts, SMALL_WIDTH, SMALL_HEIGHT), f"pattern {_alt(smarts)}"))
+            [smarts] = remote.smarts(line)
+            pictures.append((remote.pattern_drawing(smarts, SMALL_WIDTH, SMALL_HEIGHT), f"pattern {_alt(smarts)}"))
         except SeqTutorError:
             continue
     try:
-        given.smarts(text)
+        remote.smarts(text)
     except SeqTutorError as error:
         return Structure(pictures, str(error))
     return Structure(pictures)

@@ -9,11 +9,12 @@ from pages.ui.melody.player import Track, piano_rolls
 from pages.ui.runs.compared import Compared, curves
 from pages.ui.sampling import draw_as_tuned, has_policy
 from pages.ui.text import literal
+from seqtutor_core.chemistry import remote
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import sound
-from seqtutor_core.domains.molecule import Molecule, MoleculeSettings, given
-from seqtutor_core.domains.molecule.studio import smiles_of
+from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.scored_molecules import smiles_of
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs.store import open_run
 
@@ -71,7 +72,7 @@ def _column(one: Compared) -> dict[Place, tuple[Compared, list[int]]]:
 def _molecules(known: Molecule, tokens: Sequence[Sequence[int]]) -> None:
     for smiles in smiles_of(known, tokens):
         try:
-            st.image(given.drawing(smiles, WIDTH, HEIGHT), alt=smiles, width="stretch")
+            st.image(remote.drawing(smiles, WIDTH, HEIGHT), alt=smiles, width="stretch")
         except SeqTutorError:
             st.caption(f"No molecule: {literal(smiles)}")
 

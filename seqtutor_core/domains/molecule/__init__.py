@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqtutor_core.chemistry.pool import shared
+from seqtutor_core.chemistry.property_query import CATALOGUES, DEAR, PROPERTIES, SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.tokens import END_ID, LONGEST, VOCABULARY, decode, encode, ended
 from seqtutor_core.domains.base import Alarm, Figure, RewardTerm
 from seqtutor_core.domains.molecule.alarms import alarms
-from seqtutor_core.domains.molecule.known import known
+from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
 from seqtutor_core.domains.molecule.metrics import AVERAGED, live_figures, metrics
-from seqtutor_core.domains.molecule.pool import shared
-from seqtutor_core.domains.molecule.questions import CATALOGUES, DEAR, PROPERTIES, SCAFFOLD, Facts, Question
 from seqtutor_core.domains.molecule.scoring import score_lines
-from seqtutor_core.domains.molecule.shapes import DEFAULT_SHAPES, Shape
 from seqtutor_core.domains.molecule.terms import MEASURED, PAPER_WEIGHTS, TERMS, raw_terms, shaped, too_short
-from seqtutor_core.domains.molecule.tokens import END_ID, LONGEST, VOCABULARY, decode, encode, ended
+from seqtutor_core.domains.molecule.training_set import known
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import by_name, check, made, text, whole
 
@@ -86,7 +86,7 @@ class MoleculeSettings:
 def _check_prefix(prefix: str) -> None:
     """InputError for a beginning that no molecule has; looked at once, for pages make settings all the time."""
     if prefix:
-        from seqtutor_core.domains.molecule import inputs  # with RDKit, which settings do without otherwise
+        from seqtutor_core.chemistry import inputs  # with RDKit, which settings do without otherwise
 
         inputs.prefix(prefix)
 

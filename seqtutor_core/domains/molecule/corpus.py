@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor_core.domains.molecule.tokens import END_ID, VOCABULARY, encode, split
+from seqtutor_core.chemistry.tokens import END_ID, VOCABULARY, encode, split
 from seqtutor_core.errors import InputError, MissingPartError
 from seqtutor_core.files import replace_text
 

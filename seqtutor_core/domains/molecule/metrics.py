@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from seqtutor_core.domains.molecule.known import known
-from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.chemistry.diversity import diversity
+from seqtutor_core.chemistry.property_query import Facts
 from seqtutor_core.domains.molecule.statistics import LABELS, distance
 from seqtutor_core.domains.molecule.terms import raw_terms
+from seqtutor_core.domains.molecule.training_set import known
 
 AVERAGED = ("log_p", "qed", "synthetic_accessibility", "ring_penalty")  # the paper's four
 COMPARED = ("log_p", "qed", "sa_score", "molecular_weight")  # by distance to the held-out molecules, as in MOSES
@@ -42,23 +43,6 @@ def metrics(facts: Sequence[Facts]) -> dict[str, float | None]:
     for name in COMPARED:
         found[f"distance_{name}"] = distance(name, [f.values[name] for f in valid])
     return found
-
-
-def diversity(molecules: Sequence[str]) -> float | None:
-    """1 minus the mean Tanimoto similarity of all pairs, Morgan fingerprints of radius 2 and 1,024 bits."""
-    import numpy as np
-    from rdkit import Chem
-    from rdkit.Chem import rdFingerprintGenerator
-
-    if len(molecules) < 2:
-        return None
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
-    bits = np.stack([generator.GetFingerprintAsNumPy(Chem.MolFromSmiles(m)) for m in molecules]).astype(np.float32)
-    common = bits @ bits.T
-    count = bits.sum(1)
-    similarity = common / (count[:, None] + count[None, :] - common)
-    n = len(molecules)
-    return float(1 - (similarity.sum() - np.trace(similarity)) / (n * (n - 1)))
 
 
 def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[str, float]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from seqtutor_core.chemistry.tokens import ATOMS, CLOSE, DOUBLE_BONDS, OPEN, RINGS, VOCABULARY
 from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.tokens import ATOMS, CLOSE, DOUBLE_BONDS, OPEN, RINGS, VOCABULARY
 from seqtutor_core.network import NetworkSettings
 from seqtutor_core.prior import PriorSettings, Sequences
 
@@ -57,7 +57,7 @@ def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, objec
 
 def ship(folder: Path) -> None:
     """Replace the list of known molecules and the property statistics that the package carries."""
-    from seqtutor_core.domains.molecule.shipping import ship_known, ship_statistics
+    from seqtutor_core.domains.molecule.build_tables import ship_known, ship_statistics
 
     ship_known()
     ship_statistics()

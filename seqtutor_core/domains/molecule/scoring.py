@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from seqtutor_core.domains.molecule.pool import shared
-from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.chemistry.pool import shared
+from seqtutor_core.chemistry.tokens import PATTERN
 
 if TYPE_CHECKING:
     from seqtutor_core.domains.molecule import Molecule

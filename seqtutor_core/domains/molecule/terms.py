@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from seqtutor_core.domains.base import UNBOUNDED, RewardTerm
-from seqtutor_core.domains.molecule.shapes import Shape
+from seqtutor_core.domains.molecule.desirability import Shape
 
 DRUG, SIZE, LIKE, HONEST = "Drug-likeness", "Size and polarity", "Likeness and substructures", "Novelty and honesty"
 SHORT, SHORTISH = 19, 26

@@ -8,12 +8,12 @@ import base64
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from seqtutor_core.domains.molecule import inputs
-from seqtutor_core.domains.molecule.conformer import SECONDS as SHAPE_SECONDS
-from seqtutor_core.domains.molecule.files import SECONDS as FILE_SECONDS
-from seqtutor_core.domains.molecule.files import Row
-from seqtutor_core.domains.molecule.inputs import Given, Uploaded
-from seqtutor_core.domains.molecule.workbench import SECONDS, run
+from seqtutor_core.chemistry import inputs
+from seqtutor_core.chemistry.conformer import SECONDS as SHAPE_SECONDS
+from seqtutor_core.chemistry.files import SECONDS as FILE_SECONDS
+from seqtutor_core.chemistry.files import Row
+from seqtutor_core.chemistry.inputs import Given, Uploaded
+from seqtutor_core.chemistry.workbench import SECONDS, run
 
 
 def drawing(smiles: str, width: int, height: int, marks: Sequence[str] = (), colouring: str = "") -> str:

@@ -1,6 +1,6 @@
 """Properties of a molecule by RDKit: one parse, and nothing computed twice.
 
-seqtutor_core.domains.molecule.pool measures many molecules at once, without letting one of them do harm.
+seqtutor_core.chemistry.pool measures many molecules at once, without letting one of them do harm.
 """
 
 import importlib.util
@@ -16,12 +16,12 @@ from rdkit.Chem import QED, DataStructs, rdFingerprintGenerator
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from seqtutor_core.domains.molecule import crippen
-from seqtutor_core.domains.molecule.alerts import Patterns, catalogue
-from seqtutor_core.domains.molecule.limits import TooLong
-from seqtutor_core.domains.molecule.parsing import check_text, only_smiles, parse
-from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question, check_wanted
-from seqtutor_core.domains.molecule.substructures import substructure
+from seqtutor_core.chemistry import crippen
+from seqtutor_core.chemistry.alerts import Patterns, catalogue
+from seqtutor_core.chemistry.limits import TooLong
+from seqtutor_core.chemistry.parsing import check_text, only_smiles, parse
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question, check_wanted
+from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError, MissingPartError
 
 _PARSER = only_smiles(sanitize=True)

@@ -1,4 +1,4 @@
-"""What a process does that measures molecules for the pool (server.py runs it).
+"""What a process does that measures molecules for the pool (worker_main.py runs it).
 
 A request is {"question": {...}, "wanted": [...], "smiles": [...], "seconds": for each molecule}; the answer to every
 molecule, in order and as soon as it is known, is its facts but for the SMILES: a list in the order of their fields.
@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seqtutor_core.domains.molecule import properties
-from seqtutor_core.domains.molecule.questions import Facts, Question
-from seqtutor_core.domains.molecule.server import MOST_MEMORY
+from seqtutor_core.chemistry import properties
+from seqtutor_core.chemistry.property_query import Facts, Question
+from seqtutor_core.chemistry.worker_main import MOST_MEMORY
 from seqtutor_core.errors import InputError, SeqTutorError
 
 REMEMBERED = 20_000

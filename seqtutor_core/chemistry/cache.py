@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import Any
 
-from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
 
 REMEMBERED = 200_000
 FLAT = "flat"

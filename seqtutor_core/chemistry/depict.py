@@ -14,13 +14,13 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from seqtutor_core.domains.molecule.beginning import as_it_stands
-from seqtutor_core.domains.molecule.inputs import prefix
-from seqtutor_core.domains.molecule.limits import TooLong
-from seqtutor_core.domains.molecule.parsing import only_smiles, parse, parse_smarts, quietly
-from seqtutor_core.domains.molecule.substructures import substructure
-from seqtutor_core.domains.molecule.table import AROUND
-from seqtutor_core.domains.molecule.tokens import split
+from seqtutor_core.chemistry.inputs import prefix
+from seqtutor_core.chemistry.limits import TooLong
+from seqtutor_core.chemistry.parsing import only_smiles, parse, parse_smarts, quietly
+from seqtutor_core.chemistry.prefix_validity import as_it_stands
+from seqtutor_core.chemistry.substructures import substructure
+from seqtutor_core.chemistry.table import AROUND
+from seqtutor_core.chemistry.tokens import split
 from seqtutor_core.errors import InputError, SettingError
 
 Colour = tuple[float, float, float, float]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from seqtutor_core.chemistry.pool import shared
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts
+from seqtutor_core.chemistry.tokens import END_ID, PATTERN
 from seqtutor_core.domains.molecule import Molecule
-from seqtutor_core.domains.molecule.pool import shared
-from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts
-from seqtutor_core.domains.molecule.tokens import END_ID, PATTERN
 
 
 @dataclass(frozen=True)

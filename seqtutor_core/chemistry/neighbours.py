@@ -8,9 +8,8 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,8 @@ import numpy.typing as npt
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
+from seqtutor_core.chemistry.parsing import parse
 from seqtutor_core.cores import cores
-from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.parsing import parse
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.files import replace_text
 
@@ -40,13 +38,12 @@ def available(folder: Path) -> bool:
     return (folder / INDEX / "statistics.json").is_file()
 
 
-def build(folder: Path, progress: Callable[[int, int], None], limit: int | None = None) -> None:
-    """Fingerprint the training molecules, or the first `limit`, into `folder`, one process a core.
+def build(folder: Path, smiles: Sequence[str], progress: Callable[[int, int], None]) -> None:
+    """Fingerprint the training molecules into `folder`, one process a core.
 
     progress is called with (molecules done, all). The index appears whole or not at all; an older one stays until
     then. A script that calls this needs the guard `if __name__ == "__main__"`, for the processes import it.
     """
-    smiles = list(islice(corpus.smiles("training"), limit))
     words = np.empty((len(smiles), WORDS), np.uint64)  # (n, 16)
     done = 0
     portions = [smiles[start : start + PORTION] for start in range(0, len(smiles), PORTION)]
@@ -106,12 +103,12 @@ def _fingerprint(molecule: Chem.Mol) -> bytes:
     return packed
 
 
-def _fingerprints(smiles: list[str]) -> bytes:
+def _fingerprints(smiles: Sequence[str]) -> bytes:
     """What one process computes at a time."""
     return b"".join(_fingerprint(parse(text)) for text in smiles)
 
 
-def _write(folder: Path, smiles: list[str], words: Words) -> None:
+def _write(folder: Path, smiles: Sequence[str], words: Words) -> None:
     """Sort by the number of bits and put the index in the place of an older one."""
     bits = np.bitwise_count(words).sum(axis=1, dtype=np.int64)  # (n,)
     order = np.argsort(bits, kind="stable")

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from seqtutor_core import text as texts
-from seqtutor_core.domains.molecule.beginning import can_begin
-from seqtutor_core.domains.molecule.parsing import pointed
-from seqtutor_core.domains.molecule.reading import Given as Given  # part of what this module gives
-from seqtutor_core.domains.molecule.reading import from_smiles, read, short
-from seqtutor_core.domains.molecule.records import (
+from seqtutor_core.chemistry.parsing import pointed
+from seqtutor_core.chemistry.prefix_validity import can_begin
+from seqtutor_core.chemistry.reading import Given as Given  # part of what this module gives
+from seqtutor_core.chemistry.reading import from_smiles, read, short
+from seqtutor_core.chemistry.records import (
     MOST_COUNTED,
     MOST_RECORDS,
     Record,
@@ -20,10 +20,10 @@ from seqtutor_core.domains.molecule.records import (
     split,
     without_extension,
 )
-from seqtutor_core.domains.molecule.substructures import substructure
-from seqtutor_core.domains.molecule.table import AROUND
-from seqtutor_core.domains.molecule.tokens import LONGEST, encode
-from seqtutor_core.domains.molecule.tokens import split as tokens_of
+from seqtutor_core.chemistry.substructures import substructure
+from seqtutor_core.chemistry.table import AROUND
+from seqtutor_core.chemistry.tokens import LONGEST, encode
+from seqtutor_core.chemistry.tokens import split as tokens_of
 from seqtutor_core.errors import InputError
 
 MOST_SMARTS = 20

@@ -10,8 +10,8 @@ from typing import Any
 
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.parsing import MOST_FRAGMENTS, check_text, chemistry, only_smiles, parse, quietly
-from seqtutor_core.domains.molecule.tokens import PATTERN, VOCABULARY
+from seqtutor_core.chemistry.parsing import MOST_FRAGMENTS, check_text, chemistry, only_smiles, parse, quietly
+from seqtutor_core.chemistry.tokens import PATTERN, VOCABULARY
 from seqtutor_core.errors import InputError
 
 LARGEST = 500  # heavy atoms

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import py3Dmol
 
-from seqtutor_core.domains.molecule.depict import ELEMENTS
+from seqtutor_core.chemistry.depict import ELEMENTS
 from seqtutor_core.errors import InputError, SettingError
 
-SCRIPT = Path(__file__).parents[3] / "static" / "3Dmol-min.js"
+SCRIPT = Path(__file__).parents[2] / "static" / "3Dmol-min.js"
 """Where the script has to lie; Streamlit serves the folder as app/static/."""
 REMEDY = "make viewer, which needs npm and the network once"
 

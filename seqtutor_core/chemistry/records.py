@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from seqtutor_core import text as texts
-from seqtutor_core.domains.molecule.table import AROUND, LONGEST_CELL, Table, headline, is_table, smiles_column
+from seqtutor_core.chemistry.table import AROUND, LONGEST_CELL, Table, headline, is_table, smiles_column
 from seqtutor_core.errors import InputError
 
 EXTENSIONS = (".smi", ".txt", ".csv", ".mol", ".sdf")

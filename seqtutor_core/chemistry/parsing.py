@@ -8,7 +8,7 @@ from typing import Any
 
 from rdkit import Chem, rdBase
 
-from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
 LONGEST_TEXT = 10_000  # characters; a molecule of 500 atoms needs about 1,500

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
 AROUND = " \t\r\n\u00a0\ufeff\u200b\"'`“”‘’"  # spaces and quotes that come along when text is pasted

@@ -9,7 +9,7 @@ from typing import Any
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-from seqtutor_core.domains.molecule.parsing import parse, quietly
+from seqtutor_core.chemistry.parsing import parse, quietly
 from seqtutor_core.errors import InputError
 
 LARGEST = 150  # heavy atoms; beyond it a shape takes minutes and says little

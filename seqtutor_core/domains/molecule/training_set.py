@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor_core.domains.molecule.questions import Facts
+from seqtutor_core.chemistry.property_query import Facts
 
-FILE = Path(__file__).with_name("known.npz")
+FILE = Path(__file__).with_name("training_set.npz")
 
 
 def known(facts: Facts) -> bool:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor_core import errors
-from seqtutor_core.domains.molecule.questions import SCAFFOLD, Facts, Question
-from seqtutor_core.domains.molecule.server import LOADING_SECONDS
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.worker_main import LOADING_SECONDS
 
-SCRIPT = Path(__file__).with_name("server.py")
+COMMAND = (sys.executable, "-m", "seqtutor_core.chemistry.worker_main")
+PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 class Process:
@@ -29,11 +30,12 @@ class Process:
         self._answers = bytearray()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process; a pipe could fill up
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(SCRIPT), module],
+            [*COMMAND, module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             bufsize=0,
+            cwd=PACKAGE_PARENT,  # so that Python finds the package, wherever the program that asks was started
         )
         self._to, self._from = (p.fileno() for p in (self._process.stdin, self._process.stdout) if p)
         os.set_blocking(self._to, False)
@@ -103,7 +105,7 @@ class Scorer(Process):
 
     def __init__(self, timeout: float) -> None:
         """Start it; `timeout` in seconds holds for each molecule."""
-        super().__init__("scorer")
+        super().__init__("property_worker")
         self.timeout = timeout
 
     def measure(self, smiles: Sequence[str], question: Question, wanted: frozenset[str]) -> Iterator[Facts]:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from seqtutor_core import errors
-from seqtutor_core.domains.molecule.process import Process
+from seqtutor_core.chemistry.worker_client import Process
 from seqtutor_core.errors import InputError, SeqTutorError
 
 SECONDS = 10.0
@@ -48,7 +48,7 @@ class Workbench:
             return [process.pid for process in self._living]
 
     def run(self, operation: str, arguments: Mapping[str, Any], seconds: float = SECONDS) -> Any:
-        """What an operation of `operations` gives, JSON values in and out; the same question is answered from memory.
+        """What an operation of input_worker gives, JSON values in and out; the same question is answered from memory.
 
         Raises the operation's own errors; InputError when it takes longer than `seconds`, more memory than there is,
         or ends the process; SeqTutorError when no process can be started.
@@ -110,7 +110,7 @@ class Workbench:
         with self._lock:
             if self._closed:
                 raise SeqTutorError(CLOSED)
-            process = self._free.pop() if self._free else Process("operations")
+            process = self._free.pop() if self._free else Process("input_worker")
             self._living.add(process)
             return process
 

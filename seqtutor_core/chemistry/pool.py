@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
 
+from seqtutor_core.chemistry.cache import Memory
+from seqtutor_core.chemistry.property_query import Facts, Question, check_wanted
+from seqtutor_core.chemistry.worker_client import Scorer
 from seqtutor_core.cores import cores
-from seqtutor_core.domains.molecule.memory import Memory
-from seqtutor_core.domains.molecule.process import Scorer
-from seqtutor_core.domains.molecule.questions import Facts, Question, check_wanted
 from seqtutor_core.errors import SeqTutorError
 
 MOST_PROCESSES = 8  # each takes 60 to 150 MB

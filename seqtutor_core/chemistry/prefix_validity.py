@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.parsing import only_smiles, quietly
-from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.chemistry.parsing import only_smiles, quietly
+from seqtutor_core.chemistry.tokens import PATTERN
 
 
 @dataclass

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from seqtutor_core.domains.molecule.conformer import conformer
-from seqtutor_core.domains.molecule.depict import grid, grid_png
-from seqtutor_core.domains.molecule.parsing import parse
+from seqtutor_core.chemistry.conformer import conformer
+from seqtutor_core.chemistry.depict import grid, grid_png
+from seqtutor_core.chemistry.parsing import parse
 from seqtutor_core.errors import InputError
 
 MOST = 1_000

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.parsing import parse
+from seqtutor_core.chemistry.parsing import parse
 from seqtutor_core.errors import InputError
 
-SCRIPT = Path(__file__).parents[3] / "static" / "openchemlib.js"
+SCRIPT = Path(__file__).parents[2] / "static" / "openchemlib.js"
 """Where the editor has to lie; Streamlit serves the folder as app/static/."""
 REMEDY = "make editor, which needs npm and the network once"
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from itertools import islice
 
+from seqtutor_core.chemistry.pool import Pool
+from seqtutor_core.chemistry.property_query import Facts, Question
 from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.known import write_known
-from seqtutor_core.domains.molecule.pool import Pool
-from seqtutor_core.domains.molecule.questions import Facts, Question
 from seqtutor_core.domains.molecule.statistics import LABELS, write_statistics
+from seqtutor_core.domains.molecule.training_set import write_known
 
 CHUNK = 5_000
 MEASURED = 40_000  # molecules of each side that the statistics are over

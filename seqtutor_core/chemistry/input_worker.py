@@ -1,4 +1,4 @@
-"""What a process of the workbench does (server.py runs it): work on texts that users give, by a table of operations.
+"""What a process of the workbench does (worker_main.py runs it): operations on texts that users give, by a table.
 
 A request is {"operation": a name of OPERATIONS, "arguments": its arguments by name, "seconds": its deadline}; the
 answer is {"value": what it gives}, or {"error": the name of an error class, "message": its text}, with "spent" where
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from seqtutor_core.domains.molecule import conformer, depict, drawn, files, inputs
-from seqtutor_core.domains.molecule.server import MOST_MEMORY
+from seqtutor_core.chemistry import conformer, depict, files, inputs, sketcher
+from seqtutor_core.chemistry.worker_main import MOST_MEMORY
 from seqtutor_core.errors import SeqTutorError
 
 
@@ -34,7 +34,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "molecule": lambda text: asdict(inputs.molecule(text)),
     "smarts": inputs.smarts,
     "prefix": inputs.prefix,
-    "beginning": drawn.beginning,
+    "beginning": sketcher.beginning,
     "write": _write,
     **inputs.FILE_OPERATIONS,
 }

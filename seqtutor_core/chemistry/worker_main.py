@@ -1,6 +1,6 @@
-"""A process that works for the program which started it: requests on standard input, answers on standard output.
+"""The main program of a worker process: requests on standard input, answers on standard output.
 
-python -P server.py MODULE
+python -m seqtutor_core.chemistry.worker_main MODULE
 
 MODULE, one of those beside this file, has a `serve` that yields the answers to a request, a JSON value each: first {}
 when everything is loaded, or {"refused": the name of an error class, "message": its text} instead of all the rest. A
@@ -16,20 +16,17 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 MOST_MEMORY = 1536 * 2**20
 """Bytes of data; RDKit with all that we ask of it takes 60 to 150 MB."""
 LOADING_SECONDS = 60.0
 """For Python and RDKit to load on a busy machine; no text is to blame for that."""
-PACKAGE = "seqtutor_core.domains.molecule"
+PACKAGE = "seqtutor_core.chemistry"
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    _import_without_torch()
     _limit_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that asks; then the input ends
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # RDKit would not let a handler of ours run
@@ -37,16 +34,6 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         _answer(module.serve(request), 2 * request["seconds"])
-
-
-def _import_without_torch() -> None:
-    """Have the packages above this file, without running what they load for others: torch alone takes 300 MB."""
-    here = Path(__file__).resolve().parent
-    sys.path.insert(0, str(here.parents[2]))
-    for name, folder in (("seqtutor_core.domains", here.parent), (PACKAGE, here)):
-        package = ModuleType(name)
-        package.__path__ = [str(folder)]
-        sys.modules[name] = package
 
 
 def _limit_memory() -> None:

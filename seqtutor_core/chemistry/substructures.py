@@ -18,9 +18,9 @@ from typing import Any
 
 from rdkit import Chem
 
-from seqtutor_core.domains.molecule.limits import TooLong, limited
-from seqtutor_core.domains.molecule.parsing import only_smiles, parse_smarts, quietly
-from seqtutor_core.domains.molecule.tokens import PATTERN
+from seqtutor_core.chemistry.limits import TooLong, limited
+from seqtutor_core.chemistry.parsing import only_smiles, parse_smarts, quietly
+from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
 MOST_PARTS = 50
