@@ -9,6 +9,7 @@ import torch
 from seqtutor_core.domains import DOMAINS, DomainEntry
 from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED
+from seqtutor_core.objective import check_kl_coefficient, check_weights
 from seqtutor_core.rules import (
     anything,
     by_name,
@@ -29,7 +30,6 @@ LARGEST_ANNEAL = 100.0
 LARGEST_BATCH, LARGEST_REPLAY = 100_000, 100_000_000  # sequences, tokens
 SHARE, LEARNING_RATE = number(0, 1), number(1e-9, 1)  # a lower rate moves no float32
 SEED = whole(-(2**63), 2**63 - 1)
-LARGEST_WEIGHT = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,6 @@ def preset(
 
 LARGEST_BUDGET = 24 * 3600.0  # seconds
 MOST_UPDATES = 1_000_000_000
-SMALLEST_C, LARGEST_C = 0.01, 1000.0
 LARGEST_KL_BUDGET = 1000.0  # nats per sequence
 
 
@@ -218,15 +217,6 @@ class TuningConfig:
         return None if self.learner_settings.random_primer and not self.primer else self.primer
 
 
-def check_kl_coefficient(c: float) -> None:
-    """SettingError unless c is a positive, finite number."""
-    if not is_number(c, SMALLEST_C, LARGEST_C):
-        raise SettingError(
-            f"a KL coefficient of {shown(c)} is not possible; "
-            f"choose a number from {SMALLEST_C} to {LARGEST_C:g} (4 is usual)"
-        )
-
-
 def check_kl_budget(nats: float) -> None:
     """SettingError unless a KL budget is positive, finite and at most 1,000 nats a sequence."""
     if not is_number(nats, 0, LARGEST_KL_BUDGET) or not nats:
@@ -240,16 +230,6 @@ def check_seconds(seconds: float) -> None:
     """SettingError unless a budget is a number of seconds above 0, up to a day."""
     if not is_number(seconds, 0, LARGEST_BUDGET) or not seconds:
         raise SettingError(f"a budget of {shown(seconds)} seconds is not possible; choose more than 0, up to a day")
-
-
-def check_weights(weights: Mapping[str, float]) -> None:
-    """SettingError unless every weight is a finite number of at most 10,000 either way."""
-    by_name(anything)("weights", weights)
-    for name, weight in weights.items():
-        if not is_number(weight, -LARGEST_WEIGHT, LARGEST_WEIGHT):
-            raise SettingError(
-                f"a weight of {shown(weight)} for {name} is not possible; choose a number up to {LARGEST_WEIGHT:g}"
-            )
 
 
 def check_rewarding(weights: Mapping[str, float]) -> None:

@@ -8,7 +8,7 @@ the second answers to where KL is heading: while it rises fast enough, c is left
 
 import math
 
-from seqtutor_core.config import LARGEST_C, SMALLEST_C
+from seqtutor_core.objective import LARGEST_C, SMALLEST_C
 
 GAIN = 0.05  # a rollout
 DAMPING = 1.0

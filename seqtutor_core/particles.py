@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqtutor_core.domains import Domain, weight_vector
 from seqtutor_core.network import RecurrentNetwork, Stepper
-from seqtutor_core.rollout import LogPolicy, Rollout, act, beginning, sample, taken
+from seqtutor_core.rollout import LogPolicy, Rollout, act, beginning, gather_actions, sample
 
 ENOUGH = 0.5  # effective share of the particles below which they are resampled
 BLOCKS = 8  # of a sequence, after each of which its reward is known; more cost more and lose fewer particles
@@ -117,7 +117,8 @@ def pool_of(domain: Domain, rollout: Rollout) -> Pool:
 def pool_from(rollout: Rollout, terms: Tensor) -> Pool:
     """The sequences of a rollout with their terms (n, T, K)."""
     log_prior, log_policy = (
-        (taken(each, rollout.tokens) * rollout.mask).double().sum(1) for each in (rollout.log_prior, rollout.log_policy)
+        (gather_actions(each, rollout.tokens) * rollout.mask).double().sum(1)
+        for each in (rollout.log_prior, rollout.log_policy)
     )
     sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)
     return Pool(rollout.tokens, rollout.lengths, log_prior, log_policy, sums)
@@ -158,8 +159,8 @@ def sequential(
         log_p = outputs[0].logits.log_softmax(-1)  # (n, V)
         log_q = proposal.log_policy(outputs[1], log_p) if proposal else log_p
         whole[:, t] = act(log_q, generator)
-        log_prior += taken(log_p, whole[:, t])
-        log_weights += taken(log_p - log_q, whole[:, t])
+        log_prior += gather_actions(log_p, whole[:, t])
+        log_weights += gather_actions(log_p - log_q, whole[:, t])
         step = t - start + 1
         if step not in ends:
             continue

@@ -1,7 +1,7 @@
 """Sampling whole sequences from a policy, step by step, with prior and policy log-probabilities on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -30,8 +30,8 @@ class Rollout:
         return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths.unsqueeze(1)
 
     @staticmethod
-    def together(parts: "list[Rollout]") -> "Rollout":
-        """Several rollouts as one."""
+    def concat(parts: "Sequence[Rollout]") -> "Rollout":
+        """Return several rollouts as one."""
         return Rollout(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Rollout)))
 
 
@@ -53,8 +53,8 @@ def mixed(log_policy: LogPolicy, share: float) -> LogPolicy:
     return log_mixture
 
 
-def taken(values: Tensor, tokens: Tensor) -> Tensor:
-    """values (..., V) of the tokens that were taken (...)."""
+def gather_actions(values: Tensor, tokens: Tensor) -> Tensor:
+    """Return the values (...) of the chosen tokens (...) among those of all tokens (..., V)."""
     return values.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 

@@ -22,7 +22,7 @@ from seqtutor_core.particles import Particles, Proposal, pool_from, sequential, 
 from seqtutor_core.progress import Progress
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch, Replay
-from seqtutor_core.rollout import Rollout, beginning, distinct, divergence, mixed, sample, taken
+from seqtutor_core.rollout import Rollout, beginning, distinct, divergence, gather_actions, mixed, sample
 
 # Attributes of a tuner that its checkpoints keep
 COUNTED = ("update", "environment_steps", "seconds")
@@ -98,7 +98,7 @@ class Tuner:
     def _iterate(self) -> tuple[Rollout, Tensor, float]:
         shards = min(self.crew.size, max(self.batch // SMALLEST_SHARD, 1))
         rollouts, scores = zip(*self.crew.map(self.play, enumerate(cut(self.batch, shards))), strict=True)
-        rollout = Rollout.together([*rollouts])
+        rollout = Rollout.concat(rollouts)
         if self.domain.slow_scoring and not self.warming:
             # other processes score this rollout while the network learns from those before
             scoring = self.crew.later(self._score, rollout)
@@ -144,7 +144,7 @@ class Tuner:
     def _likelihood(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
         """Minus log pi of the batch's sequences, summed."""
         log_pi = self.learner.log_policy(online, batch.log_prior)
-        return -(taken(log_pi, batch.tokens) * batch.mask).sum()
+        return -(gather_actions(log_pi, batch.tokens) * batch.mask).sum()
 
     def _update(self) -> float:
         size = self.batch if self.learner.on_policy else min(self.rule.minibatch, 2 * self.batch)

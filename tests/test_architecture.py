@@ -20,7 +20,7 @@ LEVELS = [
     {"errors", "rules", "files", "text", "cores", "parallel", "recorded", "admitted"},
     {"vocabulary", "network", "exact", "confidence"},
     {"prior", "chemistry"},
-    {"learners", "rollout", "replay", "particles", "preview", "gauge", "domains"},
+    {"learners", "objective", "policy", "rollout", "replay", "particles", "preview", "gauge", "domains"},
     {"config", "kl_budget", "progress", "descent", "tuning", "evaluation"},
     {"runs"},
 ]

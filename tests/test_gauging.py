@@ -67,7 +67,7 @@ def directly(run: Run, n: int, seed: int | None = None) -> dict[str, Any]:
     policy = load_policy(run)
     proposal, drawn = Proposal(policy, LEARNERS[config.learner].log_policy), None
     if seed is not None:
-        drawn = Rollout.together([*rollouts(known, network, policy, config.learner, n, seed, config.primer)])
+        drawn = Rollout.concat([*rollouts(known, network, policy, config.learner, n, seed, config.primer)])
     found = measure(known, network, proposal, against, n, SEED + 1, config.primer, drawn)
     return written(found, n, config.kl_coefficient)
 

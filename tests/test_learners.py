@@ -11,7 +11,7 @@ from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.learners.targets import Values, returns
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import taken
+from seqtutor_core.rollout import gather_actions
 from seqtutor_core.tuning import tune
 from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
 
@@ -92,7 +92,7 @@ def every_sequence(c: float, end: int | None) -> Batch:
 
 def objective(log_pi: torch.Tensor, batch: Batch) -> torch.Tensor:
     """J, exactly."""
-    log_p, log_q = ((taken(each, batch.tokens) * batch.mask).sum(1) for each in (batch.log_prior, log_pi))
+    log_p, log_q = ((gather_actions(each, batch.tokens) * batch.mask).sum(1) for each in (batch.log_prior, log_pi))
     return (log_q.exp() * (batch.reward.sum(1) + log_p - log_q)).sum()
 
 
@@ -110,7 +110,7 @@ def test_the_expected_gradient_is_that_of_the_objective(name: str, times: float,
     batch = every_sequence(c=2.0, end=end)
     output = Output(*(each.double() for each in policy(batch.tokens, 4)))
     log_pi = learner.log_policy(output, batch.log_prior)
-    pi = (taken(log_pi, batch.tokens) * batch.mask).sum(1).exp()
+    pi = (gather_actions(log_pi, batch.tokens) * batch.mask).sum(1).exp()
     assert pi.sum().item() == pytest.approx(1.0)
 
     def of_pair(rows: torch.Tensor) -> torch.Tensor:
@@ -131,7 +131,7 @@ def test_the_expected_gradient_is_that_of_the_objective(name: str, times: float,
 def test_trajectory_balance_is_at_rest_at_the_optimum_only() -> None:
     """With pi = p exp(R / c) / Z, w is log Z for all: no loss, whatever the batch; with pi = p there is one."""
     batch = every_sequence(c=2.0, end=None)
-    worth = (taken(batch.log_prior, batch.tokens).sum(1) + batch.reward.sum(1)).reshape(3, 3, 3, 3)
+    worth = (gather_actions(batch.log_prior, batch.tokens).sum(1) + batch.reward.sum(1)).reshape(3, 3, 3, 3)
     steps = [worth.logsumexp(tuple(range(t + 1, 4))) if t < 3 else worth for t in range(4)]  # over what may follow
     at = batch.tokens
     best = torch.stack([steps[t][tuple(at[:, :t].T)].expand(81, 3) for t in range(4)], 1).log_softmax(-1)  # (81, 4, 3)

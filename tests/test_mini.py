@@ -13,7 +13,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.exact import MarkovTask, along, likeliest
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.rollout import sample, taken
+from seqtutor_core.rollout import gather_actions, sample
 from seqtutor_core.tuning import Tuner, tune
 
 CHUNK = 16_384
@@ -102,7 +102,7 @@ def test_prior_step_by_step(sequences: Tensor, log_prior: Tensor) -> None:
 @pytest.mark.parametrize("c", CS)
 def test_against_enumeration(weights: dict[str, float], c: float, sequences: Tensor, log_prior: Tensor) -> None:
     """log Z, E[R], KL, J of the prior and pi*, from all 65,536 sequences and the network itself."""
-    log_p, r = taken(log_prior, sequences).sum(1), rewards(sequences, weights)
+    log_p, r = gather_actions(log_prior, sequences).sum(1), rewards(sequences, weights)
     log_z = (log_p + r / c).logsumexp(0)
     log_best = log_p + r / c - log_z
     best = log_best.exp()
@@ -213,8 +213,8 @@ def test_reaches_log_z(name: str, sequences: Tensor, log_prior: Tensor) -> None:
             tuner.learner.log_policy(tuner.policy(x, LENGTH), log_p)
             for x, log_p in zip(sequences.split(CHUNK), log_prior.float().split(CHUNK), strict=True)
         )
-        log_pi = taken(torch.cat(list(outputs)).double(), sequences).sum(1)
-    log_p, pi = taken(log_prior, sequences).sum(1), log_pi.exp()
+        log_pi = gather_actions(torch.cat(list(outputs)).double(), sequences).sum(1)
+    log_p, pi = gather_actions(log_prior, sequences).sum(1), log_pi.exp()
     assert pi.sum().item() == pytest.approx(1.0, abs=1e-4)
     j = (pi @ (rewards(sequences, DEFAULT_WEIGHTS) / c + log_p - log_pi)).item()
     assert exact.log_z - 0.05 < j <= exact.log_z + 1e-4

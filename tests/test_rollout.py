@@ -9,7 +9,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork, Stepper
 from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.replay import Replay
-from seqtutor_core.rollout import Rollout, sample, taken
+from seqtutor_core.rollout import Rollout, gather_actions, sample
 from tests.tiny import Tiny, tiny_prior
 
 
@@ -73,7 +73,7 @@ def test_same_seed_same_melodies_and_a_primer_is_heard() -> None:
     one, two = (sample(melody, prior, 4, generator(3)).tokens for _ in range(2))
     assert torch.equal(one, two)
     low, high = (sample(melody, prior, 64, generator(3), primer=torch.full((64, 16), p)) for p in (7, 31))
-    first = [float(taken(r.log_prior[:, :1], torch.full((64, 1), 31))[0]) for r in (low, high)]
+    first = [float(gather_actions(r.log_prior[:, :1], torch.full((64, 1), 31))[0]) for r in (low, high)]
     assert first[1] > first[0] + 1  # after a high note, a high note is likelier
 
 
@@ -128,7 +128,7 @@ def test_shards_cover_the_batch() -> None:
         crew.map(lambda n: 1 // n, range(3))
     rollout = sample(Tiny(), tiny_prior(), 5, generator())
     pieces = [Rollout(*(v.split([2, 3])[i] for v in vars(rollout).values())) for i in (0, 1)]
-    assert torch.equal(Rollout.together(pieces).tokens, rollout.tokens)
+    assert torch.equal(Rollout.concat(pieces).tokens, rollout.tokens)
 
 
 @pytest.mark.parametrize("wrong", [{"hidden": 0}, {"dropout": 1.0}, {"layers": 0}])

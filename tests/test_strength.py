@@ -8,7 +8,7 @@ from torch import Tensor
 
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import averages, evaluate_policy, rollouts
-from seqtutor_core.rollout import taken
+from seqtutor_core.rollout import gather_actions
 from seqtutor_core.tuning import Tuner, tune
 from tests.tiny import Tiny, all_sequences, tiny_tuner
 
@@ -29,7 +29,7 @@ def exact(tuner: Tuner, strength: float) -> tuple[dict[str, float], float]:
     log_p = tuner.prior(x, 4).logits.log_softmax(-1)
     log_pi = tuner.learner.log_policy(tuner.policy(x, 4), log_p)
     log_mix = ((1 - strength) * log_p + strength * log_pi).log_softmax(-1)
-    mix, prior = (taken(each, x).sum(1).double() for each in (log_mix, log_p))
+    mix, prior = (gather_actions(each, x).sum(1).double() for each in (log_mix, log_p))
     terms = mix.exp() @ Tiny().score(x).sum(1)
     return dict(zip(ONES, terms.tolist(), strict=True)), float((mix.exp() * (mix - prior)).sum())
 

@@ -11,7 +11,7 @@ from seqtutor_core import prior as priors
 from seqtutor_core import text as texts
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.commands.plain import kl_of, listing, pairs, show, weights_of
-from seqtutor_core.config import SEED, TuningConfig, check_kl_coefficient, check_weights
+from seqtutor_core.config import SEED, TuningConfig
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.evaluation import evaluate_policy, rollouts
@@ -19,6 +19,7 @@ from seqtutor_core.files import read_whole, reason
 from seqtutor_core.gauge import Gauge, measure, reference
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.objective import check_kl_coefficient, check_weights
 from seqtutor_core.particles import Proposal
 from seqtutor_core.preview import preview as previewing
 from seqtutor_core.rules import shown, whole

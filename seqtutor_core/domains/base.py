@@ -4,7 +4,7 @@ Shapes: B batch, T time (at most `length`), K reward terms.
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -137,10 +137,15 @@ class Domain(TokenSpace, Rewards, Metrics, RunMonitor, Protocol):
 
     name: str
 
+    @property
+    def settings(self) -> Hashable:
+        """What makes this domain differ from others of its name; None where nothing does."""
+
 
 class BaseDomain:
     """What most domains share: terms that are all scored at once and along the way, no primer, nothing observed."""
 
+    settings: Hashable = None
     primer: tuple[int, ...] = ()
     figures: tuple[Figure, ...] = ()
     terminal_reward = False

@@ -10,7 +10,7 @@ from torch import Tensor
 from seqtutor_core.learners.targets import Bellman, Values
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import taken
+from seqtutor_core.rollout import gather_actions
 
 
 class Q(Bellman):
@@ -29,4 +29,4 @@ class Q(Bellman):
         return Values(q, q.amax(-1))
 
     def gain(self, batch: Batch) -> Tensor:
-        return taken(batch.log_prior, batch.tokens) + batch.reward
+        return gather_actions(batch.log_prior, batch.tokens) + batch.reward

@@ -15,7 +15,7 @@ from torch import Tensor
 from seqtutor_core.learners.targets import FromPrior, Rule
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import taken
+from seqtutor_core.rollout import gather_actions
 
 
 class Rloo(FromPrior):
@@ -31,4 +31,4 @@ class Rloo(FromPrior):
         ahead = cost + (paid - cost).flip(1).cumsum(1).flip(1)  # A_t, (B, T); 0 beyond the end
         others = (batch.mask.sum(0) - 1).clamp(min=1)  # (T,), of those that have got this far
         advantage = ahead - (ahead.sum(0) - ahead) / others
-        return (kl - advantage * taken(log_pi, batch.tokens) * batch.mask).sum()
+        return (kl - advantage * gather_actions(log_pi, batch.tokens) * batch.mask).sum()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import taken
+from seqtutor_core.rollout import gather_actions
 
 HUBER = 10.0  # nats; errors beyond it count linearly: a reward of -100 divided by a small c would drown all else
 
@@ -84,9 +84,11 @@ class Bellman(Learner, ABC):
 
     def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
         """Huber distance between the taken actions' values and their targets, into which nothing flows."""
-        values = taken(self.values(online, batch.log_prior, rule.raw).action, batch.tokens)
+        values = gather_actions(self.values(online, batch.log_prior, rule.raw).action, batch.tokens)
         target = self.values(Output(after.logits.detach(), after.value.detach()), batch.log_prior, rule.raw)
-        y = returns(self.gain(batch), target, taken(target.action, batch.tokens), rule.gamma, rule.trace, batch.mask)
+        y = returns(
+            self.gain(batch), target, gather_actions(target.action, batch.tokens), rule.gamma, rule.trace, batch.mask
+        )
         distance = nn.functional.huber_loss(values, y, reduction="none", delta=HUBER)
         return (distance * batch.mask).sum()
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from seqtutor_core.learners.targets import HUBER, FromPrior, Rule
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import taken
+from seqtutor_core.rollout import gather_actions
 
 
 class TrajectoryBalance(FromPrior):
@@ -22,7 +22,7 @@ class TrajectoryBalance(FromPrior):
     on_policy = False
 
     def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
-        log_ratio = taken(batch.log_prior - self.log_policy(online, batch.log_prior), batch.tokens)  # (B, T)
+        log_ratio = gather_actions(batch.log_prior - self.log_policy(online, batch.log_prior), batch.tokens)  # (B, T)
         w = ((log_ratio + batch.reward) * batch.mask).sum(1)  # (B,)
         log_z = w.detach().mean().expand_as(w)
         return nn.functional.huber_loss(w, log_z, reduction="sum", delta=HUBER)

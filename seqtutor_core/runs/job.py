@@ -172,7 +172,7 @@ def policy_sample(tuner: Tuner, n: int) -> Rollout:
     """n sequences of the tuned policy."""
     config, before = tuner.config, tuner.config.sampling_primer
     drawn = rollouts(tuner.domain, tuner.prior, tuner.policy, config.learner, n, config.seed, before)
-    return Rollout.together([*drawn])
+    return Rollout.concat([*drawn])
 
 
 def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:

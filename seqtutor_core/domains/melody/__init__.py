@@ -128,6 +128,7 @@ class Melody(BaseDomain):
     terms: tuple[RewardTerm, ...] = TERMS
     paper_weights: Mapping[str, float] = dict.fromkeys(PAPER_TERMS, 1.0)
     end: int | None = None
+    settings: MelodySettings
 
     def __init__(self, settings: MelodySettings | None = None) -> None:
         self.settings = settings or MelodySettings()

@@ -72,6 +72,9 @@ class MoleculeSettings:
         encode(self.prefix)
         _check_prefix(self.prefix)
 
+    def __hash__(self) -> int:
+        return hash(tuple(frozenset(v.items()) if isinstance(v, Mapping) else v for v in vars(self).values()))
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "MoleculeSettings":
         """Settings from a mapping; SettingError for an unknown name."""
