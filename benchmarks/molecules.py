@@ -24,7 +24,7 @@ from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
 from seqtutor_core.evaluation import evaluate_policy, rollouts
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.runs.board import Board
+from seqtutor_core.runs.top_sequences import TopSequences
 from seqtutor_core.tuning import Progress, Tuner, tune
 
 CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
@@ -83,10 +83,10 @@ def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
         domain,
         priors.load("molecule").network,
     )
-    board, curve = Board(), list[dict[str, Any]]()
+    top, curve = TopSequences(), list[dict[str, Any]]()
     for progress in tune(tuner):
-        board.add(progress)
-        best = max(board.entries.values(), key=lambda entry: entry.terms["similarity"])
+        top.add(progress)
+        best = max(top.by_tokens.values(), key=lambda entry: entry.terms["similarity"])
         nearest = best.terms["similarity"]
         if not curve or nearest > curve[-1]["similarity"]:
             facts = {"similarity": nearest, "smiles": decode(best.tokens), "molecules": shared().scored}

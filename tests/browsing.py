@@ -127,6 +127,6 @@ def until(page: Any, condition: Callable[[], Any]) -> None:
 
 def end_runs() -> None:
     """Kill the workers that a test left behind."""
-    for run in store.runs():
+    for run in store.all_runs():
         if run.alive and run.status.pid:
             os.kill(run.status.pid, signal.SIGKILL)

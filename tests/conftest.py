@@ -58,7 +58,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[TuningConfig]:
 
     def start(config: TuningConfig, claim: Callable[[store.Run], None]) -> store.Run:
         configs.append(config)
-        run = store.create(config)
+        run = store.create_run(config)
         claim(run)
         return run
 

@@ -28,9 +28,9 @@ GAUGE = {"at_most": 0.9, "at_least": 0.7, "j": 9.0, "j_error": 0.4, "j_prior": -
 
 
 def tuned(domain: str, state: str = "finished") -> store.Run:
-    """Return a run that learned for some seconds, with a policy, a gauge, samples on its board and curves."""
+    """Return a run that learned for some seconds, with a policy, a gauge, samples, best sequences and curves."""
     network = priors.load(domain).network
-    run = store.create(TuningConfig(domain, domain, weights={"key" if domain == "melody" else "qed": 40.0}))
+    run = store.create_run(TuningConfig(domain, domain, weights={"key" if domain == "melody" else "qed": 40.0}))
     numbers: dict[str, Any] = dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), 0.5)
     numbers |= {"weights": {}, "terms": dict.fromkeys(run.config.weights, 0.5), "kl_coefficient": 4.0}
     lines = [{**numbers, "update": n, "seconds": n / 2, **({"gauge": GAUGE} if n == 4 else {})} for n in range(9)]
@@ -103,7 +103,7 @@ def test_home_and_method(opened):
 
 def test_the_runs_page(opened):
     one, two = tuned("melody"), tuned("molecule")
-    names.rename(one, "<b>slow</b> $air$")
+    names.rename_run(one, "<b>slow</b> $air$")
     tags.add_tag(two, "slow")
     states = States(opened(f"runs?chosen={one.id}"))
     page = states.page

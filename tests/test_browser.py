@@ -42,7 +42,7 @@ def tune(page, address, seconds=10):
     open_melody(page, address, f"?seconds={LABELS[seconds]}")
     press(page, "start")
     expect(stage(page, "Tuning")).to_be_visible()
-    return store.runs()[0]
+    return store.all_runs()[0]
 
 
 def test_a_moved_slider_travels_in_the_link(page, address):
@@ -158,7 +158,7 @@ def test_nothing_to_learn_from_is_told(page, address):
     page.get_by_role("radio", name="All off").click()
     press(page, "start")
     expect(page.get_by_test_id("stAlert").filter(has_text="every weight is 0")).to_be_visible()
-    assert not any(run.alive for run in store.runs())
+    assert not any(run.alive for run in store.all_runs())
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch, capsys):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "runs", interrupted)
+    monkeypatch.setattr(store, "all_runs", interrupted)
     assert main(["runs", "list"]) == 130
     assert capsys.readouterr() == ("", "interrupted\n")
 
@@ -171,7 +171,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch, capsys):
 def test_ctrl_c_stops_the_run_that_is_followed(command, tmp_path, monkeypatch, capsys):
     """Also one that was resumed; the worker is left out, and its answer is an end without figures."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    run = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+    run = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))
     interrupts = iter([True, False])
 
     def until_the_end(_: store.Run) -> None:

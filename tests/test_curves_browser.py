@@ -55,7 +55,7 @@ class Feed:
     """A run whose curves the test writes, alive while it does."""
 
     def __init__(self) -> None:
-        self.run = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+        self.run = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))
         self.update = 0
 
     def __call__(self, count: int = 1, **more: Any) -> None:

@@ -24,9 +24,9 @@ from seqtutor_core.commands.sampling import _policy
 from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, SeqTutorError
-from seqtutor_core.runs import job, launcher, recorder, store
+from seqtutor_core.runs import launcher, recorder, run_loop, store
 from seqtutor_core.runs.checkpoints import load_checkpoint
-from seqtutor_core.runs.controls import Inbox
+from seqtutor_core.runs.steering import ControlReader
 from tests.paging import opened
 from tests.running import small, tiny_prior
 
@@ -50,12 +50,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("SEQTUTOR_HOME", str(home))
         for module, name, value in (
             (recorder, "LINE_EVERY", 0.0), (recorder, "SAMPLES_EVERY", 0.0), (recorder, "FIRST_CHECKPOINT", 0.0),
-            (job, "MEASURED", 64),
+            (run_loop, "FINAL_SAMPLES", 64),
         ):  # fmt: skip
             patch.setattr(module, name, value)
-        run = store.create(small(tiny_prior(home), updates=4, kl_budget=5.0))
+        run = store.create_run(small(tiny_prior(home), updates=4, kl_budget=5.0))
         run.change(Change(weights={"key": 2.0}))
-        assert job.work(run) == 0 and run.state == "finished"
+        assert run_loop.execute_run(run) == 0 and run.state == "finished"
         yield run.folder
 
 
@@ -64,17 +64,17 @@ def read_everything(run: store.Run, name: str) -> None:
     assert run.state in (*store.ACTIVE, "finished", "stopped", "failed", "interrupted", "damaged")
     assert isinstance(run.problem, str) and run.alive in (True, False)
     page_of(run)
-    launcher.busy("cpu")
+    launcher.run_on_device("cpu")
     readers: dict[str, tuple[Callable[[], Any], ...]] = {
         "config.json": (
             lambda: MELODY.objective_settings(run.config.settings),
             lambda: domain(run.config.domain, run.config.settings).vocabulary.check(run.config.primer),
             lambda: check_admitted(run.config.prior),
-            lambda: run.best(),
+            lambda: run.top_sequences(),
         ),
         "metrics.jsonl": (lambda: run.metrics(), lambda: run.curves()),
-        "best.jsonl": (lambda: sorted(entry.reward({"key": 1.0}) for entry in run.best()),),
-        "controls.jsonl": (lambda: Inbox(run.folder / "controls.jsonl", TERMS).read(),),
+        "best.jsonl": (lambda: sorted(entry.reward({"key": 1.0}) for entry in run.top_sequences()),),
+        "controls.jsonl": (lambda: ControlReader(run.folder / "controls.jsonl", TERMS).read(),),
         "samples": (lambda: [drawing(tokens) for moment in run.samples()[:1] for tokens in moment.sequences[:1]],),
     }
     for reader in (
@@ -272,9 +272,9 @@ def test_a_run_names_admitted_priors_only(folder: Path, tmp_path: Path) -> None:
     foreign = tiny_prior(tmp_path)
     config = json.loads((folder / "config.json").read_text())
     for name in (str(foreign), "/etc", "../../melody", "", "a/b"):
-        other = store.create(small(Path("melody"), updates=1))
+        other = store.create_run(small(Path("melody"), updates=1))
         (other.folder / "config.json").write_text(json.dumps({**config, "prior": name}))
-        assert job.work(other) == 1
+        assert run_loop.execute_run(other) == 1
         assert other.state == "failed" and "prior" in other.status.error
         with pytest.raises(PriorError):
             _policy(other.id)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from seqtutor_core.config import Change
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.runs.locks import index_in_use
+from seqtutor_core.runs.locks import shared_index_lock
 from seqtutor_core.runs.store import Run, load_policy, open_run
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
@@ -179,7 +179,7 @@ def test_of_two_starts_the_second_waits_and_runs_after(prior: Path) -> None:
     third = launcher.start(small(prior, updates=3))
     wait_for(lambda: second.status.message == f"waiting for run {first.id} on cpu", second)
     assert second.state == "waiting"
-    busy = launcher.busy("cpu")
+    busy = launcher.run_on_device("cpu")
     assert busy is not None and busy.id == first.id
 
     wait_for(lambda: third.status.message.startswith("waiting for"), third)
@@ -189,7 +189,7 @@ def test_of_two_starts_the_second_waits_and_runs_after(prior: Path) -> None:
     assert launcher.stop(first, wait=60)
     wait_for_state(second, "finished", "failed")
     assert second.status.update == 3
-    assert launcher.busy("cpu") is None
+    assert launcher.run_on_device("cpu") is None
 
 
 def test_sigterm_ends_with_a_checkpoint(prior: Path) -> None:
@@ -209,7 +209,7 @@ def test_ctrl_c_while_the_worker_starts_stops_the_run(prior: Path, monkeypatch: 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(launcher.select, "select", interrupted)
         launcher.start(small(prior, updates=UPDATES))
-    (run,) = store.runs()
+    (run,) = store.all_runs()
     wait_for_state(run, "stopped", "failed", "finished")
     assert run.state == "stopped"
 
@@ -312,9 +312,9 @@ def test_what_the_dead_left_is_swept_by_the_next_worker(prior: Path, home: Path)
 
 
 def test_hidden_folders_of_the_living_are_not_swept(home: Path) -> None:
-    with index_in_use():
+    with shared_index_lock():
         (home / "runs" / ".new-x").mkdir(parents=True)
-        store.sweep()
+        store.delete_unfinished()
         assert (home / "runs" / ".new-x").exists()
-    store.sweep()
+    store.delete_unfinished()
     assert not (home / "runs" / ".new-x").exists()

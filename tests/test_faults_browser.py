@@ -17,7 +17,7 @@ NO_COOKIES = "Object.defineProperty(Document.prototype, 'cookie', { get: () => '
 @pytest.mark.parametrize("name", ["melody", "molecule"])
 def test_every_tab_is_reached_when_there_are_runs(page, address, name):
     weights = {"key": 1.0} if name == "melody" else {"qed": 1.0}
-    store.create(TuningConfig(name, name, weights=weights))
+    store.create_run(TuningConfig(name, name, weights=weights))
     page.goto(f"{address}/{name}")
     settle(page)
     for tab in ("Runs", "Frontier", "Curves"):
@@ -37,7 +37,7 @@ def test_a_policy_and_then_a_run_that_vanish_while_they_are_shown(page, address)
     expect(caption).to_contain_text("policy")
     press(page, "pause")
     expect(stage(page, "Paused")).to_be_visible()
-    run = store.runs()[0]
+    run = store.all_runs()[0]
     (run.folder / "policy.safetensors").write_bytes(b"no policy at all")
     expect(caption).to_contain_text("the newest cannot be read")
     expect(page.get_by_test_id("roll-play")).to_be_enabled()

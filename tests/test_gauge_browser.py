@@ -23,7 +23,7 @@ def started(page, address, query):
     settle(page)
     press(page, "start")
     expect(stage(page, "Tuning")).to_be_visible()
-    return store.runs()[0]
+    return store.all_runs()[0]
 
 
 def mixed(page):

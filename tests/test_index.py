@@ -12,8 +12,8 @@ from seqtutor_core.__main__ import main
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.runs import index, names, store, tags, trash
-from seqtutor_core.runs.index import Summary, differences, summaries, summary
-from seqtutor_core.runs.locks import index_in_use
+from seqtutor_core.runs.index import RunInfo, all_run_info, config_differences, run_info
+from seqtutor_core.runs.locks import shared_index_lock
 from seqtutor_core.runs.store import Run
 
 GAUGE = {
@@ -35,19 +35,19 @@ def home(tmp_path, monkeypatch):
 
 
 def ended(**changes) -> Run:
-    run = store.create(TuningConfig("melody", "melody", **{"weights": {"key": 1.0}, **changes}))
+    run = store.create_run(TuningConfig("melody", "melody", **{"weights": {"key": 1.0}, **changes}))
     run.write_status(replace(run.status, state="finished", seconds=42.0, started=1e9))
     return run
 
 
-def told(run: Run) -> Summary:
-    found = summary(run)
+def told(run: Run) -> RunInfo:
+    found = run_info(run)
     assert found is not None
     return found
 
 
 def listed() -> set[str]:
-    return {run.id for run in store.runs()}
+    return {run.id for run in store.all_runs()}
 
 
 # ---------------------------------------------------------------- names
@@ -55,10 +55,10 @@ def listed() -> set[str]:
 
 def test_each_run_has_a_name_of_two_words_that_stays():
     run = ended()
-    adjective, noun = names.name_of(run).lower().split()
+    adjective, noun = names.run_name(run).lower().split()
     assert adjective in names.ADJECTIVES and noun in names.NOUNS
-    assert names.name_of(run) == names.made_name(run.id)
-    made = {names.made_name(f"20260101-000000-{n:03d}-psi") for n in range(1000)}
+    assert names.run_name(run) == names.generated_name(run.id)
+    made = {names.generated_name(f"20260101-000000-{n:03d}-psi") for n in range(1000)}
     assert len(made) > 900
     assert len({*names.ADJECTIVES}) == len(names.ADJECTIVES) and len({*names.NOUNS}) == len(names.NOUNS)
 
@@ -66,10 +66,10 @@ def test_each_run_has_a_name_of_two_words_that_stays():
 @pytest.mark.parametrize("name", ["<b>x</b> **y** $z$ :red[a]", "🎻 Ständchen 夜想曲", "x" * 80])
 def test_any_text_is_a_name(name):
     run = ended()
-    names.rename(run, f"  {name} ")
-    assert names.name_of(run) == name
-    names.rename(run, " ")
-    assert names.name_of(run) == names.made_name(run.id)
+    names.rename_run(run, f"  {name} ")
+    assert names.run_name(run) == name
+    names.rename_run(run, " ")
+    assert names.run_name(run) == names.generated_name(run.id)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_any_text_is_a_name(name):
 def test_what_is_no_name_is_refused_in_words(name, why):
     run = ended()
     with pytest.raises(SettingError, match=why):
-        names.rename(run, name)
-    assert names.name_of(run) == names.made_name(run.id)
+        names.rename_run(run, name)
+    assert names.run_name(run) == names.generated_name(run.id)
 
 
 @pytest.mark.parametrize("damage", [b"", b"[]", b'{"name": 5}', b'{"name": ""}', b'{"name": "\\ud800"}', b"\xff"])
 def test_a_damaged_name_is_the_made_one(damage):
     run = ended()
-    (run.folder / names.NAME).write_bytes(damage)
-    assert names.name_of(run) == names.made_name(run.id)
+    (run.folder / names.NAME_FILE).write_bytes(damage)
+    assert names.run_name(run) == names.generated_name(run.id)
 
 
 # ---------------------------------------------------------------- summaries
@@ -118,19 +118,19 @@ def test_an_ended_run_tells_its_last_measurement_and_another_its_last_line():
 
 def test_a_run_is_read_once_until_it_changes(monkeypatch):
     run = ended()
-    first = summaries()
+    first = all_run_info()
     with monkeypatch.context() as patched:
         patched.setattr(index, "Run", None)  # whoever reads, fails
-        assert summaries() == first
-    names.rename(run, "Another")
-    assert [found.name for found in summaries()] == ["Another"]
+        assert all_run_info() == first
+    names.rename_run(run, "Another")
+    assert [found.name for found in all_run_info()] == ["Another"]
 
 
 def test_a_living_run_is_alive_only_while_its_lock_is_held():
     run = ended()
     run.write_status(replace(run.status, state="running", pid=1, handed=True))
     with FileLock(run.folder / "worker.lock"):
-        assert told(run).living
+        assert told(run).active
     assert told(run).state == "interrupted"
 
 
@@ -139,17 +139,17 @@ def test_damage_is_listed_with_its_reason_and_a_vanished_run_is_not():
     (run.folder / "config.json").write_text("{")
     (lines.folder / "metrics.jsonl").write_text('{"update": "x"}\n')
     shutil.rmtree(gone.folder)
-    found = {one.id: one for one in summaries()}
+    found = {one.id: one for one in all_run_info()}
     assert found[run.id].state == "damaged" and "config.json" in found[run.id].problem
     assert found[lines.id].state == "finished" and "metrics.jsonl" in found[lines.id].problem
-    assert summary(gone) is None and set(found) == {run.id, lines.id}
+    assert run_info(gone) is None and set(found) == {run.id, lines.id}
 
 
 def test_only_what_differs_is_told():
     one = TuningConfig("melody", "melody", weights={"key": 1.0, "motif": 2.0}, settings={"length": 16})
     two = replace(one, weights={"key": 1.0}, kl_coefficient=2.0, settings={"length": 32}, overrides={"batch": 8})
-    assert differences([one, one]) == {}
-    assert differences([one, two]) == {
+    assert config_differences([one, one]) == {}
+    assert config_differences([one, two]) == {
         "kl_coefficient": [4.0, 2.0],
         "weight motif": [2.0, 0.0],
         "setting length": [16, 32],
@@ -164,9 +164,9 @@ def test_tags_are_kept_in_order_once_each_and_taken_away():
     run = ended()
     for tag in ("waltz", " Air ", "WALTZ", "cafe\u0301", "café"):
         tags.add_tag(run, tag)
-    assert tags.tags_of(run) == told(run).tags == ("Air", "café", "waltz")
+    assert tags.run_tags(run) == told(run).tags == ("Air", "café", "waltz")
     tags.remove_tag(run, "Waltz")
-    assert tags.tags_of(run) == told(run).tags == ("Air", "café")
+    assert tags.run_tags(run) == told(run).tags == ("Air", "café")
     with pytest.raises(SettingError, match="has no tag 'waltz'; it has: Air, café"):
         tags.remove_tag(run, "waltz")
 
@@ -175,7 +175,7 @@ def test_tags_are_kept_in_order_once_each_and_taken_away():
 def test_any_short_text_is_a_tag(tag):
     run = ended()
     tags.add_tag(run, tag)
-    assert tags.tags_of(run) == (tag,)
+    assert tags.run_tags(run) == (tag,)
 
 
 @pytest.mark.parametrize("tag", ["", "  ", "x" * 25, "x" * 200, "a\nb", "\x00", "\u200b", "\ud800", None, 3])
@@ -184,18 +184,18 @@ def test_what_is_no_tag_is_refused_in_words_and_changes_nothing(tag):
     tags.add_tag(run, "air")
     with pytest.raises(SettingError, match="a tag must be"):
         tags.add_tag(run, tag)
-    assert tags.tags_of(run) == ("air",)
+    assert tags.run_tags(run) == ("air",)
 
 
 def test_a_run_has_a_dozen_tags_at_most_and_a_damaged_file_has_none():
     run = ended()
-    for n in range(tags.MOST):
+    for n in range(tags.MAX_TAGS):
         tags.add_tag(run, f"tag {n}")
     with pytest.raises(SettingError, match="has 12 tags, which is the most; remove one of tag 0"):
         tags.add_tag(run, "more")
     for text in ("{", "[]", '{"tags": "air"}', '{"tags": [1]}', '{"tags": ["a\\nb"]}'):
-        (run.folder / tags.TAGS).write_text(text)
-        assert tags.tags_of(run) == ()
+        (run.folder / tags.TAGS_FILE).write_text(text)
+        assert tags.run_tags(run) == ()
 
 
 # ---------------------------------------------------------------- trash
@@ -204,8 +204,8 @@ def test_a_run_has_a_dozen_tags_at_most_and_a_damaged_file_has_none():
 def test_a_discarded_run_comes_back_whole():
     run = ended()
     trash.discard(run)
-    assert listed() == set() and store.runs() == []
-    trash.sweep()
+    assert listed() == set() and store.all_runs() == []
+    trash.purge()
     assert trash.restore(run.id) == run and listed() == {run.id} and run.state == "finished"
     with pytest.raises(RunError, match="it is gone, or it is back already"):
         trash.restore(run.id)
@@ -215,12 +215,12 @@ def test_a_sweep_removes_what_is_old_and_only_while_nobody_moves_runs():
     old, new = ended(), ended()
     for run in (old, new):
         trash.discard(run)
-    hidden = store.root() / f"{trash.PREFIX}{old.id}"
+    hidden = store.runs_folder() / f"{trash.PREFIX}{old.id}"
     os.utime(hidden, (0, 0))
-    with index_in_use():
-        trash.sweep()
+    with shared_index_lock():
+        trash.purge()
     assert hidden.exists()
-    trash.sweep()
+    trash.purge()
     assert not hidden.exists() and trash.restore(new.id) == new
     with pytest.raises(RunError, match="was deleted in the last 10 minutes"):
         trash.restore(old.id)
@@ -263,7 +263,7 @@ def test_commands_tag_runs(capsys):
     assert json.loads(capsys.readouterr().out) == {"id": run.id, "tags": ["slow"]}
     assert main(["runs", "list"]) == 0 and capsys.readouterr().out.rstrip().endswith("#slow")
     assert main(["runs", "list", "--json"]) == 0 and json.loads(capsys.readouterr().out)[0]["tags"] == ["slow"]
-    assert main(["runs", "tag", run.id, "--remove", "slow"]) == 0 and tags.tags_of(run) == ()
+    assert main(["runs", "tag", run.id, "--remove", "slow"]) == 0 and tags.run_tags(run) == ()
     assert main(["runs", "tag", run.id, "x" * 200]) == 1
     assert "at most 24 characters" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.errors import SettingError
 from seqtutor_core.kl_budget import DAMPING, GAIN, LARGEST_STEP, steered
-from seqtutor_core.runs.controls import Inbox, append_change
+from seqtutor_core.runs.steering import ControlReader, append_change
 from seqtutor_core.tuning import Tuner, tune
 from tests.tiny import Tiny, tiny_prior, tiny_tuner
 
@@ -124,6 +124,6 @@ def test_a_budget_is_asked_for_in_the_controls(tmp_path: Path) -> None:
         append_change(path, change)
     with open(path, "a") as file:
         file.write('{"kl_budget": "much"}\n')
-    inbox = Inbox(path, Melody().terms)
-    assert inbox.read() == wanted
-    assert "a KL budget of 'much'" in inbox.wrong[0]
+    reader = ControlReader(path, Melody().terms)
+    assert reader.read() == wanted
+    assert "a KL budget of 'much'" in reader.errors[0]

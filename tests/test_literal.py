@@ -120,7 +120,7 @@ KNOWN = {
     "gauge_panel.py:panel": {
         "bar(gauge)",
         "when",
-        "missing(run.config)",
+        "why_no_gauge(run.config)",
         "later",
         "never",
     },  # numbers in our HTML; words of ours

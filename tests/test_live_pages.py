@@ -12,7 +12,7 @@ from seqtutor_core import prior as priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import averages, rollouts
-from seqtutor_core.runs import gauging, job, recorder, store
+from seqtutor_core.runs import gauge_monitor, recorder, run_loop, store
 from tests.paging import opened, texts
 from tests.running import small
 
@@ -25,10 +25,10 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(recorder, "LIVE", 64)
-    monkeypatch.setattr(job, "MEASURED", 64)
+    monkeypatch.setattr(recorder, "LIVE_SAMPLES", 64)
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 64)
     for pace, value in {"FIRST": 0.0, "EVERY": 0.0, "SHARE": 1e9}.items():
-        monkeypatch.setattr(gauging, pace, value)
+        monkeypatch.setattr(gauge_monitor, pace, value)
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def prior():
 
 
 def worked(config):
-    run = store.create(config)
-    assert job.work(run) == 0, run.status
+    run = store.create_run(config)
+    assert run_loop.execute_run(run) == 0, run.status
     return run
 
 
@@ -149,7 +149,7 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
 
 
 def test_without_a_policy_the_strength_waits_in_its_place(prior):
-    run = store.create(small(prior))
+    run = store.create_run(small(prior))
     assert opened("melody", run=run.id).run().slider(key="strength").disabled
 
 
@@ -204,7 +204,7 @@ def test_a_budget_and_a_warm_start_reach_the_job(name, started):
     keys = [PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "warm_start", "start")]
     assert keys[1] not in {slider.key for slider in page.select_slider}
     page.button(key="start").click().run()
-    run = store.runs()[0]
+    run = store.all_runs()[0]
     run.write_status(replace(run.status, state="stopped"))
     page.run()
     page.toggle(key=keys[0]).set_value(True).run()
@@ -213,7 +213,7 @@ def test_a_budget_and_a_warm_start_reach_the_job(name, started):
     assert "only where c begins" in texts(page.caption)
     page.button(key="start").click().run()
     assert [(config.kl_budget, config.warm_start) for config in started] == [(None, False), (12.0, True)]
-    kept = store.runs()[0].config
+    kept = store.all_runs()[0].config
     assert (kept.kl_budget, kept.warm_start) == (12.0, True)
     page.button(key="reset").click().run()
     assert not page.toggle(key=keys[0]).value and not page.toggle(key=keys[2]).value
@@ -241,7 +241,7 @@ def test_a_wrong_budget_in_the_link_counts_for_nothing(wrong, started):
 
 @BOTH
 def test_a_living_run_is_given_a_budget_and_loses_it_again(name, prior):
-    run = store.create(small(prior) if name == "melody" else molecules())
+    run = store.create_run(small(prior) if name == "melody" else molecules())
     keep, nats, c = (PREFIX[name] + key for key in ("keep_kl_budget", "kl_budget", "kl"))
     with FileLock(run.folder / "worker.lock"):
         page = opened(name, run=run.id).run()
@@ -287,7 +287,7 @@ def test_the_strength_is_a_point_on_the_frontier():
 
 
 def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
-    run = store.create(small(prior))
+    run = store.create_run(small(prior))
     steer, calls = changes._steer, []
 
     def lost_once(studio, change):
@@ -305,7 +305,7 @@ def test_a_move_whose_callback_was_lost_steers_all_the_same(prior, monkeypatch):
 
 
 def test_what_is_taken_back_is_taken_back_in_the_living_run(prior):
-    run = store.create(small(prior))
+    run = store.create_run(small(prior))
     with FileLock(run.folder / "worker.lock"):
         page = opened("melody", run=run.id).run()
         page.button(key="take-over").click().run()

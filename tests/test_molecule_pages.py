@@ -21,7 +21,7 @@ from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.runs.names import name_of
+from seqtutor_core.runs.names import run_name
 from tests.paging import choose_preset, opened, press, texts
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -199,7 +199,7 @@ def test_a_file_is_read_once_and_so_is_what_is_wrong_with_it(monkeypatch):
 
 
 def a_run(**changes):
-    run = store.create(TuningConfig("molecule", "molecule", weights={"qed": 40.0, "validity": 20.0}, **changes))
+    run = store.create_run(TuningConfig("molecule", "molecule", weights={"qed": 40.0, "validity": 20.0}, **changes))
     line = {
         "update": 1, "seconds": 2.0, "reward": 40.0, "kl": 0.5, "j": 9.5, "entropy": 0.6, "distinct": 1.0,
         "steps_per_second": 2000.0, "terms": {t.name: 0.0 for t in TERMS}, "weights": {t.name: 0.0 for t in TERMS},
@@ -219,7 +219,7 @@ def test_alarms_are_shown(molecule):
 
 
 def test_a_run_is_shown_on_its_own_page_only(molecule):
-    tune = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+    tune = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))
     molecule.query_params["run"] = tune.id
     page = molecule.run()
     assert f"the run {tune.id} is not one of molecules" in texts(page.error)
@@ -227,11 +227,11 @@ def test_a_run_is_shown_on_its_own_page_only(molecule):
 
 
 def test_a_living_run_of_the_other_domain_is_named_at_start(molecule, monkeypatch):
-    tune = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))  # waiting: just launched
+    tune = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))  # waiting: just launched
     monkeypatch.setattr(launcher, "start", pytest.fail)
     page = molecule.run()
     press(page, "start")
-    assert f"The run {name_of(tune)} is waiting on this machine" in texts(page.error)
+    assert f"The run {run_name(tune)} is waiting on this machine" in texts(page.error)
     assert "another domain's" in texts(page.error)
 
 

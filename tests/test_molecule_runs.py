@@ -1,4 +1,4 @@
-"""Runs of molecules: learning from what is paid at the end, memory in checkpoints, the board, the command line."""
+"""Runs of molecules: learning from what is paid at the end, memory in checkpoints, the best sequences, commands."""
 
 import json
 from typing import Any
@@ -13,9 +13,9 @@ from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.runs import board, job, recorder
-from seqtutor_core.runs.board import Board, Entry
-from seqtutor_core.runs.store import create
+from seqtutor_core.runs import recorder, run_loop, top_sequences
+from seqtutor_core.runs.store import create_run
+from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences
 from seqtutor_core.tuning import Tuner, tune
 from tests.test_cli import cli, last_json  # noqa: F401  cli is a fixture
 
@@ -123,7 +123,7 @@ def test_a_prior_of_another_vocabulary_is_refused() -> None:
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(job, "MEASURED", 32)
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 32)
 
 
 @pytest.mark.usefixtures("quick")
@@ -131,14 +131,14 @@ def test_a_run_leaves_figures_alarms_and_its_best() -> None:
     config = TuningConfig(
         "molecule", "molecule", weights={"qed": 40.0, "validity": 20.0}, updates=3, overrides=SMALL, device="cpu"
     )
-    run = create(config)
-    assert job.work(run) == 0, run.status
+    run = create_run(config)
+    assert run_loop.execute_run(run) == 0, run.status
     lines, _ = run.metrics()
     assert {"valid", "unique", "novel", "scaffolds", "log_p"} <= set(lines[-1]["figures"])
     assert lines[-1]["figures"]["recent"] == 48
     assert lines[-1]["alarms"] == []
     assert not {"tokens", "lengths", "sums"} & set(lines[-1])
-    best = sorted(run.best(), key=lambda e: -e.reward(config.weights))
+    best = sorted(run.top_sequences(), key=lambda e: -e.reward(config.weights))
     assert 16 <= len(best) <= 48
     assert best[0].reward(config.weights) > 45
     assert best[0].tokens[-1] == END_ID
@@ -150,26 +150,27 @@ def test_a_run_leaves_figures_alarms_and_its_best() -> None:
 def test_the_board_keeps_the_best_and_ranks_anew_when_a_slider_moves(
     network: RecurrentNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(board, "SIZE", 10)
-    job_, kept = tuner(network), Board()
-    seen: list[Entry] = []
+    monkeypatch.setattr(top_sequences, "CAPACITY", 10)
+    job_, kept = tuner(network), TopSequences()
+    seen: list[ScoredSequence] = []
     for _ in range(3):
         progress = job_.iterate()
         kept.add(progress)
         names = list(progress.terms)
         rows = zip(progress.tokens.tolist(), progress.lengths.tolist(), progress.sums.tolist(), strict=True)
         seen += [
-            Entry(tuple(t[:n]), dict(zip(names, s, strict=True)), progress.update, progress.seconds) for t, n, s in rows
+            ScoredSequence(tuple(t[:n]), dict(zip(names, s, strict=True)), progress.update, progress.seconds)
+            for t, n, s in rows
         ]
     weights = job_.config.weights
     expected = sorted({e.tokens: e.reward(weights) for e in seen}.values())[-10:]
-    assert sorted(e.reward(weights) for e in kept.entries.values()) == pytest.approx(expected)
+    assert sorted(e.reward(weights) for e in kept.by_tokens.values()) == pytest.approx(expected)
     kept.save(tmp_path / "best.jsonl")
-    again = board.load(tmp_path / "best.jsonl")
-    assert {e.tokens: e.terms for e in again} == {e.tokens: e.terms for e in kept.entries.values()}
+    again = top_sequences.load_top_sequences(tmp_path / "best.jsonl")
+    assert {e.tokens: e.terms for e in again} == {e.tokens: e.terms for e in kept.by_tokens.values()}
     job_.apply(Change(weights={"log_p": 1.0}))
     kept.add(job_.iterate())
-    assert len(kept.entries) == 10
+    assert len(kept.by_tokens) == 10
 
 
 # ---------------------------------------------------------------- command line

@@ -56,7 +56,7 @@ def one(smiles, reward=0.0, error="", **values):
 
 def test_the_tuned_row_follows_the_policy_of_a_living_run(molecule):
     """From one seed: what has learned nothing writes what the prior writes, and every newer policy something else."""
-    run = store.create(TuningConfig("molecule", "molecule", "trajectory_balance", weights={"qed": 40.0}))
+    run = store.create_run(TuningConfig("molecule", "molecule", "trajectory_balance", weights={"qed": 40.0}))
     molecule.query_params["run"] = run.id
     policy = copy.deepcopy(priors.load("molecule").network)
     torch.nn.init.zeros_(policy.policy.weight)
@@ -87,7 +87,7 @@ def test_another_seed_is_another_draw_of_all(molecule):
 
 def test_the_board_is_ranked_by_the_sliders_and_grown_from_the_runs_beginning(molecule):
     settings = {"prefix": "CC"}
-    run = store.create(TuningConfig("molecule", "molecule", weights={"qed": 40.0}, settings=settings))
+    run = store.create_run(TuningConfig("molecule", "molecule", weights={"qed": 40.0}, settings=settings))
     entries = [{"tokens": [*encode(s), END_ID], "terms": {}, "update": 1, "seconds": 1.0} for s in ("O", "CCCCCCCCC")]
     (run.folder / "best.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
     molecule.query_params["run"] = run.id

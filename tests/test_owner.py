@@ -21,7 +21,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run() -> Run:
-    return store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))
+    return store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))
 
 
 def asked(run: Run) -> list[dict]:
@@ -41,7 +41,7 @@ def test_only_the_secret_owns_and_the_folder_does_not_tell_it(run: Run) -> None:
     assert all(secret.encode() not in path.read_bytes() for path in run.folder.rglob("*") if path.is_file())
     with pytest.raises(RunError, match="has an owner already"):
         owner.claim(run)
-    assert owner.claim(store.create(run.config)) != secret
+    assert owner.claim(store.create_run(run.config)) != secret
 
 
 DAMAGED = (b"", b"{}", b"[]", b"null", b'{"sha256": null}', b'{"sha256": [1]}', b"\xff", b"[" * 9999)
@@ -50,14 +50,14 @@ DAMAGED = (b"", b"{}", b"[]", b"null", b'{"sha256": null}', b'{"sha256": [1]}', 
 @pytest.mark.parametrize("damage", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_file_has_no_owner_and_is_nobodys_to_claim(run: Run, damage: bytes) -> None:
     secret = owner.claim(run)
-    (run.folder / owner.OWNER).write_bytes(damage)
+    (run.folder / owner.OWNER_FILE).write_bytes(damage)
     assert not owner.owns(run, secret) and not owner.owns(run, "") and owner.has_owner(run)
     with pytest.raises(RunError, match="has an owner already"):
         owner.claim(run)
 
 
 def test_a_pipe_in_its_place_keeps_nobody_waiting(run: Run) -> None:
-    os.mkfifo(run.folder / owner.OWNER)
+    os.mkfifo(run.folder / owner.OWNER_FILE)
     assert owner.has_owner(run) and not owner.owns(run, "x")
 
 
@@ -66,7 +66,7 @@ def test_a_pipe_in_its_place_keeps_nobody_waiting(run: Run) -> None:
 
 def test_who_starts_steers_and_another_page_watches(started) -> None:
     mine = press(opened("melody").run(), "start")
-    (run,) = store.runs()
+    (run,) = store.all_runs()
     with FileLock(run.folder / "worker.lock"):
         mine.slider(key="motif").set_value(2.5).run()
         assert [line["weights"]["motif"] for line in asked(run)] == [2.5]

@@ -80,7 +80,7 @@ def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monke
         press(page, "start")
         assert started[-1].learner_settings.learning_rate == chosen
         assert started[-1].overrides == ({} if chosen == psi else {"learning_rate": chosen})
-        (run,) = store.runs()
+        (run,) = store.all_runs()
         run.write_status(replace(run.status, state="stopped"))
         trash.discard(run)
         page.run()
@@ -169,7 +169,7 @@ def test_nothing_to_learn_is_told(melody):
     choose_preset(page, "All off")
     press(page, "start")
     assert any("every weight is 0" in e.value for e in page.error)
-    assert store.runs() == []
+    assert store.all_runs() == []
 
 
 def test_an_unknown_run_in_the_link_is_told(melody):
@@ -189,7 +189,7 @@ def test_a_range_in_a_link_may_stand_in_either_order(tmp_path, monkeypatch, star
 
 
 def test_a_followed_link_changes_the_run_in_view(melody):
-    one, two = (store.create(TuningConfig("melody", "melody", weights={"key": 1.0})) for _ in range(2))
+    one, two = (store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0})) for _ in range(2))
     for run in (one, two, one):
         melody.query_params["run"] = run.id
         page = melody.run()

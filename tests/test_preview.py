@@ -19,8 +19,8 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule.scored_molecules import Found, expected
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.rollout import sample
-from seqtutor_core.runs import job, names, store
-from seqtutor_core.runs.names import made_name
+from seqtutor_core.runs import names, run_loop, store
+from seqtutor_core.runs.names import generated_name
 from tests import running
 from tests.test_particles import WEIGHTS, C, exact, generator
 from tests.tiny import Tiny, tiny_prior
@@ -160,7 +160,7 @@ def ended(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
 
     def make(reward, weights, lines=(), **changes):
-        run = store.create(TuningConfig(**{"domain": "melody", "prior": "melody", "weights": weights, **changes}))
+        run = store.create_run(TuningConfig(**{"domain": "melody", "prior": "melody", "weights": weights, **changes}))
         summary = {"reward": reward, "kl": 2.0, "kl_coefficient": 4.0}
         run.write_status(replace(run.status, state="finished", summary=summary, ended=1.0))
         (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -182,11 +182,11 @@ def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
     ended(53.0, {"key": 1.0}, primer=(14, 1))
     moved = {"update": 1, "weights": {"key": 1.0, "motif": 0.0}}
     steered = ended(54.0, {"motif": 3.0}, [moved])
-    store.create(TuningConfig("melody", "melody", weights={"key": 1.0}))  # not measured yet
+    store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))  # not measured yet
     points = comparable_runs(MELODY, wanted(MELODY, {"key": 1.0}))
     assert {(p.reward, p.kl) for p in points} == {(50.0, 2.0), (54.0, 2.0)}
-    assert points[-1].name == f"{made_name(same.id)}: rloo, c = 4"
-    names.rename(steered, "<b>%{x}</b>")
+    assert points[-1].name == f"{generated_name(same.id)}: rloo, c = 4"
+    names.rename_run(steered, "<b>%{x}</b>")
     (renamed, _) = points = comparable_runs(MELODY, wanted(MELODY, {"key": 1.0}), viewed=steered.id)
     assert renamed.name.startswith("C <b>%{x}</b>: ")
     assert [(point.letter, point.colour) for point in numbered(points)] == [("C", TUNED), ("1", GREEN)]
@@ -205,15 +205,15 @@ def test_many_runs_have_no_numbers():
 def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tmp_path, monkeypatch):
     """1.2 came back from the worker as 1.2000000476837158, and the run was not found."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    monkeypatch.setattr(job, "MEASURED", 64)
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 64)
     prior, weights = running.tiny_prior(tmp_path), {"key": 1.2, "motif": 0.1}
-    run = store.create(running.small(prior, weights=weights, updates=2, device="cpu"))
-    assert job.work(run) == 0
+    run = store.create_run(running.small(prior, weights=weights, updates=2, device="cpu"))
+    assert run_loop.execute_run(run) == 0
     assert run.metrics()[0][-1]["weights"]["key"] == 1.2
     draw = Draw("melody", str(prior), "{}", 0, ())
     wanted = PreviewRequest(draw, json.dumps(MELODY.objective_settings(run.config.settings)), json.dumps(weights), 4.0)
     (point,) = comparable_runs(MELODY, wanted)
-    assert point.name.startswith(made_name(run.id))
+    assert point.name.startswith(generated_name(run.id))
 
 
 def test_a_run_of_another_domain_or_version_is_left_out(ended):

@@ -12,9 +12,9 @@ from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store, trash
-from seqtutor_core.runs.checkpoints import drop_damaged, load_checkpoint, save_checkpoint
-from seqtutor_core.runs.controls import Inbox, append_change, append_resumed
-from seqtutor_core.runs.store import Status, consistent, create, load_policy, open_run, runs
+from seqtutor_core.runs.checkpoints import delete_damaged, load_checkpoint, save_checkpoint
+from seqtutor_core.runs.steering import ControlReader, append_change, append_resume
+from seqtutor_core.runs.store import Status, all_runs, create_run, drop_superseded, load_policy, open_run
 from tests.running import small, tiny_prior
 
 TERMS = domain("melody").terms
@@ -36,24 +36,24 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_config_survives_its_file(prior: Path) -> None:
     config = small(prior, primer=(3, 4), learner="g", preset="paper", updates=7, kl_coefficient=0.25)
-    assert create(config).config == config
+    assert create_run(config).config == config
 
 
 def test_runs_are_listed_newest_first_and_a_damaged_one_says_so(prior: Path) -> None:
-    made = [create(small(prior)) for _ in range(3)]
+    made = [create_run(small(prior)) for _ in range(3)]
     (made[1].folder / "config.json").write_text('{"domain": ')
-    assert [r.id for r in runs()] == [r.id for r in sorted(made, key=lambda r: r.id, reverse=True)]
-    assert {r.id: r.state for r in runs()}[made[1].id] == "damaged"
+    assert [r.id for r in all_runs()] == [r.id for r in sorted(made, key=lambda r: r.id, reverse=True)]
+    assert {r.id: r.state for r in all_runs()}[made[1].id] == "damaged"
     assert open_run(made[1].id).problem.startswith(f"run {made[1].id} is damaged: config.json")
     with pytest.raises(RunError, match=r"restore the file .* or delete the run"):
         _ = made[1].config
     trash.discard(made[1])
-    assert made[1].id not in [r.id for r in runs()]
+    assert made[1].id not in [r.id for r in all_runs()]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"state": "asleep"}', '{"colour": 1}', '{"launched": "x"}', "\x00"])
 def test_a_damaged_status_is_an_error_with_a_way_out(prior: Path, text: str) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     (run.folder / "status.json").write_text(text)
     with pytest.raises(RunError, match=r"status\.json.* or delete the run"):
         _ = run.status
@@ -61,7 +61,7 @@ def test_a_damaged_status_is_an_error_with_a_way_out(prior: Path, text: str) -> 
 
 
 def test_a_wrong_value_in_a_config_is_an_error_with_a_way_out(prior: Path) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     values = json.loads((run.folder / "config.json").read_text())
     (run.folder / "config.json").write_text(json.dumps({**values, "kl_coefficient": -1}))
     with pytest.raises(RunError, match="a KL coefficient of -1 is not possible"):
@@ -72,7 +72,7 @@ def test_a_wrong_value_in_a_config_is_an_error_with_a_way_out(prior: Path) -> No
 def test_a_run_is_opened_by_its_id_only(prior: Path, name: str) -> None:
     with pytest.raises(RunError, match="there is none yet"):
         open_run(name)
-    run = create(small(prior))
+    run = create_run(small(prior))
     (run.folder.parent / ".new-x").mkdir()
     with pytest.raises(RunError, match=f"there are: {run.id}"):
         open_run(name)
@@ -82,12 +82,12 @@ def test_a_run_is_opened_by_its_id_only(prior: Path, name: str) -> None:
 def test_where_no_folder_can_be_made_the_error_says_so(home: Path, prior: Path) -> None:
     (home / "runs").write_text("a file")
     with pytest.raises(RunError, match=r"no run can be kept in .*SEQTUTOR_HOME"):
-        create(small(prior))
+        create_run(small(prior))
 
 
 def test_no_lock_no_life(prior: Path) -> None:
     """A run is what its status says only while somebody holds its lock."""
-    run = create(small(prior))
+    run = create_run(small(prior))
     assert run.state == "waiting"  # just launched
     for state in store.ACTIVE:
         run.write_status(Status(state=state, pid=1, launched=run.status.launched))
@@ -103,7 +103,7 @@ def test_no_lock_no_life(prior: Path) -> None:
 
 
 def test_many_readers_testing_a_free_lock_do_not_take_each_other_for_a_worker(prior: Path) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     seen: list[bool] = []
     threads = [threading.Thread(target=lambda: seen.extend(run.alive for _ in range(50))) for _ in range(2)]
     for thread in threads:
@@ -114,7 +114,7 @@ def test_many_readers_testing_a_free_lock_do_not_take_each_other_for_a_worker(pr
 
 
 def test_a_living_run_is_not_deleted(prior: Path) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     with pytest.raises(RunError, match="stop it before deleting it"):
         trash.discard(run)
 
@@ -123,7 +123,7 @@ def test_a_living_run_is_not_deleted(prior: Path) -> None:
 
 
 def test_metrics_are_read_line_by_whole_line(prior: Path) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     assert run.metrics() == ([], 0)
     path = run.folder / "metrics.jsonl"
     path.write_text('{"update": 1}\n{"upd')
@@ -137,7 +137,7 @@ def test_metrics_are_read_line_by_whole_line(prior: Path) -> None:
 
 def test_what_a_killed_worker_wrote_beyond_its_checkpoint_is_superseded() -> None:
     lines = [{"update": n} for n in (1, 5, 9, 6, 8, 12)]
-    assert [line["update"] for line in consistent(lines)] == [1, 5, 6, 8, 12]
+    assert [line["update"] for line in drop_superseded(lines)] == [1, 5, 6, 8, 12]
 
 
 # ---------------------------------------------------------------- controls
@@ -145,32 +145,32 @@ def test_what_a_killed_worker_wrote_beyond_its_checkpoint_is_superseded() -> Non
 
 def test_changes_arrive_once_and_whole(tmp_path: Path) -> None:
     path = tmp_path / "controls.jsonl"
-    inbox = Inbox(path, TERMS)
-    assert inbox.read() == []
+    reader = ControlReader(path, TERMS)
+    assert reader.read() == []
     wanted = [Change(weights={"key": 2.0}), Change(kl_coefficient=3.0, pause=False), Change(stop=True)]
     for change in wanted:
         append_change(path, change)
-    assert inbox.read() == wanted
-    assert inbox.read() == []
+    assert reader.read() == wanted
+    assert reader.read() == []
 
 
 def test_half_a_line_is_heard_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "controls.jsonl"
-    inbox = Inbox(path, TERMS)
+    reader = ControlReader(path, TERMS)
     path.write_text('{"kl_coeff')
-    assert inbox.read() == []
+    assert reader.read() == []
     with open(path, "a") as file:
         file.write('icient": 2.0}\n')
-    assert inbox.read() == [Change(kl_coefficient=2.0)]
+    assert reader.read() == [Change(kl_coefficient=2.0)]
 
 
 def test_half_a_line_of_a_dead_writer_does_not_spoil_the_next(tmp_path: Path) -> None:
     path = tmp_path / "controls.jsonl"
     path.write_text('{"kl_coeff')
     append_change(path, Change(pause=True))
-    inbox = Inbox(path, TERMS)
-    assert inbox.read() == [Change(pause=True)]
-    assert inbox.wrong == ["a request was skipped: '{\"kl_coeff' is not JSON"]
+    reader = ControlReader(path, TERMS)
+    assert reader.read() == [Change(pause=True)]
+    assert reader.errors == ["a request was skipped: '{\"kl_coeff' is not JSON"]
 
 
 @pytest.mark.parametrize(
@@ -192,19 +192,19 @@ def test_half_a_line_of_a_dead_writer_does_not_spoil_the_next(tmp_path: Path) ->
 def test_a_wrong_line_is_skipped_and_named(tmp_path: Path, line: str, why: str) -> None:
     path = tmp_path / "controls.jsonl"
     path.write_text(line + '\n{"kl_coefficient": 2.0}\n')
-    inbox = Inbox(path, TERMS)
-    assert inbox.read() == [Change(kl_coefficient=2.0)]
-    assert len(inbox.wrong) == 1
-    assert why in inbox.wrong[0]
+    reader = ControlReader(path, TERMS)
+    assert reader.read() == [Change(kl_coefficient=2.0)]
+    assert len(reader.errors) == 1
+    assert why in reader.errors[0]
 
 
 def test_a_resumed_run_forgets_old_pauses_and_stops_but_no_setting(tmp_path: Path) -> None:
     path = tmp_path / "controls.jsonl"
     append_change(path, Change(kl_coefficient=2.0, pause=True))
     append_change(path, Change(stop=True))
-    append_resumed(path)
+    append_resume(path)
     append_change(path, Change(pause=True))
-    assert Inbox(path, TERMS).read() == [Change(kl_coefficient=2.0), Change(), Change(pause=True)]
+    assert ControlReader(path, TERMS).read() == [Change(kl_coefficient=2.0), Change(), Change(pause=True)]
 
 
 # ---------------------------------------------------------------- checkpoints
@@ -223,13 +223,13 @@ def test_the_two_newest_checkpoints_are_kept_and_damage_falls_back(tmp_path: Pat
     found = load_checkpoint(tmp_path)
     assert found is not None
     assert (found.plain["update"], found.damaged) == (20, (names[1],))
-    drop_damaged(tmp_path, found)
+    delete_damaged(tmp_path, found)
     save_checkpoint(tmp_path, found.tensors, {"update": 30}, 30)
     assert [p.name for p in sorted(tmp_path.iterdir())] == [names[0], "update-000000030.safetensors"]
 
 
 def test_no_checkpoint_is_none_and_the_policy_says_so(prior: Path) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     assert load_checkpoint(run.folder / "checkpoints") is None
     with pytest.raises(RunError, match="has no tuned policy yet"):
         load_policy(run)

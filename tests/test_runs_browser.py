@@ -15,9 +15,9 @@ ROW = 35  # pixels; the table is a canvas
 
 
 def ended(name: str, c: float) -> None:
-    run = store.create(TuningConfig("melody", "melody", weights={"key": 1.0}, kl_coefficient=c))
+    run = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}, kl_coefficient=c))
     run.write_status(replace(run.status, state="finished"))
-    names.rename(run, name)
+    names.rename_run(run, name)
     numbers: dict[str, Any] = dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), 0.5)
     lines = [{**numbers, "update": n, "seconds": n / 2, "weights": {}, "terms": {}} for n in range(9)]
     (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -18,7 +18,7 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.primer import primer_of, tune_of
 from seqtutor_core.runs import names, owner, store, tags, trash
-from seqtutor_core.runs.index import Summary
+from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import Run
 from tests.paging import opened, press, texts
 
@@ -31,13 +31,13 @@ def home(tmp_path, monkeypatch):
 
 
 def ended(name: str = "", **changes) -> Run:
-    run = store.create(TuningConfig(**{"domain": "melody", "prior": "melody", "weights": {"key": 1.0}, **changes}))
+    run = store.create_run(TuningConfig(**{"domain": "melody", "prior": "melody", "weights": {"key": 1.0}, **changes}))
     run.write_status(replace(run.status, state="finished", seconds=3.0))
     numbers: dict[str, Any] = dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), 0.5)
     lines = [{**numbers, "update": n, "seconds": n / 2, "weights": {}, "terms": {}} for n in (1, 2, 3)]
     (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     if name:
-        names.rename(run, name)
+        names.rename_run(run, name)
     return run
 
 
@@ -108,7 +108,7 @@ def test_a_ticked_damaged_run_tells_why_and_a_vanished_one_is_let_go():
     page.run()
     assert "config.json" in texts(page.warning) and page.button(key="runs-use").disabled
     press(page, "runs-delete")
-    assert store.runs() == [] and not page.exception
+    assert store.all_runs() == [] and not page.exception
 
 
 # ---------------------------------------------------------------- names
@@ -119,15 +119,15 @@ def test_an_owner_renames_and_a_long_name_is_refused_in_words():
     page = ticked(run).run()
     field = f"rename-{run.id}"
     page.text_input(key=field).set_value(ODD).run()
-    assert not page.exception and names.name_of(run) == ODD and shown(page) == [ODD]
+    assert not page.exception and names.run_name(run) == ODD and shown(page) == [ODD]
     assert f"Ticked: {ODD}" in texts(page.caption)
     page.text_input(key=field).set_value("x" * 200).run()
-    assert "at most 80 characters" in texts(page.error) and names.name_of(run) == ODD
+    assert "at most 80 characters" in texts(page.error) and names.run_name(run) == ODD
     owner.claim(run)
     watching = ticked(run).run()
     assert field not in {text.key for text in watching.text_input}
     page.text_input(key=field).set_value("Mine").run()
-    assert "only watches" in texts(page.error) and names.name_of(run) == ODD
+    assert "only watches" in texts(page.error) and names.run_name(run) == ODD
 
 
 def texts_of_links(page) -> str:
@@ -151,12 +151,14 @@ def test_an_owner_tags_several_runs_at_once_and_a_long_tag_is_refused_in_words()
     page = ticked(one, two, theirs).run()
     field = page.text_input(key="runs-new-tag")
     field.set_value("<i>x</i>").run()
-    assert not page.exception and tags.tags_of(one) == tags.tags_of(two) == ("<i>x</i>",) and not tags.tags_of(theirs)
+    assert (
+        not page.exception and tags.run_tags(one) == tags.run_tags(two) == ("<i>x</i>",) and not tags.run_tags(theirs)
+    )
     assert page.text_input(key="runs-new-tag").value == ""
     page.text_input(key="runs-new-tag").set_value("x" * 200).run()
-    assert "at most 24 characters" in texts(page.error) and tags.tags_of(one) == ("<i>x</i>",)
+    assert "at most 24 characters" in texts(page.error) and tags.run_tags(one) == ("<i>x</i>",)
     press(page, "runs-untag-<i>x</i>")
-    assert not page.exception and not tags.tags_of(one) and not tags.tags_of(two)
+    assert not page.exception and not tags.run_tags(one) and not tags.run_tags(two)
 
 
 # ---------------------------------------------------------------- deleting
@@ -172,16 +174,16 @@ def test_ours_and_nobodys_are_deleted_and_undone_others_stay():
         assert button.label == "Delete 1 run"
         assert "1 run still alive" in button.help and "1 run of somebody else" in button.help
         press(page, "runs-delete")
-        assert not page.exception and {run.id for run in store.runs()} == {theirs.id, living.id}
+        assert not page.exception and {run.id for run in store.all_runs()} == {theirs.id, living.id}
         press(page, "runs-undo")
-        assert not page.exception and len(store.runs()) == 3 and page.button(key="runs-undo").disabled
+        assert not page.exception and len(store.all_runs()) == 3 and page.button(key="runs-undo").disabled
 
 
 def test_an_undo_that_comes_too_late_is_told():
     run = ended()
     page = ticked(run).run()
     press(page, "runs-delete")
-    trash.sweep(kept=0.0)
+    trash.purge(kept=0.0)
     press(page, "runs-undo")
     assert "it is gone" in texts(page.error) and not page.exception
 
@@ -216,8 +218,8 @@ def test_damaged_curves_are_told_and_cost_nothing_else():
     assert len(page.get("plotly_chart")) == 1
 
 
-def summaries_named(*called: str) -> list[Summary]:
-    return [Summary(f"id-{n}", name, "finished", 0.0, 0, reward=n, kl=2.0 * n) for n, name in enumerate(called)]
+def summaries_named(*called: str) -> list[RunInfo]:
+    return [RunInfo(f"id-{n}", name, "finished", 0.0, 0, reward=n, kl=2.0 * n) for n, name in enumerate(called)]
 
 
 def test_the_chart_draws_each_run_with_a_colour_and_a_dash_and_its_name_as_it_is():
@@ -321,7 +323,7 @@ def essence(config: TuningConfig) -> TuningConfig:
 
 @pytest.mark.parametrize("config", [MELODY, MOLECULE], ids=["melody", "molecule"])
 def test_a_run_can_be_started_again_as_it_was(config, started):
-    run = store.create(config)
+    run = store.create_run(config)
     run.write_status(replace(run.status, state="finished"))
     page = ticked(run).run()
     press(page, "runs-use")

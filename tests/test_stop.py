@@ -19,9 +19,9 @@ from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.prior import Prior, save
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
-from seqtutor_core.runs import job, launcher
+from seqtutor_core.runs import launcher, run_loop
 from seqtutor_core.runs.checkpoints import load_checkpoint
-from seqtutor_core.runs.store import Run, create, runs
+from seqtutor_core.runs.store import Run, all_runs, create_run
 from tests.running import PATIENCE, small, tiny_prior, updates, wait_for
 
 UPDATES = 12
@@ -44,8 +44,8 @@ def slow(*arguments, **options):
         time.sleep(600)
     return found
 setattr(owner, name, slow)
-from seqtutor_core.runs import gauging, recorder, worker
-gauging.FIRST = recorder.LINE_EVERY = 0.0
+from seqtutor_core.runs import gauge_monitor, recorder, worker
+gauge_monitor.FIRST = recorder.LINE_EVERY = 0.0
 sys.exit(worker.main([folder]))
 """
 
@@ -59,8 +59,8 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(job, "MEASURED", 20)
-    monkeypatch.setattr(launcher, "_launch", job.work)  # it goes on in this process
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 20)
+    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)  # it goes on in this process
     return tmp_path
 
 
@@ -70,9 +70,9 @@ def reference(prior: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_HOME", str(tmp_path_factory.mktemp("reference")))
         patch.setenv("OMP_NUM_THREADS", "1")
-        patch.setattr(job, "MEASURED", 20)
-        run = create(small(prior, updates=UPDATES))
-        assert job.work(run) == 0
+        patch.setattr(run_loop, "FINAL_SAMPLES", 20)
+        run = create_run(small(prior, updates=UPDATES))
+        assert run_loop.execute_run(run) == 0
         return load_file(run.folder / "policy.safetensors")
 
 
@@ -84,7 +84,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., tuple[Run, subprocess.Pope
     def start(
         config: TuningConfig, place: str, times: int, then: Callable[[Run], None] = lambda run: None
     ) -> tuple[Run, subprocess.Popen[bytes]]:
-        run, reached = create(config), tmp_path / "reached"
+        run, reached = create_run(config), tmp_path / "reached"
         with open(run.folder / "worker.log", "wb") as log:
             command = [sys.executable, "-c", SLOW, place, str(times), str(run.folder), str(reached)]
             processes.append(subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log))
@@ -116,7 +116,7 @@ def stop(run: Run, process: subprocess.Popen[bytes], by_signal: bool = False) ->
         ("seqtutor_core.replay:Replay.add", 4, 3),
         ("seqtutor_core.descent:Descent._follow", 4, 3),  # the policy has moved
         ("seqtutor_core.tuning:Tuner._keep_budget", 4, 3),  # the iteration is over, but nobody has heard of it
-        ("seqtutor_core.runs.gauging:Gauging.take", 1, 1),
+        ("seqtutor_core.runs.gauge_monitor:GaugeMonitor.measure", 1, 1),
         ("seqtutor_core.evaluation:sample", 1, UPDATES),
     ],
 )
@@ -150,9 +150,9 @@ def test_a_command_that_follows_a_run_and_is_ended_ends_the_run(prior: Path) -> 
     words = ["tune", "melody", "--prior", str(prior), "--weight", "key=1", "--seconds", "600"]
     command = subprocess.Popen([sys.executable, "-m", "seqtutor_core", *words], stderr=subprocess.DEVNULL)
     until = time.monotonic() + PATIENCE
-    while not any(run.state == "running" for run in runs()) and time.monotonic() < until:
+    while not any(run.state == "running" for run in all_runs()) and time.monotonic() < until:
         time.sleep(0.1)
-    run = next(iter(runs()), None)
+    run = next(iter(all_runs()), None)
     command.terminate()
     command.wait(timeout=PATIENCE)
     assert run is not None and (run.state, run.alive) == ("stopped", False)

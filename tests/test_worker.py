@@ -13,9 +13,9 @@ from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.prior import load
-from seqtutor_core.runs import collapse, job, launcher, recorder, trash
+from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash
 from seqtutor_core.runs.checkpoints import load_checkpoint
-from seqtutor_core.runs.store import Run, Status, create, load_policy, runs
+from seqtutor_core.runs.store import Run, Status, all_runs, create_run, load_policy
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
 TERMS = domain("melody").terms
@@ -38,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a line and samples after every update, and measure little."""
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
     monkeypatch.setattr(recorder, "SAMPLES_EVERY", 0.0)
-    monkeypatch.setattr(job, "MEASURED", 20)
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 20)
 
 
 # ---------------------------------------------------------------- what a worker leaves
@@ -47,8 +47,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_run_ends_with_its_figures(prior: Path) -> None:
     config = small(prior, updates=5)
-    run = create(config)
-    assert job.work(run) == 0
+    run = create_run(config)
+    assert run_loop.execute_run(run) == 0
     status = run.status
     assert (status.state, status.update, status.device, status.error) == ("finished", 5, "cpu", "")
     summary = status.summary
@@ -65,7 +65,7 @@ def test_a_run_ends_with_its_figures(prior: Path) -> None:
     assert line["time"] > 0 and set(line["terms"]) == {t.name for t in TERMS}
     moments = run.samples()
     assert [m.update for m in moments] == [1, 2, 3, 4, 5]
-    assert [len(s) for s in moments[0].sequences] == [16] * recorder.SEQUENCES
+    assert [len(s) for s in moments[0].sequences] == [16] * recorder.SAMPLES_PER_FILE
 
     assert len(list((run.folder / "checkpoints").iterdir())) == 1
     tensors = load_checkpoint(run.folder / "checkpoints")
@@ -82,31 +82,31 @@ def test_a_collapsed_run_stops_by_itself_where_that_is_wanted(
     prior: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
 ) -> None:
     monkeypatch.setattr(collapse, "LOW_ENTROPY", 99.0)  # nats a token: this policy counts as collapsed from the start
-    run = create(small(prior, updates=collapse.IN_A_ROW + 2, stop_on_collapse=wanted))
-    assert job.work(run) == 0
+    run = create_run(small(prior, updates=collapse.PATIENCE + 2, stop_on_collapse=wanted))
+    assert run_loop.execute_run(run) == 0
     status = run.status
     if wanted:
-        assert (status.state, status.update) == ("stopped", collapse.IN_A_ROW)
-        assert status.message == collapse.MESSAGE and status.summary is not None
+        assert (status.state, status.update) == ("stopped", collapse.PATIENCE)
+        assert status.message == collapse.COLLAPSE_MESSAGE and status.summary is not None
     else:
-        assert (status.state, status.update, status.message) == ("finished", collapse.IN_A_ROW + 2, "")
+        assert (status.state, status.update, status.message) == ("finished", collapse.PATIENCE + 2, "")
     load_policy(run)
 
 
 def test_collapse_is_few_sequences_or_little_entropy_for_some_lines_in_a_row() -> None:
     sound = {"entropy": 1.0, "distinct": 0.8, "changed": []}
-    watch = collapse.CollapseWatch()
+    watch = collapse.CollapseDetector()
 
     def after(*lines: dict[str, Any]) -> bool:
         for line in lines:
-            watch.see(sound, {**sound, **line})
+            watch.update(sound, {**sound, **line})
         return watch.collapsed
 
     few, little, moved = {"distinct": 0.39}, {"entropy": 0.1}, {"distinct": 0.39, "changed": ["kl_coefficient"]}
-    assert not after(*[{"distinct": 0.41}] * collapse.IN_A_ROW)
-    assert not after(*[few] * (collapse.IN_A_ROW - 1), sound)
-    assert not after(*[little] * (collapse.IN_A_ROW - 1), moved)
-    assert after(*[few, little] * (collapse.IN_A_ROW // 2))
+    assert not after(*[{"distinct": 0.41}] * collapse.PATIENCE)
+    assert not after(*[few] * (collapse.PATIENCE - 1), sound)
+    assert not after(*[little] * (collapse.PATIENCE - 1), moved)
+    assert after(*[few, little] * (collapse.PATIENCE // 2))
     assert not after({"distinct": float("nan"), "entropy": float("nan")})
 
 
@@ -114,15 +114,15 @@ def test_collapse_is_few_sequences_or_little_entropy_for_some_lines_in_a_row() -
 def test_a_finished_run_keeps_little_and_still_goes_on(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No replay memory, which is most of a checkpoint, and no room for a last word; more seconds begin a new memory."""
     memory = {"batch": 8, "minibatch": 8, "replay_steps": 200_000}
-    run = create(small(prior, learner="psi", updates=5, overrides=memory))
+    run = create_run(small(prior, learner="psi", updates=5, overrides=memory))
     whole = run.size
-    assert job.work(run) == 0
+    assert run_loop.execute_run(run) == 0
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     assert checkpoint is not None and not [name for name in checkpoint.tensors if name.startswith("replay.")]
     assert not (run.folder / ".reserve").exists() and whole > 60_000
     assert run.size == sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file())
 
-    monkeypatch.setattr(launcher, "_launch", job.work)
+    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)
     launcher.resume(run, extra_seconds=0.2)
     assert run.state == "finished" and run.status.update > 5 and not run.status.error
     assert load_policy(run).settings.hidden == 16
@@ -130,9 +130,9 @@ def test_a_finished_run_keeps_little_and_still_goes_on(prior: Path, monkeypatch:
 
 @pytest.mark.usefixtures("quick")
 def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = create(small(prior, updates=3))
-    job.work(run)
-    monkeypatch.setattr(launcher, "_launch", job.work)
+    run = create_run(small(prior, updates=3))
+    run_loop.execute_run(run)
+    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)
     with pytest.raises(RunError, match="resume it with extra seconds"):
         launcher.resume(run)
     launcher.resume(run, extra_seconds=0.2)
@@ -143,7 +143,7 @@ def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch:
 
 @pytest.mark.usefixtures("quick")
 def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
-    run = create(small(prior, updates=6))
+    run = create_run(small(prior, updates=6))
     requests: dict[int, Callable[[], None]] = {
         1: lambda: run.change(Change(weights={"key": 3.0})),
         2: lambda: run.change(Change(kl_coefficient=8.0, learning_rate=0.5)),
@@ -155,7 +155,7 @@ def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
         return False
 
     with FileLock(run.folder / "worker.lock"):
-        job.work(run, stopping)
+        run_loop.execute_run(run, stopping)
     # asked after the controls were read, so each is heard one update later
     assert [line["changed"] for line in run.metrics()[0]] == [
         [],
@@ -177,42 +177,42 @@ def test_an_unexpected_error_fails_the_run_with_a_traceback_in_its_log(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("no figures")
 
-    monkeypatch.setattr(job, "figures", broken)
-    run = create(small(prior, updates=2))
-    assert job.work(run) == 1
+    monkeypatch.setattr(run_loop, "figures", broken)
+    run = create_run(small(prior, updates=2))
+    assert run_loop.execute_run(run) == 1
     assert (run.state, run.status.error) == ("failed", "ZeroDivisionError: no figures")
     assert "Traceback" in (run.folder / "worker.log").read_text()
     assert load_policy(run)  # what was learned is there
 
     monkeypatch.undo()
     monkeypatch.setenv("SEQTUTOR_HOME", str(run.folder.parents[1]))
-    monkeypatch.setattr(job, "MEASURED", 20)
-    assert job.work(run) == 0
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 20)
+    assert run_loop.execute_run(run) == 0
     assert (run.state, run.status.error) == ("finished", "")
 
 
 def test_a_device_without_space_stops_the_run(prior: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    run = create(small(prior, updates=5))
+    run = create_run(small(prior, updates=5))
     (run.folder / "metrics.jsonl").symlink_to("/dev/full")
-    assert job.work(run) == 1
+    assert run_loop.execute_run(run) == 1
     assert run.status.state == "stopped"
     assert run.status.message.startswith("the disk is full, so the run stopped; nothing was saved yet")
 
 
 def test_another_prior_does_not_fit_an_old_checkpoint(prior: Path, tmp_path: Path) -> None:
     config = small(prior, updates=2, learner="psi")
-    run = create(replace(config, overrides={**config.overrides, "target_rate": 1.0}))  # without a target network
-    job.work(run)
+    run = create_run(replace(config, overrides={**config.overrides, "target_rate": 1.0}))  # without a target network
+    run_loop.execute_run(run)
     run.write_config(replace(run.config, overrides={**run.config.overrides, "target_rate": 0.5}, updates=4))
-    assert job.work(run) == 1
+    assert run_loop.execute_run(run) == 1
     assert run.state == "failed"
     assert "does not fit its prior and settings" in run.status.error
 
 
 def test_figures_that_are_no_numbers_are_still_json(prior: Path) -> None:
-    run = create(small(prior))
+    run = create_run(small(prior))
     run.write_status(Status(state="finished", summary={"reward": float("nan"), "metrics": {"x": float("inf")}}))
     text = (run.folder / "status.json").read_text()
     assert "NaN" not in text and "Infinity" not in text
@@ -221,10 +221,10 @@ def test_figures_that_are_no_numbers_are_still_json(prior: Path) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_old_samples_are_thinned_and_late_ones_kept(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "MOMENTS", 8)
-    monkeypatch.setattr(recorder, "RECENT", 4)
-    run = create(small(prior, updates=20))
-    job.work(run)
+    monkeypatch.setattr(recorder, "MAX_SAMPLE_FILES", 8)
+    monkeypatch.setattr(recorder, "NEWEST_FILES", 4)
+    run = create_run(small(prior, updates=20))
+    run_loop.execute_run(run)
     kept = [m.update for m in run.samples()]
     assert len(kept) <= 8
     assert kept[0] == 1 and kept[-4:] == [17, 18, 19, 20]
@@ -240,7 +240,7 @@ def test_old_samples_are_thinned_and_late_ones_kept(prior: Path, monkeypatch: py
 def test_a_wrong_setting_starts_nothing(prior: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError):
         launcher.start(small(prior, **wrong))
-    assert runs() == []
+    assert all_runs() == []
 
 
 def test_a_prior_is_named_or_given_by_its_folder(prior: Path) -> None:
@@ -280,4 +280,4 @@ def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) 
     assert run.status.ended is not None
     assert asdict(run.status) == asdict(second.status)
     trash.discard(run)
-    assert runs() == []
+    assert all_runs() == []

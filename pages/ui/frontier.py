@@ -23,8 +23,8 @@ from seqtutor_core.parallel import one_thread
 from seqtutor_core.particles import pool_of
 from seqtutor_core.preview import FEW
 from seqtutor_core.runs import store
-from seqtutor_core.runs.names import name_of
-from seqtutor_core.runs.records import ENDED
+from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.schemas import ENDED
 
 REACH = 12  # points on each side of the page's c, a quarter of an octave apart: from c / 8 to 8 c
 LOWER = 0.5  # heights of the curve, by how much a point may lie below it to be shown at its place
@@ -111,10 +111,10 @@ def comparable_runs(studio: Studio, wanted: PreviewRequest, viewed: str = "") ->
     draw = wanted.draw
     same = (draw.prior, draw.primer, json.loads(wanted.settings), json.loads(wanted.weights))
     points = []
-    for run in store.runs():
+    for run in store.all_runs():
         stand = _standing(run.id, run.status.ended, studio.domain, studio) if run.state in ENDED else None
         if stand and (stand.prior, stand.primer, stand.settings, stand.weights) == same:
-            point = replace(stand.point, name=f"{name_of(run)}: {stand.point.name}")
+            point = replace(stand.point, name=f"{run_name(run)}: {stand.point.name}")
             viewing = run.id == viewed
             points.append(replace(point, name=f"C {point.name}", colour=TUNED, letter="C") if viewing else point)
     return points

@@ -10,7 +10,7 @@ from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.gauge import INFORMATIVE
 from seqtutor_core.runs import store
-from seqtutor_core.runs.gauging import missing
+from seqtutor_core.runs.gauge_monitor import why_no_gauge
 
 COLLAPSED = (
     "The policy has collapsed to a few sequences",
@@ -38,7 +38,7 @@ def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) ->
     if gauge is None:
         later = "How much of what is reachable it has reached is measured after a few seconds."
         never = "How much of what is reachable it has reached was not measured."
-        st.caption(missing(run.config) or (later if run.state in store.ACTIVE else never))
+        st.caption(why_no_gauge(run.config) or (later if run.state in store.ACTIVE else never))
         return
     if gauge["at_most"] is not None:
         st.html(bar(gauge))

@@ -11,7 +11,7 @@ from pages.ui.readout import STATES
 from pages.ui.text import literal
 from seqtutor_core.doctor import diagnose
 from seqtutor_core.runs import store
-from seqtutor_core.runs.index import Summary, summary
+from seqtutor_core.runs.index import RunInfo, run_info
 
 RECENT = 5
 
@@ -45,7 +45,7 @@ def aside() -> None:
 def _last_runs() -> None:
     """The newest runs, with a way back to each and to all of them."""
     st.header("Last runs", anchor=False)
-    runs = list(islice(filter(None, map(summary, store.runs())), RECENT))
+    runs = list(islice(filter(None, map(run_info, store.all_runs())), RECENT))
     if not runs:
         st.markdown("None yet: start one in a studio, and it is found here again.")
         return
@@ -54,7 +54,7 @@ def _last_runs() -> None:
     st.page_link("pages/runs.py", label="All runs: compare, rename, delete", icon=":material/history:")
 
 
-def _run(run: Summary) -> None:
+def _run(run: RunInfo) -> None:
     page = next((page for page in STUDIOS if page.domain == run.domain), STUDIOS[0])
     figures = [
         STATES[run.state],

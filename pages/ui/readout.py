@@ -10,7 +10,7 @@ from pages.ui.gauge_panel import newest
 from pages.ui.studio import Studio
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
-from seqtutor_core.runs.names import name_of
+from seqtutor_core.runs.names import run_name
 
 STATES = {
     "waiting": "Starting",
@@ -50,7 +50,7 @@ def html(studio: Studio, run: store.Run | None) -> str:
     gauge, _ = newest(run, lines)
     return _strip(
         now,
-        (name_of(run), run.id),
+        (run_name(run), run.id),
         stage(now, status, config.seconds),
         min(1.0, status.seconds / config.seconds),
         _figures(studio, lines),

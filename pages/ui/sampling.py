@@ -13,7 +13,7 @@ from seqtutor_core.files import reason
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
-from seqtutor_core.runs.checkpoints import policy_second
+from seqtutor_core.runs.checkpoints import policy_seconds
 
 
 def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
@@ -43,7 +43,7 @@ def second(run: store.Run) -> float | None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _second(run_id: str, when: int) -> float | None:
-    return policy_second(store.open_run(run_id).folder / "policy.safetensors")
+    return policy_seconds(store.open_run(run_id).folder / "policy.safetensors")
 
 
 def can_draw(studio: Studio) -> bool:

@@ -176,7 +176,7 @@ def run(studio: Studio) -> store.Run | None:
     ):  # not what this session wrote there: somebody followed a link
         wanted = linked
     if wanted is None:
-        alive = next((r for r in store.runs() if r.state in store.ACTIVE and belongs(studio, r)), None)
+        alive = next((r for r in store.all_runs() if r.state in store.ACTIVE and belongs(studio, r)), None)
         wanted = alive.id if alive else None
     if wanted is None:
         return None
@@ -230,7 +230,7 @@ def lines(found: store.Run) -> list[dict[str, Any]]:
         kept.clear()
         kept.update(run=found.id, offset=0, lines=[])
     fresh, kept["offset"] = found.curves(kept["offset"])
-    kept["lines"] = store.consistent([*kept["lines"], *fresh])
+    kept["lines"] = store.drop_superseded([*kept["lines"], *fresh])
     return kept["lines"]
 
 

@@ -13,7 +13,7 @@ from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.config import Change
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.runs.names import name_of
+from seqtutor_core.runs.names import run_name
 
 Looks = tuple[str, str, bool]
 """What the rest of the page depends on: the run in view, its state, and whether it has a policy to hear."""
@@ -91,11 +91,11 @@ def _halt_or_go_on(studio: Studio, now: str) -> None:
 
 def _start(studio: Studio) -> None:
     config = state.tuning_config(studio)
-    if other := launcher.busy(config.device):
+    if other := launcher.run_on_device(config.device):
         ours = other.config.domain == studio.domain
         where = "It is shown here" if ours else "It is another domain's, and the runs page links to it"
         state.set_problem(
-            f"The run {name_of(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
+            f"The run {run_name(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
             "stop it, or wait until it has finished, and start again. Your settings are kept."
         )
         if ours:

@@ -8,21 +8,21 @@ from seqtutor_core import doctor as machine
 from seqtutor_core.commands.plain import listing, show
 from seqtutor_core.commands.tuning import follow, report
 from seqtutor_core.runs import launcher, store, trash
-from seqtutor_core.runs.index import Summary, summaries
-from seqtutor_core.runs.names import name_of
-from seqtutor_core.runs.names import rename as renamed
-from seqtutor_core.runs.tags import add_tag, remove_tag, tags_of
+from seqtutor_core.runs.index import RunInfo, all_run_info
+from seqtutor_core.runs.names import rename_run as renamed
+from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.tags import add_tag, remove_tag, run_tags
 
 
 def listed(options: Namespace) -> None:
     """All runs."""
     if options.json:
-        show([_facts(run) for run in store.runs()], True)
+        show([_facts(run) for run in store.all_runs()], True)
     else:
-        show(None, False, "\n".join(map(_line, summaries())) or "no runs yet")
+        show(None, False, "\n".join(map(_line, all_run_info())) or "no runs yet")
 
 
-def _line(run: Summary) -> str:
+def _line(run: RunInfo) -> str:
     """A run for people."""
     what = run.problem or f"{run.domain} {run.learner} c = {run.kl_coefficient}"
     tags = "".join(f"  #{tag}" for tag in run.tags)
@@ -31,7 +31,7 @@ def _line(run: Summary) -> str:
 
 def _facts(run: store.Run) -> dict[str, Any]:
     """Id, name, state, settings and status of a run; of a damaged one what is wrong with it."""
-    known: dict[str, Any] = {"id": run.id, "name": name_of(run), "tags": tags_of(run), "state": run.state}
+    known: dict[str, Any] = {"id": run.id, "name": run_name(run), "tags": run_tags(run), "state": run.state}
     known |= {"problem": run.problem, "bytes": run.size}
     return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
 
@@ -46,7 +46,7 @@ def rename(options: Namespace) -> None:
     """Give a run another name."""
     run = store.open_run(options.id)
     renamed(run, options.name)
-    show({"id": run.id, "name": name_of(run)}, options.json, f"{run.id} is called {name_of(run)}")
+    show({"id": run.id, "name": run_name(run)}, options.json, f"{run.id} is called {run_name(run)}")
 
 
 def resume(options: Namespace) -> int:
@@ -66,17 +66,17 @@ def stop(options: Namespace) -> None:
 
 def delete(options: Namespace) -> None:
     """Delete."""
-    trash.sweep()
+    trash.purge()
     run = store.open_run(options.id)
     trash.discard(run)
-    text = f"{run.id} deleted; for {trash.KEPT / 60:.0f} minutes `runs restore {run.id}` brings it back"
-    show({"deleted": run.id, "seconds_to_restore": trash.KEPT}, options.json, text)
+    text = f"{run.id} deleted; for {trash.KEEP_SECONDS / 60:.0f} minutes `runs restore {run.id}` brings it back"
+    show({"deleted": run.id, "seconds_to_restore": trash.KEEP_SECONDS}, options.json, text)
 
 
 def restore(options: Namespace) -> None:
     """Bring back what was deleted a moment ago."""
     run = trash.restore(options.id)
-    facts = {"restored": run.id, "name": name_of(run), "state": run.state}
+    facts = {"restored": run.id, "name": run_name(run), "state": run.state}
     show(facts, options.json, f"{run.id} is back: {facts['name']}, {facts['state']}")
 
 
@@ -84,7 +84,7 @@ def tag(options: Namespace) -> None:
     """Give a run a tag, or take it away."""
     run = store.open_run(options.id)
     (remove_tag if options.remove else add_tag)(run, options.tag)
-    tags = tags_of(run)
+    tags = run_tags(run)
     show({"id": run.id, "tags": tags}, options.json, f"{run.id}: {', '.join(tags) or 'no tags'}")
 
 

@@ -18,9 +18,9 @@ from seqtutor_core.errors import RunError
 from seqtutor_core.files import replace_bytes
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork, network_of
 from seqtutor_core.rules import parse_json
-from seqtutor_core.runs.records import CHECKPOINT
+from seqtutor_core.runs.schemas import CHECKPOINT
 
-KEPT = 2
+MAX_CHECKPOINTS = 2
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], plain: Mapping[
     """Write folder/update-N.safetensors, then drop all but the two newest; OSError leaves the older ones alone."""
     folder.mkdir(exist_ok=True)
     _write(folder / f"update-{update:09d}.safetensors", tensors, plain)
-    thin(folder, KEPT)
+    prune_checkpoints(folder, MAX_CHECKPOINTS)
 
 
-def thin(folder: Path, kept: int) -> None:
+def prune_checkpoints(folder: Path, kept: int) -> None:
     """Drop all but the newest checkpoints."""
     for old in _newest_first(folder)[kept:]:
         old.unlink()
@@ -57,7 +57,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return Checkpoint({}, {}, tuple(damaged)) if damaged else None
 
 
-def drop_damaged(folder: Path, checkpoint: Checkpoint) -> None:
+def delete_damaged(folder: Path, checkpoint: Checkpoint) -> None:
     """Remove what could not be read, so that it never counts among the two that are kept."""
     for name in checkpoint.damaged:
         (folder / name).unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def save_policy(path: Path, tensors: Mapping[str, Tensor], settings: NetworkSett
     _write(path, tensors, {"network": asdict(settings), **at})
 
 
-def policy_second(path: Path) -> float | None:
+def policy_seconds(path: Path) -> float | None:
     """Return the learning second that a policy is of; None when the file does not say it."""
     try:
         with safe_open(path, "pt") as file:

@@ -11,20 +11,20 @@ from typing import Any
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
-from seqtutor_core.runs.names import name_of
-from seqtutor_core.runs.records import ACTIVE, Status
+from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.schemas import ACTIVE, Status
 from seqtutor_core.runs.store import Run
-from seqtutor_core.runs.tags import tags_of
+from seqtutor_core.runs.tags import run_tags
 
-TAIL = 2**16  # bytes at the end of metrics.jsonl, some twenty lines, in which the newest figures stand
-WATCHED = ("config.json", "status.json", "metrics.jsonl")
+TAIL_BYTES = 2**16  # bytes at the end of metrics.jsonl, some twenty lines, in which the newest figures stand
+WATCHED_FILES = ("config.json", "status.json", "metrics.jsonl")
 
 Stamps = tuple[tuple[int, int], ...]
 """When files were changed, in nanoseconds, and their sizes."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class RunInfo:
     """One run in a list; None stands for what it does not say."""
 
     id: str
@@ -49,38 +49,38 @@ class Summary:
     """At most this share of the reachable improvement was reached."""
 
     @property
-    def living(self) -> bool:
+    def active(self) -> bool:
         """Whether it is waiting, running or paused."""
         return self.state in ACTIVE
 
 
-def summaries() -> list[Summary]:
+def all_run_info() -> list[RunInfo]:
     """Return a summary of every run, newest first."""
-    return [found for run in store.runs() if (found := summary(run))]
+    return [found for run in store.all_runs() if (found := run_info(run))]
 
 
-def summary(run: Run) -> Summary | None:
+def run_info(run: Run) -> RunInfo | None:
     """Return what a run says of itself now; None when its folder is gone."""
     try:
         found = _read(run.folder, _stamps(run.folder))
     except FileNotFoundError:
         return None
-    return replace(found, state=run.state) if found.living else found  # its worker may have died without a word
+    return replace(found, state=run.state) if found.active else found  # its worker may have died without a word
 
 
 def _stamps(folder: Path) -> Stamps:
     """Of the folder, which changes with each file that is replaced, and of WATCHED; FileNotFoundError without one."""
     found = [folder.stat()]
-    for name in WATCHED:
+    for name in WATCHED_FILES:
         with suppress(OSError):
             found.append((folder / name).stat())
     return tuple((status.st_mtime_ns, status.st_size) for status in found)
 
 
 @lru_cache(maxsize=4096)
-def _read(folder: Path, stamps: Stamps) -> Summary:
+def _read(folder: Path, stamps: Stamps) -> RunInfo:
     run = Run(folder)
-    known = Summary(run.id, name_of(run), "damaged", stamps[0][0] / 1e9, run.size, tags_of(run))
+    known = RunInfo(run.id, run_name(run), "damaged", stamps[0][0] / 1e9, run.size, run_tags(run))
     try:
         config, status = run.config, run.status
     except RunError as error:
@@ -107,7 +107,7 @@ def _figures(run: Run, status: Status) -> dict[str, Any]:
         gauge = last.get("gauge")
     else:
         path = run.folder / "metrics.jsonl"
-        lines = run.metrics(max(0, path.stat().st_size - TAIL))[0] if path.is_file() else []
+        lines = run.metrics(max(0, path.stat().st_size - TAIL_BYTES))[0] if path.is_file() else []
         last = lines[-1] if lines else {}
         gauge = next((line["gauge"] for line in reversed(lines) if line.get("gauge")), None)
     figures = {name: last.get(name) for name in ("reward", "kl", "j", "distinct")}
@@ -118,7 +118,7 @@ def _figures(run: Run, status: Status) -> dict[str, Any]:
 # ---------------------------------------------------------------- side by side
 
 
-def differences(configs: Sequence[TuningConfig]) -> dict[str, list[Any]]:
+def config_differences(configs: Sequence[TuningConfig]) -> dict[str, list[Any]]:
     """Return what the configs do not agree on: the setting's name -> its value in each, None where it is not set."""
     flat = [_flat(config) for config in configs]
     names = dict.fromkeys(name for values in flat for name in values)

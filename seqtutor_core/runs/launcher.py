@@ -16,9 +16,9 @@ from seqtutor_core.domains import domain, weight_vector
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
 from seqtutor_core.rules import number
-from seqtutor_core.runs.controls import append_resumed
-from seqtutor_core.runs.locks import RUN_LOCK, take
-from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create, runs
+from seqtutor_core.runs.locks import RUN_LOCK, acquire
+from seqtutor_core.runs.steering import append_resume
+from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, all_runs, create_run
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
@@ -36,17 +36,17 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
     known = domain(config.domain, config.settings)
     weight_vector(known.terms, config.weights)
     known.vocabulary.check(config.primer)
-    run = create(config)
+    run = create_run(config)
     claim(run)
     _launch(run)
     return run
 
 
-def busy(device: str = "auto") -> Run | None:
+def run_on_device(device: str = "auto") -> Run | None:
     """The run that holds the device, else one on its way to it; None when a new run would begin at once."""
     wanted = resolve_device(device).type
     waiting = None
-    for run in runs():
+    for run in all_runs():
         state = run.state
         if state in ACTIVE and resolve_device(run.config.device).type == wanted:
             if state != "waiting":
@@ -71,7 +71,7 @@ def resume(run: Run, extra_seconds: float = 0.0) -> None:
         run.write_config(replace(config, updates=None, seconds=spent + extra_seconds))
     elif state == "finished":
         raise RunError(f"run {run.id} has used its budget; resume it with extra seconds")
-    append_resumed(run.folder / "controls.jsonl")
+    append_resume(run.folder / "controls.jsonl")
     fresh = Status(message="starting", launched=time.time())
     run.write_status(replace(fresh, update=status.update, seconds=status.seconds, started=status.started))
     _launch(run)
@@ -103,7 +103,7 @@ def _begin(run: Run) -> None:
 
     There is no moment at which nobody holds the lock: whoever finds it free from now on knows that the worker is dead.
     """
-    lock = take(run.folder / RUN_LOCK, LOCK_TIMEOUT)
+    lock = acquire(run.folder / RUN_LOCK, LOCK_TIMEOUT)
     if lock is None:
         raise RunError(f"run {run.id} has a living worker already")
     heard, word = os.pipe()

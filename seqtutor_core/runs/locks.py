@@ -19,12 +19,12 @@ from seqtutor_core.rules import parse_json
 RUN_LOCK = "worker.lock"
 
 
-def root() -> Path:
+def runs_folder() -> Path:
     """The folder of all runs."""
     return home() / "runs"
 
 
-def take(path: Path, timeout: float = 0.0) -> int | None:
+def acquire(path: Path, timeout: float = 0.0) -> int | None:
     """A descriptor that holds the lock file until it is closed, here and in every process that it was handed on to.
 
     None when somebody else holds it for so many seconds.
@@ -43,7 +43,7 @@ def take(path: Path, timeout: float = 0.0) -> int | None:
 
 
 @contextmanager
-def index_in_use() -> Iterator[None]:
+def shared_index_lock() -> Iterator[None]:
     """Within it hidden folders of runs are made or deleted, and nobody sweeps them."""
     with open(_index_lock(), "a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -51,9 +51,9 @@ def index_in_use() -> Iterator[None]:
 
 
 @contextmanager
-def index_unused() -> Iterator[bool]:
+def exclusive_index_lock() -> Iterator[bool]:
     """Whether nobody is within `index_in_use`; then nobody gets there meanwhile. Its users' deaths set it free."""
-    descriptor = take(_index_lock())
+    descriptor = acquire(_index_lock())
     try:
         yield descriptor is not None
     finally:
@@ -67,14 +67,14 @@ def _index_lock() -> Path:
     return folder / "runs.lock"
 
 
-def slot_lock(device: str) -> FileLock:
+def device_lock(device: str) -> FileLock:
     """The lock of a device ("cpu", "cuda"): one run at a time."""
     folder = home() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f"slot-{device}.lock")
 
 
-def held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
     """Whether a process holds the lock file. The system frees a dead process's locks, so this cannot go stale.
 
     Tested by a shared lock, so that two readers testing at once do not take each other for the holder.
@@ -89,12 +89,12 @@ def held(path: Path) -> bool:
     return False
 
 
-def sign_slot(device: str, run_id: str) -> None:
+def write_device_holder(device: str, run_id: str) -> None:
     """Note who holds the device's slot; called by the holder."""
     replace_text(_signature(device), json.dumps({"run": run_id}))
 
 
-def slot_signature(device: str) -> str:
+def device_holder(device: str) -> str:
     """The id of the run that took the slot last, or empty."""
     try:
         return str(parse_json(read_whole(_signature(device), 10_000))["run"])

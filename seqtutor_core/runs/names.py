@@ -9,11 +9,11 @@ from seqtutor_core.files import read_whole, reason, replace_text
 from seqtutor_core.rules import parse_json, shown, text_of
 from seqtutor_core.runs.store import Run
 
-NAME = "name.json"
-WHAT = "a run's name"
-LONGEST = 80  # characters
-LARGEST_FILE = 10_000  # bytes
-TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+NAME_FILE = "name.json"
+SUBJECT = "a run's name"
+MAX_LENGTH = 80  # characters
+MAX_BYTES = 10_000  # bytes
+BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 """Marks that nobody sees and that turn the direction of whatever is written behind them."""
 
 _ADJECTIVES = """airy amber ancient aromatic bitter blue bold bonded brassy bright brisk buoyant calm candid catalytic
@@ -34,40 +34,40 @@ vanillin vibrato viola violin waltz xenon zither"""
 ADJECTIVES, NOUNS = _ADJECTIVES.split(), _NOUNS.split()
 
 
-def made_name(run_id: str) -> str:
+def generated_name(run_id: str) -> str:
     """Return the adjective and noun that belong to an id, always the same."""
     number = int.from_bytes(sha256(run_id.encode("utf-8", "replace")).digest()[:8], "big")
     rest, adjective = divmod(number, len(ADJECTIVES))
     return f"{ADJECTIVES[adjective]} {NOUNS[rest % len(NOUNS)]}".capitalize()
 
 
-def name_of(run: Run) -> str:
+def run_name(run: Run) -> str:
     """Return what the run is called; its made name when nobody has named it, or name.json is damaged."""
     try:
-        return one_line(WHAT, LONGEST, parse_json(read_whole(run.folder / NAME, LARGEST_FILE))["name"])
+        return checked_line(SUBJECT, MAX_LENGTH, parse_json(read_whole(run.folder / NAME_FILE, MAX_BYTES))["name"])
     except (OSError, ValueError, KeyError, TypeError):  # SettingError is a ValueError
-        return made_name(run.id)
+        return generated_name(run.id)
 
 
-def rename(run: Run, name: str) -> None:
+def rename_run(run: Run, name: str) -> None:
     """Call the run otherwise; an empty name gives it its made one again.
 
     SettingError for a name that is none, RunError when it cannot be written.
     """
     try:
         if not isinstance(name, str) or name.strip():
-            replace_text(run.folder / NAME, json.dumps({"name": one_line(WHAT, LONGEST, name)}))
+            replace_text(run.folder / NAME_FILE, json.dumps({"name": checked_line(SUBJECT, MAX_LENGTH, name)}))
         else:
-            (run.folder / NAME).unlink(missing_ok=True)
+            (run.folder / NAME_FILE).unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"run {run.id} cannot be renamed: {reason(error)}; check its folder {run.folder}") from None
 
 
-def one_line(what: str, most: int, value: object) -> str:
+def checked_line(what: str, most: int, value: object) -> str:
     """Return a text without the blanks around it; SettingError for one that is too long, empty or not to be seen."""
     text = text_of(most)(what, value.strip() if isinstance(value, str) else value)
     kinds = {unicodedata.category(character) for character in text}
-    turned = any(unicodedata.bidirectional(character) in TURNS for character in text)
+    turned = any(unicodedata.bidirectional(character) in BIDI_CONTROLS for character in text)
     if turned or "Cc" in kinds or all(kind[0] in "CZ" for kind in kinds):
         raise SettingError(f"{what} must be one line of characters that can be seen; got {shown(value)}")
     return text

@@ -14,14 +14,14 @@ from seqtutor_core.files import read_whole
 from seqtutor_core.rules import parse_json
 from seqtutor_core.runs.store import Run
 
-OWNER = "owner.json"
+OWNER_FILE = "owner.json"
 
 
 def claim(run: Run) -> str:
     """Make the run one's own: a new secret, of which the folder keeps the hash; RunError when it has an owner."""
     secret = secrets.token_urlsafe(24)
     try:
-        with open(run.folder / OWNER, "x", encoding="utf-8") as file:  # of two at once, one is refused
+        with open(run.folder / OWNER_FILE, "x", encoding="utf-8") as file:  # of two at once, one is refused
             json.dump({"sha256": _hash(secret)}, file)
     except FileExistsError:
         raise RunError(f"run {run.id} has an owner already; ask for the owner's link to steer it") from None
@@ -32,13 +32,13 @@ def claim(run: Run) -> str:
 
 def has_owner(run: Run) -> bool:
     """Whether somebody has claimed the run."""
-    return (run.folder / OWNER).exists()
+    return (run.folder / OWNER_FILE).exists()
 
 
 def owns(run: Run, secret: str) -> bool:
     """Whether this is the owner's secret; never for a run without an owner, or whose owner.json is damaged."""
     try:
-        kept = parse_json(read_whole(run.folder / OWNER, 10_000))["sha256"]
+        kept = parse_json(read_whole(run.folder / OWNER_FILE, 10_000))["sha256"]
         return hmac.compare_digest(str(kept).encode(), _hash(secret).encode())
     except (OSError, ValueError, KeyError, TypeError):
         return False

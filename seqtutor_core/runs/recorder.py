@@ -13,14 +13,14 @@ from seqtutor_core.descent import part
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
 from seqtutor_core.rollout import Rollout
-from seqtutor_core.runs.board import Board
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
-from seqtutor_core.runs.collapse import CollapseWatch
-from seqtutor_core.runs.controls import Inbox
-from seqtutor_core.runs.gauging import LIVE, Gauging
-from seqtutor_core.runs.lines import append
-from seqtutor_core.runs.records import ENDED
-from seqtutor_core.runs.store import BEST, Run, Status
+from seqtutor_core.runs.collapse import CollapseDetector
+from seqtutor_core.runs.gauge_monitor import LIVE_SAMPLES, GaugeMonitor
+from seqtutor_core.runs.jsonl import append_line
+from seqtutor_core.runs.schemas import ENDED
+from seqtutor_core.runs.steering import ControlReader
+from seqtutor_core.runs.store import TOP_SEQUENCES_FILE, Run, Status
+from seqtutor_core.runs.top_sequences import TopSequences
 from seqtutor_core.tuning import Snapshot, Tuner
 
 LINE_EVERY = 1.0  # seconds
@@ -30,118 +30,119 @@ FIRST_POLICY = 0.5
 CHECKPOINT_EVERY = 15.0
 FIRST_CHECKPOINT = 2.0
 CHECKPOINT_SHARE = 0.05  # most of the time that may go into checkpoints
-SEQUENCES = 4  # kept of a rollout
-MOMENTS = 48  # samples kept; beyond that every other one of the older is dropped
-UNWRITTEN = ("tokens", "lengths", "sums", "message")  # of a Progress
-RECENT = 16  # of which these many latest are never thinned
+SAMPLES_PER_FILE = 4  # sequences
+MAX_SAMPLE_FILES = 48  # beyond that every other one of the older is dropped
+OMITTED = ("tokens", "lengths", "sums", "message")  # of a Progress
+NEWEST_FILES = 16  # of which these many latest are never dropped
 
 
 class Recorder:
     """The only writer of a run's files while its worker lives."""
 
-    def __init__(self, run: Run, tuner: Tuner, inbox: Inbox, status: Status) -> None:
-        self.run, self.tuner, self.inbox, self.status = run, tuner, inbox, status
+    def __init__(self, run: Run, tuner: Tuner, control_reader: ControlReader, status: Status) -> None:
+        self.run, self.tuner, self.control_reader, self.status = run, tuner, control_reader, status
         now = time.monotonic()
-        self.next_line = self.next_samples = now
+        self.next_metrics = self.next_samples = now
         self.next_policy = now + FIRST_POLICY
         self.next_checkpoint = now + FIRST_CHECKPOINT
         self.settings = _settings_at(tuner)
         self.notices: list[str] = []
-        self.last: Progress | None = None
-        self.board = Board(run.best())
-        self.gauging = Gauging(tuner)
-        self.collapse = CollapseWatch()
-        self.first = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
-        self.written = self.saved = -1  # updates of the last line and checkpoint
-        self.at = {"update": tuner.update, "seconds": tuner.seconds}  # of the last complete update
+        self.last_progress: Progress | None = None
+        self.top_sequences = TopSequences(run.top_sequences())
+        self.gauge_monitor = GaugeMonitor(tuner)
+        self.collapse_detector = CollapseDetector()
+        self.first_line = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
+        self.written_update = self.saved_update = -1  # updates of the last line and checkpoint
+        self.position = {"update": tuner.update, "seconds": tuner.seconds}  # of the last complete update
         self.snapshot: Snapshot | None = None
         """All that a checkpoint keeps of it; None before the first."""
         self.lock = threading.RLock()  # around everything that is written, for another thread may come to an end
 
     # ------------------------------------------------------------ after each update
 
-    def heed(self, progress: Progress) -> None:
+    def on_update(self, progress: Progress) -> None:
         """Take note of an update, writing what is due; while paused, wait a little. OSError on a full disk."""
-        self.notices += self.inbox.wrong + ([progress.message] if progress.message else [])
-        self.inbox.wrong.clear()
+        self.notices += self.control_reader.errors + ([progress.message] if progress.message else [])
+        self.control_reader.errors.clear()
         if progress.paused:
             self._pause()
             return
         with self.lock:
-            self.last = progress
-            self.at = {"update": progress.update, "seconds": progress.seconds}
+            self.last_progress = progress
+            self.position = {"update": progress.update, "seconds": progress.seconds}
             tensors, plain = self.tuner.snapshot()
-            self.snapshot = tensors, {**plain, "controls_offset": self.inbox.offset}
-            self.board.add(progress)
+            self.snapshot = tensors, {**plain, "controls_offset": self.control_reader.offset}
+            self.top_sequences.add(progress)
         if self.status.state != "running":
-            self.say(state="running")
-        gauge = self.gauge(LIVE) if self.gauging.due else None
+            self.write_status(state="running")
+        gauge = self.gauge(LIVE_SAMPLES) if self.gauge_monitor.due else None
         now = time.monotonic()
-        if gauge or now >= self.next_line:
-            self.line(gauge)
-            self.next_line = now + LINE_EVERY
+        if gauge or now >= self.next_metrics:
+            self.write_metrics(gauge)
+            self.next_metrics = now + LINE_EVERY
         if now >= self.next_samples:
-            self._samples(progress)
+            self._write_samples(progress)
             self.next_samples = now + SAMPLES_EVERY
         if now >= self.next_checkpoint:
-            self.checkpoint()
+            self.write_checkpoint()
         elif now >= self.next_policy:
-            self._policy(self.snapshot[0])
+            self._write_policy(self.snapshot[0])
 
     def _pause(self) -> None:
         if self.status.state != "paused":
-            self.line()
-            self.checkpoint()
-            self.say(state="paused")
+            self.write_metrics()
+            self.write_checkpoint()
+            self.write_status(state="paused")
         elif self.notices:
-            self.say(message=self.news())
+            self.write_status(message=self.take_notices())
         time.sleep(0.1)
 
     def gauge(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
         """How far the policy has come, over n sequences; what goes wrong with it is a notice."""
-        found = self.gauging.take(n, drawn)
-        self.notices += [self.gauging.problem] if self.gauging.problem else []
-        return found
+        gauge = self.gauge_monitor.measure(n, drawn)
+        self.notices += [self.gauge_monitor.error] if self.gauge_monitor.error else []
+        return gauge
 
     # ------------------------------------------------------------ files
 
-    def say(self, **changes: Any) -> None:
+    def write_status(self, **changes: Any) -> None:
         """Replace the status."""
         with self.lock:
-            self.status = replace(self.status, **{**self.at, **changes})
+            self.status = replace(self.status, **{**self.position, **changes})
             self.run.write_status(self.status)
 
-    def line(self, gauge: Mapping[str, Any] | None = None) -> None:
+    def write_metrics(self, gauge: Mapping[str, Any] | None = None) -> None:
         """One line of metrics.jsonl for the last update, unless it has one, and the status with it."""
         with self.lock:
-            self._line(gauge)
+            self._write_metrics(gauge)
 
-    def _line(self, gauge: Mapping[str, Any] | None) -> None:
-        if self.last is None or self.last.update == self.written:
+    def _write_metrics(self, gauge: Mapping[str, Any] | None) -> None:
+        last = self.last_progress
+        if last is None or last.update == self.written_update:
             return
-        values = {f.name: getattr(self.last, f.name) for f in fields(self.last) if f.name not in UNWRITTEN}
-        message = self.news()
-        settings = _settings(self.last.weights, self.last.kl_coefficient, self.last.kl_budget, self.last.learning_rate)
+        values = {f.name: getattr(last, f.name) for f in fields(last) if f.name not in OMITTED}
+        message = self.take_notices()
+        settings = _settings(last.weights, last.kl_coefficient, last.kl_budget, last.learning_rate)
         changed = [name for name, value in settings.items() if value != self.settings.get(name)]
         fact = {**values, "message": message, "time": time.time(), "changed": changed}
         if gauge:
             fact["gauge"] = dict(gauge)
-        self.first = self.first or fact
-        self.collapse.see(self.first, fact)
-        fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first, fact])]
-        self.board.save(self.run.folder / BEST)
-        append(self.run.folder / "metrics.jsonl", fact)
-        self.settings, self.written = settings, self.last.update
-        self.say(message=message or self.status.message)
+        self.first_line = self.first_line or fact
+        self.collapse_detector.update(self.first_line, fact)
+        fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first_line, fact])]
+        self.top_sequences.save(self.run.folder / TOP_SEQUENCES_FILE)
+        append_line(self.run.folder / "metrics.jsonl", fact)
+        self.settings, self.written_update = settings, last.update
+        self.write_status(message=message or self.status.message)
 
-    def checkpoint(self) -> None:
+    def write_checkpoint(self) -> None:
         """Save everything needed to go on, and the policy alone, unless that is done; plan the next."""
         with self.lock:
-            self._checkpoint()
+            self._write_checkpoint()
 
-    def _checkpoint(self) -> None:
-        update = int(self.at["update"])
-        if self.snapshot is None or update == self.saved:
+    def _write_checkpoint(self) -> None:
+        update = int(self.position["update"])
+        if self.snapshot is None or update == self.saved_update:
             return
         began = time.monotonic()
         tensors, plain = self.tuner.state(self.snapshot)
@@ -149,21 +150,21 @@ class Recorder:
             # the replay memory is tens of megabytes, and a finished run can do without
             tensors = {name: value for name, value in tensors.items() if not name.startswith("replay.")}
         save_checkpoint(self.run.folder / "checkpoints", tensors, plain, update)
-        self._policy(tensors)
-        self.saved = update
+        self._write_policy(tensors)
+        self.saved_update = update
         now = time.monotonic()
         self.next_checkpoint = now + max(CHECKPOINT_EVERY, (now - began) / CHECKPOINT_SHARE)
 
-    def _policy(self, tensors: Mapping[str, Tensor]) -> None:
+    def _write_policy(self, tensors: Mapping[str, Tensor]) -> None:
         """Write the policy alone, for whoever draws from it; a large one is written less often."""
         began = time.monotonic()
         path = self.run.folder / "policy.safetensors"
         with self.lock:
-            save_policy(path, part(tensors, "policy."), self.tuner.policy.settings, self.at)
+            save_policy(path, part(tensors, "policy."), self.tuner.policy.settings, self.position)
         now = time.monotonic()
         self.next_policy = now + max(POLICY_EVERY, (now - began) / CHECKPOINT_SHARE)
 
-    def leave(self) -> None:
+    def stop_now(self) -> None:
         """Save the last complete update from another thread, wherever this one stands, and write nothing from now on.
 
         The process ends next.
@@ -171,27 +172,27 @@ class Recorder:
         self.lock.acquire()
         if self.status.state in ENDED:
             return
-        self.line()
-        self.checkpoint()
+        self.write_metrics()
+        self.write_checkpoint()
         message = "stopped before it was measured: gauge or evaluate the run for its figures, or resume it"
-        self.say(state="stopped", message="" if self.status.summary else message, ended=time.time())
+        self.write_status(state="stopped", message="" if self.status.summary else message, ended=time.time())
 
-    def _samples(self, progress: Progress) -> None:
+    def _write_samples(self, progress: Progress) -> None:
         folder = self.run.folder / "samples"
         folder.mkdir(exist_ok=True)
         facts = {"update": progress.update, "seconds": progress.seconds}
-        rows = zip(progress.tokens[:SEQUENCES].tolist(), progress.lengths.tolist(), strict=False)
+        rows = zip(progress.tokens[:SAMPLES_PER_FILE].tolist(), progress.lengths.tolist(), strict=False)
         lines = [json.dumps({**facts, "tokens": row[:length]}) for row, length in rows]
         replace_text(folder / f"{progress.update:09d}.jsonl", "\n".join(lines) + "\n")
-        moments = sorted(folder.glob("*.jsonl"))
-        if len(moments) > MOMENTS:
-            for path in moments[1:-RECENT:2]:
+        files = sorted(folder.glob("*.jsonl"))
+        if len(files) > MAX_SAMPLE_FILES:
+            for path in files[1:-NEWEST_FILES:2]:
                 path.unlink()
 
-    def news(self) -> str:
+    def take_notices(self) -> str:
         """The notices since the last call, as one sentence or more."""
-        news, self.notices = "; ".join(dict.fromkeys(self.notices)), []
-        return news
+        notices, self.notices = "; ".join(dict.fromkeys(self.notices)), []
+        return notices
 
 
 def _settings_at(tuner: Tuner) -> dict[str, float]:

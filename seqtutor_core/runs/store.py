@@ -29,19 +29,19 @@ from seqtutor_core.errors import RunError
 from seqtutor_core.files import home, read_whole, reason, replace_text, size_of
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.rules import Rule, anything, by_name, made, parse_json, shown
-from seqtutor_core.runs.board import Entry
-from seqtutor_core.runs.board import load as load_board
 from seqtutor_core.runs.checkpoints import read_policy
-from seqtutor_core.runs.controls import append_change
-from seqtutor_core.runs.lines import facts, finite, read
-from seqtutor_core.runs.locks import RUN_LOCK, held, index_in_use, index_unused, root
-from seqtutor_core.runs.records import ACTIVE, LINE, SAMPLE, STATUS, WHOLE_LINE, Moment, Status
+from seqtutor_core.runs.jsonl import parse_objects, read_lines, replace_nonfinite
+from seqtutor_core.runs.locks import RUN_LOCK, exclusive_index_lock, is_held, runs_folder, shared_index_lock
+from seqtutor_core.runs.schemas import ACTIVE, CURVE_LINE, METRICS_LINE, SAMPLE, STATUS, PolicySamples, Status
+from seqtutor_core.runs.steering import append_change
+from seqtutor_core.runs.top_sequences import ScoredSequence
+from seqtutor_core.runs.top_sequences import load_top_sequences as load_board
 from seqtutor_core.vocabulary import Vocabulary
 
-BEST = "best.jsonl"
-LARGEST_JSON = 2**24  # bytes of config.json and of status.json
+TOP_SEQUENCES_FILE = "best.jsonl"
+MAX_JSON_BYTES = 2**24  # bytes of config.json and of status.json
 LAUNCH_GRACE = 20.0  # seconds until a new run must have a worker, and its worker must answer
-RESERVE = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
+RESERVE_BYTES = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
@@ -74,12 +74,14 @@ class Run:
 
     def write_status(self, status: Status) -> None:
         """For the worker, and for the launcher while there is no worker."""
-        replace_text(self.folder / "status.json", json.dumps(finite(asdict(status)), indent=2, allow_nan=False))
+        replace_text(
+            self.folder / "status.json", json.dumps(replace_nonfinite(asdict(status)), indent=2, allow_nan=False)
+        )
 
     @property
     def alive(self) -> bool:
         """Whether a worker holds the run's lock."""
-        return held(self.folder / RUN_LOCK)
+        return is_held(self.folder / RUN_LOCK)
 
     @property
     def state(self) -> str:
@@ -116,32 +118,32 @@ class Run:
 
         A line is a Progress without its tokens, plus `time` and `changed`. See `consistent` for a resumed run.
         """
-        return self._lines(LINE, since)
+        return self._lines(METRICS_LINE, since)
 
     def curves(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
         """The same; RunError for a line that lacks something that is drawn."""
-        return self._lines(WHOLE_LINE, since)
+        return self._lines(CURVE_LINE, since)
 
     def _lines(self, rule: Rule, since: int) -> tuple[list[dict[str, Any]], int]:
         with self._reading("metrics.jsonl"):
-            lines, offset = read(self.folder / "metrics.jsonl", since)
-            return consistent([rule("a line", fact) for fact in facts(lines)]), offset
+            lines, offset = read_lines(self.folder / "metrics.jsonl", since)
+            return drop_superseded([rule("a line", fact) for fact in parse_objects(lines)]), offset
 
-    def samples(self) -> list[Moment]:
+    def samples(self) -> list[PolicySamples]:
         """Sequences kept on the way, oldest first; older moments are kept more sparsely. RunError for a wrong one."""
         moments = []
         for path in sorted((self.folder / "samples").glob("*.jsonl")):
             with self._reading(f"samples/{path.name}"):
-                lines = [SAMPLE("a sample", fact) for fact in facts(read(path, 0)[0])]
+                lines = [SAMPLE("a sample", fact) for fact in parse_objects(read_lines(path, 0)[0])]
                 sequences = [self._vocabulary.check(line["tokens"]) for line in lines]
             if lines:  # none: thinned meanwhile
-                moments.append(Moment(lines[0]["update"], lines[0]["seconds"], sequences))
+                moments.append(PolicySamples(lines[0]["update"], lines[0]["seconds"], sequences))
         return moments
 
-    def best(self) -> list[Entry]:
+    def top_sequences(self) -> list[ScoredSequence]:
         """The best sequences so far, in no order, for the reader to rank; RunError for a wrong one."""
-        with self._reading(BEST):
-            entries = load_board(self.folder / BEST)
+        with self._reading(TOP_SEQUENCES_FILE):
+            entries = load_board(self.folder / TOP_SEQUENCES_FILE)
             for entry in entries:
                 self._vocabulary.check(entry.tokens)
         return entries
@@ -168,7 +170,7 @@ class Run:
         except OSError as error:
             raise RunError(f"the request to run {self.id} could not be written: {error.strerror}") from None
 
-    def sweep(self) -> None:
+    def delete_partial_files(self) -> None:
         """Remove half-written files that a killed worker left; for the worker, under its lock."""
         for folder in (self.folder, self.folder / "checkpoints", self.folder / "samples"):
             for path in folder.glob(".*.tmp"):
@@ -182,10 +184,10 @@ class Run:
         """Set bytes aside for a full disk; OSError when it is full already."""
         path = self.folder / ".reserve"
         if not path.exists():
-            path.write_bytes(os.urandom(RESERVE))  # random, so that no file system stores it in no space
+            path.write_bytes(os.urandom(RESERVE_BYTES))  # random, so that no file system stores it in no space
 
     def _json(self, name: str) -> dict[str, Any]:
-        return by_name(anything)("it", parse_json(read_whole(self.folder / name, LARGEST_JSON)))
+        return by_name(anything)("it", parse_json(read_whole(self.folder / name, MAX_JSON_BYTES)))
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
@@ -202,15 +204,15 @@ class Run:
 # ---------------------------------------------------------------- the index
 
 
-def create(config: TuningConfig) -> Run:
+def create_run(config: TuningConfig) -> Run:
     """A new run folder, in state waiting; nothing is launched. It appears whole, or not at all with a RunError."""
     moment = datetime.now(UTC)
     run_id = f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{config.learner}-{secrets.token_hex(2)}"
-    hidden = Run(root() / f".new-{run_id}")
+    hidden = Run(runs_folder() / f".new-{run_id}")
     try:
         home().mkdir(parents=True, exist_ok=True)
         admit(config.prior)
-        with index_in_use():
+        with shared_index_lock():
             hidden.folder.mkdir(parents=True)
             for name in ("samples", "checkpoints"):
                 (hidden.folder / name).mkdir()
@@ -218,34 +220,35 @@ def create(config: TuningConfig) -> Run:
             hidden.write_status(Status(message="starting", launched=time.time()))
             (hidden.folder / RUN_LOCK).touch()
             hidden.fill_reserve()
-            hidden.folder.rename(root() / run_id)
+            hidden.folder.rename(runs_folder() / run_id)
     except OSError as error:
         shutil.rmtree(hidden.folder, ignore_errors=True)
         raise RunError(
-            f"no run can be kept in {root()}: {error.strerror}; free some space, or set SEQTUTOR_HOME to another folder"
+            f"no run can be kept in {runs_folder()}: {error.strerror}; free some space, "
+            "or set SEQTUTOR_HOME to another folder"
         ) from None
-    return Run(root() / run_id)
+    return Run(runs_folder() / run_id)
 
 
-def sweep() -> None:
+def delete_unfinished() -> None:
     """Remove folders of runs that somebody died over while making them."""
-    with index_unused() as unused:
-        for folder in root().glob(".new-*") if unused else ():
+    with exclusive_index_lock() as unused:
+        for folder in runs_folder().glob(".new-*") if unused else ():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def runs() -> list[Run]:
+def all_runs() -> list[Run]:
     """All runs, newest first; a damaged one is among them and says so by its state."""
-    if not root().is_dir():
+    if not runs_folder().is_dir():
         return []
-    return [Run(p) for p in sorted(root().iterdir(), reverse=True) if p.is_dir() and RUN_ID.fullmatch(p.name)]
+    return [Run(p) for p in sorted(runs_folder().iterdir(), reverse=True) if p.is_dir() and RUN_ID.fullmatch(p.name)]
 
 
 def open_run(run_id: str) -> Run:
     """A run by its id; RunError names those there are."""
-    run = Run(root() / run_id)
+    run = Run(runs_folder() / run_id)
     if not RUN_ID.fullmatch(run_id) or not run.folder.is_dir():
-        ids = [r.id for r in runs()]
+        ids = [r.id for r in all_runs()]
         there = ", ".join(ids[:5]) + (f" and {len(ids) - 5} older ones" if len(ids) > 5 else "")
         raise RunError(f"no run named {shown(run_id)}; " + (f"there are: {there}" if ids else "there is none yet"))
     return run
@@ -259,7 +262,7 @@ def load_policy(run: Run) -> RecurrentNetwork:
     return read_policy(path)
 
 
-def consistent(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def drop_superseded(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Metrics without what a killed worker wrote after the checkpoint that the run then resumed from.
 
     Readers that collect lines by offset apply it to all they have.

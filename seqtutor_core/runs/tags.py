@@ -6,19 +6,21 @@ import unicodedata
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.files import read_whole, reason, replace_text
 from seqtutor_core.rules import listed, parse_json, shown
-from seqtutor_core.runs.names import one_line
+from seqtutor_core.runs.names import checked_line
 from seqtutor_core.runs.store import Run
 
-TAGS = "tags.json"
-LONGEST = 24  # characters
-MOST = 12  # of one run
-LARGEST_FILE = 10_000  # bytes
+TAGS_FILE = "tags.json"
+MAX_LENGTH = 24  # characters
+MAX_TAGS = 12  # of one run
+MAX_BYTES = 10_000  # bytes
 
 
-def tags_of(run: Run) -> tuple[str, ...]:
+def run_tags(run: Run) -> tuple[str, ...]:
     """Return the run's tags in alphabetical order; none when it has no tags.json, or a damaged one."""
     try:
-        return _sorted(listed(_checked, MOST)("tags", parse_json(read_whole(run.folder / TAGS, LARGEST_FILE))["tags"]))
+        return _sorted(
+            listed(_checked, MAX_TAGS)("tags", parse_json(read_whole(run.folder / TAGS_FILE, MAX_BYTES))["tags"])
+        )
     except (OSError, ValueError, KeyError, TypeError):  # SettingError is a ValueError
         return ()
 
@@ -28,17 +30,17 @@ def add_tag(run: Run, tag: str) -> None:
 
     SettingError for a tag that breaks the rules, or one too many; RunError when it cannot be written.
     """
-    wanted, known = _checked("a tag", tag), tags_of(run)
+    wanted, known = _checked("a tag", tag), run_tags(run)
     if wanted.casefold() in map(str.casefold, known):
         return
-    if len(known) >= MOST:
-        raise SettingError(f"run {run.id} has {MOST} tags, which is the most; remove one of {', '.join(known)}")
+    if len(known) >= MAX_TAGS:
+        raise SettingError(f"run {run.id} has {MAX_TAGS} tags, which is the most; remove one of {', '.join(known)}")
     _write(run, _sorted([*known, wanted]))
 
 
 def remove_tag(run: Run, tag: str) -> None:
     """Take a tag away; SettingError when the run does not have it, RunError when it cannot be written."""
-    unwanted, known = _checked("a tag", tag).casefold(), tags_of(run)
+    unwanted, known = _checked("a tag", tag).casefold(), run_tags(run)
     kept = [one for one in known if one.casefold() != unwanted]
     if len(kept) == len(known):
         raise SettingError(f"run {run.id} has no tag {shown(tag)}; it has: {', '.join(known) or 'none'}")
@@ -47,7 +49,7 @@ def remove_tag(run: Run, tag: str) -> None:
 
 def _write(run: Run, tags: list[str] | tuple[str, ...]) -> None:
     try:
-        replace_text(run.folder / TAGS, json.dumps({"tags": list(tags)}))
+        replace_text(run.folder / TAGS_FILE, json.dumps({"tags": list(tags)}))
     except OSError as error:
         raise RunError(f"run {run.id} cannot be tagged: {reason(error)}; check its folder {run.folder}") from None
 
@@ -58,4 +60,4 @@ def _sorted(tags: list[str]) -> tuple[str, ...]:
 
 def _checked(_: str, tag: object) -> str:
     """A tag as it is kept, accents in the one way of writing them, so that what looks alike is the same."""
-    return one_line("a tag", LONGEST, unicodedata.normalize("NFC", tag) if isinstance(tag, str) else tag)
+    return checked_line("a tag", MAX_LENGTH, unicodedata.normalize("NFC", tag) if isinstance(tag, str) else tag)

@@ -7,11 +7,11 @@ import time
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import reason
 from seqtutor_core.rules import shown
-from seqtutor_core.runs.locks import index_in_use, index_unused, root
-from seqtutor_core.runs.records import ACTIVE
+from seqtutor_core.runs.locks import exclusive_index_lock, runs_folder, shared_index_lock
+from seqtutor_core.runs.schemas import ACTIVE
 from seqtutor_core.runs.store import RUN_ID, Run
 
-KEPT = 600.0  # seconds that a deleted run can come back
+KEEP_SECONDS = 600.0  # seconds that a deleted run can come back
 PREFIX = ".trash-"
 
 
@@ -19,9 +19,9 @@ def discard(run: Run) -> None:
     """Take a run out of the index; RunError while its worker lives, or when it is gone already."""
     if (state := run.state) in ACTIVE:
         raise RunError(f"run {run.id} is {state}; stop it before deleting it")
-    hidden = root() / f"{PREFIX}{run.id}"
+    hidden = runs_folder() / f"{PREFIX}{run.id}"
     try:
-        with index_in_use():
+        with shared_index_lock():
             run.folder.rename(hidden)
             os.utime(hidden)  # its age, for the sweep
     except OSError as error:
@@ -30,15 +30,15 @@ def discard(run: Run) -> None:
 
 def restore(run_id: str) -> Run:
     """Bring a discarded run back and return it; RunError when it was swept meanwhile."""
-    run = Run(root() / run_id)
-    hidden = root() / f"{PREFIX}{run_id}"
+    run = Run(runs_folder() / run_id)
+    hidden = runs_folder() / f"{PREFIX}{run_id}"
     if not RUN_ID.fullmatch(run_id) or not hidden.is_dir():
         raise RunError(
-            f"no run named {shown(run_id)} was deleted in the last {KEPT / 60:.0f} minutes; it is gone, "
+            f"no run named {shown(run_id)} was deleted in the last {KEEP_SECONDS / 60:.0f} minutes; it is gone, "
             "or it is back already"
         )
     try:
-        with index_in_use():
+        with shared_index_lock():
             hidden.rename(run.folder)
     except OSError as error:
         raise RunError(f"run {run_id} could not be brought back: {reason(error)}; it lies in {hidden}") from None
@@ -48,17 +48,17 @@ def restore(run_id: str) -> Run:
 def seconds_left(run_id: str) -> float | None:
     """Return for how long a discarded run can still come back; None for one that is not in the trash."""
     try:
-        age = time.time() - (root() / f"{PREFIX}{run_id}").stat().st_mtime
+        age = time.time() - (runs_folder() / f"{PREFIX}{run_id}").stat().st_mtime
     except (OSError, ValueError):  # a name that no file can have
         return None
-    return max(0.0, KEPT - age) if RUN_ID.fullmatch(run_id) else None
+    return max(0.0, KEEP_SECONDS - age) if RUN_ID.fullmatch(run_id) else None
 
 
-def sweep(kept: float = KEPT) -> None:
+def purge(kept: float = KEEP_SECONDS) -> None:
     """Remove for good what was discarded more than so many seconds ago."""
-    if not root().is_dir():
+    if not runs_folder().is_dir():
         return
-    with index_unused() as unused:
-        for folder in root().glob(f"{PREFIX}*") if unused else ():
+    with exclusive_index_lock() as unused:
+        for folder in runs_folder().glob(f"{PREFIX}*") if unused else ():
             if time.time() - folder.stat().st_mtime >= kept:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from seqtutor_core.cores import cores
-from seqtutor_core.runs.leaving import Leaving
-from seqtutor_core.runs.locks import RUN_LOCK, root, take
+from seqtutor_core.runs.locks import RUN_LOCK, acquire, runs_folder
+from seqtutor_core.runs.stop_watchdog import StopWatchdog
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 NICENESS = 5  # the page stays responsive
@@ -24,36 +24,36 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in (1, 3):
         print("usage: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID [LOCK WORD]", file=sys.stderr)
         return 2
-    folder = Path(arguments[0]) if os.sep in arguments[0] else root() / arguments[0]
+    folder = Path(arguments[0]) if os.sep in arguments[0] else runs_folder() / arguments[0]
     if not folder.is_dir():
         print(f"no run folder {folder}; python -m seqtutor_core runs list names the runs", file=sys.stderr)
         return 2
     signals: list[int] = []
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda number, _: signals.append(number))
-    lock = _inherited(*map(int, arguments[1:])) if arguments[1:] else take(folder / RUN_LOCK, LOCK_TIMEOUT)
+    lock = _inherit_lock(*map(int, arguments[1:])) if arguments[1:] else acquire(folder / RUN_LOCK, LOCK_TIMEOUT)
     if lock is None:
         print(f"run {folder.name} has a living worker already", file=sys.stderr)
         return 1
     try:
-        leaving = Leaving(folder, lambda: bool(signals))
-        leaving.start()
+        watchdog = StopWatchdog(folder, lambda: bool(signals))
+        watchdog.start()
         # only now: torch takes seconds to import, and a starter waits for the lock
         import torch
 
-        from seqtutor_core.runs.job import work
+        from seqtutor_core.runs.run_loop import execute_run
         from seqtutor_core.runs.store import Run
 
         os.nice(NICENESS)
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores()))
-        code = work(Run(folder), lambda: bool(signals), leaving)
-        leaving.over.set()
+        code = execute_run(Run(folder), lambda: bool(signals), watchdog)
+        watchdog.finished.set()
         return code
     finally:
         os.close(lock)
 
 
-def _inherited(lock: int, word: int) -> int:
+def _inherit_lock(lock: int, word: int) -> int:
     """The launcher's lock, kept from processes that this one starts; tell the launcher that it was taken over."""
     os.set_inheritable(lock, False)
     with contextlib.suppress(BrokenPipeError), open(word, "wb") as pipe:  # the launcher may be gone

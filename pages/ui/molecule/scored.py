@@ -58,7 +58,7 @@ def of_preview(studio: Studio, n: int = SET) -> list[Found]:
 def best(studio: Studio, run: store.Run) -> list[Found]:
     """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
     grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))  # the run's, not the page's
-    found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.best()]))
+    found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
     unique = {one.smiles: one for one in found}  # one molecule can be written in several ways
     return sorted(unique.values(), key=lambda one: -one.reward)
 

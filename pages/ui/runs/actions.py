@@ -11,13 +11,13 @@ from pages.ui.runs import reuse, table
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import names, tags, trash
-from seqtutor_core.runs.index import Summary
+from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import Run, open_run
 
-HOW_TO_NAME = f"Up to {names.LONGEST} characters; empty: the name it was made with"
-HOW_TO_TAG = f"1 to {tags.LONGEST} characters; Enter adds it to every ticked run"
+HOW_TO_NAME = f"Up to {names.MAX_LENGTH} characters; empty: the name it was made with"
+HOW_TO_TAG = f"1 to {tags.MAX_LENGTH} characters; Enter adds it to every ticked run"
 HINT = "Tick a row to open, rename, tag or delete it; tick up to six to compare them."
-MINUTES = f"{trash.KEPT / 60:.0f} minutes"
+MINUTES = f"{trash.KEEP_SECONDS / 60:.0f} minutes"
 OPEN = ":material/open_in_new:"
 _NAMED = 3  # ticked runs that the line below the buttons names
 _OPEN = "_open_run"  # the id of the run whose settings were taken over
@@ -31,7 +31,7 @@ def leave() -> None:
         st.switch_page(page_of(open_run(wanted)), query_params={"run": wanted})
 
 
-def panel(chosen: Sequence[Summary]) -> None:
+def panel(chosen: Sequence[RunInfo]) -> None:
     """Draw the buttons for the ticked runs, always all of them in one place, and a line on what is ticked."""
     one = chosen[0] if len(chosen) == 1 else None
     ours = [run.id for run in chosen if steering.may_delete(open_run(run.id))]
@@ -51,7 +51,7 @@ def panel(chosen: Sequence[Summary]) -> None:
             st.warning(literal(f"{run.name}: {run.problem}"), icon=":material/warning:")
 
 
-def _line(chosen: Sequence[Summary]) -> str:
+def _line(chosen: Sequence[RunInfo]) -> str:
     """What is ticked, else what was deleted, else what ticking is for."""
     if chosen:
         named = literal(", ".join(run.name for run in chosen[:_NAMED]))
@@ -60,14 +60,14 @@ def _line(chosen: Sequence[Summary]) -> str:
     return f"Deleted {many(len(gone))}; for {MINUTES} *Undo delete* brings back the last." if gone else HINT
 
 
-def _open(one: Summary | None) -> None:
+def _open(one: RunInfo | None) -> None:
     if one:
         st.page_link(page_of(open_run(one.id)), label="Open", icon=OPEN, query_params={"run": one.id})
     else:  # a disabled link is too pale to be read, and a disabled button says that it is one
         st.button("Open", key="runs-open", icon=OPEN, type="tertiary", disabled=True)
 
 
-def _use_button(one: Summary | None) -> None:
+def _use_button(one: RunInfo | None) -> None:
     usable = one is not None and one.domain in reuse.STUDIOS
     if one and usable:
         reuse.prepare(one.domain)
@@ -75,7 +75,7 @@ def _use_button(one: Summary | None) -> None:
     action_button("Use these settings", "tune", "runs-use", _use, run_id, disabled=not usable)
 
 
-def _rename_popover(one: Summary | None) -> None:
+def _rename_popover(one: RunInfo | None) -> None:
     with st.popover("Rename", icon=":material/edit:", disabled=one is None):
         if one:
             key = f"rename-{one.id}"
@@ -84,7 +84,7 @@ def _rename_popover(one: Summary | None) -> None:
             )
 
 
-def _tags_popover(ours: Sequence[Summary]) -> None:
+def _tags_popover(ours: Sequence[RunInfo]) -> None:
     with st.popover("Tag", icon=":material/label:", disabled=not ours):
         if not ours:
             return
@@ -95,8 +95,8 @@ def _tags_popover(ours: Sequence[Summary]) -> None:
             action_button(f"Remove {literal(tag)}", "label_off", f"runs-untag-{tag}", _remove_tag, having, tag)
 
 
-def _delete_button(chosen: Sequence[Summary], ours: Sequence[str]) -> None:
-    ended = [run for run in chosen if not run.living]
+def _delete_button(chosen: Sequence[RunInfo], ours: Sequence[str]) -> None:
+    ended = [run for run in chosen if not run.active]
     doomed = [run.id for run in ended if run.id in ours]
     reasons = [
         *([f"{many(len(chosen) - len(ended))} still alive"] if len(ended) < len(chosen) else []),
@@ -118,7 +118,7 @@ def many(n: int) -> str:
 def _use(run_id: str) -> None:
     run = open_run(run_id)
     if missed := reuse.use(run.config):
-        state.set_problem(f"The settings of {names.name_of(run)}, but: {'; '.join(missed)}.")
+        state.set_problem(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
     st.session_state[_OPEN] = run_id
 
 
@@ -131,7 +131,7 @@ def _ours(run_id: str) -> Run:
 
 
 def _rename(run_id: str, key: str) -> None:
-    names.rename(_ours(run_id), st.session_state[key])
+    names.rename_run(_ours(run_id), st.session_state[key])
 
 
 def _add_tag(ids: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from pages.ui.runs import samples, standing
 from pages.ui.runs.compared import ALONG, CURVES, MOST, Compared, Curves, compared, curves
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.runs.index import Summary, differences, summary
+from seqtutor_core.runs.index import RunInfo, config_differences, run_info
 from seqtutor_core.runs.store import open_run
 
 EVERY = 3.0  # seconds between two looks while one of the runs lives
@@ -22,14 +22,14 @@ STYLE = "<style>.st-key-runs-compare h2 { font-size: 1.15rem; padding: 0.4rem 0 
 TABS = ("Curves", "Samples", "Reward against KL")
 
 
-def panel(chosen: Sequence[Summary]) -> None:
+def panel(chosen: Sequence[RunInfo]) -> None:
     """Draw the comparison of the ticked runs."""
     if len(chosen) > MOST:
         st.info(f"{len(chosen)} runs are ticked; the first {MOST} of them are compared.")
     runs = compared(chosen)
     if not runs:
         return
-    every = EVERY if any(one.run.living for one in runs) else None
+    every = EVERY if any(one.run.active for one in runs) else None
     st.html(STYLE)
     with st.container(key="runs-compare"):
         st.markdown("## Side by side")
@@ -54,7 +54,7 @@ def panel(chosen: Sequence[Summary]) -> None:
 # ---------------------------------------------------------------- curves
 
 
-def _overlay(chosen: Sequence[Summary], along: str) -> None:
+def _overlay(chosen: Sequence[RunInfo], along: str) -> None:
     """The curves as they are now; a run that vanished meanwhile is left out."""
     now = compared([run for before in chosen if (run := _now(before))])
     drawn = {one: found for one in now if (found := curves(one)).values}
@@ -65,12 +65,12 @@ def _overlay(chosen: Sequence[Summary], along: str) -> None:
     st.plotly_chart(overlay(drawn, along), key="runs-curves", config={"displayModeBar": False}, alt=alt)
 
 
-def _now(run: Summary) -> Summary | None:
+def _now(run: RunInfo) -> RunInfo | None:
     """What a run says now; a living one may have said more since."""
-    if not run.living:
+    if not run.active:
         return run
     try:
-        return summary(open_run(run.id))
+        return run_info(open_run(run.id))
     except SeqTutorError:
         return None
 
@@ -112,7 +112,7 @@ def _figures_table(runs: Sequence[Compared]) -> None:
     st.dataframe(rows, key="runs-figures", hide_index=True, placeholder="–", alt=alt)
 
 
-def _figures(label: str, run: Summary) -> dict[str, Any]:
+def _figures(label: str, run: RunInfo) -> dict[str, Any]:
     """A row of numbers, rounded for reading."""
     numbers = {
         "Reward": (run.reward, 2),
@@ -133,7 +133,7 @@ def _differences(runs: Sequence[Compared]) -> None:
             configs[one.label] = open_run(one.run.id).config
         except SeqTutorError:  # its damage is told below the buttons
             continue
-    rows = differences(list(configs.values())) if configs else {}
+    rows = config_differences(list(configs.values())) if configs else {}
     if not rows:
         st.caption("Nothing.")
         return

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.ui.charts import COLOURS, thinned
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.runs.index import Summary
+from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import open_run
 
 MOST = 6
@@ -38,7 +38,7 @@ class Compared:
     """From 0, in the order of the table."""
     label: str
     """Its number and name; where two share a name, its id as well."""
-    run: Summary
+    run: RunInfo
 
     @property
     def mark(self) -> str:
@@ -59,7 +59,7 @@ class Compared:
         return DASHES[self.place]
 
 
-def compared(runs: Sequence[Summary]) -> list[Compared]:
+def compared(runs: Sequence[RunInfo]) -> list[Compared]:
     """Return the first MOST runs with their numbers."""
     often = Counter(run.name for run in runs[:MOST])
     names = [run.name if often[run.name] == 1 else f"{run.name} ({run.id})" for run in runs[:MOST]]
@@ -76,7 +76,7 @@ def curves(one: Compared) -> Curves:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _read(run_id: str, state: Summary) -> Curves:
+def _read(run_id: str, state: RunInfo) -> Curves:
     """The same, kept while the run says of itself what it says now."""
     lines = thinned(open_run(run_id).curves()[0])
     values = {name: [line[name] for line in lines] for name in (*ALONG.values(), *CURVES)} if lines else {}

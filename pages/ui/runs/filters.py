@@ -6,12 +6,12 @@ import streamlit as st
 
 from pages.ui.learning import LEARNERS
 from pages.ui.readout import STATES
-from seqtutor_core.runs.index import Summary
+from seqtutor_core.runs.index import RunInfo
 
 _FIND, _DOMAIN, _STATE, _TAGS = "runs-find", "runs-domain", "runs-state", "runs-tags"
 
 
-def panel(found: Sequence[Summary]) -> None:
+def panel(found: Sequence[RunInfo]) -> None:
     """Draw the filters, with the domains and tags that the runs have."""
     domains = sorted({run.domain for run in found} - {""})
     tags = sorted({tag for run in found for tag in run.tags}, key=str.casefold)
@@ -26,7 +26,7 @@ def panel(found: Sequence[Summary]) -> None:
         )
 
 
-def filtered(found: Sequence[Summary]) -> list[Summary]:
+def filtered(found: Sequence[RunInfo]) -> list[RunInfo]:
     """Return the runs that the filters let through."""
     words = st.session_state.get(_FIND, "").casefold().split()
     domains, states, tags = (st.session_state.get(key, ()) for key in (_DOMAIN, _STATE, _TAGS))
@@ -40,11 +40,11 @@ def filtered(found: Sequence[Summary]) -> list[Summary]:
     ]
 
 
-def _text(run: Summary) -> str:
+def _text(run: RunInfo) -> str:
     """All that words are looked for in."""
     return " ".join((run.name, run.id, learner(run), run.domain, *run.tags)).casefold()
 
 
-def learner(run: Summary) -> str:
+def learner(run: RunInfo) -> str:
     """Return what pages call its learner."""
     return LEARNERS[run.learner][0] if run.learner in LEARNERS else run.learner

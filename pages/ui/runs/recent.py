@@ -12,7 +12,7 @@ from pages.ui.runs import reuse
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.runs import names
-from seqtutor_core.runs.index import Summary, summaries
+from seqtutor_core.runs.index import RunInfo, all_run_info
 from seqtutor_core.runs.store import open_run
 
 MANY = 8
@@ -31,7 +31,7 @@ Looks = tuple[str, tuple[tuple[str, str], ...]]
 def panel(studio: Studio) -> None:
     """Draw the studio's newest runs with their figures; living ones are followed."""
     shown = _newest(studio)
-    every = EVERY if any(run.living for run in shown) else None
+    every = EVERY if any(run.active for run in shown) else None
     drawn = _looks(studio, shown)
     fragment(_list, studio, drawn, every=every, steady=True)
     # not in the fragment, for all the page follows
@@ -42,11 +42,11 @@ def panel(studio: Studio) -> None:
     st.page_link("pages/runs.py", label="All runs, to compare and to tidy up", icon=":material/history:")
 
 
-def _newest(studio: Studio) -> list[Summary]:
-    return [run for run in summaries() if run.domain == studio.domain][:MANY]
+def _newest(studio: Studio) -> list[RunInfo]:
+    return [run for run in all_run_info() if run.domain == studio.domain][:MANY]
 
 
-def _looks(studio: Studio, shown: Sequence[Summary]) -> Looks:
+def _looks(studio: Studio, shown: Sequence[RunInfo]) -> Looks:
     viewed = state.run(studio)
     return viewed.id if viewed else "", tuple((run.id, run.state) for run in shown)
 
@@ -63,7 +63,7 @@ def _list(studio: Studio, drawn: Looks) -> None:
         _entry(studio, run, viewed=run.id == drawn[0])
 
 
-def _entry(studio: Studio, run: Summary, viewed: bool) -> None:
+def _entry(studio: Studio, run: RunInfo, viewed: bool) -> None:
     """A run: its name, which brings it into view, its state, and its figures below."""
     name = run.name if len(run.name) <= SHORT else f"{run.name[:SHORT]}…"
     with st.container(key=f"recent-{'viewed-' if viewed else ''}{run.id}", gap=None):
@@ -75,7 +75,7 @@ def _entry(studio: Studio, run: Summary, viewed: bool) -> None:
         st.caption(" · ".join(_figures(run)))
 
 
-def _figures(run: Summary) -> list[str]:
+def _figures(run: RunInfo) -> list[str]:
     """What is known of it, in words and numbers."""
     known = (
         ("c {:.3g}", run.kl_coefficient),
@@ -93,4 +93,4 @@ def _look(studio: Studio, run_id: str) -> None:
 def _use(run_id: str) -> None:
     run = open_run(run_id)
     if missed := reuse.use(run.config):
-        state.set_problem(f"The settings of {names.name_of(run)}, but: {'; '.join(missed)}.")
+        state.set_problem(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")

@@ -13,7 +13,7 @@ from pages.ui.readout import STATES
 from pages.ui.runs import filters
 from pages.ui.text import literal
 from seqtutor_core.runs import trash
-from seqtutor_core.runs.index import Summary, summaries
+from seqtutor_core.runs.index import RunInfo, all_run_info
 
 CHOSEN = "chosen"  # ID~ID in the link, so that a comparison survives a reload and can be passed on
 EVERY = 3.0  # seconds between two looks while a run lives
@@ -41,28 +41,28 @@ Looks = tuple[tuple[tuple[str, str], ...], frozenset[str]]
 """Ids and states of the runs in the table, and the ids that are ticked."""
 
 
-def panel() -> list[Summary]:
+def panel() -> list[RunInfo]:
     """Draw filters and table; return the ticked runs, in the table's order."""
-    trash.sweep()
-    found = summaries()
+    trash.purge()
+    found = all_run_info()
     _let_go_of_the_gone(found)
     if not found:
         st.info("No run yet: start one in a studio, and it is listed here.", icon=":material/history:")
         return []
     filters.panel(found)
-    living = any(run.living for run in found)
+    living = any(run.active for run in found)
     fragment(_table, _looks(filters.filtered(found)), every=EVERY if living else None, steady=True)
     ticked = _chosen()
     return [run for run in filters.filtered(found) if run.id in ticked]
 
 
-def _looks(shown: Sequence[Summary]) -> Looks:
+def _looks(shown: Sequence[RunInfo]) -> Looks:
     return tuple((run.id, run.state) for run in shown), frozenset(_chosen())
 
 
 def _table(drawn: Looks) -> None:
     """The figures as they are now; when a run came, went, changed its state or was ticked, the page is drawn anew."""
-    found = summaries()
+    found = all_run_info()
     shown = filters.filtered(found)
     if _looks(shown) != drawn:
         st.rerun()
@@ -85,7 +85,7 @@ def _table(drawn: Looks) -> None:
     _into_link()
 
 
-def _cells(run: Summary) -> dict[str, Any]:
+def _cells(run: RunInfo) -> dict[str, Any]:
     """A run as the table's columns; None stays empty."""
     return {
         "Name": run.name,
@@ -126,7 +126,7 @@ def let_go(gone: Sequence[str]) -> None:
     st.session_state[_CHOSEN] = _chosen() - set(gone)
 
 
-def _let_go_of_the_gone(found: Sequence[Summary]) -> None:
+def _let_go_of_the_gone(found: Sequence[RunInfo]) -> None:
     """Say that ticked runs, or those of a link, are not here any more, and tick them no longer."""
     gone = sorted(_chosen() - {run.id for run in found})
     if not gone:

@@ -17,9 +17,18 @@ from seqtutor_core.gauge import Gauge, measure, reference
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout
-from seqtutor_core.runs import gauging, job, recorder
-from seqtutor_core.runs.gauging import EVERY, FIRST, SEED, SHARE, SHARE_CHANGED, Gauging, missing, written
-from seqtutor_core.runs.store import Run, create, load_policy
+from seqtutor_core.runs import gauge_monitor, recorder, run_loop
+from seqtutor_core.runs.gauge_monitor import (
+    EVERY,
+    FIRST,
+    SEED,
+    SHARE,
+    SHARE_CHANGED,
+    GaugeMonitor,
+    gauge_to_json,
+    why_no_gauge,
+)
+from seqtutor_core.runs.store import Run, create_run, load_policy
 from seqtutor_core.tuning import Tuner
 from tests.running import small, tiny_prior
 from tests.tiny import tiny_tuner
@@ -32,8 +41,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(recorder, "LIVE", N)
-    monkeypatch.setattr(job, "MEASURED", 2 * N)
+    monkeypatch.setattr(recorder, "LIVE_SAMPLES", N)
+    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 2 * N)
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pace(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     for name, value in {"FIRST": seconds, "EVERY": seconds, "SHARE": math.inf, "SHARE_CHANGED": math.inf}.items():
-        monkeypatch.setattr(gauging, name, value)
+        monkeypatch.setattr(gauge_monitor, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +62,8 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def worked(config: TuningConfig) -> Run:
-    run = create(config)
-    assert job.work(run) == 0
+    run = create_run(config)
+    assert run_loop.execute_run(run) == 0
     return run
 
 
@@ -69,7 +78,7 @@ def directly(run: Run, n: int, seed: int | None = None) -> dict[str, Any]:
     if seed is not None:
         drawn = Rollout.concat([*rollouts(known, network, policy, config.learner, n, seed, config.primer)])
     found = measure(known, network, proposal, against, n, SEED + 1, config.primer, drawn)
-    return written(found, n, config.kl_coefficient)
+    return gauge_to_json(found, n, config.kl_coefficient)
 
 
 # ---------------------------------------------------------------- what is written
@@ -100,7 +109,7 @@ def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: p
     def broken(*_: Any) -> Gauge:
         raise left.pop(0)
 
-    monkeypatch.setattr(gauging, "measure", broken)
+    monkeypatch.setattr(gauge_monitor, "measure", broken)
     run = worked(small(prior, updates=3))
     assert left == []
     assert run.state == "finished"
@@ -115,12 +124,12 @@ def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: p
 @pytest.mark.usefixtures("always")
 def test_random_beginnings_have_no_gauge(prior: Path) -> None:
     config = small(prior, updates=2, learner="psi", overrides={"batch": 8, "minibatch": 8, "random_primer": True})
-    assert "random note" in missing(config)
+    assert "random note" in why_no_gauge(config)
     run = worked(config)
     assert ["gauge" in line for line in run.metrics()[0]] == [False] * 2
     assert run.status.summary is not None and run.status.summary["gauge"] is None
     assert run.status.message == ""
-    assert missing(small(prior, learner="psi", overrides={"random_primer": True}, primer=(14, 1))) == ""
+    assert why_no_gauge(small(prior, learner="psi", overrides={"random_primer": True}, primer=(14, 1))) == ""
 
 
 # ---------------------------------------------------------------- learning does not feel it
@@ -148,18 +157,18 @@ def test_molecules_remember_nothing_of_a_gauge() -> None:
     config = TuningConfig("molecule", "molecule", weights=weights, updates=4, overrides=rule, device="cpu", seed=1)
     network = priors.load("molecule").network
     one, other = (Tuner(config, Molecule(), network) for _ in range(2))
-    gauge = Gauging(one)
+    gauge = GaugeMonitor(one)
     for each in (one, other):
         each.iterate()
-    first = gauge.take(N)
-    drawn = gauge.drawn
+    first = gauge.measure(N)
+    drawn = gauge.prior_rollout
     assert first is not None and len(first["sources"]) == 2
     assert one.domain.state_dict() == other.domain.state_dict()
     assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(one.generators, other.generators, strict=True))
     for each in (one, other):
         each.apply(Change(kl_coefficient=8.0))
-    second = gauge.take(N)
-    assert gauge.drawn is drawn
+    second = gauge.measure(N)
+    assert gauge.prior_rollout is drawn
     assert second is not None
     assert second["j_prior"] == pytest.approx(first["j_prior"] / 2, rel=0.02)  # but for what scaffolds cost by now
     a, b = one.iterate(), other.iterate()
@@ -179,21 +188,21 @@ class Clock:
         return self.now
 
 
-def timed(clock: Clock, monkeypatch: pytest.MonkeyPatch, budget: float | None = None) -> Gauging:
+def timed(clock: Clock, monkeypatch: pytest.MonkeyPatch, budget: float | None = None) -> GaugeMonitor:
     """A gauge of the tiny task that takes a second."""
     tuner = tiny_tuner("psi", 4, {"rise": 1.0})
     tuner.kl_budget = budget
-    gauge = Gauging(tuner, clock)
+    gauge = GaugeMonitor(tuner, clock)
 
     def slow(*arguments: Any) -> Gauge:
         clock.now += 1.0
         return measure(*arguments)
 
-    monkeypatch.setattr(gauging, "measure", slow)
+    monkeypatch.setattr(gauge_monitor, "measure", slow)
     return gauge
 
 
-def due_after(gauge: Gauging, clock: Clock, seconds: float) -> bool:
+def due_after(gauge: GaugeMonitor, clock: Clock, seconds: float) -> bool:
     """Whether it is due then and not just before."""
     start = clock.now
     clock.now = start + seconds - 0.01
@@ -206,15 +215,15 @@ def test_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     gauge = timed(clock, monkeypatch)
     assert due_after(gauge, clock, FIRST)
-    gauge.take(N)
+    gauge.measure(N)
     assert due_after(gauge, clock, 1.0 / SHARE) and 1.0 / SHARE > EVERY
-    gauge.take(N)
+    gauge.measure(N)
     gauge.tuner.apply(Change(weights={"rise": 2.0}))
     assert due_after(gauge, clock, 1.0 / SHARE_CHANGED)
-    gauge.take(N)
+    gauge.measure(N)
     gauge.tuner.apply(Change(kl_coefficient=2.0))
     assert due_after(gauge, clock, 1.0 / SHARE_CHANGED)
-    gauge.take(N)
+    gauge.measure(N)
     gauge.tuner.apply(Change(learning_rate=0.01))
     assert due_after(gauge, clock, 1.0 / SHARE)
 
@@ -223,10 +232,10 @@ def test_a_c_that_a_budget_moves_hastens_nothing(monkeypatch: pytest.MonkeyPatch
     clock = Clock()
     gauge = timed(clock, monkeypatch, budget=1.0)
     clock.now = FIRST
-    first = gauge.take(N)
+    first = gauge.measure(N)
     gauge.tuner.c = 2.0
     assert due_after(gauge, clock, 1.0 / SHARE)
-    second = gauge.take(N)
+    second = gauge.measure(N)
     assert first is not None and second is not None
     assert second["j_prior"] == pytest.approx(first["j_prior"] / 2)
     assert second["kl_coefficient"] == 2.0
@@ -239,15 +248,15 @@ def test_the_reference_holds_until_weights_or_c_change(monkeypatch: pytest.Monke
         asked.append((arguments[2], arguments[3]))
         return reference(*arguments)
 
-    monkeypatch.setattr(gauging, "reference", counted)
-    gauge = Gauging(tiny_tuner("psi", 4, {"rise": 1.0}))
+    monkeypatch.setattr(gauge_monitor, "reference", counted)
+    gauge = GaugeMonitor(tiny_tuner("psi", 4, {"rise": 1.0}))
     for change in (Change(), Change(), Change(weights={"close": 1.0}), Change(kl_coefficient=2.0), Change()):
         gauge.tuner.apply(change)
-        gauge.take(N)
+        gauge.measure(N)
     assert asked == [
         ({"rise": 1.0, "close": 0.0}, 1.0),
         ({"rise": 0.0, "close": 1.0}, 1.0),
         ({"rise": 0.0, "close": 1.0}, 2.0),
     ]
-    gauge.take(2 * N)
+    gauge.measure(2 * N)
     assert len(asked) == 4

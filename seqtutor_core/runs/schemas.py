@@ -26,7 +26,7 @@ ACTIVE = ("waiting", "running", "paused")
 ENDED = ("finished", "stopped", "failed")
 COUNT = whole(0, 2**62)
 SECONDS = number(0, LARGEST)
-WORDS = text_of(1_000_000)
+TEXT = text_of(1_000_000)
 TOKENS = several(whole(0, 10_000), 10_000)
 
 
@@ -57,7 +57,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Moment:
+class PolicySamples:
     """A few sequences of the policy as it was after an update."""
 
     update: int
@@ -68,25 +68,25 @@ class Moment:
 # ---------------------------------------------------------------- rules
 
 
-def measured(name: str, value: Any) -> float:
+def number_or_nan(name: str, value: Any) -> float:
     """A number; what was not finite when it was written has become nothing, and is not a number again."""
     return math.nan if value is None else number()(name, value)
 
 
-def diverged(name: str, value: Any) -> float:
+def number_or_nonfinite(name: str, value: Any) -> float:
     """A number, or what a run that fell apart has instead of one: it can still be resumed, and steered back."""
     return value if isinstance(value, float) and not math.isfinite(value) else number()(name, value)
 
 
 GAUGE = record(
     {
-        "sentence": WORDS,
+        "sentence": TEXT,
         "n": COUNT,
         "kl_coefficient": number(),
         "at_most": optional(number()),
         "collapsed": flag,
-        "sources": by_name(record({"effective_sample_size": measured})),
-        **dict.fromkeys(("j", "j_error", "j_prior", "log_z_at_least", "distinct"), measured),
+        "sources": by_name(record({"effective_sample_size": number_or_nan})),
+        **dict.fromkeys(("j", "j_error", "j_prior", "log_z_at_least", "distinct"), number_or_nan),
     }
 )
 SUMMARY = record(
@@ -103,33 +103,33 @@ STATUS = record(
         "state": one_of(*ACTIVE, *ENDED),
         "update": COUNT,
         **dict.fromkeys(("seconds", "launched"), SECONDS),
-        **dict.fromkeys(("message", "error", "device"), WORDS),
+        **dict.fromkeys(("message", "error", "device"), TEXT),
         **dict.fromkeys(("started", "ended"), optional(SECONDS)),
         "summary": optional(SUMMARY),
         "handed": flag,
         "pid": optional(COUNT),
     },
 )
-CURVES = {
+CURVE_FIELDS = {
     "update": COUNT,
     "seconds": SECONDS,
     "weights": by_name(number()),
-    "terms": by_name(measured),
-    **dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), measured),
+    "terms": by_name(number_or_nan),
+    **dict.fromkeys(("reward", "kl", "j", "entropy", "distinct", "steps_per_second"), number_or_nan),
 }
 """What every curve, figure and gauge is drawn from."""
-MORE = {
+OTHER_FIELDS = {
     "kl_coefficient": number(),
     "kl_budget": optional(number()),
-    "figures": by_name(measured),
-    "changed": listed(WORDS, 1000),
-    "alarms": listed(record({"title": WORDS, "advice": WORDS}), 1000),
+    "figures": by_name(number_or_nan),
+    "changed": listed(TEXT, 1000),
+    "alarms": listed(record({"title": TEXT, "advice": TEXT}), 1000),
     "gauge": optional(GAUGE),
 }
-LINE = record({"update": COUNT}, {**CURVES, **MORE})
-WHOLE_LINE = record(CURVES, MORE)
+METRICS_LINE = record({"update": COUNT}, {**CURVE_FIELDS, **OTHER_FIELDS})
+CURVE_LINE = record(CURVE_FIELDS, OTHER_FIELDS)
 SAMPLE = record({"update": COUNT, "seconds": SECONDS, "tokens": TOKENS})
-ENTRY = record({"update": COUNT, "seconds": SECONDS, "tokens": TOKENS, "terms": by_name(measured)})
+TOP_SEQUENCE = record({"update": COUNT, "seconds": SECONDS, "tokens": TOKENS, "terms": by_name(number_or_nan)})
 CHECKPOINT = record(
     {},
     {
@@ -142,6 +142,6 @@ CHECKPOINT = record(
         "level_holds": flag,
         "memory": by_name(anything),
         **dict.fromkeys(("seconds", "learning_rate", "c"), number()),
-        **dict.fromkeys(("kl_before", "level"), diverged),
+        **dict.fromkeys(("kl_before", "level"), number_or_nonfinite),
     },
 )

@@ -8,19 +8,19 @@ from typing import Any
 
 from seqtutor_core.rules import parse_json
 
-MOST_BYTES = 256 * 2**20  # a run of a day writes a third of it
+MAX_BYTES = 256 * 2**20  # a run of a day writes a third of it
 
 
-def append(path: Path, fact: dict[str, Any]) -> None:
+def append_line(path: Path, fact: dict[str, Any]) -> None:
     """Add one line in one write; half a line that a killed writer left is ended first. OSError on a full disk."""
-    line = json.dumps(finite(fact), allow_nan=False) + "\n"
+    line = json.dumps(replace_nonfinite(fact), allow_nan=False) + "\n"
     with open(path, "a+b") as file:
         if file.tell() and _last_byte(path) != b"\n":
             line = "\n" + line
         file.write(line.encode())
 
 
-def read(path: Path, offset: int) -> tuple[list[bytes], int]:
+def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
     """Whole lines from a byte offset on, blank ones left out, and the offset to go on from.
 
     OSError for what is no file, or has more bytes than anybody should read at once.
@@ -29,8 +29,8 @@ def read(path: Path, offset: int) -> tuple[list[bytes], int]:
         size = path.stat().st_size
         if size <= offset:
             return [], offset
-        if size - offset > MOST_BYTES:
-            raise OSError(f"it has more than {MOST_BYTES:,} bytes")
+        if size - offset > MAX_BYTES:
+            raise OSError(f"it has more than {MAX_BYTES:,} bytes")
         with open(path, "rb") as file:
             file.seek(offset)
             data = file.read()
@@ -40,7 +40,7 @@ def read(path: Path, offset: int) -> tuple[list[bytes], int]:
     return [line for line in data[:whole].splitlines() if line.strip()], offset + whole
 
 
-def facts(lines: list[bytes]) -> list[dict[str, Any]]:
+def parse_objects(lines: list[bytes]) -> list[dict[str, Any]]:
     """Lines that are JSON objects; what a killed writer left half-written is passed over."""
     found = []
     for line in lines:
@@ -53,10 +53,10 @@ def facts(lines: list[bytes]) -> list[dict[str, Any]]:
     return found
 
 
-def finite(value: Any) -> Any:
+def replace_nonfinite(value: Any) -> Any:
     """NaN and infinity as None, which JSON can say."""
     if isinstance(value, dict):
-        return {name: finite(each) for name, each in value.items()}
+        return {name: replace_nonfinite(each) for name, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -16,44 +16,44 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqtutor_core.files import replace_text
-from seqtutor_core.runs.lines import facts, read
-from seqtutor_core.runs.records import ENDED
+from seqtutor_core.runs.jsonl import parse_objects, read_lines
+from seqtutor_core.runs.schemas import ENDED
 
-LOOK_EVERY = 0.1  # seconds
-GRACE = 1.0  # seconds that a stop waits for the learning to heed it
+POLL_SECONDS = 0.1  # seconds
+GRACE_SECONDS = 1.0  # seconds that a stop waits for the learning to heed it
 
 
-class Leaving(threading.Thread):
+class StopWatchdog(threading.Thread):
     """Waits for a request to stop, in controls.jsonl or by a signal, and ends the process unless it ends itself."""
 
-    def __init__(self, folder: Path, stopping: Callable[[], bool]) -> None:
+    def __init__(self, folder: Path, should_stop: Callable[[], bool]) -> None:
         super().__init__(daemon=True)
-        self.folder, self.stopping = folder, stopping
-        self.over = threading.Event()
+        self.folder, self.should_stop = folder, should_stop
+        self.finished = threading.Event()
         """Set by the worker when its work is done."""
-        self.save: Callable[[], None] = self._stopped_while_starting
+        self.on_stop: Callable[[], None] = self._stopped_while_starting
         """Writes down how far the run has come; replaced as soon as there is something to save."""
-        lines, self._offset = read(folder / "controls.jsonl", 0)
-        self._asked = self._state() not in ENDED and _stops(lines, False)
+        lines, self._offset = read_lines(folder / "controls.jsonl", 0)
+        self._requested = self._state() not in ENDED and _stop_requested_after(lines, False)
 
     def run(self) -> None:
-        while not (self.stopping() or self._stop_asked()):
-            if self.over.wait(LOOK_EVERY):
+        while not (self.should_stop() or self._stop_requested()):
+            if self.finished.wait(POLL_SECONDS):
                 return
-        if self.over.wait(GRACE):
+        if self.finished.wait(GRACE_SECONDS):
             return
         try:
-            self.save()
+            self.on_stop()
         except Exception:  # noqa: BLE001  then the checkpoint before this one has to do
             traceback.print_exc(file=sys.stderr)
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGTERM)  # to processes that measure molecules; this one has a handler
         os._exit(0)
 
-    def _stop_asked(self) -> bool:
-        lines, self._offset = read(self.folder / "controls.jsonl", self._offset)
-        self._asked = _stops(lines, self._asked)
-        return self._asked
+    def _stop_requested(self) -> bool:
+        lines, self._offset = read_lines(self.folder / "controls.jsonl", self._offset)
+        self._requested = _stop_requested_after(lines, self._requested)
+        return self._requested
 
     def _stopped_while_starting(self) -> None:
         path = self.folder / "status.json"
@@ -67,8 +67,8 @@ class Leaving(threading.Thread):
             return None  # the worker will say what is wrong with it
 
 
-def _stops(lines: list[bytes], asked: bool) -> bool:
-    """Whether a stop is asked for after these lines; a resumption settles older requests."""
-    for fact in facts(lines):
-        asked = fact.get("stop") is True or (asked and "resumed" not in fact)
-    return asked
+def _stop_requested_after(lines: list[bytes], requested: bool) -> bool:
+    """Whether a stop is requested after these lines; a resumption settles older requests."""
+    for fact in parse_objects(lines):
+        requested = fact.get("stop") is True or (requested and "resumed" not in fact)
+    return requested

@@ -20,31 +20,31 @@ from seqtutor_core.evaluation import figures, rollouts
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import trash
-from seqtutor_core.runs.checkpoints import Checkpoint, drop_damaged, load_checkpoint, thin
-from seqtutor_core.runs.collapse import MESSAGE
-from seqtutor_core.runs.controls import Inbox
-from seqtutor_core.runs.gauging import LIVE
-from seqtutor_core.runs.leaving import Leaving
-from seqtutor_core.runs.locks import sign_slot, slot_lock, slot_signature
+from seqtutor_core.runs.checkpoints import Checkpoint, delete_damaged, load_checkpoint, prune_checkpoints
+from seqtutor_core.runs.collapse import COLLAPSE_MESSAGE
+from seqtutor_core.runs.gauge_monitor import LIVE_SAMPLES
+from seqtutor_core.runs.locks import device_holder, device_lock, write_device_holder
 from seqtutor_core.runs.recorder import Recorder
-from seqtutor_core.runs.store import Run, Status, sweep
+from seqtutor_core.runs.steering import ControlReader
+from seqtutor_core.runs.stop_watchdog import StopWatchdog
+from seqtutor_core.runs.store import Run, Status, delete_unfinished
 from seqtutor_core.tuning import Tuner, tune
 
-MEASURED = 2048  # sequences that summary and last gauge are over
-FIRST_MEASURED = 256  # those of a run that is stopped: should its two seconds not be enough for more
+FINAL_SAMPLES = 2048  # sequences that summary and last gauge are over
+QUICK_SAMPLES = 256  # those of a run that is stopped: should its two seconds not be enough for more
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-Stopping = Callable[[], bool]
+ShouldStop = Callable[[], bool]
 """Whether the system asked this process to end."""
 
 
-def work(run: Run, stopping: Stopping = lambda: False, leaving: Leaving | None = None) -> int:
+def execute_run(run: Run, should_stop: ShouldStop = lambda: False, watchdog: StopWatchdog | None = None) -> int:
     """Do a run to its end, record how it ended whatever happens, and return the exit code.
 
-    The caller holds the run's lock. `leaving` is told how to save the run from another thread.
+    The caller holds the run's lock. `watchdog` is told how to save the run from another thread.
     """
     try:
-        _work(run, stopping, leaving)
+        _run(run, should_stop, watchdog)
         return 0
     except SeqTutorError as error:
         _end(run, state="failed", error=str(error))
@@ -58,12 +58,12 @@ def work(run: Run, stopping: Stopping = lambda: False, leaving: Leaving | None =
     return 1
 
 
-def _work(run: Run, stopping: Stopping, leaving: Leaving | None) -> None:
+def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None) -> None:
     status = replace(run.status, state="waiting", message="loading the prior", error="", pid=os.getpid())
     run.write_status(status)
-    run.sweep()
-    sweep()
-    trash.sweep()
+    run.delete_partial_files()
+    delete_unfinished()
+    trash.purge()
     run.fill_reserve()
     config = run.config
     world = domain(config.domain, config.settings)
@@ -73,36 +73,36 @@ def _work(run: Run, stopping: Stopping, leaving: Leaving | None) -> None:
     status = replace(status, device=resolve_device(config.device).type)
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0
-    inbox = Inbox(run.folder / "controls.jsonl", world.terms, offset)
+    control_reader = ControlReader(run.folder / "controls.jsonl", world.terms, offset)
 
-    slot = _wait_for_slot(run, status, inbox, stopping)
+    slot = _wait_for_slot(run, status, control_reader, should_stop)
     if slot is None:
         run.write_status(replace(status, state="stopped", message="stopped while waiting", ended=time.time()))
         return
     with slot:
         tuner = Tuner(config, world, prior.network)
         status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
-        recorder = Recorder(run, tuner, inbox, status)
-        if leaving:
-            leaving.save = recorder.leave
-        _learn(recorder, stopping)
+        recorder = Recorder(run, tuner, control_reader, status)
+        if watchdog:
+            watchdog.on_stop = recorder.stop_now
+        _learn(recorder, should_stop)
 
 
-def _wait_for_slot(run: Run, status: Status, inbox: Inbox, stopping: Stopping) -> FileLock | None:
+def _wait_for_slot(run: Run, status: Status, control_reader: ControlReader, should_stop: ShouldStop) -> FileLock | None:
     """The device's lock, held, when it is this run's turn; None when the run is stopped before."""
-    lock, said = slot_lock(status.device), ""
+    lock, last_message = device_lock(status.device), ""
     while True:
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
-            sign_slot(status.device, run.id)
+            write_device_holder(status.device, run.id)
             return lock
-        inbox.kept = inbox.read()
-        if stopping() or any(change.stop for change in inbox.kept):
+        control_reader.pending = control_reader.read()
+        if should_stop() or any(change.stop for change in control_reader.pending):
             return None
-        message = f"waiting for run {slot_signature(status.device) or 'of another program'} on {status.device}"
-        if message != said:
+        message = f"waiting for run {device_holder(status.device) or 'of another program'} on {status.device}"
+        if message != last_message:
             run.write_status(replace(status, message=message))
-            said = message
+            last_message = message
         time.sleep(0.1)
 
 
@@ -110,7 +110,7 @@ def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
     """Go on from a checkpoint; returns what the user should know about it."""
     if checkpoint is None:
         return ""
-    drop_damaged(run.folder / "checkpoints", checkpoint)
+    delete_damaged(run.folder / "checkpoints", checkpoint)
     if not checkpoint.tensors:
         return "no checkpoint could be read; the run began again"
     plain = {name: value for name, value in checkpoint.plain.items() if name != "controls_offset"}
@@ -124,29 +124,29 @@ def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
     return f"the last checkpoint was damaged; went on from update {tuner.update}" if checkpoint.damaged else ""
 
 
-def _learn(recorder: Recorder, stopping: Stopping) -> None:
+def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
     tuner = recorder.tuner
-    recorder.say(state="running", ended=None, summary=None)
+    recorder.write_status(state="running", ended=None, summary=None)
 
     def controls() -> list[Change]:
-        changes = recorder.inbox.read()
-        return [*changes, Change(stop=True)] if stopping() or gave_up() else changes
+        changes = recorder.control_reader.read()
+        return [*changes, Change(stop=True)] if should_stop() or has_collapsed() else changes
 
-    def gave_up() -> bool:
-        return tuner.config.stop_on_collapse and recorder.collapse.collapsed
+    def has_collapsed() -> bool:
+        return tuner.config.stop_on_collapse and recorder.collapse_detector.collapsed
 
     for progress in tune(tuner, controls):
-        recorder.heed(progress)
-    recorder.line()
-    recorder.checkpoint()
+        recorder.on_update(progress)
+    recorder.write_metrics()
+    recorder.write_checkpoint()
     state = "finished" if tuner.progress >= 1 else "stopped"
-    if state == "stopped" and gave_up():
-        recorder.say(message=MESSAGE)
-    if not stopping():  # the system is in a hurry
-        _measure(recorder, [MEASURED] if state == "finished" else [FIRST_MEASURED, MEASURED])
-    recorder.say(state=state, ended=time.time())
+    if state == "stopped" and has_collapsed():
+        recorder.write_status(message=COLLAPSE_MESSAGE)
+    if not should_stop():  # the system is in a hurry
+        _measure(recorder, [FINAL_SAMPLES] if state == "finished" else [QUICK_SAMPLES, FINAL_SAMPLES])
+    recorder.write_status(state=state, ended=time.time())
     if state == "finished":
-        thin(recorder.run.folder / "checkpoints", 1)
+        prune_checkpoints(recorder.run.folder / "checkpoints", 1)
         recorder.run.free_reserve()
 
 
@@ -154,21 +154,18 @@ def _measure(recorder: Recorder, counts: list[int]) -> None:
     """Sum up so many sequences of the tuned policy, then more of them, and gauge the last; all is written at once."""
     tuner, message = recorder.tuner, recorder.status.message
     for n in counts:
-        recorder.say(message=f"measuring {n:,} samples of the tuned policy{_about(recorder.gauging.took * n / LIVE)}")
+        expected = recorder.gauge_monitor.last_duration * n / LIVE_SAMPLES  # seconds; 0 without a gauge
+        about = f", about {max(1, round(expected))} s" if expected else ""
+        recorder.write_status(message=f"measuring {n:,} samples of the tuned policy{about}")
         with one_thread():
-            drawn = policy_sample(tuner, n)
+            drawn = sample_policy(tuner, n)
             summary = {**summarise(recorder.run, tuner, drawn), "gauge": None}
-        recorder.say(summary=summary)
+        recorder.write_status(summary=summary)
     gauge = recorder.gauge(n, drawn)
-    recorder.say(summary={**summary, "gauge": gauge}, message=recorder.news() or message)
+    recorder.write_status(summary={**summary, "gauge": gauge}, message=recorder.take_notices() or message)
 
 
-def _about(seconds: float) -> str:
-    """Return how long it will take, going by the last gauge of the run; nothing without one."""
-    return f", about {max(1, round(seconds))} s" if seconds else ""
-
-
-def policy_sample(tuner: Tuner, n: int) -> Rollout:
+def sample_policy(tuner: Tuner, n: int) -> Rollout:
     """n sequences of the tuned policy."""
     config, before = tuner.config, tuner.config.sampling_primer
     drawn = rollouts(tuner.domain, tuner.prior, tuner.policy, config.learner, n, config.seed, before)

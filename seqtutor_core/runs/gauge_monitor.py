@@ -18,7 +18,7 @@ from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout, beginning, sample
 from seqtutor_core.tuning import Tuner
 
-LIVE = 256  # sequences
+LIVE_SAMPLES = 256  # sequences
 FIRST = 3.0  # seconds into a run
 EVERY = 5.0  # seconds at least between two gauges
 SHARE = 0.1  # most of the time that may go into gauges
@@ -26,7 +26,7 @@ SHARE_CHANGED = 0.25  # and until changed weights or a changed c have been gauge
 SEED = 20_000  # apart from those that runs learn with; the same for all, so that runs share their reference
 
 
-def missing(config: TuningConfig) -> str:
+def why_no_gauge(config: TuningConfig) -> str:
     """Why a run has no gauge; empty when it has one."""
     if config.sampling_primer is None:
         return (
@@ -36,47 +36,48 @@ def missing(config: TuningConfig) -> str:
     return ""
 
 
-class Gauging:
+class GaugeMonitor:
     """The gauges of one run, and the reference that they share while it holds."""
 
     def __init__(self, tuner: Tuner, clock: Callable[[], float] = time.monotonic) -> None:
         self.tuner, self.clock = tuner, clock
         self.began = self.ended = clock()
-        self.took = 0.0  # by the last gauge
-        self.gauged: tuple[Any, ...] | None = None  # the settings as of the last gauge
-        self.n = 0  # sequences of the reference
-        self.against: Reference | None = None
-        self.drawn: Rollout | None = None  # by the prior
-        self.problem = ""
+        self.last_duration = 0.0  # by the last gauge
+        self.measured_settings: tuple[Any, ...] | None = None  # the settings as of the last gauge
+        self.reference_n = 0  # sequences of the reference
+        self.reference: Reference | None = None
+        self.prior_rollout: Rollout | None = None  # by the prior
+        self.error = ""
         """Why the last gauge failed; empty when it did not."""
 
     @property
     def due(self) -> bool:
         """Whether it is time for the next gauge."""
-        if missing(self.tuner.config):
+        if why_no_gauge(self.tuner.config):
             return False
-        if self.gauged is None:
+        if self.measured_settings is None:
             return self.clock() >= self.began + FIRST
-        wait = max(EVERY, self.took / SHARE) if self.gauged == self._settings() else self.took / SHARE_CHANGED
+        unchanged = self.measured_settings == self._settings()
+        wait = max(EVERY, self.last_duration / SHARE) if unchanged else self.last_duration / SHARE_CHANGED
         return self.clock() >= self.ended + wait
 
-    def take(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
+    def measure(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
         """A gauge over n sequences, drawn from the policy already or not, as JSON values; None where there is none:
-        `problem` says why it failed.
+        `error` says why it failed.
         """
-        self.problem = ""
-        if missing(self.tuner.config):
+        self.error = ""
+        if why_no_gauge(self.tuner.config):
             return None
         began = self.clock()
         try:
             with one_thread():
-                return written(self._measure(n, drawn), n, self.tuner.c)
+                return gauge_to_json(self._measure(n, drawn), n, self.tuner.c)
         except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
-            self.problem = f"there is no gauge: {str(error) or 'out of memory'}"
+            self.error = f"there is no gauge: {str(error) or 'out of memory'}"
             return None
         finally:
-            self.ended, self.gauged = self.clock(), self._settings()
-            self.took = self.ended - began
+            self.ended, self.measured_settings = self.clock(), self._settings()
+            self.last_duration = self.ended - began
 
     def _measure(self, n: int, drawn: Rollout | None) -> Gauge:
         tuner, against = self.tuner, self._reference(n)
@@ -85,21 +86,21 @@ class Gauging:
 
     def _reference(self, n: int) -> Reference:
         """What the prior says of log Z: for other weights, c or n anew, else as it was."""
-        if n != self.n:
-            self.n, self.against, self.drawn = n, None, None
+        if n != self.reference_n:
+            self.reference_n, self.reference, self.prior_rollout = n, None, None
         tuner, primer = self.tuner, self.tuner.config.primer
         weights = tuner.weights_by_name
         if tuner.domain.terminal_reward:
             # the prior's sequences serve under all weights and c; they are weighed each time, since what a scaffold
             # earns depends on what the run has seen by now
-            if self.drawn is None:
+            if self.prior_rollout is None:
                 before = beginning(tuner.domain, n, tuner.device, primer)
                 generator = torch.Generator(tuner.device).manual_seed(SEED)
-                self.drawn = sample(tuner.domain, tuner.prior, n, generator, primer=before)
-        elif self.against and (self.against.weights, self.against.c) == (weights, tuner.c):
-            return self.against
-        self.against = reference(tuner.domain, tuner.prior, weights, tuner.c, n, SEED, primer, self.drawn)
-        return self.against
+                self.prior_rollout = sample(tuner.domain, tuner.prior, n, generator, primer=before)
+        elif self.reference and (self.reference.weights, self.reference.c) == (weights, tuner.c):
+            return self.reference
+        self.reference = reference(tuner.domain, tuner.prior, weights, tuner.c, n, SEED, primer, self.prior_rollout)
+        return self.reference
 
     def _settings(self) -> tuple[Any, ...]:
         """What a user can change of the objective; a KL budget moves c by itself."""
@@ -107,7 +108,7 @@ class Gauging:
         return tuner.weights_by_name, tuner.kl_budget, tuner.c if tuner.kl_budget is None else None
 
 
-def written(gauge: Gauge, n: int, c: float) -> dict[str, Any]:
+def gauge_to_json(gauge: Gauge, n: int, c: float) -> dict[str, Any]:
     """A gauge over n sequences, at this c, as JSON values."""
     values = {f.name: getattr(gauge, f.name) for f in fields(gauge)}
     sources = {

@@ -10,7 +10,7 @@ from seqtutor_core.domains import RewardTerm, weight_vector
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.files import reason
 from seqtutor_core.rules import made, parse_json
-from seqtutor_core.runs.lines import append, read
+from seqtutor_core.runs.jsonl import append_line, read_lines
 
 RESUMED = "resumed"  # a line with this key: older requests to pause or stop are settled
 
@@ -20,29 +20,29 @@ def append_change(path: Path, change: Change) -> None:
     wanted = {f.name: getattr(change, f.name) for f in fields(change)}
     if change.weights is not None:
         wanted["weights"] = dict(change.weights)
-    append(path, {"time": time.time(), **{name: value for name, value in wanted.items() if value is not None}})
+    append_line(path, {"time": time.time(), **{name: value for name, value in wanted.items() if value is not None}})
 
 
-def append_resumed(path: Path) -> None:
+def append_resume(path: Path) -> None:
     """Say that the run goes on, whatever was asked before."""
-    append(path, {"time": time.time(), RESUMED: True})
+    append_line(path, {"time": time.time(), RESUMED: True})
 
 
-class Inbox:
+class ControlReader:
     """The reader's side, with its place in the file: each line is heard once, a half-written last one later."""
 
     def __init__(self, path: Path, terms: tuple[RewardTerm, ...], offset: int = 0) -> None:
         self.path, self.terms, self.offset = path, terms, offset
-        self.wrong: list[str] = []
+        self.errors: list[str] = []
         """Why lines were skipped; the reader empties it."""
-        self.kept: list[Change] = []
+        self.pending: list[Change] = []
         """Changes put back for the next read."""
 
     def read(self) -> list[Change]:
         """The changes asked for since the last call; RunError for what is no file."""
-        changes, self.kept = self.kept, []
+        changes, self.pending = self.pending, []
         try:
-            lines, self.offset = read(self.path, self.offset)
+            lines, self.offset = read_lines(self.path, self.offset)
         except OSError as error:
             raise RunError(f"the requests in {self.path} cannot be read: {reason(error)}; remove it") from None
         for line in lines:
@@ -55,7 +55,7 @@ class Inbox:
                 weight_vector(self.terms, change.weights or {})
                 changes.append(change)
             except SettingError as error:
-                self.wrong.append(f"a request was skipped: {error}")
+                self.errors.append(f"a request was skipped: {error}")
         return changes
 
 
