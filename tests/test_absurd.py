@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor_core.__main__ import main
+from seqtutor_core.cli.main import main
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule import MoleculeSettings
 from seqtutor_core.errors import SeqTutorError

@@ -19,8 +19,8 @@ from pages.ui.melody.spec import MELODY
 from pages.ui.page import page_of
 from seqtutor_core import prior as priors
 from seqtutor_core.admitted import admit, check_admitted
-from seqtutor_core.commands.runs import _facts
-from seqtutor_core.commands.sampling import _policy
+from seqtutor_core.cli.runs import _facts
+from seqtutor_core.cli.sampling import _policy
 from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, SeqTutorError

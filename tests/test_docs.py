@@ -91,7 +91,7 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "arguments"), commands())
 def test_quoted_commands_parse(document: str, arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from seqtutor_core.__main__ import build_parser
+    from seqtutor_core.cli.main import build_parser
 
     try:
         build_parser().parse_args(shlex.split(arguments, comments=True))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from filelock import FileLock
 
-from seqtutor_core.__main__ import main
+from seqtutor_core.cli.main import main
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.runs import index, names, store, tags, trash

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.__main__ import main
 from seqtutor_core.chemistry import inputs, reading, records, remote, table
 from seqtutor_core.chemistry.inputs import run_here, upload
+from seqtutor_core.cli.main import main
 from seqtutor_core.errors import InputError
 
 CISPLATIN = "[NH3]->[Pt](<-[NH3])([Cl])[Cl]"

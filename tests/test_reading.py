@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtutor_core.__main__ import main
+from seqtutor_core.cli.main import main
 
 
 def one_track(events: bytes) -> bytes:

@@ -6,7 +6,21 @@ from argparse import Namespace
 from pathlib import Path
 
 from seqtutor_core import prior as priors
-from seqtutor_core.commands.plain import listing, show
+from seqtutor_core.cli.options import DOMAIN, Commands, add_command, add_group
+from seqtutor_core.cli.output import show, two_columns
+
+
+def add_commands(commands: Commands) -> None:
+    """Add prior info, corpus, neighbours and train."""
+    group = add_group(commands, "prior", "the priors and their corpora")
+    add_command(group, "info", info, "the cards of the priors")
+    parser = add_command(group, "corpus", corpus, "build the training corpus; resumes")
+    parser.add_argument("domain", help=DOMAIN)
+    parser.add_argument("--ship", action="store_true", help="also replace the statistics that the package carries")
+    add_command(group, "neighbours", neighbours, "index the training molecules, to look up the nearest ones")
+    parser = add_command(group, "train", train, "train a prior; resumes")
+    parser.add_argument("name", help=f"the recipe, named as the prior: {', '.join(priors.available())}")
+    parser.add_argument("--out", help="folder that receives the prior (default: assets/priors)")
 
 
 def info(options: Namespace) -> None:
@@ -28,7 +42,7 @@ def corpus(options: Namespace) -> None:
     print(file=sys.stderr)
     if options.ship:
         domain_recipes.ship(folder)
-    show(statistics, options.json, listing(statistics))
+    show(statistics, options.json, two_columns(statistics))
 
 
 def neighbours(options: Namespace) -> None:
@@ -60,4 +74,4 @@ def train(options: Namespace) -> None:
             flush=True,
         )
     card = recipes.publish(options.name, Path(options.out) if options.out else priors.ASSETS)
-    show(card, options.json, listing(card))
+    show(card, options.json, two_columns(card))

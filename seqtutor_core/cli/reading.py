@@ -3,12 +3,26 @@
 from argparse import Namespace
 from pathlib import Path
 
-from seqtutor_core.commands.plain import pairs, show
+from seqtutor_core.cli.options import Commands, add_command, add_settings, parse_pairs
+from seqtutor_core.cli.output import show
 from seqtutor_core.errors import InputError
 
 MELODIES = (".mid", ".midi")
 THREE_QUARTERS = 12  # sixteenths in a bar of 3/4
 MOLECULES = (".smi", ".txt", ".csv", ".mol", ".sdf")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add read."""
+    parser = add_command(commands, "read", read, "what the program makes of a MIDI file or a file of molecules")
+    parser.add_argument("file", help=f"ending in {', '.join(MELODIES + MOLECULES)}")
+    add_settings(parser)
+    parser.add_argument(
+        "--polyphony",
+        choices=("error", "top"),
+        default="error",
+        help="top: of notes that sound together keep the highest, instead of refusing them",
+    )
 
 
 def read(options: Namespace) -> None:
@@ -35,7 +49,7 @@ def _melody(options: Namespace) -> None:
 
     tune = tune_of_midi(_content(options.file, MAX_BYTES), options.polyphony)
     metre = {"bar": THREE_QUARTERS} if tune.signature and tune.signature.bar == 3 else {}  # unless another is chosen
-    primer = primer_of(tune, MelodySettings.of({**metre, **pairs(options.set)}))
+    primer = primer_of(tune, MelodySettings.of({**metre, **parse_pairs(options.set)}))
     notes = decode(primer.tokens)
     answer = {"notes": len(notes), "tokens": list(primer.tokens), "remarks": list(primer.remarks)}
     show(answer, options.json, "\n".join([f"{many(len(notes))}, {len(primer.tokens)} steps", *primer.remarks]))
@@ -47,7 +61,7 @@ def _molecules(options: Namespace) -> None:
     from seqtutor_core.chemistry.remote import upload
     from seqtutor_core.domains.molecule import MoleculeSettings
 
-    MoleculeSettings.of(pairs(options.set))  # none changes what is read, but a wrong one is told
+    MoleculeSettings.of(parse_pairs(options.set))  # none changes what is read, but a wrong one is told
     found = upload(_content(options.file, MOST_BYTES), options.file)
     records = [{"name": given.name, "smiles": given.smiles} for given in found.molecules]
     problems = [*found.problems, *found.remarks]

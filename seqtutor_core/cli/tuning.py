@@ -3,40 +3,71 @@
 import signal
 import sys
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from seqtutor_core import prior as priors
-from seqtutor_core.commands.plain import kl_of, listing, pairs, show, weights_of
+from seqtutor_core.cli.options import Commands, add_command, add_objective, kl_coefficient, parse_pairs, reward_weights
+from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.learners import DEFAULT
+from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.tuning import Tuner
 from seqtutor_core.tuning import tune as tuning
 
 
+def add_commands(commands: Commands) -> None:
+    """Add tune and bench."""
+    parser = add_command(commands, "tune", tune, "fine-tune a prior towards weighted rewards")
+    add_objective(parser)
+    _add_learning(parser, seconds=60.0)
+    parser = add_command(commands, "bench", bench, "environment steps a second, learning included")
+    add_objective(parser)
+    _add_learning(parser, seconds=10.0)
+
+
+def _add_learning(parser: ArgumentParser, seconds: float) -> None:
+    """Add how the policy learns, for how long and on what device."""
+    parser.add_argument("--learner", choices=sorted(LEARNERS), help=f"default: {DEFAULT}, or psi with --preset paper")
+    parser.add_argument(
+        "--kl-budget", type=float, metavar="NATS", help="keep this KL a sequence: c begins at --kl and moves by itself"
+    )
+    parser.add_argument(
+        "--warm-start", action="store_true", help="first imitate samples that particles draw, then tune"
+    )
+    parser.add_argument(
+        "--stop-on-collapse", action="store_true", help="end early when the policy has collapsed to a few sequences"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=seconds, help=f"budget of learning time (default: {seconds:g})"
+    )
+    parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
+    parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
 def config_of(options: Namespace) -> TuningConfig:
     """The tuning job that the options ask for."""
-    known = domain(options.domain, pairs(options.set))
+    known = domain(options.domain, parse_pairs(options.set))
     return TuningConfig(
         domain=known.name,
         prior=options.prior or known.name,
         learner=options.learner or ("psi" if options.preset == "paper" else DEFAULT),
         preset=options.preset,
-        weights=weights_of(known, options),
-        kl_coefficient=kl_of(known, options),
+        weights=reward_weights(known, options),
+        kl_coefficient=kl_coefficient(known, options),
         kl_budget=options.kl_budget,
         seconds=options.seconds,
         updates=options.updates,
         warm_start=options.warm_start,
         stop_on_collapse=options.stop_on_collapse,
-        settings=pairs(options.set),
-        overrides=pairs(options.override),
+        settings=parse_pairs(options.set),
+        overrides=parse_pairs(options.override),
         device=options.device,
         seed=options.seed,
     )
@@ -100,7 +131,7 @@ def report(run: store.Run, as_json: bool) -> int:
     flat = {k: v for k, v in status.summary.items() if k not in ("metrics", "gauge")} | status.summary.get(
         "metrics", {}
     )
-    show(status.summary, as_json, listing(flat))
+    show(status.summary, as_json, two_columns(flat))
     return 0
 
 
@@ -125,4 +156,4 @@ def bench(options: Namespace) -> None:
         "environment_steps": steps,
         "environment_steps_per_second": steps / tuner.seconds,
     }
-    show(result, options.json, listing(result))
+    show(result, options.json, two_columns(result))

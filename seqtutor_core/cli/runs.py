@@ -1,20 +1,45 @@
 """runs, doctor: what this machine keeps, and what it has."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from seqtutor_core import doctor as machine
-from seqtutor_core.commands.plain import listing, show
-from seqtutor_core.commands.tuning import follow, report
+from seqtutor_core.cli.options import RUN, Commands, add_command, add_group
+from seqtutor_core.cli.output import show, two_columns
+from seqtutor_core.cli.tuning import follow, report
 from seqtutor_core.runs import launcher, store, trash
 from seqtutor_core.runs.index import RunInfo, all_run_info
-from seqtutor_core.runs.names import rename_run as renamed
-from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.names import rename_run, run_name
 from seqtutor_core.runs.tags import add_tag, remove_tag, run_tags
 
 
-def listed(options: Namespace) -> None:
+def add_commands(commands: Commands) -> None:
+    """Add runs list, show, resume, stop, delete, restore, rename and tag; and doctor."""
+    group = add_group(commands, "runs", "tuning runs kept on this machine")
+    add_command(group, "list", list_runs, "all runs, newest first")
+
+    def add(name: str, run: Callable[[Namespace], int | None], help: str) -> ArgumentParser:
+        parser = add_command(group, name, run, help)
+        parser.add_argument("id", metavar="run", help=RUN)
+        return parser
+
+    add("show", details, "one run")
+    parser = add("resume", resume, "go on with a run that was stopped or killed")
+    parser.add_argument("--seconds", type=float, default=0.0, help="learning time on top of what is left")
+    add("stop", stop, "stop a run; it keeps what it learned")
+    add("delete", delete, "delete a run; for ten minutes restore brings it back")
+    add("restore", restore, "bring back a run that was deleted a moment ago")
+    parser = add("rename", rename, "give a run a name to know it by")
+    parser.add_argument("name", help="up to 80 characters; empty: the name it was made with")
+    parser = add("tag", tag, "give a run a tag to find it by, or take one away")
+    parser.add_argument("tag", help="1 to 24 characters")
+    parser.add_argument("--remove", action="store_true", help="take it away")
+    add_command(commands, "doctor", doctor, "what this machine has, what is missing, and the remedy")
+
+
+def list_runs(options: Namespace) -> None:
     """All runs."""
     if options.json:
         show([_facts(run) for run in store.all_runs()], True)
@@ -39,13 +64,13 @@ def _facts(run: store.Run) -> dict[str, Any]:
 def details(options: Namespace) -> None:
     """One run."""
     facts = _facts(store.open_run(options.id))
-    show(facts, options.json, listing(facts))
+    show(facts, options.json, two_columns(facts))
 
 
 def rename(options: Namespace) -> None:
     """Give a run another name."""
     run = store.open_run(options.id)
-    renamed(run, options.name)
+    rename_run(run, options.name)
     show({"id": run.id, "name": run_name(run)}, options.json, f"{run.id} is called {run_name(run)}")
 
 

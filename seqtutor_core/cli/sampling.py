@@ -10,7 +10,19 @@ from pathlib import Path
 from seqtutor_core import prior as priors
 from seqtutor_core import text as texts
 from seqtutor_core.admitted import check_admitted
-from seqtutor_core.commands.plain import kl_of, listing, pairs, show, weights_of
+from seqtutor_core.cli.options import (
+    DOMAIN,
+    RUN,
+    Commands,
+    add_command,
+    add_objective,
+    add_seed,
+    add_settings,
+    kl_coefficient,
+    parse_pairs,
+    reward_weights,
+)
+from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import SEED, TuningConfig
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SettingError
@@ -21,6 +33,7 @@ from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import check_kl_coefficient, check_weights
 from seqtutor_core.particles import Proposal
+from seqtutor_core.preview import PARTICLES
 from seqtutor_core.preview import preview as previewing
 from seqtutor_core.rules import shown, whole
 from seqtutor_core.runs import store
@@ -28,6 +41,30 @@ from seqtutor_core.runs import store
 MOST_PARTICLES = 100_000
 MOST_BYTES = 256 * 2**20  # of a file to score
 MOST_SEQUENCES = 1_000_000  # a thousand of them take a second, or some megabytes
+
+
+def add_commands(commands: Commands) -> None:
+    """Add sample, evaluate, preview, gauge and score."""
+    sample_ = add_command(commands, "sample", sample, "print sequences, one a line")
+    evaluate_ = add_command(commands, "evaluate", evaluate, "print the metrics of sampled sequences")
+    for parser, n in ((sample_, 10), (evaluate_, 10_000)):
+        parser.add_argument("what", help="a run, or prior:NAME")
+        parser.add_argument("-n", type=int, default=n, help=f"how many sequences (default: {n})")
+        add_seed(parser)
+
+    parser = add_command(commands, "preview", preview, "sequences that tuning would lead to, without training")
+    add_objective(parser)
+    parser.add_argument("--particles", type=int, default=PARTICLES, help=f"how many (default: {PARTICLES})")
+
+    parser = add_command(commands, "gauge", gauge, "how far a run has come towards the best reachable")
+    parser.add_argument("id", metavar="run", help=RUN)
+    parser.add_argument("-n", type=int, default=4096, help="sequences of the policy, and of the prior (default: 4096)")
+    add_seed(parser)
+
+    parser = add_command(commands, "score", score, "print every reward term of given sequences")
+    parser.add_argument("domain", help=DOMAIN)
+    parser.add_argument("file", help="one JSON list of tokens, or one SMILES, a line; - reads standard input")
+    add_settings(parser)
 
 
 def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | None, TuningConfig | None]:
@@ -74,17 +111,17 @@ def evaluate(options: Namespace) -> None:
     weights, c = _standing(store.open_run(options.what)) if config else ({}, 1.0)
     learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
     found = evaluate_policy(known, prior, policy, learner, weights, c, options.n, options.seed, primer)
-    show({**found, "n": options.n}, options.json, listing(found["metrics"]))
+    show({**found, "n": options.n}, options.json, two_columns(found["metrics"]))
 
 
 def preview(options: Namespace) -> None:
     """Samples of the best policy under the given rewards and c, without training."""
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
-    known = domain(options.domain, pairs(options.set))
-    c = kl_of(known, options)
+    known = domain(options.domain, parse_pairs(options.set))
+    c = kl_coefficient(known, options)
     check_kl_coefficient(c)
-    weights = weights_of(known, options)
+    weights = reward_weights(known, options)
     check_weights(weights)
     prior = priors.load(options.prior or known.name, vocabulary=known.vocabulary).network
     found = previewing(known, prior, weights, c, options.particles, options.seed)
@@ -98,7 +135,7 @@ def preview(options: Namespace) -> None:
     }
     metrics = known.metrics(found.tokens, found.lengths)
     samples = [known.to_json(tokens[:length]) for tokens, length in rows]
-    show({**figures, "metrics": metrics, "samples": samples}, options.json, listing({**figures, **metrics}))
+    show({**figures, "metrics": metrics, "samples": samples}, options.json, two_columns({**figures, **metrics}))
 
 
 def gauge(options: Namespace) -> None:
@@ -116,7 +153,7 @@ def gauge(options: Namespace) -> None:
     found = measure(known, prior, proposal, against, options.n, options.seed + 1, config.primer)
     facts = asdict(found) | {"sentence": found.sentence, "kl_coefficient": c, "n": options.n}
     brief = {name: value for name, value in facts.items() if name not in ("sources", "sentence")}
-    show(facts, options.json, f"{found.sentence}\n\n{listing(brief)}\n\n{_sources(found)}")
+    show(facts, options.json, f"{found.sentence}\n\n{two_columns(brief)}\n\n{_sources(found)}")
 
 
 def _sources(found: Gauge) -> str:
@@ -131,7 +168,7 @@ def _sources(found: Gauge) -> str:
 def score(options: Namespace) -> int:
     """Every term of each line; a wrong line is reported and does not stop the rest."""
     failed = 0
-    for result in domain(options.domain, pairs(options.set)).score_lines(_lines(options.file)):
+    for result in domain(options.domain, parse_pairs(options.set)).score_lines(_lines(options.file)):
         failed += "error" in result
         show(result, True)
     return 1 if failed else 0

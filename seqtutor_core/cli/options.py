@@ -1,0 +1,96 @@
+"""Options that several commands share, and what is read from them."""
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from seqtutor_core.config import PRESETS
+from seqtutor_core.domains import Domain
+from seqtutor_core.domains.registry import DOMAINS
+from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import number, parse_json, shown
+
+Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
+"""Where a command is added: to the program, or to a group such as `runs`."""
+
+DOMAIN = " or ".join(DOMAINS)
+USUAL_C = ", ".join(f"{entry.kl_coefficient:g} for {name}" for name, entry in DOMAINS.items())
+RUN = "a run's id, as runs list prints it"
+
+
+def add_command(commands: Commands, name: str, run: Callable[[Namespace], int | None], help: str) -> ArgumentParser:
+    """Add a command that calls `run` with its options; return its parser, for more options."""
+    parser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    return parser
+
+
+def add_group(commands: Commands, name: str, help: str) -> Commands:
+    """Add a command that only holds others, such as `runs`; return where they are added."""
+    return commands.add_parser(name, help=help, description=help).add_subparsers(dest="action", required=True)
+
+
+def add_seed(parser: ArgumentParser) -> None:
+    """Add --seed."""
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default: 0)")
+
+
+def add_settings(parser: ArgumentParser) -> None:
+    """Add --set, for the domain's settings."""
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the domain")
+
+
+def add_objective(parser: ArgumentParser) -> None:
+    """Add the domain and what is maximised: weights, c, settings; and the prior and the seed."""
+    parser.add_argument("domain", help=DOMAIN)
+    parser.add_argument("--prior", help="a prior's name (default: the domain's)")
+    parser.add_argument(
+        "--kl", type=float, help=f"the KL coefficient c; larger stays nearer the prior (default: {USUAL_C})"
+    )
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help="paper: the published settings")
+    parser.add_argument(
+        "--rewards",
+        choices=("default", "paper", "none"),
+        help="weights to begin with (default: the domain's own, or the paper's with --preset paper)",
+    )
+    parser.add_argument("--weight", action="append", default=[], metavar="NAME=VALUE", help="weight of a reward term")
+    add_settings(parser)
+    add_seed(parser)
+
+
+# ---------------------------------------------------------------- what is read from them
+
+
+def parse_pairs(items: Iterable[str]) -> dict[str, Any]:
+    """Return NAME=VALUE items as a dict, values read as JSON where they are JSON; SettingError without a "="."""
+    values = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise SettingError(f"{item!r} is not NAME=VALUE")
+        try:
+            values[name] = parse_json(value)
+        except ValueError:
+            values[name] = value
+    return values
+
+
+def parse_weights(items: Iterable[str]) -> dict[str, float]:
+    """Return NAME=VALUE items as a dict of numbers; SettingError for a value that is not one."""
+    weights = parse_pairs(items)
+    for name, value in weights.items():
+        number()(f"the weight {shown(name)}", value)
+    return weights
+
+
+def kl_coefficient(domain: Domain, options: Namespace) -> float:
+    """Return the c of --kl, or the domain's default."""
+    return DOMAINS[domain.name].kl_coefficient if options.kl is None else options.kl
+
+
+def reward_weights(domain: Domain, options: Namespace) -> dict[str, float]:
+    """Return the domain's default weights, or the paper's, or none; those of --weight hold over them."""
+    published = options.rewards == "paper" or (options.rewards is None and options.preset == "paper")
+    usual = domain.paper_weights if published else {t.name: t.default for t in domain.terms}
+    return {**({} if options.rewards == "none" else usual), **parse_weights(options.weight)}
