@@ -110,7 +110,7 @@ BY_LEARNER: dict[str, dict[str, Any]] = {
     "rloo": {"target_rate": 1.0, "learning_rate": 8e-3},
 }
 BY_BOTH: dict[tuple[str, str, str], dict[str, Any]] = {
-    # c from above leads past the first good loops to more variety or to better ones: docs/method.md, the learner race;
+    # c from above leads past the first good loops to more variety or to better ones: docs/results.md, the learner race;
     # molecules have no such loops and only lose time by it (45 s at c = 1: J 52.8 instead of 53.3)
     ("default", "trajectory_balance", "melody"): {"anneal": 2.0},
     ("default", "rloo", "melody"): {"anneal": 2.0},

@@ -1,6 +1,6 @@
 """The nine paper terms written out a second time, one composition and one step at a time.
 
-Slow and plain on purpose: it follows the definitions in docs/method.md sentence by sentence, and shares no code
+Slow and plain on purpose: it follows the definitions in docs/rewards.md sentence by sentence, and shares no code
 with the batched version that it checks.
 """
 

@@ -115,3 +115,21 @@ def test_quoted_benchmarks_run_from_the_root() -> None:
     assert named
     for module in named:
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
+
+
+# ---------------------------------------------------------------- as the app shows them
+
+
+def test_a_link_from_one_shown_document_to_another_leads_to_its_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pages.ui import document
+
+    (tmp_path / "a.md").write_text("# First\n\nLead, [b](b.md).\n\n## One\n\nSee [two](b.md#two) and [code](../c.py).\n")
+    (tmp_path / "b.md").write_text("# Second part\n\nMore.\n\n## Two\n\nBack to [one](a.md#one).\n")
+    monkeypatch.setattr(document, "DOCS", tmp_path)
+    lead, rest = document.documents("a.md", "b.md")
+    assert lead == "Lead, [b](#second-part)."
+    assert document.SECTION.findall(rest) == ["One", "Second part", "Two"]
+    assert "[two](#two) and `c.py`" in rest
+    assert "[one](#one)" in rest

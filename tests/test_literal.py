@@ -65,7 +65,7 @@ KNOWN = {
     "rows.py:widget": {"label"},  # checked where it is called
     "learning.py:kl_slider": {"levels"},  # of a studio's kl_words
     "learning.py:learner_choice": {"title", "text"},  # of LEARNERS
-    "document.py:_article": {  # docs/method.md
+    "document.py:_article": {  # docs/method.md and what follows it
         "text[before:piece.start()]",
         "text[before:]",
         "piece['title']",

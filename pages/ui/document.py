@@ -1,4 +1,4 @@
-"""A document of the repository as a page of the app shows it: contents beside a narrow column of text."""
+"""Documents of the repository as one page of the app: contents beside a narrow column of text."""
 
 import posixpath
 import re
@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui.components import source
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-LINK_TO_FILE = re.compile(r"\[[^]]+\]\((?!https?:|#)([^)]+)\)")
+LINK_TO_FILE = re.compile(r"(?P<label>\[[^]]+\])\((?!https?:|#)(?P<file>[^)#]+)(?P<anchor>#[^)]+)?\)")
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 PIECE = re.compile(
     r"^(?:<!-- fold: (?P<title>.+) -->\n+)?(?P<table>(?:\|.+\n)+)|^<!-- here: (?P<place>.+) -->\n", re.MULTILINE
@@ -23,19 +23,27 @@ _contents = st.components.v2.component(
 )
 
 
-def document(name: str) -> tuple[str, str]:
-    """Its first paragraph and the rest, without the title.
+def documents(*names: str) -> tuple[str, str]:
+    """Return the first one's first paragraph, and all the rest: the others follow it as sections.
 
-    The app does not serve the repository's other files, so a link to one becomes its path.
+    A link from one of them to another leads to its section. The app does not serve the repository's other files, so a
+    link to one becomes its path.
     """
-    text = (DOCS / name).read_text(encoding="utf-8")
-    text = LINK_TO_FILE.sub(lambda link: f"`{posixpath.normpath('docs/' + link[1])}`", text)
-    _title, lead, rest = text.split("\n\n", 2)
-    return lead, rest
+    texts = {name: (DOCS / name).read_text(encoding="utf-8") for name in names}
+    titles = {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
+
+    def within_the_page(link: re.Match[str]) -> str:
+        if link["file"] in titles:
+            return f"{link['label']}({link['anchor'] or '#' + _anchor(titles[link['file']])})"
+        return f"`{posixpath.normpath('docs/' + link['file'])}`"
+
+    first, *others = [LINK_TO_FILE.sub(within_the_page, text) for text in texts.values()]
+    _title, lead, rest = first.split("\n\n", 2)
+    return lead, "\n".join([rest, *("#" + text for text in others)])
 
 
 def show(text: str, places: Mapping[str, Callable[[], None]]) -> None:
-    """Draw a document, its contents beside it; a place in it, by name, is drawn by a function."""
+    """Draw a text, its contents beside it; a place in it, by name, is drawn by a function."""
     with st.container(key="document"):
         with st.container(key="contents"):
             _contents(key="sections", data=[(title, _anchor(title)) for title in SECTION.findall(text)])

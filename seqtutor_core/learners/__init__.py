@@ -8,5 +8,5 @@ from seqtutor_core.learners.targets import Bellman, Learner
 from seqtutor_core.learners.trajectory_balance import TrajectoryBalance
 
 PUBLISHED: dict[str, Bellman] = {learner.name: learner for learner in (Q(), Psi(), G())}  # Jaques et al. 2017
-DEFAULT = "trajectory_balance"  # for its figures: docs/method.md, the learner race
+DEFAULT = "trajectory_balance"  # for its figures: docs/results.md, the learner race
 LEARNERS: dict[str, Learner] = {**PUBLISHED, **{learner.name: learner for learner in (TrajectoryBalance(), Rloo())}}

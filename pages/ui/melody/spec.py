@@ -21,7 +21,7 @@ CALM = {
     "on_beat": 30.0,
     "phrase_rests": 5.0,
 }
-PAPER_NOTE = (  # docs/performance.md, "The preset Paper"
+PAPER_NOTE = (  # docs/results.md, "The preset Paper"
     "**As published:** Psi, c = 0.5, a prior of 100 units. The authors took a million updates. After 650, about a "
     "minute on two cores, expect a reward of 14 instead of -231, 23 nats of KL, 62 % of notes in motifs instead of "
     "34 %. Melodies begin after a random note, so there is no gauge."

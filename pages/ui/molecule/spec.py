@@ -32,7 +32,7 @@ def _ranges(text: str, shapes: dict[str, Shape], **more: float) -> RewardPreset:
     return RewardPreset(text, weights, settings.shape_values({**DEFAULT_SHAPES, **shapes}))
 
 
-PAPER_NOTE = (  # docs/performance.md, "The preset Paper"
+PAPER_NOTE = (  # docs/results.md, "The preset Paper"
     "**As published:** G, c = 2.8 (rewards times 0.35), a prior of 100 units. After 100 updates, about two minutes on "
     "two cores, expect 96 % valid molecules instead of 80 %, QED 0.86, log P 2.9 and 3.7 nats of KL. Psi needs far "
     "more updates: after as many, 21 % are valid."

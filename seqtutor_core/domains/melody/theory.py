@@ -1,4 +1,4 @@
-"""The paper's nine music-theory rewards, as batched tensor code (definitions: docs/method.md).
+"""The paper's nine music-theory rewards, as batched tensor code (definitions: docs/rewards.md).
 
 Every term maps tokens (B, T) to its unweighted value at each step (B, T), and looks at no later step.
 N is the length of a whole composition; T may be shorter while one is being written.

@@ -66,7 +66,7 @@ TERMS = (
     _term("too_short", "Not too short", HONEST, f"Fewer than {SHORT} tokens cost 1.", (0.0, 250.0, "points")),
 )
 
-PAPER_WEIGHTS: Mapping[str, float] = {  # the authors' scripts; see docs/method.md for what each became
+PAPER_WEIGHTS: Mapping[str, float] = {  # the authors' scripts; see docs/rewards.md for what each became
     "validity": 600.0,
     "log_p": 3.0,
     "qed": 40.0,
