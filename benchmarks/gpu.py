@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def correctness(device: torch.device) -> dict[str, float]:
 def _gradient(batch: Batch, learner: str, device: torch.device) -> torch.Tensor:
     tuner = _tuner(device.type, 256, learner)
     on_device = Batch(*(each.to(device) for each in vars(batch).values()))
-    _, gradient = tuner.descent.gradient(on_device, tuner.learner.loss)
+    _, gradient = tuner.descent.gradient(on_device, partial(tuner.learner.loss, settings=tuner.settings))
     return torch.cat([each.flatten() for each in gradient]).cpu()
 
 

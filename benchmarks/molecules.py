@@ -67,7 +67,7 @@ def tuned(seconds: float, n: int) -> dict[str, Any]:
             tuner, last = run(config, Molecule(), network)
             columns[learner] = evaluate_policy(Molecule(), network, tuner.policy, learner, weights, c, n) | {
                 "updates": last.update,
-                "sequences_per_second": last.update * tuner.rule.batch / tuner.seconds,
+                "sequences_per_second": last.update * tuner.settings.batch / tuner.seconds,
             }
         found[f"{task}, c = {c:.3g}"] = columns
         print(_table(f"{task}, c = {c:.3g}, {seconds:.0f} s", columns), file=sys.stderr, flush=True)
@@ -91,7 +91,7 @@ def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
         if not curve or nearest > curve[-1]["similarity"]:
             facts = {"similarity": nearest, "smiles": decode(best.tokens), "molecules": shared().scored}
             curve.append(facts | {"seconds": progress.seconds})
-    sequences = tuner.update * tuner.rule.batch
+    sequences = tuner.update * tuner.settings.batch
     found = {"best": curve[-1], "curve": curve, "molecules": shared().scored, "sequences": sequences}
     print(json.dumps(curve[-1]), shared().scored, sequences, file=sys.stderr)
     return found

@@ -8,7 +8,8 @@ import torch
 
 from seqtutor_core.domains import DOMAINS, DomainEntry
 from seqtutor_core.errors import SettingError
-from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED
+from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED, LearnerSettings
+from seqtutor_core.learners.base import LEARNING_RATE
 from seqtutor_core.objective import check_kl_coefficient, check_weights
 from seqtutor_core.rules import (
     anything,
@@ -26,117 +27,25 @@ from seqtutor_core.rules import (
     whole,
 )
 
-LARGEST_ANNEAL = 100.0
-LARGEST_BATCH, LARGEST_REPLAY = 100_000, 100_000_000  # sequences, tokens
-SHARE, LEARNING_RATE = number(0, 1), number(1e-9, 1)  # a lower rate moves no float32
 SEED = whole(-(2**63), 2**63 - 1)
+PRESETS = ("default", "paper")
 
 
-@dataclass(frozen=True)
-class LearnerSettings:
-    """How a learner learns; the field defaults are the `default` preset."""
-
-    gamma: float = 1.0
-    """Discount. Only 1 has the KL optimum as its fixed point."""
-    trace: float = 0.95
-    """How much of the sampled future a target uses: 0 one step, 1 all of it."""
-    target_rate: float = 0.1
-    """Share of the way the target network moves to the online one at each update; 1: they are the same."""
-    raw: bool = False
-    """Use raw outputs as values, as published, instead of a value head plus log-probabilities."""
-    published_start: bool = False
-    """G only: begin as the prior squared, as published."""
-    learning_rate: float = 4e-3
-    """At the start; it falls to a twentieth along the budget."""
-    batch: int = 256
-    """Sequences sampled at a time."""
-    minibatch: int = 256
-    """Sequences in an update, half of them the newest; rloo takes the rollout as it is."""
-    updates: int = 1
-    """Updates after each rollout; rloo makes one."""
-    replay_steps: int = 131_072
-    """Tokens the replay memory holds."""
-    random_primer: bool = False
-    """Begin each sequence after one random note that does not count, as published."""
-    argmax: bool = False
-    """Act by the likeliest action with falling exploration instead of sampling."""
-    anneal: float = 1.0
-    """How many times higher than asked the learner's c begins; it falls to c over the first half of the budget."""
-    clip: float = 0.3
-    """Largest norm of the gradient."""
-    bfloat16: bool = False
-    """Run the LSTM of an update in bfloat16 where the processor has it: three times as fast for 256 units and more."""
-
-    def __post_init__(self) -> None:
-        check(self, gamma=SHARE, trace=SHARE, target_rate=SHARE, anneal=number(1, LARGEST_ANNEAL))
-        check(self, raw=flag, published_start=flag, random_primer=flag, argmax=flag, bfloat16=flag)
-        check(self, batch=whole(1, LARGEST_BATCH), minibatch=whole(1, LARGEST_BATCH), updates=whole(1, 1000))
-        check(self, replay_steps=whole(1, LARGEST_REPLAY), learning_rate=LEARNING_RATE, clip=number(1e-6, 1e6))
-
-
-PAPER = LearnerSettings(
-    gamma=0.5,
-    trace=0.0,
-    target_rate=0.01,
-    raw=True,
-    published_start=True,
-    learning_rate=1e-3,
-    batch=32,
-    minibatch=32,
-    replay_steps=100_000,
-    random_primer=True,
-    clip=5.0,
-)
-PRESETS: dict[str, LearnerSettings] = {"default": LearnerSettings(), "paper": PAPER}
-BY_DOMAIN: dict[tuple[str, str], dict[str, Any]] = {
-    # a molecule costs twenty times a melody, most of it in RDKit and a larger network: fewer at a time learn sooner
-    ("default", "molecule"): {"batch": 128, "minibatch": 128, "learning_rate": 1e-3, "bfloat16": True},
-    # the authors' scripts for molecules; no first token is random, since a SMILES cannot begin anywhere
-    ("paper", "molecule"): {
-        "gamma": 0.95,
-        "batch": 128,
-        "minibatch": 512,
-        "learning_rate": 1e-4,
-        "random_primer": False,
-    },
-}
-
-
-BY_LEARNER: dict[str, dict[str, Any]] = {
-    # nothing bootstraps, so no target network; and steps of twice the size: after 80 updates on melodies at c = 4,
-    # J is 14.1 instead of 13.4 for trajectory balance, 14.6 instead of 14.2 for rloo; after 40 s on molecules at c = 1,
-    # 49.1 instead of 48.4 and 49.0 instead of 48.1
-    "trajectory_balance": {"target_rate": 1.0, "learning_rate": 8e-3},
-    "rloo": {"target_rate": 1.0, "learning_rate": 8e-3},
-}
-BY_BOTH: dict[tuple[str, str, str], dict[str, Any]] = {
-    # c from above leads past the first good loops to more variety or to better ones: docs/results.md, the learner race;
-    # molecules have no such loops and only lose time by it (45 s at c = 1: J 52.8 instead of 53.3)
-    ("default", "trajectory_balance", "melody"): {"anneal": 2.0},
-    ("default", "rloo", "melody"): {"anneal": 2.0},
-    # a correction to the prior bears larger steps than a copy of it: after 120 s at c = 1 J is 636.8 instead of 634.6
-    # (the paper's rewards), 53.5 instead of 52.8 (QED); Psi gains 1.6 there and loses 0.6 here, and Q falls apart
-    ("default", "g", "molecule"): {"learning_rate": 4e-3},
-}
-# settings that learners without values have no use for
-VALUES_ONLY = frozenset({"gamma", "trace", "target_rate", "raw", "published_start", "random_primer", "argmax"})
-
-
-USUAL_C = DomainEntry.kl_coefficient
-
-
-def default_kl_coefficient(domain: str) -> float:
-    """Return the c that a domain's page and commands begin with."""
-    return DOMAINS[domain].kl_coefficient
-
-
-def preset(
-    name: str, domain: str, overrides: Mapping[str, Any] | None = None, learner: str = DEFAULT
+def learner_settings(
+    domain: str, learner: str = DEFAULT, preset: str = "default", overrides: Mapping[str, Any] | None = None
 ) -> LearnerSettings:
-    """The settings of a preset for a learner and a domain, with overrides."""
-    of_domain, of_both = BY_DOMAIN.get((name, domain), {}), BY_BOTH.get((name, learner, domain), {})
-    values = {**of_domain, **BY_LEARNER.get(learner, {}), **of_both, **(overrides or {})}
-    return made(LearnerSettings, {**vars(PRESETS[name]), **values}, "learner setting")
+    """Return a learner's settings: its own of the preset, the domain's for it over these, and overrides over both.
+
+    Raises SettingError for a setting that the learner does not have, and for a preset that it does not have.
+    """
+    if preset not in LEARNERS[learner].presets:
+        raise SettingError(
+            f"the preset {preset} holds what was published, and {learner} is not in the paper; "
+            f"choose the preset default, or one of the learners {', '.join(PUBLISHED)}"
+        )
+    own = LEARNERS[learner].presets[preset]
+    of_domain = (DOMAINS[domain].learner_defaults() if domain in DOMAINS else {}).get(preset, {}).get(learner, {})
+    return made(type(own), {**vars(own), **of_domain, **(overrides or {})}, f"{learner} setting")
 
 
 LARGEST_BUDGET = 24 * 3600.0  # seconds
@@ -154,8 +63,8 @@ class TuningConfig:
     preset: str = "default"
     weights: Mapping[str, float] = field(default_factory=dict)
     """Weight of each reward term by name; a term not named has weight 0."""
-    kl_coefficient: float = USUAL_C
-    """c: larger stays nearer the prior."""
+    kl_coefficient: float = None  # type: ignore[assignment]  # never None once it is made
+    """c: larger stays nearer the prior. Left out: the domain's."""
     seconds: float = 60.0
     """Budget of learning time; pauses do not count."""
     updates: int | None = None
@@ -169,7 +78,7 @@ class TuningConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The domain's own settings."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """LearnerSettings fields that differ from the preset."""
+    """Settings of the learner that differ from the preset."""
     primer: tuple[int, ...] = ()
     """Tokens that every sequence continues."""
     device: str = "auto"
@@ -182,34 +91,21 @@ class TuningConfig:
         check(self, settings=by_name(anything), overrides=by_name(anything))
         check(self, warm_start=flag, stop_on_collapse=flag)
         check(self, updates=optional(whole(1, MOST_UPDATES)), seed=SEED, primer=several(whole(0, 10_000), 1000))
+        if vars(self)["kl_coefficient"] is None:
+            usual = DOMAINS.get(self.domain, DomainEntry).kl_coefficient
+            object.__setattr__(self, "kl_coefficient", usual)
         check_kl_coefficient(self.kl_coefficient)
         if self.kl_budget is not None:
             check_kl_budget(self.kl_budget)
         check_seconds(self.seconds)
-        self._check_fit()
-
-    def _check_fit(self) -> None:
-        """SettingError for a preset or an override that this learner has no use for."""
-        rule = self.learner_settings  # checks the overrides themselves
+        _ = self.learner_settings  # checks the overrides
         if self.warm_start and self.sampling_primer is None:
             raise SettingError("a warm start needs sequences that begin alike; choose the preset default, or a primer")
-        if self.learner in PUBLISHED:
-            return
-        if self.preset == "paper":
-            raise SettingError(
-                f"the preset paper holds what was published, and {self.learner} is not in the paper; "
-                f"choose the preset default, or one of the learners {', '.join(PUBLISHED)}"
-            )
-        for name in sorted(VALUES_ONLY & set(self.overrides)):
-            raise SettingError(f"{self.learner} has no {name}, which is for {', '.join(PUBLISHED)}; leave it out")
-        if LEARNERS[self.learner].on_policy and rule.updates > 1:
-            raise SettingError(f"{self.learner} learns from each rollout once; got updates {rule.updates}, choose 1")
-        if min(rule.batch, rule.minibatch) < 2:
-            raise SettingError(f"{self.learner} compares sequences; choose a batch and a minibatch of at least 2")
 
     @property
     def learner_settings(self) -> LearnerSettings:
-        return preset(self.preset, self.domain, self.overrides, self.learner)
+        """The learner's settings, defaults filled in."""
+        return learner_settings(self.domain, self.learner, self.preset, self.overrides)
 
     @property
     def sampling_primer(self) -> tuple[int, ...] | None:

@@ -1,29 +1,31 @@
 """A step of gradient descent on a learner's loss, a batch cut in shards; and the networks that it moves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from seqtutor_core.config import LearnerSettings
-from seqtutor_core.learners.targets import Loss
-from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.learners import LearnerSettings
+from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut, fast_bfloat16
 from seqtutor_core.replay import Batch
+
+Loss = Callable[[Output, Output, Batch], Tensor]
+"""From the policy network's output, the target network's and their batch to a loss, summed over steps or sequences."""
 
 
 class Descent:
     """A policy, the target network that follows it, if the settings want one, and their optimiser."""
 
-    def __init__(self, policy: RecurrentNetwork, period: int, rule: LearnerSettings, crew: Crew) -> None:
-        self.policy, self.period, self.rule, self.crew = policy, period, rule, crew
-        self.target = deepcopy(policy).requires_grad_(False) if rule.target_rate < 1 else None
+    def __init__(self, policy: RecurrentNetwork, period: int, settings: LearnerSettings, crew: Crew) -> None:
+        self.policy, self.period, self.settings, self.crew = policy, period, settings, crew
+        self.target = deepcopy(policy).requires_grad_(False) if settings.target_rate < 1 else None
         if self.target is not None:
             self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
-        self.optimiser = torch.optim.Adam(policy.parameters(), rule.learning_rate)
-        self.bfloat16 = rule.bfloat16 and fast_bfloat16(policy.device)
+        self.optimiser = torch.optim.Adam(policy.parameters(), settings.learning_rate)
+        self.bfloat16 = settings.bfloat16 and fast_bfloat16(policy.device)
 
     def step(self, batch: Batch, loss: Loss, learning_rate: float) -> float:
         """One step; the loss per token before it."""
@@ -35,7 +37,7 @@ class Descent:
         steps = batch.mask.sum()
         for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps
-        nn.utils.clip_grad_norm_(self.policy.parameters(), self.rule.clip)
+        nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip)
         self.optimiser.step()
         self._follow()
         return float(sum(error for error, _ in parts) / steps)
@@ -44,11 +46,11 @@ class Descent:
         """A shard's summed loss and its gradient."""
         with torch.autocast(self.policy.device.type, torch.bfloat16, enabled=self.bfloat16):
             online = self.policy(batch.tokens, self.period, batch.primer)
-            after = online
+            target_output = online
             if self.target is not None:
                 with torch.no_grad():
-                    after = self.target(batch.tokens, self.period, batch.primer)
-        error = loss(online, after, batch, self.rule)
+                    target_output = self.target(batch.tokens, self.period, batch.primer)
+        error = loss(online, target_output, batch)
         parameters = list(self.policy.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
         filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
@@ -58,7 +60,7 @@ class Descent:
     def _follow(self) -> None:
         if self.target is not None:
             for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
-                mine.lerp_(theirs, self.rule.target_rate)
+                mine.lerp_(theirs, self.settings.target_rate)
 
     @torch.no_grad()
     def move_values(self, by: float) -> None:

@@ -4,18 +4,18 @@ import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
-from seqtutor_core.descent import Descent, part
+from seqtutor_core.descent import Descent, Loss, part
 from seqtutor_core.domains import Domain, every_weight
 from seqtutor_core.errors import SettingError
 from seqtutor_core.kl_budget import steered
 from seqtutor_core.learners import LEARNERS
-from seqtutor_core.learners.targets import Loss, Rule
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut
 from seqtutor_core.particles import Particles, Proposal, pool_from, sequential, together
@@ -44,26 +44,25 @@ class Tuner:
     """A tuning job that can be stepped, saved and restored."""
 
     def __init__(self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork) -> None:
-        self.config, self.domain, self.rule = config, domain, config.learner_settings
+        self.config, self.domain, self.settings = config, domain, config.learner_settings
         domain.set_active_terms(config.weights)
         self.learner = LEARNERS[config.learner]
         self.device = resolve_device(config.device)
         self.prior = deepcopy(prior).to(self.device).eval().requires_grad_(False)
         self.policy = deepcopy(prior).to(self.device).requires_grad_(True).train()  # cuDNN learns in this mode only
         self.policy.dropout.eval()
-        self.learner.start(self.policy, self.rule.published_start)
+        self.learner.start(self.policy, self.settings)
         self.crew = Crew(self.device)
-        self.descent = Descent(self.policy, domain.period, self.rule, self.crew)
+        self.descent = Descent(self.policy, domain.period, self.settings, self.crew)
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
-        remembered = 0 if self.learner.on_policy else self.rule.replay_steps // domain.length
-        self.replay = Replay(max(remembered, self.rule.batch))
+        self.replay = Replay(max(self.settings.replay_steps // domain.length, self.settings.batch))
         self.primer = beginning(domain, 1, self.device, config.primer)
         self.play = Recorded(self._play, self.generators) if self._recordable else self._play
         self.weights_by_name = every_weight(domain.terms, config.weights)
         self.c = config.kl_coefficient
         self.kl_budget, self.kl_before = config.kl_budget, 0.0  # nats per sequence
-        self.learning_rate = self.rule.learning_rate
-        self.batch = self.rule.batch
+        self.learning_rate = self.settings.learning_rate
+        self.batch = self.settings.batch
         self.update = self.environment_steps = 0
         self.seconds = 0.0
         self.level, self.level_holds = 0.0, False
@@ -86,7 +85,7 @@ class Tuner:
             self.message = f"out of memory: the batch is now {self.batch} sequences"
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-        self.update += self.rule.updates
+        self.update += self.settings.updates
         self.environment_steps += int(rollout.lengths.sum())
         took = time.perf_counter() - began
         self.seconds += took
@@ -115,7 +114,7 @@ class Tuner:
 
     def _learn(self) -> float:
         """The updates after a rollout; the last one's loss per token."""
-        return [self._update() for _ in range(self.rule.updates)][-1]
+        return [self._update() for _ in range(self.settings.updates)][-1]
 
     def _distil(self, rollout: Rollout, terms: Tensor) -> float:
         """An update towards samples of pi* that need no learner; the loss per token."""
@@ -130,7 +129,7 @@ class Tuner:
                 return sequential(self.domain, self.prior, weights, self.c, shard[1], generator, guide, primer)
 
             found = together(self.crew.map(run, enumerate(cut(self.batch, self.crew.size))))
-        rows = found.draw(self.rule.minibatch, self.generators[0])
+        rows = found.draw(self.settings.minibatch, self.generators[0])
         return self._descend(self._batch(found.tokens[rows], found.lengths[rows], rollout.primer), self._likelihood)
 
     def _batch(self, tokens: Tensor, lengths: Tensor, primer: Tensor) -> Batch:
@@ -141,16 +140,16 @@ class Tuner:
         mask = (torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)).float()
         return Batch(tokens, before, mask, log_prior, torch.zeros_like(mask))
 
-    def _likelihood(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+    def _likelihood(self, online: Output, target_output: Output, batch: Batch) -> Tensor:
         """Minus log pi of the batch's sequences, summed."""
         log_pi = self.learner.log_policy(online, batch.log_prior)
         return -(gather_actions(log_pi, batch.tokens) * batch.mask).sum()
 
     def _update(self) -> float:
-        size = self.batch if self.learner.on_policy else min(self.rule.minibatch, 2 * self.batch)
+        size = self.batch if self.learner.on_policy else min(self.settings.minibatch, 2 * self.batch)
         newest = size if self.learner.on_policy else min(size // 2, self.batch)
         batch = self.replay.sample(size, newest, self.weights, self.learning_c, self.generators[0])
-        return self._descend(batch, self.learner.loss)
+        return self._descend(batch, partial(self.learner.loss, settings=self.settings))
 
     def _descend(self, batch: Batch, loss: Loss) -> float:
         """One step on a loss, the shorter the less of the budget is left; the loss per token."""
@@ -200,12 +199,12 @@ class Tuner:
     @property
     def _recordable(self) -> bool:
         """Whether a rollout does the same each time, whatever is sampled, as a CUDA graph must."""
-        free = self.domain.end is not None or self.domain.slow_scoring or self.rule.argmax
+        free = self.domain.end is not None or self.domain.slow_scoring or self.settings.argmax
         return self.device.type == "cuda" and not free and self.domain.length <= LONGEST_RECORDED
 
     def _epsilon(self) -> float | None:
         """Falls from 1 to 0.1 over the first half of the budget."""
-        return max(0.1, 1 - 1.8 * self.progress) if self.rule.argmax else None
+        return max(0.1, 1 - 1.8 * self.progress) if self.settings.argmax else None
 
     @property
     def weights(self) -> Tensor:
@@ -215,7 +214,7 @@ class Tuner:
     @property
     def learning_c(self) -> float:
         """c as the learner has it now: higher at first, so that it finds many good sequences before the best ones."""
-        return self.c * self.rule.anneal ** max(0.0, 1 - self.progress / ANNEALED)
+        return self.c * self.settings.anneal ** max(0.0, 1 - self.progress / ANNEALED)
 
     @property
     def warming(self) -> bool:

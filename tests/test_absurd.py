@@ -23,8 +23,9 @@ TUNING = [
     "--device cuda:7", "--device ''", "--prior ../../x", "--prior a/b",
     "--override batch=abc", "--override batch=1.5", "--override batch=true", f"--override batch={DIGITS}",
     "--override batch=0", "--override gamma=nan", "--override gamma=abc", "--override clip=inf", "--override clip=0",
-    "--override raw=1", "--override learning_rate=abc", "--override learning_rate=0", "--override anneal=null",
-    f"--override replay_steps={DIGITS}", "--override updates=[]", "--override colour=1", "--override batch",
+    "--override values_from_logits=1", "--override learning_rate=abc", "--override learning_rate=0",
+    "--override anneal=null", f"--override replay_steps={DIGITS}", "--override updates=[]", "--override colour=1",
+    "--override batch",
 ]  # fmt: skip
 MELODY = [
     "length=abc", "length=15", "length=16.5", "length=null", "length=[32]", "length=true", f"length={DIGITS}",

@@ -154,7 +154,9 @@ def test_molecules_remember_nothing_of_a_gauge() -> None:
     """Scaffolds that a run has seen cost; those that only the gauge saw do not. Nor is the prior drawn twice."""
     weights = {"validity": 20.0, "qed": 40.0, "scaffold_diversity": 5.0}
     rule = {"batch": 16, "minibatch": 16, "replay_steps": 4096}
-    config = TuningConfig("molecule", "molecule", weights=weights, updates=4, overrides=rule, device="cpu", seed=1)
+    config = TuningConfig(
+        "molecule", "molecule", weights=weights, kl_coefficient=4.0, updates=4, overrides=rule, device="cpu", seed=1
+    )
     network = priors.load("molecule").network
     one, other = (Tuner(config, Molecule(), network) for _ in range(2))
     gauge = GaugeMonitor(one)

@@ -5,6 +5,7 @@ python -m pytest -m gpu tests/test_gpu.py
 
 import gc
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import pytest
 import torch
 
 from seqtutor_core import prior as priors
-from seqtutor_core.config import LearnerSettings, TuningConfig
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.descent import Descent
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.domains.melody.theory import correlation
 from seqtutor_core.gauge import measure, reference
-from seqtutor_core.learners import LEARNERS
+from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import Crew
 from seqtutor_core.particles import Proposal
@@ -160,20 +161,24 @@ def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNe
     assert (rollout.log_policy[:, 0] - before[:, 0]).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("raw", [False, True])
-@pytest.mark.parametrize("learner", LEARNERS)
-def test_an_update_moves_the_policy_as_on_the_cpu(learner: str, raw: bool, network: RecurrentNetwork) -> None:
+@pytest.mark.parametrize(
+    ("learner", "settings"),
+    [(name, {}) for name in LEARNERS] + [(name, {"values_from_logits": True}) for name in PUBLISHED],
+)
+def test_an_update_moves_the_policy_as_on_the_cpu(
+    learner: str, settings: dict[str, bool], network: RecurrentNetwork
+) -> None:
     """Loss and gradient of one batch, then the parameters after three steps."""
     batch, after = sampled_batch(network), {}
     for device in (CPU, GPU):
-        tuner = Tuner(config(device.type, learner), MELODY, network)
-        settings = LearnerSettings(raw=raw, learning_rate=1e-3)
+        tuner = Tuner(config(device.type, learner, **settings), MELODY, network)
         crew = Crew(device)
         crew.size = 1  # log Z and the baseline are means over a shard
-        descent = Descent(tuner.policy, MELODY.period, settings, crew)
-        loss, gradient = descent.gradient(on(batch, device), tuner.learner.loss)
+        descent = Descent(tuner.policy, MELODY.period, tuner.settings, crew)
+        rule = partial(tuner.learner.loss, settings=tuner.settings)
+        loss, gradient = descent.gradient(on(batch, device), rule)
         for _ in range(3):
-            descent.step(on(batch, device), tuner.learner.loss, 1e-3)
+            descent.step(on(batch, device), rule, 1e-3)
         flat = [torch.cat([p.detach().cpu().flatten() for p in each]) for each in (gradient, tuner.policy.parameters())]
         after[device.type] = loss.cpu(), *flat
     torch.testing.assert_close(after["cuda"][0], after["cpu"][0], rtol=1e-4, atol=1e-4)

@@ -14,13 +14,14 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.kl_budget import DAMPING, GAIN, LARGEST_STEP, steered
 from seqtutor_core.runs.steering import ControlReader, append_change
 from seqtutor_core.tuning import Tuner, tune
-from tests.tiny import Tiny, tiny_prior, tiny_tuner
+from tests.tiny import Tiny, fitting, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
 
 def budgeted(learner: str, updates: int, budget: float, c: float) -> Tuner:
     small = {"batch": 64, "minibatch": 64, "replay_steps": 4096, "learning_rate": 5e-3}
+    small = fitting(learner, small)
     config = TuningConfig("tiny", "tiny", learner, "default", ONES, c, 60.0, updates, budget, overrides=small)
     return Tuner(config, Tiny(), tiny_prior())
 
@@ -96,7 +97,6 @@ def test_the_value_head_moves_with_c_where_all_is_paid_at_the_end() -> None:
 
     tuner = budgeted("psi", 3, 1.0, 1.0)
     tuner.domain = Late()
-    tuner.rule = tuner.rule.__class__(**{**vars(tuner.rule), "learning_rate": 1e-9})
     tuner.learning_rate = 1e-9
     first = next(tune(tuner))
     bias = tuner.policy.value.bias.item()

@@ -6,9 +6,10 @@ from dataclasses import fields
 import pytest
 import torch
 
-from seqtutor_core.config import LearnerSettings
+from seqtutor_core.config import learner_settings
+from seqtutor_core.domains import DOMAINS
 from seqtutor_core.learners import LEARNERS, PUBLISHED
-from seqtutor_core.learners.targets import Values, returns
+from seqtutor_core.learners.returns import lambda_returns
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
@@ -29,50 +30,71 @@ def some_output() -> tuple[Output, torch.Tensor]:
     return Output(logits, value), torch.randn(2, 4, 3, generator=rng).log_softmax(-1)
 
 
+# ---------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_what_a_domain_sets_for_a_learner_it_has(name: str) -> None:
+    """Learners and domains know nothing of each other, so a wrong name would be found by the first run only."""
+    for preset, learners in DOMAINS[name].learner_defaults().items():
+        for learner, wanted in learners.items():
+            assert wanted.items() <= vars(learner_settings(name, learner, preset)).items()
+
+
 # ---------------------------------------------------------------- identities
 
 
 def test_psi_is_log_prior_plus_g() -> None:
     """With the same policy and state value, Psi = log p + G."""
     output, log_prior = some_output()
-    psi = PUBLISHED["psi"].values(output, log_prior, raw=False)
+    psi = PUBLISHED["psi"].values(output, log_prior, from_logits=False)
     corrected = Output(output.logits.log_softmax(-1) - log_prior, output.value)
-    g = PUBLISHED["g"].values(corrected, log_prior, raw=False)
+    g = PUBLISHED["g"].values(corrected, log_prior, from_logits=False)
     torch.testing.assert_close(psi.action, log_prior + g.action)
     torch.testing.assert_close(psi.state, g.state)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-@pytest.mark.parametrize("raw", [False, True])
-def test_policy_follows_from_the_values(name: str, raw: bool) -> None:
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_policy_follows_from_the_values(name: str, from_logits: bool) -> None:
     """pi = softmax(Q), softmax(Psi) and p exp(G), normalised."""
     output, log_prior = some_output()
-    values = PUBLISHED[name].values(output, log_prior, raw).action
+    values = PUBLISHED[name].values(output, log_prior, from_logits).action
     scores = log_prior + values if name == "g" else values
     torch.testing.assert_close(PUBLISHED[name].log_policy(output, log_prior), scores.log_softmax(-1))
 
 
 def test_state_values() -> None:
     output, log_prior = some_output()
-    q, psi, g = (PUBLISHED[n].values(output, log_prior, raw=True) for n in ("q", "psi", "g"))
+    q, psi, g = (PUBLISHED[n].values(output, log_prior, from_logits=True) for n in ("q", "psi", "g"))
     torch.testing.assert_close(q.state, output.logits.amax(-1))
     torch.testing.assert_close(psi.state, output.logits.logsumexp(-1))
     torch.testing.assert_close(g.state, (log_prior + output.logits).logsumexp(-1))
 
 
 def test_one_step_target_by_hand() -> None:
-    gain, state = torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([[10.0, 20.0, 30.0]])
-    y = returns(gain, Values(torch.empty(0), state), torch.zeros(1, 3), gamma=0.5, trace=0.0, mask=torch.ones(1, 3))
+    r, v = torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([[10.0, 20.0, 30.0]])
+    y = lambda_returns(r, v, torch.zeros(1, 3), torch.ones(1, 3), gamma=0.5, lambda_=0.0)
     assert y.tolist() == [[1 + 0.5 * 20, 2 + 0.5 * 30, 4.0]]  # nothing beyond the last step
 
 
-def test_whole_trace_and_a_shorter_sequence() -> None:
-    """trace 1 telescopes: the target is the rest of the gains minus the surprises A - V on the way."""
-    gain = torch.tensor([[1.0, 2.0, 4.0]])
-    state, taken = torch.tensor([[0.5, 1.5, 2.5]]), torch.tensor([[0.1, 0.2, 0.3]])
-    y = returns(gain, Values(torch.empty(0), state), taken, 1.0, 1.0, torch.tensor([[1.0, 1.0, 0.0]]))
+def test_lambda_1_and_a_shorter_sequence() -> None:
+    """lambda 1 telescopes: the target is the rest of the rewards minus the surprises q - v on the way."""
+    r = torch.tensor([[1.0, 2.0, 4.0]])
+    v, q = torch.tensor([[0.5, 1.5, 2.5]]), torch.tensor([[0.1, 0.2, 0.3]])
+    y = lambda_returns(r, v, q, torch.tensor([[1.0, 1.0, 0.0]]), gamma=1.0, lambda_=1.0)
     assert y[0, 1].item() == 2.0  # the third step is padding
     assert y[0, 0].item() == pytest.approx(1.0 + 1.5 + (2.0 - 0.2))
+
+
+def test_returns_of_other_shapes_are_refused() -> None:
+    """Where shapes differ torch would broadcast (B, T) against (B, T, V), or against (T,), and learn nonsense."""
+    whole = torch.zeros(2, 3)
+    for wrong in (torch.zeros(3), torch.zeros(2, 1), torch.zeros(2, 3, 1)):
+        with pytest.raises(ValueError, match=r"must all be \(B, T\); got"):
+            lambda_returns(whole, wrong, whole, whole, 1.0, 0.9)
+    with pytest.raises(ValueError, match="must all be"):
+        lambda_returns(*(torch.zeros(3),) * 4, 1.0, 0.9)
 
 
 # ---------------------------------------------------------------- gradients
@@ -116,7 +138,7 @@ def test_the_expected_gradient_is_that_of_the_objective(name: str, times: float,
     def of_pair(rows: torch.Tensor) -> torch.Tensor:
         pair = Batch(*(getattr(batch, f.name)[rows] for f in fields(Batch)))
         here = Output(output.logits[rows], output.value[rows])
-        return learner.loss(here, here, pair, LearnerSettings())
+        return learner.loss(here, here, pair, learner.presets["default"])
 
     rows = torch.cartesian_prod(torch.arange(len(pi)), torch.arange(len(pi)))
     expected = (pi.detach()[rows].prod(1) * torch.vmap(of_pair)(rows)).sum()
@@ -138,7 +160,7 @@ def test_trajectory_balance_is_at_rest_at_the_optimum_only() -> None:
     learner = LEARNERS["trajectory_balance"]
     for logits, least, most in ((best - batch.log_prior, 0.0, 1e-12), (torch.zeros_like(best), 1.0, 1e9)):
         output = Output(logits, logits[..., 0])
-        loss = learner.loss(output, output, batch, LearnerSettings()).item()
+        loss = learner.loss(output, output, batch, learner.presets["default"]).item()
         assert least <= loss <= most
 
 
@@ -153,7 +175,8 @@ def test_rloo_by_hand() -> None:
         reward=torch.tensor([[1.0, 3.0], [5.0, 0.0]]),
     )
     output = Output(torch.zeros(2, 2, 2), torch.zeros(2, 2))
-    loss = LEARNERS["rloo"].loss(output, output, batch, LearnerSettings()).item()
+    learner = LEARNERS["rloo"]
+    loss = learner.loss(output, output, batch, learner.presets["default"]).item()
     assert loss == pytest.approx(((4 - 5) + 3 + (5 - 4)) * math.log(2))
 
 
@@ -163,10 +186,10 @@ def test_rloo_by_hand() -> None:
 @pytest.mark.parametrize(
     ("name", "updates", "settings"),
     [
-        ("psi", 500, {"trace": 0.0}),
-        ("psi", 500, {"trace": 0.9}),
-        ("g", 500, {"trace": 0.0}),
-        ("g", 500, {"trace": 0.9}),
+        ("psi", 500, {"lambda_": 0.0}),
+        ("psi", 500, {"lambda_": 0.9}),
+        ("g", 500, {"lambda_": 0.0}),
+        ("g", 500, {"lambda_": 0.9}),
         ("trajectory_balance", 200, {}),
         ("rloo", 200, {}),
     ],
@@ -187,7 +210,7 @@ def test_reaches_the_kl_optimum(name: str, updates: int, settings: dict[str, flo
 def test_q_finds_the_best_sequence() -> None:
     """Acting greedily on Q gives argmax log p(x) + R(x) / c, and V its value."""
     c = 0.7
-    tuner = tiny_tuner("q", updates=700, weights=ONES, c=c, trace=0.0)
+    tuner = tiny_tuner("q", updates=700, weights=ONES, c=c, lambda_=0.0)
     list(tune(tuner))
     log_p, _ = log_probabilities(tuner)
     worth = log_p + rewards() / c
@@ -195,7 +218,7 @@ def test_q_finds_the_best_sequence() -> None:
     with torch.no_grad():
         output = tuner.policy(best.unsqueeze(0), 4)
     assert output.logits.argmax(-1)[0].tolist() == best.tolist()
-    q = PUBLISHED["q"].values(output, torch.empty(0), raw=False)
+    q = PUBLISHED["q"].values(output, torch.empty(0), from_logits=False)
     assert q.state[0, 0].item() == pytest.approx(worth.max().item(), abs=0.1)
 
 

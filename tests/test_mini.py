@@ -15,6 +15,7 @@ from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.rollout import gather_actions, sample
 from seqtutor_core.tuning import Tuner, tune
+from tests.tiny import fitting
 
 CHUNK = 16_384
 NO_RISE = {"stutter": 0.5, "close": 4.0}
@@ -195,6 +196,7 @@ def test_a_c_without_an_optimum_is_refused(c: float) -> None:
 def tuned(learner: str, c: float, updates: int, **overrides: float) -> Tuner:
     """A finished tuning job."""
     fast = {"batch": 256, "minibatch": 256, "replay_steps": 32_768, "learning_rate": 1e-2, "clip": 1.0} | overrides
+    fast = fitting(learner, fast)
     config = TuningConfig("mini", "mini", learner, "default", DEFAULT_WEIGHTS, c, updates=updates, overrides=fast)
     tuner = Tuner(config, Mini(), mini_prior())
     list(tune(tuner))
@@ -233,7 +235,7 @@ def test_q_finds_the_best_sequence() -> None:
     """Acting greedily on Q gives the x with the largest log p(x) + R(x)/c."""
     c = 0.5
     best = likeliest(mini_task(DEFAULT_WEIGHTS).solve(c).log_policy, 1)
-    policy = tuned("q", c, updates=250, trace=0.0).policy
+    policy = tuned("q", c, updates=250, lambda_=0.0).policy
     with torch.no_grad():
         greedy = policy(best, LENGTH).logits.argmax(-1)
     assert text(greedy[0]) == text(best[0])

@@ -8,7 +8,7 @@ import torch
 
 from seqtutor_core import prior as priors
 from seqtutor_core.chemistry.tokens import END_ID, decode
-from seqtutor_core.config import Change, TuningConfig, preset
+from seqtutor_core.config import Change, TuningConfig, learner_settings
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import evaluate_policy
@@ -102,13 +102,17 @@ def test_a_prefix_is_kept_by_every_molecule(network: RecurrentNetwork) -> None:
 
 
 def test_a_domain_has_presets_of_its_own() -> None:
-    assert preset("paper", "molecule").gamma == 0.95
-    assert preset("paper", "melody").gamma == 0.5
-    assert preset("default", "molecule", {"batch": 7}).batch == 7
-    assert preset("default", "melody", learner="rloo").learning_rate == 8e-3
-    assert preset("default", "molecule", learner="rloo").learning_rate == 8e-3  # a learner's own go first
-    assert preset("default", "molecule", learner="g").learning_rate == 4e-3
-    assert preset("paper", "molecule", learner="g").learning_rate == 1e-4  # as published, whoever learns
+    assert vars(learner_settings("molecule", "psi", "paper"))["gamma"] == 0.95
+    assert vars(learner_settings("melody", "psi", "paper"))["gamma"] == 0.5
+    assert learner_settings("molecule", overrides={"batch": 7}).batch == 7
+    assert learner_settings("molecule").batch == 128 and learner_settings("melody").batch == 256
+    for name in ("melody", "molecule"):
+        assert learner_settings(name, "rloo").learning_rate == 8e-3  # a learner's own, where the domain has none
+    assert learner_settings("molecule", "g").learning_rate == 4e-3
+    assert learner_settings("molecule", "psi").learning_rate == 1e-3
+    assert learner_settings("molecule", "g", "paper").learning_rate == 1e-4  # as published, whoever learns
+    assert TuningConfig("molecule", "molecule").kl_coefficient == 1.0  # unless another is asked for
+    assert TuningConfig("melody", "melody").kl_coefficient == 4.0
 
 
 def test_a_prior_of_another_vocabulary_is_refused() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import learning, mini, state
 from seqtutor_core import prior as priors
-from seqtutor_core.config import TuningConfig, preset
+from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
@@ -69,7 +69,7 @@ def test_every_learner_can_be_chosen():
 def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monkeypatch, started, name, prefix):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     page = opened(name, **{prefix + "learner": "Psi"}).run()
-    psi, paper = (preset(rules, name, learner="psi").learning_rate for rules in ("default", "paper"))
+    psi, paper = (learner_settings(name, "psi", rules).learning_rate for rules in ("default", "paper"))
     rate = prefix + "learning_rate"
     assert page.select_slider(key=rate).value == psi
     page.segmented_control(key=prefix + "preset").set_value("paper").run()
@@ -85,14 +85,14 @@ def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monke
         trash.discard(run)
         page.run()
     page.selectbox(key=prefix + "learner").set_value("rloo").run()
-    assert page.select_slider(key=rate).value == preset("default", name, learner="rloo").learning_rate
+    assert page.select_slider(key=rate).value == learner_settings(name, "rloo").learning_rate
 
 
 def test_every_learners_own_rate_is_on_offer():
     for name in ("melody", "molecule"):
         for learner in LEARNERS:
             for rules in ("default", *(["paper"] if learner in PUBLISHED else [])):
-                assert preset(rules, name, learner=learner).learning_rate in state.RATE_STEPS
+                assert learner_settings(name, learner, rules).learning_rate in state.RATE_STEPS
 
 
 def marked(page):

@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,6 +38,36 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_config_survives_its_file(prior: Path) -> None:
     config = small(prior, primer=(3, 4), learner="g", preset="paper", updates=7, kl_coefficient=0.25)
     assert create_run(config).config == config
+
+
+@pytest.mark.parametrize(
+    ("learner", "before", "now"),
+    [
+        ("psi", {"trace": 0.5, "raw": True, "published_start": True, "batch": 8}, {"lambda_": 0.5, "batch": 8}),
+        ("g", {"trace": 0.5, "published_start": True, "argmax": True}, {"lambda_": 0.5, "published_start": True}),
+        ("rloo", {"updates": 1, "replay_steps": 512, "batch": 8}, {"batch": 8}),
+    ],
+)
+def test_a_config_in_older_words_is_read(
+    prior: Path, learner: str, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    """Settings had other names, and a learner took some that it had no use for."""
+    run = create_run(small(prior, learner=learner, overrides={}))
+    values = json.loads((run.folder / "config.json").read_text())
+    (run.folder / "config.json").write_text(json.dumps({**values, "overrides": before}))
+    settings = vars(run.config.learner_settings)
+    assert now.items() <= settings.items()
+    assert settings.get("values_from_logits", False) == before.get("raw", False)
+    run.write_config(run.config)  # as a run that is resumed with more seconds does
+    assert vars(run.config.learner_settings) == settings
+
+
+def test_an_unknown_learner_setting_is_damage(prior: Path) -> None:
+    run = create_run(small(prior))
+    values = json.loads((run.folder / "config.json").read_text())
+    (run.folder / "config.json").write_text(json.dumps({**values, "overrides": {"momentum": 0.9}}))
+    with pytest.raises(RunError, match="no trajectory_balance setting named momentum"):
+        _ = run.config
 
 
 def test_runs_are_listed_newest_first_and_a_damaged_one_says_so(prior: Path) -> None:

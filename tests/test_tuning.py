@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from seqtutor_core.config import Change, TuningConfig, resolve_device
+from seqtutor_core.descent import Loss
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate_policy
-from seqtutor_core.learners.targets import Loss
 from seqtutor_core.replay import Batch
 from seqtutor_core.tuning import tune
 from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
@@ -180,10 +180,13 @@ def test_argmax_acting_explores_less_and_less() -> None:
         ({"updates": 0}, "updates must be a whole number from 1"),
         ({"learner": "sarsa"}, "choose one of q, psi, g, trajectory_balance, rloo"),
         ({"learner": "rloo", "preset": "paper"}, "rloo is not in the paper; choose the preset default, or one of"),
-        ({"learner": "trajectory_balance", "overrides": {"random_primer": True}}, "has no random_primer"),
-        ({"learner": "rloo", "overrides": {"gamma": 0.9}}, "has no gamma, which is for q, psi, g"),
-        ({"learner": "rloo", "overrides": {"updates": 2}}, "learns from each rollout once; got updates 2"),
-        ({"learner": "trajectory_balance", "overrides": {"minibatch": 1}}, "at least 2"),
+        ({"overrides": {"random_primer": True}}, "no trajectory_balance setting named random_primer; there are: lear"),
+        (
+            {"learner": "rloo", "overrides": {"gamma": 0.9}},
+            "no rloo setting named gamma; there are: learning_rate",
+        ),
+        ({"learner": "rloo", "overrides": {"updates": 2}}, "no rloo setting named updates"),
+        ({"learner": "trajectory_balance", "overrides": {"minibatch": 1}}, "minibatch must be a whole number from 2"),
         ({"preset": "best"}, "no preset"),
         ({"weights": {"rise": math.inf}}, "weight of inf"),
         ({"overrides": {"momentum": 1}}, "momentum"),

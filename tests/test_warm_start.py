@@ -9,6 +9,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.gauge import measure, reference
 from seqtutor_core.particles import Proposal
 from seqtutor_core.tuning import WARM_SHARE, Tuner, tune
+from tests.tiny import fitting
 
 
 class PaysAtEnd(Mini):
@@ -23,6 +24,7 @@ class PaysAtEnd(Mini):
 
 def tuner(domain: Mini, updates: int, learner: str = "rloo", warm: bool = True) -> Tuner:
     small = {"batch": 128, "minibatch": 128, "replay_steps": 16_384, "learning_rate": 1e-2, "clip": 1.0}
+    small = fitting(learner, small)
     config = TuningConfig(
         "mini", "mini", learner, "default", DEFAULT_WEIGHTS, 0.5, updates=updates, warm_start=warm, overrides=small
     )

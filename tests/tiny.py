@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import BaseDomain, RewardTerm
+from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.tuning import Tuner
 from seqtutor_core.vocabulary import Vocabulary
@@ -54,9 +55,15 @@ def tiny_prior(hidden: int = 24) -> RecurrentNetwork:
     return network.eval()
 
 
+def fitting(learner: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Those of the settings that a learner has."""
+    return {name: value for name, value in settings.items() if name in vars(LEARNERS[learner].presets["default"])}
+
+
 def tiny_tuner(learner: str, updates: int, weights: dict[str, float], c: float = 1.0, **overrides: Any) -> Tuner:
     """A tuning job on the tiny task."""
     small = {"batch": 64, "minibatch": 64, "replay_steps": 4096, "learning_rate": 5e-3} | overrides
+    small = fitting(learner, small)
     config = TuningConfig("tiny", "tiny", learner, "default", weights, c, updates=updates, overrides=small)
     return Tuner(config, Tiny(), tiny_prior())
 

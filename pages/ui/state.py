@@ -13,8 +13,8 @@ import streamlit as st
 from pages.ui.studio import Studio
 from seqtutor_core import prior as priors
 from seqtutor_core.admitted import check_admitted
-from seqtutor_core.config import TuningConfig, default_kl_coefficient, preset
-from seqtutor_core.domains import domain
+from seqtutor_core.config import TuningConfig, learner_settings
+from seqtutor_core.domains import DOMAINS, domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.runs import store, trash
@@ -31,12 +31,12 @@ KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25
 RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
 
 DEFAULTS: dict[str, Any] = {
-    KL: default_kl_coefficient("melody"),
+    KL: DOMAINS["melody"].kl_coefficient,
     LEARNER: DEFAULT,
     PRESET: "default",
     SECONDS: 60,
     SEED: 0,
-    LEARNING_RATE: preset("default", "melody").learning_rate,
+    LEARNING_RATE: learner_settings("melody").learning_rate,
     DEVICE: "auto",
     ACTING: "sample",
     KEEP_BUDGET: False,
@@ -80,7 +80,7 @@ def published(domain_name: str, learner: str, kl: float) -> dict[str, Any]:
     return {
         LEARNER: learner,
         PRESET: "paper",
-        LEARNING_RATE: preset("paper", domain_name, learner=learner).learning_rate,
+        LEARNING_RATE: learner_settings(domain_name, learner, "paper").learning_rate,
         ACTING: "sample",
         KL: kl,
         KEEP_BUDGET: False,
@@ -111,7 +111,7 @@ def rules(studio: Studio) -> str:
 
 def own_rate(studio: Studio) -> float:
     """The learning rate that the chosen learner has on this domain when nobody chooses another."""
-    return preset(rules(studio), studio.domain, learner=value(studio, LEARNER)).learning_rate
+    return learner_settings(studio.domain, value(studio, LEARNER), rules(studio)).learning_rate
 
 
 def tuning_config(studio: Studio) -> TuningConfig:

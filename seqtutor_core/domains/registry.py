@@ -32,6 +32,10 @@ class TrainingRecipes(Protocol):
         """Return what the cards say of the corpus."""
 
 
+LearnerDefaults = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By preset and learner: settings of the learner that begin with other values here than everywhere else."""
+
+
 @dataclass(frozen=True)
 class DomainEntry:
     """One line of the list."""
@@ -42,6 +46,8 @@ class DomainEntry:
     """How its priors are made; None: they come from elsewhere."""
     kl_coefficient: float = 4.0
     """The c that its page and its commands begin with."""
+    learner_defaults: Callable[[], LearnerDefaults] = dict
+    """What learners begin with here."""
 
 
 def _melody(settings: Mapping[str, Any]) -> Domain:
@@ -68,9 +74,21 @@ def _molecule_recipes() -> TrainingRecipes:
     return recipes
 
 
+def _melody_defaults() -> LearnerDefaults:
+    from seqtutor_core.domains.melody.learner_defaults import LEARNER_DEFAULTS
+
+    return LEARNER_DEFAULTS
+
+
+def _molecule_defaults() -> LearnerDefaults:
+    from seqtutor_core.domains.molecule.learner_defaults import LEARNER_DEFAULTS
+
+    return LEARNER_DEFAULTS
+
+
 DOMAINS: dict[str, DomainEntry] = {
-    "melody": DomainEntry(_melody, _melody_recipes),
-    "molecule": DomainEntry(_molecule, _molecule_recipes, kl_coefficient=1.0),
+    "melody": DomainEntry(_melody, _melody_recipes, learner_defaults=_melody_defaults),
+    "molecule": DomainEntry(_molecule, _molecule_recipes, kl_coefficient=1.0, learner_defaults=_molecule_defaults),
 }
 
 

@@ -6,22 +6,46 @@ Identity: Psi = log p + G. Values with a head: G = V + log pi - log p with log p
 so the network learns a correction to the prior.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from seqtutor_core.learners.targets import Bellman, FromPrior, Values
-from seqtutor_core.network import Output
+from seqtutor_core.learners.base import PAPER, FromPrior, ValueLearner, Values, ValueSettings
+from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
+from seqtutor_core.rules import check, flag
 
 
-class G(FromPrior, Bellman):
+@dataclass(frozen=True)
+class GSettings(ValueSettings):
+    """What G lets you set."""
+
+    published_start: bool = False
+    """Begin as the prior squared, as published."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, published_start=flag)
+
+
+class G(FromPrior, ValueLearner[GSettings]):
     """See the module's equation."""
 
     name = "g"
+    presets: Mapping[str, GSettings] = {"default": GSettings(), "paper": GSettings(**PAPER, published_start=True)}
 
-    def values(self, output: Output, log_prior: Tensor, raw: bool) -> Values:
+    def start(self, network: RecurrentNetwork, settings: GSettings) -> None:
+        """Start pi as p; as published the output layer stays the prior's, and pi starts as p squared, normalised."""
+        if not settings.published_start:
+            super().start(network, settings)
+
+    def values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Values:
+        """Return G (B, T, V) and logsumexp of log p + G over actions (B, T)."""
         headed = output.value.unsqueeze(-1) + self.log_policy(output, log_prior) - log_prior
-        g = output.logits if raw else headed
+        g = output.logits if from_logits else headed
         return Values(g, (log_prior + g).logsumexp(-1))
 
-    def gain(self, batch: Batch) -> Tensor:
+    def augmented_reward(self, batch: Batch) -> Tensor:
+        """Return r/c, (B, T)."""
         return batch.reward

@@ -5,28 +5,34 @@
 Values with a head: Q = V + log pi, so that the state's worth and the preference among actions learn apart.
 """
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from seqtutor_core.learners.targets import Bellman, Values
+from seqtutor_core.learners.base import PAPER, ValueLearner, Values, ValueSettings
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
 
 
-class Q(Bellman):
+class Q(ValueLearner[ValueSettings]):
     """See the module's equation."""
 
     name = "q"
+    presets: Mapping[str, ValueSettings] = {"default": ValueSettings(), "paper": ValueSettings(**PAPER)}
 
-    def start(self, network: RecurrentNetwork, published: bool) -> None:
-        """The copy of the prior is the first policy already."""
+    def start(self, network: RecurrentNetwork, settings: ValueSettings) -> None:
+        """Change nothing: the copy of the prior is the first policy already."""
 
     def log_policy(self, output: Output, log_prior: Tensor) -> Tensor:
+        """Return log pi (..., V)."""
         return output.logits.log_softmax(-1)
 
-    def values(self, output: Output, log_prior: Tensor, raw: bool) -> Values:
-        q = output.logits if raw else output.value.unsqueeze(-1) + output.logits.log_softmax(-1)
+    def values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Values:
+        """Return Q (B, T, V) and its largest over actions (B, T)."""
+        q = output.logits if from_logits else output.value.unsqueeze(-1) + output.logits.log_softmax(-1)
         return Values(q, q.amax(-1))
 
-    def gain(self, batch: Batch) -> Tensor:
+    def augmented_reward(self, batch: Batch) -> Tensor:
+        """Return log p(a|s) + r/c, (B, T)."""
         return gather_actions(batch.log_prior, batch.tokens) + batch.reward

@@ -10,21 +10,40 @@ It learns from the newest rollout only, once. Where rewards come at the end and 
 that rollout is one update old, which is close enough to need no ratio of probabilities.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from seqtutor_core.learners.targets import FromPrior, Rule
+from seqtutor_core.learners.base import BATCH_TO_COMPARE, FromPrior, Learner, LearnerSettings
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
+from seqtutor_core.rules import check
 
 
-class Rloo(FromPrior):
+@dataclass(frozen=True)
+class RlooSettings(LearnerSettings):
+    """What rloo lets you set."""
+
+    learning_rate: float = 8e-3
+    """Twice what values learn with: after 80 updates on melodies at c = 4, J is 14.6 instead of 14.2; after 40 s on
+    molecules at c = 1, 49.0 instead of 48.1."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, batch=BATCH_TO_COMPARE, minibatch=BATCH_TO_COMPARE)
+
+
+class Rloo(FromPrior, Learner[RlooSettings]):
     """See the module's equation."""
 
     name = "rloo"
     on_policy = True
+    presets: Mapping[str, RlooSettings] = {"default": RlooSettings()}
 
-    def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+    def loss(self, online: Output, target_output: Output, batch: Batch, settings: RlooSettings) -> Tensor:
+        """Return what has the gradient of -J, estimated and summed over steps."""
         log_pi = self.log_policy(online, batch.log_prior)  # (B, T, V)
         kl = (log_pi.exp() * (log_pi - batch.log_prior)).sum(-1) * batch.mask  # (B, T)
         paid, cost = batch.reward, kl.detach()

@@ -7,21 +7,40 @@ well as the newest rollout. On the policy's own sequences the gradient is that o
 a correction to the prior, pi = p exp(logits): J rises sooner, for less KL, than from a copy of the prior.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
-from seqtutor_core.learners.targets import HUBER, FromPrior, Rule
+from seqtutor_core.learners.base import BATCH_TO_COMPARE, HUBER, FromPrior, Learner, ReplaySettings
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
+from seqtutor_core.rules import check
 
 
-class TrajectoryBalance(FromPrior):
+@dataclass(frozen=True)
+class TrajectoryBalanceSettings(ReplaySettings):
+    """What trajectory balance lets you set."""
+
+    learning_rate: float = 8e-3
+    """Twice what values learn with: after 80 updates on melodies at c = 4, J is 14.1 instead of 13.4; after 40 s on
+    molecules at c = 1, 49.1 instead of 48.4."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, batch=BATCH_TO_COMPARE, minibatch=BATCH_TO_COMPARE)
+
+
+class TrajectoryBalance(FromPrior, Learner[TrajectoryBalanceSettings]):
     """See the module's equation. All sequences must begin alike, for log Z depends on the primer."""
 
     name = "trajectory_balance"
     on_policy = False
+    presets: Mapping[str, TrajectoryBalanceSettings] = {"default": TrajectoryBalanceSettings()}
 
-    def loss(self, online: Output, after: Output, batch: Batch, rule: Rule) -> Tensor:
+    def loss(self, online: Output, target_output: Output, batch: Batch, settings: TrajectoryBalanceSettings) -> Tensor:
+        """Return the Huber distance of log w from the batch's mean log Z, summed over sequences."""
         log_ratio = gather_actions(batch.log_prior - self.log_policy(online, batch.log_prior), batch.tokens)  # (B, T)
         w = ((log_ratio + batch.reward) * batch.mask).sum(1)  # (B,)
         log_z = w.detach().mean().expand_as(w)

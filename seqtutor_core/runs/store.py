@@ -32,6 +32,7 @@ from seqtutor_core.rules import Rule, anything, by_name, made, parse_json, shown
 from seqtutor_core.runs.checkpoints import read_policy
 from seqtutor_core.runs.jsonl import parse_objects, read_lines, replace_nonfinite
 from seqtutor_core.runs.locks import RUN_LOCK, exclusive_index_lock, is_held, runs_folder, shared_index_lock
+from seqtutor_core.runs.older import current_config
 from seqtutor_core.runs.schemas import ACTIVE, CURVE_LINE, METRICS_LINE, SAMPLE, STATUS, PolicySamples, Status
 from seqtutor_core.runs.steering import append_change
 from seqtutor_core.runs.top_sequences import ScoredSequence
@@ -61,7 +62,7 @@ class Run:
     def config(self) -> TuningConfig:
         """The settings; RunError when config.json is missing, damaged or of another version."""
         with self._reading("config.json"):
-            return made(TuningConfig, self._json("config.json"), "setting")
+            return made(TuningConfig, current_config(self._json("config.json")), "setting")
 
     def write_config(self, config: TuningConfig) -> None:
         replace_text(self.folder / "config.json", json.dumps(_plain(config), indent=2))

@@ -6,7 +6,8 @@ from pages.ui import state
 from pages.ui.molecule import constraints, settings
 from pages.ui.molecule.desirability import beside
 from pages.ui.studio import RewardPreset, Studio
-from seqtutor_core.config import default_kl_coefficient, preset
+from seqtutor_core.config import learner_settings
+from seqtutor_core.domains import DOMAINS
 from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 
@@ -73,9 +74,9 @@ MOLECULE = Studio(
     defaults={
         **state.DEFAULTS,
         state.PRIOR: "molecule",
-        state.KL: default_kl_coefficient("molecule"),
+        state.KL: DOMAINS["molecule"].kl_coefficient,
         state.SECONDS: 120,
-        state.LEARNING_RATE: preset("default", "molecule").learning_rate,
+        state.LEARNING_RATE: learner_settings("molecule").learning_rate,
         **settings.DEFAULTS,
         **{t.name: t.default for t in TERMS},
     },
