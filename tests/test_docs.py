@@ -125,7 +125,9 @@ def test_a_link_from_one_shown_document_to_another_leads_to_its_section(
 ) -> None:
     from pages.ui import document
 
-    (tmp_path / "a.md").write_text("# First\n\nLead, [b](b.md).\n\n## One\n\nSee [two](b.md#two) and [code](../c.py).\n")
+    (tmp_path / "a.md").write_text(
+        "# First\n\nLead, [b](b.md).\n\n## One\n\nSee [two](b.md#two) and [code](../c.py).\n"
+    )
     (tmp_path / "b.md").write_text("# Second part\n\nMore.\n\n## Two\n\nBack to [one](a.md#one).\n")
     monkeypatch.setattr(document, "DOCS", tmp_path)
     lead, rest = document.documents("a.md", "b.md")
