@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app port test check fluidsynth chromium viewer notation editor molecules
+.PHONY: help app port test check docs fluidsynth chromium viewer notation editor molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
@@ -17,6 +17,7 @@ help:  ## say what there is
 	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=..., ALLOWED_HOSTS=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
 	@echo "make check   set up, then run the linter and the type checker"
+	@echo "make docs    set up, then write the API reference into docs/api"
 	@echo "make viewer, make notation, make editor, make molecules"
 	@echo "             try once more to get the 3D viewer, scores, the structure editor, the training molecules"
 
@@ -37,6 +38,10 @@ check: .venv/.dev  ## lint and check types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: .venv/.dev  ## the API reference, from docstrings
+	@$(BIN)/python -m pdoc --no-show-source -o docs/api seqtutor_core '!seqtutor_core.__main__' '!seqtutor_core.cli'
+	@echo "docs/api/index.html"
 
 # ---------------------------------------------------------------- Python packages; each stamp says "done"
 

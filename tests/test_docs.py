@@ -135,3 +135,24 @@ def test_a_link_from_one_shown_document_to_another_leads_to_its_section(
     assert document.SECTION.findall(rest) == ["One", "Second part", "Two"]
     assert "[two](#two) and `c.py`" in rest
     assert "[one](#one)" in rest
+
+
+# ---------------------------------------------------------------- rewards and metrics
+
+
+def reported() -> list[str]:
+    """Every reward term and every metric of both domains, by name."""
+    from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
+    from seqtutor_core.domains.molecule.metrics import METRICS
+    from seqtutor_core.domains.registry import DOMAINS
+
+    terms = [term.name for entry in DOMAINS.values() for term in entry.build({}).terms]
+    return [*terms, *TABLE_1, *MORE, *METRICS]
+
+
+def test_every_reward_and_metric_is_defined() -> None:
+    """As the first cell of a row, in docs/rewards.md."""
+    cells = re.findall(r"(?m)^\| (`.+?) \| ", (ROOT / "docs" / "rewards.md").read_text(encoding="utf-8"))
+    defined = {each for cell in cells for each in re.findall(r"`(\w+)`", cell)}
+    missing = set(reported()) - defined
+    assert not missing, f"docs/rewards.md lacks {sorted(missing)}"
