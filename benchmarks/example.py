@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.chemistry.conformer import conformer
 from seqtutor_core.chemistry.depict import drawing
 from seqtutor_core.domains.melody import Melody

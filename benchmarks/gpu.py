@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.cores import cores
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.gauge import measure, reference
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.particles import Proposal
@@ -94,9 +95,11 @@ def correctness(device: torch.device) -> dict[str, float]:
     found = {"score": _largest(MELODY.score(rollout.tokens.to(device)).cpu() - scores)}
     here = priors.load("melody").network.to(device)
     there = sample(MELODY, here, 1024, torch.Generator(device).manual_seed(0))
+    features = InputFeatures.select(MELODY.features, network.settings.inputs)
     with torch.no_grad():
-        log_p = network(there.tokens.cpu(), MELODY.period, there.primer.cpu()).logits.log_softmax(-1)
-        whole = here(there.tokens, MELODY.period, there.primer).logits.log_softmax(-1)
+        ids, start = features.sequence_ids(there.tokens.cpu(), there.primer.cpu()), there.primer.shape[1]
+        log_p = network(ids, start).logits.log_softmax(-1)
+        whole = here(ids.to(here.device), start).logits.log_softmax(-1)
     found["log_prior_stepwise"] = _largest(there.log_prior.cpu() - log_p)
     found["log_prior_whole"] = _largest(whole.cpu() - log_p)
     reward = scores[..., : len(NINE)].sum(-1).float() / KL

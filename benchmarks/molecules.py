@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.chemistry.pool import Pool, shared
 from seqtutor_core.chemistry.property_query import Question
 from seqtutor_core.chemistry.tokens import decode

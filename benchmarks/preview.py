@@ -12,7 +12,7 @@ from statistics import fmean, median
 import torch
 
 from benchmarks.table_1 import PUBLISHED
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody, MelodySettings
 from seqtutor_core.domains.melody.metrics import TABLE_1
 from seqtutor_core.domains.molecule import Molecule

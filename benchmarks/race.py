@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.gauge import measure, reference

@@ -8,8 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from seqtutor_core import parallel
-from seqtutor_core import prior as priors
+from seqtutor_core import parallel, priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.cores import cores
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody

@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.learners import LearnerSettings
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import Crew, cut, fast_bfloat16
@@ -19,8 +20,10 @@ Loss = Callable[[Output, Output, Batch], Tensor]
 class Descent:
     """A policy, the target network that follows it, if the settings want one, and their optimiser."""
 
-    def __init__(self, policy: RecurrentNetwork, period: int, settings: LearnerSettings, crew: Crew) -> None:
-        self.policy, self.period, self.settings, self.crew = policy, period, settings, crew
+    def __init__(
+        self, policy: RecurrentNetwork, features: InputFeatures, settings: LearnerSettings, crew: Crew
+    ) -> None:
+        self.policy, self.features, self.settings, self.crew = policy, features, settings, crew
         self.target = deepcopy(policy).requires_grad_(False) if settings.target_rate < 1 else None
         if self.target is not None:
             self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
@@ -45,11 +48,12 @@ class Descent:
     def gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A shard's summed loss and its gradient."""
         with torch.autocast(self.policy.device.type, torch.bfloat16, enabled=self.bfloat16):
-            online = self.policy(batch.tokens, self.period, batch.primer)
+            ids, start = self.features.sequence_ids(batch.tokens, batch.primer), batch.primer.shape[1]
+            online = self.policy(ids, start)
             target_output = online
             if self.target is not None:
                 with torch.no_grad():
-                    target_output = self.target(batch.tokens, self.period, batch.primer)
+                    target_output = self.target(ids, start)
         error = loss(online, target_output, batch)
         parameters = list(self.policy.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head

@@ -145,13 +145,13 @@ def _priors() -> Part:
     name, remedy = "priors", "git checkout -- assets/priors, or python -m seqtutor_core prior train melody"
     if not (_installed("torch") and _installed("safetensors")):
         return Part(name, False, "the packages torch and safetensors are needed to read a prior", PACKAGES)
-    from seqtutor_core import prior
+    from seqtutor_core import priors
     from seqtutor_core.errors import PriorError
 
     sound, damage = [], []
-    for found in prior.available():
+    for found in priors.available():
         try:
-            prior.load(found)
+            priors.load(found)
             sound.append(found)
         except PriorError as error:
             damage.append(str(error))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.domains import Domain, weight_vector
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import RecurrentNetwork, Stepper
 from seqtutor_core.rollout import LogPolicy, Rollout, act, beginning, gather_actions, sample
 
@@ -146,19 +147,22 @@ def sequential(
     start = before.shape[1]
     ends = {round(domain.length * (i + 1) / blocks) for i in range(blocks)}
     whole = torch.cat([before, before.new_zeros(n, domain.length)], 1)
+    seen = InputFeatures.select(domain.features, prior.settings.inputs).begin(before, domain.length)
     steppers = [Stepper(network, n) for network in (prior, proposal.network if proposal else None) if network]
     log_weights = torch.zeros(n, dtype=torch.float64, device=device)
     log_prior, reward = torch.zeros_like(log_weights), torch.zeros_like(log_weights)
     roots, log_z = torch.arange(n, device=device), 0.0
 
     for t in range(start + domain.length):
-        features = prior.features(whole, domain.period, t, t + 1, origin=start)
-        outputs = [stepper.step(features) for stepper in steppers]
+        ids = seen.ids()
+        outputs = [stepper.step(ids) for stepper in steppers]
         if t < start:
+            seen.append(whole[:, t])
             continue
         log_p = outputs[0].logits.log_softmax(-1)  # (n, V)
         log_q = proposal.log_policy(outputs[1], log_p) if proposal else log_p
         whole[:, t] = act(log_q, generator)
+        seen.append(whole[:, t])
         log_prior += gather_actions(log_p, whole[:, t])
         log_weights += gather_actions(log_p - log_q, whole[:, t])
         step = t - start + 1
@@ -173,6 +177,7 @@ def sequential(
             log_z += log_mean(log_weights)
             whole, log_prior, reward, roots = whole[rows], log_prior[rows], reward[rows], roots[rows]
             log_weights = torch.zeros_like(log_weights)
+            seen.keep(rows)
             for stepper in steppers:
                 stepper.pick(rows)
     lengths = torch.full_like(roots, domain.length)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqtutor_core.domains.base import TokenSpace
 from seqtutor_core.errors import SettingError
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import Output, RecurrentNetwork, Stepper
 from seqtutor_core.rollout import Rollout, gather_actions
 
@@ -40,6 +41,11 @@ class Policy:
     @property
     def device(self) -> torch.device:
         return self.prior.device
+
+    @property
+    def features(self) -> InputFeatures:
+        """What the networks see of a sequence; PriorError when the space does not offer it."""
+        return InputFeatures.select(self.space.features, self.prior.settings.inputs)
 
     # ------------------------------------------------------------ policies between prior and network
 
@@ -119,9 +125,10 @@ class Policy:
         lengths (B,): steps that belong to each sequence; None: all. primer: see primer_tokens.
         """
         before = self.primer_tokens(len(tokens), primer)
-        log_pi = self.prior(tokens, self.space.period, before).logits.log_softmax(-1)  # (B, T, V)
+        ids, start = self.features.sequence_ids(tokens, before), before.shape[1]
+        log_pi = self.prior(ids, start).logits.log_softmax(-1)  # (B, T, V)
         if self.network is not None and self.log_policy is not None:
-            log_pi = self.log_policy(self.network(tokens, self.space.period, before), log_pi)
+            log_pi = self.log_policy(self.network(ids, start), log_pi)
         log_pi = gather_actions(log_pi, tokens).double()  # (B, T)
         if lengths is not None:
             log_pi = log_pi * (torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1))
@@ -139,8 +146,10 @@ class Decoder:
         self.step = 0
         networks = [network for network in (policy.prior, policy.network) if network is not None]
         self.steppers = [Stepper(network, len(primer)) for network in networks]
-        for _ in range(primer.shape[1]):
+        self.inputs = policy.features.begin(primer, policy.space.length)
+        for t in range(primer.shape[1]):
             self._read()
+            self.inputs.append(primer[:, t])
             self.step += 1
 
     def next(self) -> tuple[Tensor, Tensor]:
@@ -152,11 +161,13 @@ class Decoder:
     def append(self, tokens: Tensor) -> None:
         """Let each sequence go on with a token (B,)."""
         self.tokens[:, self.step] = tokens
+        self.inputs.append(tokens)
         self.step += 1
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows alone, given by number, maybe several times, or by a mask (B,)."""
         self.tokens = self.tokens[rows]
+        self.inputs.keep(rows)
         for stepper in self.steppers:
             stepper.pick(rows)
 
@@ -166,9 +177,8 @@ class Decoder:
         return self.tokens[:, self.primer.shape[1] : self.step]
 
     def _read(self) -> list[Output]:
-        t, start = self.step, self.primer.shape[1]
-        features = self.policy.prior.features(self.tokens, self.policy.space.period, t, t + 1, origin=start)
-        return [stepper.step(features) for stepper in self.steppers]
+        ids = self.inputs.ids()
+        return [stepper.step(ids) for stepper in self.steppers]
 
 
 # ---------------------------------------------------------------- functions of log-probabilities

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
 
-from seqtutor_core import prior
+from seqtutor_core import priors, training
 from seqtutor_core.domains import DOMAINS, domain
 from seqtutor_core.domains.registry import TrainingRecipes
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.files import home
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.prior import Epoch
+from seqtutor_core.training import Epoch
 
 SAMPLES = 10_000  # that a card's figures are over
 
@@ -40,8 +41,8 @@ def training_folder(name: str) -> Path:
 def train(name: str) -> Iterator[Epoch]:
     """Train a recipe, resuming; SettingError for an unknown one, InputError when the corpus is not built."""
     of, recipes = _recipe(name)
-    training, held_out = recipes.sequences(corpus_folder(of))
-    return prior.train(recipes.RECIPES[name], training, held_out, training_folder(name))
+    sequences = recipes.sequences(corpus_folder(of))
+    return training.train(recipes.RECIPES[name], recipes.input_features, *sequences, training_folder(name))
 
 
 def publish(name: str, root: Path) -> dict[str, Any]:
@@ -58,13 +59,13 @@ def publish(name: str, root: Path) -> dict[str, Any]:
         **recipes.DATA,
         "corpus": recipes.corpus_facts(),
         "vocabulary": list(known.vocabulary.tokens),
-        "training": {**facts["settings"], "epochs_done": len(facts["history"])},
+        "training": {**facts["settings"], "network": asdict(network.settings), "epochs_done": len(facts["history"])},
         "parameters": sum(p.numel() for p in network.parameters()),
         "held_out_nats": best["held_out_nats"],
         "held_out_accuracy": best["held_out_accuracy"],
         "samples": evaluate_policy(known, network, None, None, {}, 1.0, SAMPLES)["metrics"],
     }
-    prior.save(prior.Prior(name, network, card), root)
+    priors.save(priors.Prior(name, network, card), root)
     return card
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.domains import Domain
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import Output, RecurrentNetwork, Stepper
 
 LogPolicy = Callable[[Output, Tensor], Tensor]
@@ -81,6 +82,7 @@ def sample(
     padding = 0 if domain.end is None else domain.end
     whole = torch.full((batch, start + domain.length), padding, dtype=torch.long, device=device)
     whole[:, :start] = primer
+    seen = InputFeatures.select(domain.features, prior.settings.inputs).begin(primer, domain.length)
     steppers = [Stepper(network, batch) for network in (prior, policy) if network is not None]
     log_prior = torch.zeros(batch, domain.length, size, device=device)  # zeros: steps that a sequence does not reach
     log_pi = log_prior if policy is None else torch.zeros_like(log_prior)
@@ -88,9 +90,10 @@ def sample(
     alive = torch.arange(batch, device=device)  # rows that have not ended
 
     for t in range(start + domain.length):
-        features = prior.features(whole[alive], domain.period, t, t + 1, origin=start)
-        outputs = [stepper.step(features) for stepper in steppers]
+        ids = seen.ids()
+        outputs = [stepper.step(ids) for stepper in steppers]
         if t < start:
+            seen.append(primer[:, t])
             continue
         step = t - start
         here = log_prior[alive, step] = outputs[0].logits.log_softmax(-1)  # (alive, V)
@@ -98,9 +101,11 @@ def sample(
             here = log_pi[alive, step] = log_policy(outputs[1], here)
         actions = act(here, generator) if epsilon is None else _explore(here, generator, epsilon)
         whole[alive, t] = actions
+        seen.append(actions)
         if domain.end is not None and bool((ended := actions == domain.end).any()):
             lengths[alive[ended]] = step + 1
             alive = alive[~ended]
+            seen.keep(~ended)
             for stepper in steppers:
                 stepper.pick(~ended)
             if not len(alive):

@@ -14,6 +14,7 @@ from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.descent import Descent, Loss, part
 from seqtutor_core.domains import Domain, every_weight
 from seqtutor_core.errors import SettingError
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.kl_budget import steered
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import Output, RecurrentNetwork
@@ -53,7 +54,8 @@ class Tuner:
         self.policy.dropout.eval()
         self.learner.start(self.policy, self.settings)
         self.crew = Crew(self.device)
-        self.descent = Descent(self.policy, domain.period, self.settings, self.crew)
+        self.features = InputFeatures.select(domain.features, prior.settings.inputs)
+        self.descent = Descent(self.policy, self.features, self.settings, self.crew)
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         self.replay = Replay(max(self.settings.replay_steps // domain.length, self.settings.batch))
         self.primer = beginning(domain, 1, self.device, config.primer)
@@ -136,7 +138,8 @@ class Tuner:
         """Sequences (B, T) to imitate; they all begin as the rollout did."""
         before = primer[:1].expand(len(tokens), -1)
         with torch.no_grad():
-            log_prior = self.prior(tokens, self.domain.period, before).logits.log_softmax(-1)
+            ids = self.features.sequence_ids(tokens, before)
+            log_prior = self.prior(ids, before.shape[1]).logits.log_softmax(-1)
         mask = (torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)).float()
         return Batch(tokens, before, mask, log_prior, torch.zeros_like(mask))
 

@@ -10,7 +10,7 @@ import torch
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
-from seqtutor_core.prior import Prior, save
+from seqtutor_core.priors import Prior, save
 from seqtutor_core.runs.store import Run
 
 PATIENCE = 120.0  # seconds; machines that test many things at once are slow

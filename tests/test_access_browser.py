@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.chemistry.tokens import END_ID, encode
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import names, owner, store, tags

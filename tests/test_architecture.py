@@ -18,9 +18,9 @@ CHECKS = ["tests", "benchmarks"]
 # highest: a new module that others build on has to be given its place.
 LEVELS = [
     {"errors", "rules", "files", "text", "cores", "parallel", "recorded", "admitted"},
-    {"vocabulary", "network", "exact", "confidence"},
-    {"prior", "chemistry"},
-    {"learners", "objective", "policy", "rollout", "replay", "particles", "preview", "gauge", "domains"},
+    {"vocabulary", "features", "network", "older", "exact", "confidence"},
+    {"training", "chemistry"},
+    {"learners", "objective", "policy", "rollout", "replay", "particles", "preview", "gauge", "domains", "priors"},
     {"config", "kl_budget", "progress", "descent", "tuning", "evaluation"},
     {"runs"},
 ]

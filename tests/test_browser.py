@@ -10,7 +10,7 @@ from pathlib import Path
 import pretty_midi
 import pytest
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store

@@ -17,7 +17,7 @@ from pages.ui.frontier import _standing
 from pages.ui.melody.cards import drawing
 from pages.ui.melody.spec import MELODY
 from pages.ui.page import page_of
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.admitted import admit, check_admitted
 from seqtutor_core.cli.runs import _facts
 from seqtutor_core.cli.sampling import _policy

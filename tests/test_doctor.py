@@ -125,10 +125,10 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_damaged_and_missing_priors_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from seqtutor_core import prior
+    from seqtutor_core import priors
 
-    monkeypatch.setattr(prior.load, "__defaults__", (tmp_path, None))
-    monkeypatch.setattr(prior.available, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(priors.load, "__defaults__", (tmp_path, None))
+    monkeypatch.setattr(priors.available, "__defaults__", (tmp_path,))
     assert "none in" in part("priors").detail
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "card.json").write_text("{}")

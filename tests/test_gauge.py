@@ -15,7 +15,7 @@ from seqtutor_core.network import Output
 from seqtutor_core.particles import Particles, Proposal, pool
 from seqtutor_core.tuning import tune
 from tests.test_particles import WEIGHTS, C, exact, generator
-from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
+from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
 
 
 def the_prior(output: Output, log_prior: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def gauge_of(proposal: Proposal, n: int = 512, seed: int = 0) -> Gauge:
 def test_everything_seen_is_log_z() -> None:
     """Over all distinct sequences the certain bound is log Z; repeated ones count once."""
     x = torch.cat([all_sequences(), all_sequences()])
-    log_p = tiny_prior()(x, 4).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double().detach()
+    log_p = outputs(tiny_prior(), x).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double().detach()
     reward = Tiny().score(x).sum(1) @ torch.tensor([WEIGHTS["rise"], WEIGHTS["close"]], dtype=torch.float64)
     lengths, roots = torch.full((162,), 4), torch.arange(162)
     run = Particles(x, lengths, torch.zeros(162), log_p, reward, roots, 0.0, C)

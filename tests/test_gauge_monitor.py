@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule import Molecule

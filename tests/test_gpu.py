@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.descent import Descent
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
@@ -30,6 +30,7 @@ from seqtutor_core.rollout import sample
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
 from seqtutor_core.tuning import Tuner, tune
+from tests.tiny import outputs
 
 pytestmark = [
     pytest.mark.gpu,
@@ -79,8 +80,8 @@ def test_a_rollout_has_the_log_probabilities_that_the_cpu_gives_its_melodies(net
     )
     assert rollout.tokens.device.type == "cuda"
     with torch.no_grad():
-        expected = network(rollout.tokens.cpu(), MELODY.period, rollout.primer.cpu()).logits.log_softmax(-1)
-        whole = tuner.prior(rollout.tokens, MELODY.period, rollout.primer).logits.log_softmax(-1)
+        expected = outputs(network, rollout.tokens.cpu(), rollout.primer.cpu(), MELODY).logits.log_softmax(-1)
+        whole = outputs(tuner.prior, rollout.tokens, rollout.primer, MELODY).logits.log_softmax(-1)
     torch.testing.assert_close(rollout.log_prior.cpu(), expected, rtol=0, atol=2e-4)
     torch.testing.assert_close(rollout.log_policy.cpu(), expected, rtol=0, atol=2e-4)  # it starts as the prior
     torch.testing.assert_close(whole.cpu(), expected, rtol=0, atol=2e-4)  # the whole sequence at once
@@ -91,7 +92,7 @@ def test_the_gpu_samples_as_often_as_it_should(network: RecurrentNetwork) -> Non
     prior, n = priors.load("melody").network.to(GPU), 20_000
     rollout = sample(MELODY, prior, n, torch.Generator(GPU).manual_seed(0))
     counts = torch.bincount(rollout.tokens[:, 0], minlength=38).double().cpu()
-    p = network(torch.zeros(1, 1, dtype=torch.long), MELODY.period).logits[0, 0].softmax(-1).double()
+    p = outputs(network, torch.zeros(1, 1, dtype=torch.long), space=MELODY).logits[0, 0].softmax(-1).double()
     deviation = (n * p * (1 - p)).sqrt()
     assert ((counts - n * p).abs() <= 5 * deviation + 1).all()
 
@@ -156,7 +157,7 @@ def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNe
         tuner.iterate()
     rollout, _ = tuner.play((0, 64))
     with torch.no_grad():
-        now = tuner.policy(rollout.tokens, MELODY.period, rollout.primer)
+        now = outputs(tuner.policy, rollout.tokens, rollout.primer, MELODY)
     torch.testing.assert_close(rollout.log_policy, tuner.learner.log_policy(now, rollout.log_prior), rtol=0, atol=2e-4)
     assert (rollout.log_policy[:, 0] - before[:, 0]).abs().max() > 0.1
 
@@ -174,7 +175,7 @@ def test_an_update_moves_the_policy_as_on_the_cpu(
         tuner = Tuner(config(device.type, learner, **settings), MELODY, network)
         crew = Crew(device)
         crew.size = 1  # log Z and the baseline are means over a shard
-        descent = Descent(tuner.policy, MELODY.period, tuner.settings, crew)
+        descent = Descent(tuner.policy, tuner.features, tuner.settings, crew)
         rule = partial(tuner.learner.loss, settings=tuner.settings)
         loss, gradient = descent.gradient(on(batch, device), rule)
         for _ in range(3):

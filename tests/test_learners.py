@@ -14,7 +14,7 @@ from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
 from seqtutor_core.tuning import tune
-from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
+from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
@@ -108,7 +108,7 @@ def every_sequence(c: float, end: int | None) -> Batch:
     ended = torch.zeros_like(x) if end is None else (x == end).cumsum(1) - (x == end).int()
     mask = (ended == 0).double()
     with torch.no_grad():
-        log_prior = tiny_prior()(x, 4).logits.double().log_softmax(-1)
+        log_prior = outputs(tiny_prior(), x).logits.double().log_softmax(-1)
     return Batch(x, x[:, :0], mask, log_prior, Tiny().score(x).sum(-1) / c * mask)
 
 
@@ -130,7 +130,7 @@ def test_the_expected_gradient_is_that_of_the_objective(name: str, times: float,
     policy = tiny_prior()
     torch.nn.init.normal_(policy.policy.weight, std=0.7, generator=torch.Generator().manual_seed(3))
     batch = every_sequence(c=2.0, end=end)
-    output = Output(*(each.double() for each in policy(batch.tokens, 4)))
+    output = Output(*(each.double() for each in outputs(policy, batch.tokens)))
     log_pi = learner.log_policy(output, batch.log_prior)
     pi = (gather_actions(log_pi, batch.tokens) * batch.mask).sum(1).exp()
     assert pi.sum().item() == pytest.approx(1.0)
@@ -216,7 +216,7 @@ def test_q_finds_the_best_sequence() -> None:
     worth = log_p + rewards() / c
     best = all_sequences()[worth.argmax()]
     with torch.no_grad():
-        output = tuner.policy(best.unsqueeze(0), 4)
+        output = outputs(tuner.policy, best.unsqueeze(0))
     assert output.logits.argmax(-1)[0].tolist() == best.tolist()
     q = PUBLISHED["q"].values(output, torch.empty(0), from_logits=False)
     assert q.state[0, 0].item() == pytest.approx(worth.max().item(), abs=0.1)

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from pages.ui import changes, gauge_panel, interpolation, sampling
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import averages, rollouts

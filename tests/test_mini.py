@@ -15,7 +15,7 @@ from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.rollout import gather_actions, sample
 from seqtutor_core.tuning import Tuner, tune
-from tests.tiny import fitting
+from tests.tiny import fitting, outputs
 
 CHUNK = 16_384
 NO_RISE = {"stutter": 0.5, "close": 4.0}
@@ -36,7 +36,8 @@ def sequences() -> Tensor:
 @torch.no_grad()
 def log_probabilities(network: RecurrentNetwork, tokens: Tensor) -> Tensor:
     """log p (N, T, V) by the network itself, whatever it remembers of each sequence."""
-    return torch.cat([network(part, LENGTH).logits.double().log_softmax(-1) for part in tokens.split(CHUNK)])
+    parts = (outputs(network, part, space=Mini).logits for part in tokens.split(CHUNK))
+    return torch.cat([logits.double().log_softmax(-1) for logits in parts])
 
 
 @pytest.fixture(scope="module")
@@ -211,11 +212,11 @@ def test_reaches_log_z(name: str, sequences: Tensor, log_prior: Tensor) -> None:
     exact = mini_task(DEFAULT_WEIGHTS).solve(c)
     assert exact.j_prior < exact.log_z - 3
     with torch.no_grad():
-        outputs = (
-            tuner.learner.log_policy(tuner.policy(x, LENGTH), log_p)
+        log_policies = (
+            tuner.learner.log_policy(outputs(tuner.policy, x, space=Mini), log_p)
             for x, log_p in zip(sequences.split(CHUNK), log_prior.float().split(CHUNK), strict=True)
         )
-        log_pi = gather_actions(torch.cat(list(outputs)).double(), sequences).sum(1)
+        log_pi = gather_actions(torch.cat(list(log_policies)).double(), sequences).sum(1)
     log_p, pi = gather_actions(log_prior, sequences).sum(1), log_pi.exp()
     assert pi.sum().item() == pytest.approx(1.0, abs=1e-4)
     j = (pi @ (rewards(sequences, DEFAULT_WEIGHTS) / c + log_p - log_pi)).item()
@@ -237,5 +238,5 @@ def test_q_finds_the_best_sequence() -> None:
     best = likeliest(mini_task(DEFAULT_WEIGHTS).solve(c).log_policy, 1)
     policy = tuned("q", c, updates=250, lambda_=0.0).policy
     with torch.no_grad():
-        greedy = policy(best, LENGTH).logits.argmax(-1)
+        greedy = outputs(policy, best, space=Mini).logits.argmax(-1)
     assert text(greedy[0]) == text(best[0])

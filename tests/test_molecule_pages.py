@@ -10,7 +10,7 @@ import torch
 from pages.ui.molecule.constraints import uploaded
 from pages.ui.molecule.desirability import BASE, HEIGHT, WIDTH, axis, curve, words
 from pages.ui.molecule.export import rows
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.chemistry import inputs, remote
 from seqtutor_core.chemistry.property_query import Facts
 from seqtutor_core.chemistry.tokens import VOCABULARY

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.chemistry.tokens import END_ID, decode
 from seqtutor_core.config import Change, TuningConfig, learner_settings
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
@@ -117,7 +117,7 @@ def test_a_domain_has_presets_of_its_own() -> None:
 
 def test_a_prior_of_another_vocabulary_is_refused() -> None:
     with pytest.raises(PriorError, match="writes 38 tokens that are not the 25"):
-        priors.load("melody", vocabulary=Molecule.vocabulary)
+        priors.load("melody", space=Molecule())
 
 
 # ---------------------------------------------------------------- the run folder

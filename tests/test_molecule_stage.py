@@ -13,8 +13,7 @@ from pages.ui.molecule.distributions import distributions, in_words, means
 from pages.ui.molecule.filters import AS_DRAWN, Order, filter_and_sort
 from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, TUNED
 from pages.ui.molecule.selection import Look
-from seqtutor_core import kept
-from seqtutor_core import prior as priors
+from seqtutor_core import kept, priors
 from seqtutor_core.chemistry import neighbours, three_d
 from seqtutor_core.chemistry.property_query import Facts
 from seqtutor_core.chemistry.tokens import END_ID, encode

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 
 from pages.ui import learning, mini, state
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text

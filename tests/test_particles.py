@@ -19,7 +19,7 @@ from seqtutor_core.particles import (
     together,
 )
 from seqtutor_core.rollout import mixed, tempered
-from tests.tiny import Tiny, all_sequences, tiny_prior
+from tests.tiny import Tiny, all_sequences, outputs, tiny_prior
 
 WEIGHTS = {"rise": 1.0, "close": 0.5}
 C = 0.7
@@ -28,7 +28,7 @@ C = 0.7
 def exact(c: float = C) -> tuple[float, float]:
     """log Z and the mean reward of pi*, over all 81 sequences."""
     x = all_sequences()
-    log_p = tiny_prior()(x, 4).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double()
+    log_p = outputs(tiny_prior(), x).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double()
     reward = Tiny().score(x).sum(1) @ torch.tensor(weight_vector(Tiny.terms, WEIGHTS), dtype=torch.float64)
     worth = (log_p + reward / c).detach()
     return worth.logsumexp(0).item(), (worth.softmax(0) * reward).sum().item()
@@ -94,7 +94,7 @@ def test_log_prior_and_reward_belong_to_the_tokens() -> None:
     """They are carried along when particles are resampled."""
     found = sequential(Tiny(), tiny_prior(), WEIGHTS, C, 128, generator(4))
     x = found.tokens
-    log_p = tiny_prior()(x, 4).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2))
+    log_p = outputs(tiny_prior(), x).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2))
     torch.testing.assert_close(found.log_prior, log_p.double().detach(), atol=1e-5, rtol=1e-5)
     reward = Tiny().score(x).sum(1) @ torch.tensor(weight_vector(Tiny.terms, WEIGHTS), dtype=torch.float64)
     torch.testing.assert_close(found.reward, reward)
@@ -126,7 +126,7 @@ def test_tempering_and_mixing_by_hand() -> None:
 
     def at(strength: float) -> list[float]:
         return (
-            tempered(given, strength)(policy.network(torch.zeros(1, 1, dtype=torch.long), 4), log_prior)
+            tempered(given, strength)(outputs(policy.network, torch.zeros(1, 1, dtype=torch.long)), log_prior)
             .exp()[0]
             .tolist()
         )
@@ -135,7 +135,7 @@ def test_tempering_and_mixing_by_hand() -> None:
     assert at(1.0) == pytest.approx([0.9, 0.1])
     assert at(0.5) == pytest.approx([0.75, 0.25])  # the odds are the root of 9
     assert at(1.5) == pytest.approx([27 / 28, 1 / 28])
-    output = policy.network(torch.zeros(1, 1, dtype=torch.long), 4)
+    output = outputs(policy.network, torch.zeros(1, 1, dtype=torch.long))
     assert mixed(given, 0.25)(output, log_prior).exp()[0].tolist() == pytest.approx([0.6, 0.4])
 
 
@@ -149,7 +149,7 @@ def test_rejection_gives_exact_samples() -> None:
     expected = math.exp(log_z - highest / C)
     assert len(rows) / n == pytest.approx(expected, abs=5 * math.sqrt(expected / n))
 
-    log_p = tiny_prior()(x, 4).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double().detach()
+    log_p = outputs(tiny_prior(), x).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double().detach()
     best = (log_p + Tiny().score(x).sum(1) @ vector / C - log_z).exp()
     counts = (found.tokens[rows] @ torch.tensor([27, 9, 3, 1])).bincount(minlength=81)
     chi_square = ((counts - len(rows) * best) ** 2 / (len(rows) * best)).sum().item()

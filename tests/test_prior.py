@@ -6,47 +6,55 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors, training
 from seqtutor_core.errors import PriorError
+from seqtutor_core.features import InputFeature, LastToken
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
-from seqtutor_core.prior import Prior, PriorSettings
+from seqtutor_core.priors import Prior
+from seqtutor_core.training import TrainingSettings
 
-SETTINGS = PriorSettings(
+SETTINGS = TrainingSettings(
     NetworkSettings(5, hidden=16, embedding=8), epochs=6, batch=4, window=12, learning_rate=0.02, average=0.5
 )
 TUNES = [((0, 1, 2, 3, 4) * 6, 0), ((4, 3, 2, 1, 0) * 6, 0)] * 8
 
 
+def offered(period: int) -> dict[str, InputFeature]:
+    """A network that sees the last token alone, whatever the bar."""
+    return {"token": LastToken(5)}
+
+
 def test_it_learns_and_the_best_is_kept(tmp_path: Path) -> None:
-    history = list(priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path))
+    history = list(training.train(SETTINGS, offered, TUNES, TUNES[:2], tmp_path))
     assert history[-1].held_out_nats < 0.4 < history[0].held_out_nats
     network = RecurrentNetwork(SETTINGS.network)
-    network.load_state_dict(priors.load_file(tmp_path / "best.safetensors"))
-    nats, accuracy = priors.evaluate(network, TUNES[:2])
+    network.load_state_dict(load_file(tmp_path / "best.safetensors"))
+    nats, accuracy = training.evaluate(network, offered, TUNES[:2])
     assert nats == pytest.approx(min(e.held_out_nats for e in history))
     assert accuracy > 0.9
 
 
 def test_a_stopped_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    whole = list(priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path / "whole"))
-    steps = priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path / "parts")
+    whole = list(training.train(SETTINGS, offered, TUNES, TUNES[:2], tmp_path / "whole"))
+    steps = training.train(SETTINGS, offered, TUNES, TUNES[:2], tmp_path / "parts")
     first = [next(steps), next(steps)]
     del steps
-    rest = list(priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path / "parts"))
+    rest = list(training.train(SETTINGS, offered, TUNES, TUNES[:2], tmp_path / "parts"))
     assert first + rest == whole
 
 
 def test_other_settings_do_not_overwrite_a_training(tmp_path: Path) -> None:
-    next(priors.train(SETTINGS, TUNES, TUNES[:2], tmp_path))
+    next(training.train(SETTINGS, offered, TUNES, TUNES[:2], tmp_path))
     with pytest.raises(PriorError, match="other settings"):
-        next(priors.train(replace(SETTINGS, batch=8), TUNES, TUNES[:2], tmp_path))
+        next(training.train(replace(SETTINGS, batch=8), offered, TUNES, TUNES[:2], tmp_path))
 
 
 def test_it_stops_when_the_held_out_loss_stops_falling(tmp_path: Path) -> None:
     noise = [(tuple(torch.randint(5, (30,), generator=torch.Generator().manual_seed(i)).tolist()), 0) for i in range(4)]
     settings = replace(SETTINGS, epochs=60, patience=2)
-    assert len(list(priors.train(settings, TUNES, noise, tmp_path))) < 60
+    assert len(list(training.train(settings, offered, TUNES, noise, tmp_path))) < 60
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
-from seqtutor_core.prior import Prior, save
+from seqtutor_core.priors import Prior, save
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import launcher, run_loop
@@ -138,7 +138,7 @@ def test_a_run_stops_wherever_it_stands_and_goes_on_as_if_it_had_not(
 
 
 def test_a_run_stops_while_it_starts(prior: Path, started) -> None:
-    run, process = started(small(prior, updates=UPDATES), "seqtutor_core.prior:load", 1)
+    run, process = started(small(prior, updates=UPDATES), "seqtutor_core.priors:load", 1)
     stop(run, process)
     assert run.status.message == "stopped while starting"
     launcher.resume(run)

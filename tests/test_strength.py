@@ -10,7 +10,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import averages, evaluate_policy, rollouts
 from seqtutor_core.rollout import gather_actions
 from seqtutor_core.tuning import Tuner, tune
-from tests.tiny import Tiny, all_sequences, tiny_tuner
+from tests.tiny import Tiny, all_sequences, outputs, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
@@ -26,8 +26,8 @@ def tuner() -> Tuner:
 def exact(tuner: Tuner, strength: float) -> tuple[dict[str, float], float]:
     """Means of the terms and KL of the mixture, over all 81 sequences."""
     x = all_sequences()
-    log_p = tuner.prior(x, 4).logits.log_softmax(-1)
-    log_pi = tuner.learner.log_policy(tuner.policy(x, 4), log_p)
+    log_p = outputs(tuner.prior, x).logits.log_softmax(-1)
+    log_pi = tuner.learner.log_policy(outputs(tuner.policy, x), log_p)
     log_mix = ((1 - strength) * log_p + strength * log_pi).log_softmax(-1)
     mix, prior = (gather_actions(each, x).sum(1).double() for each in (log_mix, log_p))
     terms = mix.exp() @ Tiny().score(x).sum(1)

@@ -12,7 +12,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.replay import Batch
 from seqtutor_core.tuning import tune
-from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
+from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
@@ -164,7 +164,7 @@ def test_argmax_acting_explores_less_and_less() -> None:
     explored is the likeliest again, there being three actions. The policy hardly learns, so it is known throughout."""
     tuner = tiny_tuner("q", 10, ONES, batch=1024, learning_rate=1e-9, argmax=True)
     for progress in tune(tuner):
-        log_pi = tuner.prior(progress.tokens, Tiny.length).logits
+        log_pi = outputs(tuner.prior, progress.tokens).logits
         explored = (progress.tokens != log_pi.argmax(-1)).double().mean().item()
         epsilon = max(0.1, 1 - 0.18 * (progress.update - 1))
         assert explored == pytest.approx(2 / 3 * epsilon, abs=0.035)

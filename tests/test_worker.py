@@ -12,7 +12,7 @@ from filelock import FileLock
 from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
-from seqtutor_core.prior import load
+from seqtutor_core.priors import load
 from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, Status, all_runs, create_run, load_policy

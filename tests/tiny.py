@@ -9,10 +9,13 @@ from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import BaseDomain, RewardTerm
+from seqtutor_core.features import Clock, InputFeature, InputFeatures, LastToken
 from seqtutor_core.learners import LEARNERS
-from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.network import NetworkSettings, Output, RecurrentNetwork
 from seqtutor_core.tuning import Tuner
 from seqtutor_core.vocabulary import Vocabulary
+
+FEATURES: Mapping[str, InputFeature] = {"token": LastToken(3), "clock": Clock(3, 4)}
 
 
 class Tiny(BaseDomain):
@@ -21,7 +24,7 @@ class Tiny(BaseDomain):
     name = "tiny"
     vocabulary = Vocabulary(["a", "b", "c"])
     length = 4
-    period = 4
+    features = FEATURES
     end: int | None = None
     terms: tuple[RewardTerm, ...] = (
         RewardTerm("rise", "Rise", "One", "A larger token than the last.", 1.0, 5.0, "points", (-2.0, 2.0)),
@@ -50,7 +53,7 @@ class Tiny(BaseDomain):
 def tiny_prior(hidden: int = 24) -> RecurrentNetwork:
     """An untrained network with opinions: p(a|s) is far from uniform."""
     torch.manual_seed(5)
-    network = RecurrentNetwork(NetworkSettings(3, hidden=hidden, embedding=8, clock=True))
+    network = RecurrentNetwork(NetworkSettings(3, hidden=hidden, embedding=8, inputs=InputFeatures(FEATURES).sizes))
     torch.nn.init.normal_(network.policy.weight, std=1.5)
     return network.eval()
 
@@ -58,6 +61,12 @@ def tiny_prior(hidden: int = 24) -> RecurrentNetwork:
 def fitting(learner: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Those of the settings that a learner has."""
     return {name: value for name, value in settings.items() if name in vars(LEARNERS[learner].presets["default"])}
+
+
+def outputs(network: RecurrentNetwork, tokens: Tensor, primer: Tensor | None = None, space: Any = Tiny) -> Output:
+    """What a network says of sequences (B, T) after a primer (B, P): of the tiny task, or of another domain's."""
+    features = InputFeatures.select(space.features, network.settings.inputs)
+    return network(features.sequence_ids(tokens, primer), 0 if primer is None else primer.shape[1])
 
 
 def tiny_tuner(learner: str, updates: int, weights: dict[str, float], c: float = 1.0, **overrides: Any) -> Tuner:
@@ -77,6 +86,6 @@ def all_sequences() -> Tensor:
 def log_probabilities(tuner: Tuner) -> tuple[Tensor, Tensor]:
     """log p(x) and log pi(x) of every sequence, (81,) each."""
     x = all_sequences()
-    log_prior = tuner.prior(x, 4).logits.log_softmax(-1)
-    log_pi = tuner.learner.log_policy(tuner.policy(x, 4), log_prior)
+    log_prior = outputs(tuner.prior, x).logits.log_softmax(-1)
+    log_pi = tuner.learner.log_policy(outputs(tuner.policy, x), log_prior)
     return tuple(v.gather(-1, x.unsqueeze(-1)).sum((1, 2)).double() for v in (log_prior, log_pi))  # type: ignore[return-value]

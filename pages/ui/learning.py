@@ -9,7 +9,7 @@ from pages.ui.changes import steer_kl, steer_rate
 from pages.ui.rows import row, show_value, slider_row, widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.config import resolve_device
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import PUBLISHED

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.studio import Studio
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains import DOMAINS, domain
@@ -144,7 +144,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
 def prior(domain_name: str, name: str) -> priors.Prior:
     """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
     check_admitted(name)
-    return priors.load(name, vocabulary=domain(domain_name).vocabulary)
+    return priors.load(name, space=domain(domain_name))
 
 
 # ---------------------------------------------------------------- draws

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.cli.options import DOMAIN, Commands, add_command, add_group
 from seqtutor_core.cli.output import show, two_columns
 

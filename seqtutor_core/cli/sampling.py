@@ -7,7 +7,7 @@ from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core import text as texts
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.cli.options import (
@@ -76,7 +76,7 @@ def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | Non
     config = run.config
     known = domain(config.domain, config.settings)
     check_admitted(config.prior)
-    prior = priors.load(config.prior, vocabulary=known.vocabulary)
+    prior = priors.load(config.prior, space=known)
     return known, prior.network, store.load_policy(run), config
 
 
@@ -123,7 +123,7 @@ def preview(options: Namespace) -> None:
     check_kl_coefficient(c)
     weights = reward_weights(known, options)
     check_weights(weights)
-    prior = priors.load(options.prior or known.name, vocabulary=known.vocabulary).network
+    prior = priors.load(options.prior or known.name, space=known).network
     found = previewing(known, prior, weights, c, options.particles, options.seed)
     rows = zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)
     figures = {

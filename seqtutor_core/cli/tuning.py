@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.cli.options import Commands, add_command, add_objective, kl_coefficient, parse_pairs, reward_weights
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
@@ -139,7 +139,7 @@ def bench(options: Namespace) -> None:
     """Tune in this process and time it: environment steps a second over the budget, learning included."""
     config = config_of(options)
     known = domain(config.domain, config.settings)
-    tuner = Tuner(config, known, priors.load(config.prior, vocabulary=known.vocabulary).network)
+    tuner = Tuner(config, known, priors.load(config.prior, space=known).network)
     for _ in range(3):  # warm-up: the first iterations allocate
         tuner.iterate()
     tuner.seconds, before = 0.0, tuner.environment_steps

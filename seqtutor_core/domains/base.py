@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from seqtutor_core.errors import SettingError
+from seqtutor_core.features import InputFeature, LastToken
 from seqtutor_core.vocabulary import Vocabulary
 
 UNBOUNDED = (-math.inf, math.inf)
@@ -65,12 +66,14 @@ class TokenSpace(Protocol):
     vocabulary: Vocabulary
     length: int
     """Most tokens in a sequence."""
-    period: int
-    """Steps in a bar, for networks with a clock; 0: none."""
     end: int | None
     """The token that ends a sequence early, if there is one."""
     primer: tuple[int, ...]
     """Tokens that every sequence continues unless a run names others."""
+
+    @property
+    def features(self) -> Mapping[str, InputFeature]:
+        """What a network may see of the tokens before each step, by name; cards of priors use these names."""
 
     def random_primer(self, batch: int, generator: Any) -> Tensor:
         """Return the paper's primer: one random first token for each sequence, (B, 1)."""
@@ -143,13 +146,20 @@ class Domain(TokenSpace, Rewards, Metrics, RunMonitor, Protocol):
 
 
 class BaseDomain:
-    """What most domains share: terms that are all scored at once and along the way, no primer, nothing observed."""
+    """What most domains share: networks that see the last token, terms that are all scored at once and along the way,
+    no primer, nothing observed.
+    """
 
+    vocabulary: Vocabulary
     settings: Hashable = None
     primer: tuple[int, ...] = ()
     figures: tuple[Figure, ...] = ()
     terminal_reward = False
     slow_scoring = False
+
+    @property
+    def features(self) -> Mapping[str, InputFeature]:
+        return {"token": LastToken(len(self.vocabulary))}
 
     def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
         return {"tokens": list(tokens)}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seqtutor_core.domains.base import BaseDomain, RewardTerm, weight_vector
 from seqtutor_core.errors import TokenError
 from seqtutor_core.exact import MarkovTask
+from seqtutor_core.features import Clock, InputFeature, InputFeatures, LastToken
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.vocabulary import Vocabulary
 
@@ -20,6 +21,7 @@ VOCABULARY = Vocabulary("abcd")
 SHUT = -200.0  # bias of a gate; its sigmoid is 0 in float32
 SEED = 13
 HIDDEN = 32
+FEATURES: Mapping[str, InputFeature] = {"token": LastToken(len(VOCABULARY)), "clock": Clock(len(VOCABULARY), LENGTH)}
 
 RISES, STUTTERS, CLOSES = (0.0, LENGTH - 2.0), (2.0 - 2.0 * LENGTH, 0.0), (0.0, 3.0)  # 4 letters: a fall in 7 moves
 TERMS = (
@@ -49,7 +51,7 @@ class Mini(BaseDomain):
     name = "mini"
     vocabulary = VOCABULARY
     length = LENGTH
-    period = LENGTH
+    features = FEATURES
     end: int | None = None
     terms: tuple[RewardTerm, ...] = TERMS
     paper_weights: Mapping[str, float] = DEFAULT_WEIGHTS
@@ -98,7 +100,8 @@ def mini_prior() -> RecurrentNetwork:
     A policy that begins as its copy is a whole LSTM: recurrent weights learn. The forget gate, without a slope, stays
     shut, which costs nothing, since the best policy is Markov as well.
     """
-    network = RecurrentNetwork(NetworkSettings(len(VOCABULARY), hidden=HIDDEN, embedding=16, clock=True))
+    inputs = InputFeatures(FEATURES).sizes
+    network = RecurrentNetwork(NetworkSettings(len(VOCABULARY), hidden=HIDDEN, embedding=16, inputs=inputs))
     rng = torch.Generator().manual_seed(SEED)
     entering, _, bias, _ = network.lstm.all_weights[0]
     with torch.no_grad():
@@ -116,7 +119,7 @@ def mini_task(weights: Mapping[str, float]) -> MarkovTask:
     """The tables of the prior and of the reward with these weights; SettingError for an unknown term."""
     size = len(VOCABULARY)
     same = torch.arange(size).unsqueeze(1).expand(-1, LENGTH)  # row b: whatever the step, b came before
-    log_p = mini_prior()(same, LENGTH).logits.double().log_softmax(-1)  # (V, T, V)
+    log_p = mini_prior()(InputFeatures(FEATURES).sequence_ids(same)).logits.double().log_softmax(-1)  # (V, T, V)
     start = log_p[:1, :1].expand(1, LENGTH, size)  # only the first step is ever reached from the start
     log_prior = torch.cat([log_p, start]).transpose(0, 1)  # (T, S, V)
     reward = _points() @ torch.tensor(weight_vector(TERMS, weights), dtype=torch.float64)

@@ -7,17 +7,21 @@ from typing import Any, Protocol
 
 from seqtutor_core.domains.base import Domain
 from seqtutor_core.errors import SettingError
-from seqtutor_core.prior import PriorSettings, Sequences
+from seqtutor_core.features import InputFeature
 from seqtutor_core.rules import shown
+from seqtutor_core.training import Sequences, TrainingSettings
 
 
 class TrainingRecipes(Protocol):
     """How a domain's priors are made; a module with these names will do."""
 
-    RECIPES: Mapping[str, PriorSettings]
+    RECIPES: Mapping[str, TrainingSettings]
     """How each of its priors is trained, by the prior's name."""
     DATA: Mapping[str, Any]
     """What their cards say of the data: source, licence, and the command that builds the corpus."""
+
+    def input_features(self, period: int) -> Mapping[str, InputFeature]:
+        """Return the domain's input features by name, for sequences whose bars have so many steps."""
 
     def build(self, folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
         """Build the corpus in a folder; progress is called with (done, in all). Return its statistics."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import replace_bytes
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork, network_of
+from seqtutor_core.older import current_network
 from seqtutor_core.rules import parse_json
 from seqtutor_core.runs.schemas import CHECKPOINT
 
@@ -81,7 +82,7 @@ def read_policy(path: Path) -> RecurrentNetwork:
     """A policy on the CPU, frozen and in evaluation mode; RunError when it is missing or damaged."""
     tensors, plain = _read(path)
     try:
-        return network_of(plain.get("network"), tensors)
+        return network_of(current_network(plain.get("network")), tensors)
     except ValueError as error:
         raise RunError(f"the tuned policy {path} is damaged ({error}); resume the run to write it again") from None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from seqtutor_core import prior as priors
+from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import domain
@@ -69,7 +69,7 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None) -> No
     world = domain(config.domain, config.settings)
     world.vocabulary.check(config.primer)
     check_admitted(config.prior)
-    prior = priors.load(config.prior, vocabulary=world.vocabulary)
+    prior = priors.load(config.prior, space=world)
     status = replace(status, device=resolve_device(config.device).type)
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from seqtutor_core.domains.base import BaseDomain, RewardTerm
 from seqtutor_core.domains.melody import style, theory
+from seqtutor_core.domains.melody.features import input_features
 from seqtutor_core.domains.melody.metrics import metrics
 from seqtutor_core.domains.melody.scoring import score_lines
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY, beats_per_bar
 from seqtutor_core.errors import SettingError
+from seqtutor_core.features import InputFeature
 from seqtutor_core.rules import check, made, number, one_of, whole
 
 PAPER_TERMS = (
@@ -133,7 +135,10 @@ class Melody(BaseDomain):
     def __init__(self, settings: MelodySettings | None = None) -> None:
         self.settings = settings or MelodySettings()
         self.length = self.settings.length
-        self.period = self.settings.bar
+
+    @property
+    def features(self) -> Mapping[str, InputFeature]:
+        return input_features(self.settings.bar)
 
     def score(self, tokens: Tensor, lengths: Tensor | None = None, only: Collection[str] | None = None) -> Tensor:
         """Unweighted terms (B, T, 15), float64, in the order of `terms`; T up to `length`. only: 0 for the others."""

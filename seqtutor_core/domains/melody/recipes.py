@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor_core.domains.melody import corpus
+from seqtutor_core.domains.melody.features import input_features
 from seqtutor_core.domains.melody.style import STATISTICS
-from seqtutor_core.domains.melody.tokens import NO_EVENT, VOCABULARY
+from seqtutor_core.domains.melody.tokens import VOCABULARY
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import NetworkSettings
-from seqtutor_core.prior import PriorSettings, Sequences
+from seqtutor_core.training import Sequences, TrainingSettings
 
-RECIPES: Mapping[str, PriorSettings] = {
-    "melody": PriorSettings(
-        NetworkSettings(len(VOCABULARY), hidden=128, embedding=64, dropout=0.1, clock=True, hold=NO_EVENT),
+SEEN = InputFeatures(input_features(0)).sizes
+RECIPES: Mapping[str, TrainingSettings] = {
+    "melody": TrainingSettings(
+        NetworkSettings(len(VOCABULARY), hidden=128, embedding=64, dropout=0.1, inputs=SEEN),
         epochs=20,
     ),
     # the paper's network: one LSTM of 100 units that sees the last token and nothing else
-    "melody-paper": PriorSettings(NetworkSettings(len(VOCABULARY), hidden=100, embedding=39), epochs=12),
+    "melody-paper": TrainingSettings(NetworkSettings(len(VOCABULARY), hidden=100, embedding=39), epochs=12),
 }
 
 DATA: Mapping[str, Any] = {

@@ -15,11 +15,13 @@ from seqtutor_core.chemistry.tokens import END_ID, LONGEST, VOCABULARY, decode, 
 from seqtutor_core.domains.base import Alarm, Figure, RewardTerm
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule.features import FEATURES
 from seqtutor_core.domains.molecule.metrics import AVERAGED, live_figures, metrics
 from seqtutor_core.domains.molecule.scoring import score_lines
 from seqtutor_core.domains.molecule.terms import MEASURED, PAPER_WEIGHTS, TERMS, raw_terms, shaped, too_short
 from seqtutor_core.domains.molecule.training_set import known
 from seqtutor_core.errors import SettingError
+from seqtutor_core.features import InputFeature
 from seqtutor_core.rules import by_name, check, made, text, whole
 
 WINDOW = 1024  # latest molecules that the live figures are over
@@ -102,7 +104,7 @@ class Molecule:
     paper_weights = PAPER_WEIGHTS
     figures: tuple[Figure, ...] = FIGURES
     end: int | None = END_ID
-    period = 0
+    features: Mapping[str, InputFeature] = FEATURES
     terminal_reward = True
     slow_scoring = True
 

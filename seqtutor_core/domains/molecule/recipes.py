@@ -4,25 +4,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seqtutor_core.chemistry.tokens import ATOMS, CLOSE, DOUBLE_BONDS, OPEN, RINGS, VOCABULARY
+from seqtutor_core.chemistry.tokens import VOCABULARY
 from seqtutor_core.domains.molecule import corpus
+from seqtutor_core.domains.molecule.features import input_features
+from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import NetworkSettings
-from seqtutor_core.prior import PriorSettings, Sequences
+from seqtutor_core.training import Sequences, TrainingSettings
 
 HELD_OUT_EVERY = 35  # every 35th held-out molecule, 5,031 of them, is enough for a loss
 
 # An epoch is a twentieth of the training set, so that a training killed after an hour has lost three minutes.
-RECIPES: Mapping[str, PriorSettings] = {
-    "molecule": PriorSettings(
-        NetworkSettings(
-            len(VOCABULARY),
-            hidden=256,
-            embedding=64,
-            branches=(OPEN, CLOSE),
-            stems=ATOMS,
-            pairs=RINGS,
-            turns=DOUBLE_BONDS,
-        ),
+RECIPES: Mapping[str, TrainingSettings] = {
+    "molecule": TrainingSettings(
+        NetworkSettings(len(VOCABULARY), hidden=256, embedding=64, inputs=InputFeatures(input_features()).sizes),
         epochs=60,
         batch=128,
         window=64,
@@ -31,7 +25,7 @@ RECIPES: Mapping[str, PriorSettings] = {
         bfloat16=True,
     ),
     # the paper's size: one LSTM of 100 units that sees the last token and nothing else
-    "molecule-paper": PriorSettings(
+    "molecule-paper": TrainingSettings(
         NetworkSettings(len(VOCABULARY), hidden=100, embedding=len(VOCABULARY) + 1),
         epochs=24,
         batch=128,

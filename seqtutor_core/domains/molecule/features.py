@@ -1,0 +1,130 @@
+"""What a network may see of a SMILES so far: the stack of its branches, its open rings; see seqtutor_core.features.
+
+A policy may write anything, more closing than opening brackets too, so depths may be negative.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqtutor_core.chemistry.tokens import ATOMS, CLOSE, DOUBLE_BONDS, OPEN, RINGS, VOCABULARY
+from seqtutor_core.features import InputFeature, LastToken, State, delayed
+
+SIZE = len(VOCABULARY)
+NONE = SIZE  # stands for no token yet
+DEEP = 10_000  # more than any depth
+DEEPEST = 7  # branches within branches; deeper looks the same
+
+
+class Grammar(NamedTuple):
+    """What each token does."""
+
+    deeper: Tensor  # (V,), 1 for the token that opens a branch, -1 for the one that closes it
+    stem: Tensor  # (V,), whether branches grow from it: an atom
+    rings: Tensor  # (R,), the tokens that open a ring and close it when they come again
+    turning: Tensor  # (V + 1, V + 1, V + 1), 1 where the last three tokens complete an odd number of DOUBLE_BONDS
+
+
+@lru_cache(8)
+def grammar(device: torch.device) -> Grammar:
+    """Return the tables of all tokens on a device."""
+    deeper, stem = torch.zeros(SIZE, dtype=torch.long), torch.zeros(SIZE, dtype=torch.bool)
+    deeper[OPEN], deeper[CLOSE] = 1, -1
+    stem[list(ATOMS)] = True
+    turning = torch.zeros(SIZE + 1, SIZE + 1, SIZE + 1, dtype=torch.long)
+    anything = tuple(range(SIZE + 1))
+    for turn in DOUBLE_BONDS:
+        before, between, last = (anything,) * (3 - len(turn)) + turn
+        turning[torch.meshgrid(*map(torch.tensor, (before, between, last)), indexing="ij")] ^= 1
+    return Grammar(*(table.to(device) for table in (deeper, stem, torch.tensor(RINGS), turning)))
+
+
+class Branches:
+    """The atom that the next token attaches to, and how deep the branch is that it lies in."""
+
+    sizes: tuple[int, ...] = (SIZE + 1, DEEPEST + 1)
+
+    def sequence_ids(self, tokens: Tensor, start: int) -> Tensor:
+        """The atom is the latest one in reach: since it no step was less deep."""
+        table, steps = grammar(tokens.device), torch.arange(tokens.shape[1], device=tokens.device)
+        depth = table.deeper[tokens].cumsum(1)  # (B, T), after each token
+        past = steps < steps.unsqueeze(1)  # (T, T): for each step the tokens before it
+        shallowest = depth.unsqueeze(1).masked_fill(~past, DEEP).flip(2).cummin(2).values.flip(2)  # (B, T, T), since
+        in_reach = table.stem[tokens].unsqueeze(1) & past & (shallowest >= depth.unsqueeze(1))
+        latest = (in_reach * (steps + 1)).amax(2)  # (B, T), counted from 1; 0: none yet
+        padded = torch.cat([tokens.new_full((len(tokens), 1), NONE), tokens], 1)
+        return torch.stack([padded.gather(1, latest), delayed(depth, 1, 0).clamp(0, DEEPEST)], 2)
+
+    def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
+        """The depth (B,), and the atom at each depth from -steps to steps, (B, 2 steps + 1)."""
+        depth = torch.zeros(batch, dtype=torch.long, device=device)
+        return depth, torch.full((batch, 2 * steps + 1), NONE, device=device)
+
+    def step_ids(self, state: State, step: int) -> Tensor:
+        depth, atoms = state
+        here = atoms.gather(1, depth.unsqueeze(1) + atoms.shape[1] // 2)
+        return torch.cat([here, depth.unsqueeze(1).clamp(0, DEEPEST)], 1)
+
+    def next_state(self, state: State, tokens: Tensor, step: int) -> State:
+        """A branch begins with the atom it grows from; once it is closed that atom is still there, one place below."""
+        depth, atoms = state
+        table, zero = grammar(tokens.device), atoms.shape[1] // 2
+        atom = torch.where(table.stem[tokens], tokens, atoms.gather(1, depth.unsqueeze(1) + zero).squeeze(1))
+        deeper = table.deeper[tokens]
+        depth = depth + deeper
+        unchanged = atoms.gather(1, depth.unsqueeze(1) + zero)
+        atom = torch.where(deeper < 0, unchanged.squeeze(1), atom)
+        return depth, atoms.scatter_(1, depth.unsqueeze(1) + zero, atom.unsqueeze(1))
+
+
+class Rings:
+    """For each ring number: 0 while no ring is open, 1 while one is, 2 while one is with an odd number of turns.
+
+    Turns are counted from the atom that opened the ring, itself included: see DOUBLE_BONDS.
+    """
+
+    sizes: tuple[int, ...] = (3,) * len(RINGS)
+
+    def sequence_ids(self, tokens: Tensor, start: int) -> Tensor:
+        table = grammar(tokens.device)
+        here = tokens.unsqueeze(2) == table.rings  # (B, T, R)
+        is_open = here.cumsum(1) % 2
+        padded = nn.functional.pad(tokens, (2, 0), value=NONE)
+        turning = table.turning[padded[:, :-2], padded[:, 1:-1], tokens]
+        turns = turning.cumsum(1)  # (B, T); they never fall
+        before_atom = ((turns - turning) * table.stem[tokens]).cummax(1).values
+        at_opening = (here * before_atom.unsqueeze(2)).cummax(1).values
+        return delayed(is_open * (1 + (turns.unsqueeze(2) - at_opening) % 2), 1, 0)
+
+    def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
+        """The last two tokens (B, 2); parities: of turns (B,), of those before the last atom (B,), and for each ring
+        of those before the atom that opened it (B, R); whether each is open (B, R).
+        """
+        even, rings = torch.zeros(batch, dtype=torch.long, device=device), len(RINGS)
+        zeros = torch.zeros(batch, rings, dtype=torch.long, device=device)
+        return torch.full((batch, 2), NONE, device=device), even, even, zeros, zeros
+
+    def step_ids(self, state: State, step: int) -> Tensor:
+        _, turns, _, at_opening, is_open = state
+        return is_open * (1 + (turns.unsqueeze(1) ^ at_opening))
+
+    def next_state(self, state: State, tokens: Tensor, step: int) -> State:
+        past, turns, before_atom, at_opening, is_open = state
+        table = grammar(tokens.device)
+        before_atom = torch.where(table.stem[tokens], turns, before_atom)
+        turns = turns ^ table.turning[past[:, 0], past[:, 1], tokens]
+        here = tokens.unsqueeze(1) == table.rings  # (B, R)
+        at_opening = torch.where(here, before_atom.unsqueeze(1), at_opening)
+        return torch.stack([past[:, 1], tokens], 1), turns, before_atom, at_opening, is_open ^ here.long()
+
+
+FEATURES: Mapping[str, InputFeature] = {"token": LastToken(SIZE), "branches": Branches(), "rings": Rings()}
+"""Every input feature by name."""
+
+
+def input_features(period: int = 0) -> Mapping[str, InputFeature]:
+    """Return every input feature by name; a SMILES has no bars."""
+    return FEATURES
