@@ -16,8 +16,8 @@ from seqtutor_core.chemistry.conformer import conformer
 from seqtutor_core.chemistry.depict import drawing
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.molecule import Molecule
-from seqtutor_core.domains.molecule.scored_molecules import examine
-from seqtutor_core.domains.molecule.training_set import known
+from seqtutor_core.domains.molecule.scored_molecules import score_molecules
+from seqtutor_core.domains.molecule.training_set import in_training_set
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from seqtutor_core.runs.store import Run
@@ -44,12 +44,15 @@ def molecule(run: Run) -> dict[str, Any]:
     config, domain = run.config, Molecule()
     prior, policy = priors.load(config.prior).network, store.load_policy(run)
     rows = next(rollouts(domain, prior, policy, config.learner, SAMPLES, 0))
-    found = examine(domain, domain.smiles(rows.tokens, rows.lengths), config.weights)
-    best = max((one for one in found if one.facts.valid and not known(one.facts)), key=lambda one: one.reward)
+    found = score_molecules(domain, domain.smiles(rows.tokens, rows.lengths), config.weights)
+    best = max(
+        (one for one in found if one.measurement.valid and not in_training_set(one.measurement)),
+        key=lambda one: one.reward,
+    )
     return {
         "smiles": best.smiles,
-        "qed": best.facts.values["qed"],
-        "log_p": best.facts.values["log_p"],
+        "qed": best.measurement.values["qed"],
+        "log_p": best.measurement.values["log_p"],
         "drawing": drawing(best.smiles, 400, 300),
         "mol_block": conformer(best.smiles),
     }

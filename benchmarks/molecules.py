@@ -16,7 +16,7 @@ import torch
 
 from seqtutor_core import priors
 from seqtutor_core.chemistry.pool import Pool, shared
-from seqtutor_core.chemistry.property_query import Question
+from seqtutor_core.chemistry.property_query import PropertyQuery
 from seqtutor_core.chemistry.tokens import decode
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
@@ -125,9 +125,9 @@ def _scoring_alone(network: RecurrentNetwork, n: int = 2_000) -> float:
     domain = Molecule()
     smiles = [s for r in rollouts(domain, network, None, None, n, 99) for s in domain.smiles(r.tokens, r.lengths)]
     pool = Pool()
-    pool.measure(["C"] * 8, Question(), frozenset({"qed"}))
+    pool.measure(["C"] * 8, PropertyQuery(), frozenset({"qed"}))
     began = time.perf_counter()
-    pool.measure(smiles, Question(), frozenset({"qed", "log_p"}))
+    pool.measure(smiles, PropertyQuery(), frozenset({"qed", "log_p"}))
     took = time.perf_counter() - began
     pool.close()
     return n / took

@@ -18,13 +18,12 @@ from rdkit import Chem
 from rdkit.Chem import QED, Crippen
 
 from seqtutor_core.chemistry.pool import Pool
-from seqtutor_core.chemistry.properties import answer as answered
-from seqtutor_core.chemistry.properties import measure, prepare, read
-from seqtutor_core.chemistry.property_query import PROPERTIES, SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.properties import calculate, measure, prepare, read
+from seqtutor_core.chemistry.property_query import PROPERTIES, SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.cores import cores
 from seqtutor_core.domains.molecule import corpus
 
-QUESTION = Question(target="Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", required=("[#7]",), forbidden=("S",))
+QUERY = PropertyQuery(target="Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", required=("[#7]",), forbidden=("S",))
 PAIR = frozenset({"qed", "log_p"})
 
 
@@ -34,9 +33,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     molecules = corpus.smiles("held_out")
-    prepare(QUESTION, frozenset(PROPERTIES))
+    prepare(QUERY, frozenset(PROPERTIES))
     for smiles in _take(molecules, 500):  # what a long-lived process has seen
-        measure(smiles, QUESTION, PAIR)
+        measure(smiles, QUERY, PAIR)
 
     times: dict[str, list[float]] = defaultdict(list)
     for _ in range(options.rounds):
@@ -63,10 +62,10 @@ def main() -> None:
 def _actions() -> Iterator[tuple[str, Callable[..., object], bool]]:
     """Name, action, whether it is given a parsed molecule."""
     yield "plain RDKit: parse, canonical SMILES, QED, log P", _plain, False
-    yield "measure: parse, canonical SMILES, QED, log P", lambda s: measure(s, QUESTION, PAIR), False
+    yield "measure: parse, canonical SMILES, QED, log P", lambda s: measure(s, QUERY, PAIR), False
     yield "parse and canonical SMILES", read, False
     for name in (*PROPERTIES, SCAFFOLD):
-        yield name, lambda mol, wanted=frozenset({name}): answered(Facts(""), mol, QUESTION, wanted), True
+        yield name, lambda mol, requested=frozenset({name}): calculate(Measurement(""), mol, QUERY, requested), True
 
 
 def _plain(smiles: str) -> tuple[str, float, float]:
@@ -76,12 +75,12 @@ def _plain(smiles: str) -> tuple[str, float, float]:
 
 def _rate(processes: int, molecules: Iterator[str], batch: int) -> float:
     pool = Pool(processes)
-    pool.measure(_take(molecules, 500), QUESTION, PAIR)  # processes start and learn
+    pool.measure(_take(molecules, 500), QUERY, PAIR)  # processes start and learn
     rates = []
     for _ in range(5):
         some = _take(molecules, 5 * batch)
         began = time.perf_counter()
-        pool.measure(some, QUESTION, PAIR)
+        pool.measure(some, QUERY, PAIR)
         rates.append(len(some) / (time.perf_counter() - began))
     pool.close()
     return statistics.median(rates)

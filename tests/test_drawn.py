@@ -8,8 +8,8 @@ from rdkit import Chem
 
 from pages.ui.molecule import typed
 from seqtutor_core.chemistry import inputs, sketcher
-from seqtutor_core.chemistry.depict import beginning_drawing, pattern_drawing
-from seqtutor_core.chemistry.prefix_validity import as_it_stands
+from seqtutor_core.chemistry.depict import pattern_drawing, prefix_drawing
+from seqtutor_core.chemistry.prefix_validity import with_placeholders
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.chemistry.tokens import split
 from seqtutor_core.errors import InputError, SeqTutorError
@@ -31,20 +31,20 @@ def molecule(tmp_path, monkeypatch):
     "text", ["CC*", "*c1ccncc1C(=O)N1CCCC1", "CC(=O)N(*)C(C)CC(C)C", "*=CC", "C1CCC2(CC1)CC(C2)*", "c1ccc2c(c1)ccn2*"]
 )
 def test_a_beginning_goes_on_where_the_drawing_is_open(text):
-    beginning = sketcher.beginning(text)
+    beginning = sketcher.prefix(text)
     assert "*" not in beginning
     assert Chem.CanonSmiles(f"{beginning}*") == Chem.CanonSmiles(text)
     assert inputs.prefix(beginning)
 
 
 def test_a_drawing_without_an_open_atom_is_a_beginning_as_it_is():
-    assert sketcher.beginning("OCC") == "OCC"
+    assert sketcher.prefix("OCC") == "OCC"
 
 
 @pytest.mark.parametrize("text", ["*CC*", "*", "C*C"])
 def test_a_molecule_grows_from_one_place(text):
     with pytest.raises(InputError, match="grows from one place"):
-        sketcher.beginning(text)
+        sketcher.prefix(text)
 
 
 def test_an_aromatic_carbon_of_the_editor_can_be_found():
@@ -63,11 +63,11 @@ def test_the_editor_lies_where_the_app_serves_it():
 
 
 def test_a_beginning_is_drawn_with_what_is_to_come_and_where_it_goes_on():
-    assert as_it_stands(split("C1CC(")) == ("C1CC(*).*1", 2)
-    svg = beginning_drawing("C1CC(", 200, 100)
+    assert with_placeholders(split("C1CC(")) == ("C1CC(*).*1", 2)
+    svg = prefix_drawing("C1CC(", 200, 100)
     assert re.findall(r"<ellipse [^>]*class='atom-(\d+)'", svg) == ["2"]
     with pytest.raises(SeqTutorError, match="position 5"):
-        beginning_drawing("c1cc[Si]", 200, 100)
+        prefix_drawing("c1cc[Si]", 200, 100)
 
 
 @pytest.mark.parametrize("text", ["c1ccncc1", "[NX3;H2;!$(NC=O)]", "[#6]~[N,O]", "C.C", "[N+](=O)[O-]", "*"])

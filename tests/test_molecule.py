@@ -1,4 +1,4 @@
-"""The molecule domain: what each term pays by hand, shapes, memory, live figures, alarms."""
+"""The molecule domain: what each term pays by hand, desirability, state, live figures, alarms."""
 
 import json
 import math
@@ -13,16 +13,16 @@ from rdkit.Chem.Crippen import MolLogP  # type: ignore[attr-defined]  # rdkit ma
 
 from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.pool import shared
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.chemistry.tokens import END_ID, LONGEST, encode
 from seqtutor_core.domains import domain, highest_reward
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
-from seqtutor_core.domains.molecule.desirability import Shape
+from seqtutor_core.domains.molecule.desirability import Desirability
 from seqtutor_core.domains.molecule.metrics import metrics
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range, distance, histogram, quantiles
-from seqtutor_core.domains.molecule.terms import MEASURED, QED_HIGHEST
-from seqtutor_core.domains.molecule.training_set import known
+from seqtutor_core.domains.molecule.terms import QED_HIGHEST, TERM_PROPERTIES
+from seqtutor_core.domains.molecule.training_set import in_training_set
 from seqtutor_core.errors import SettingError, TokenError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -81,7 +81,7 @@ def test_a_sequence_that_never_ends_is_no_molecule() -> None:
     molecule = Molecule()
     tokens = torch.zeros(1, LONGEST, dtype=torch.long)
     assert molecule.score(tokens, torch.tensor([LONGEST]))[0, -1].tolist()[:1] == [0.0]
-    assert molecule.facts(tokens, torch.tensor([LONGEST]))[0].error
+    assert molecule.measurements(tokens, torch.tensor([LONGEST]))[0].error
 
 
 def test_what_nobody_weights_is_not_measured_until_somebody_does() -> None:
@@ -104,15 +104,15 @@ def test_target_and_substructures() -> None:
 
 
 @pytest.mark.parametrize("term", ["similarity", "required", "forbidden"])
-def test_a_weight_on_a_question_nobody_asked_says_so(term: str) -> None:
+def test_a_weight_without_a_query_says_so(term: str) -> None:
     with pytest.raises(SettingError, match="nothing to go by"):
         Molecule().set_active_terms({term: 1.0})
 
 
 def test_novelty_is_against_the_training_set() -> None:
     trained = Chem.MolToSmiles(Chem.MolFromSmiles("CC(C)(C)C(=O)C(Oc1ccc(Cl)cc1)n1ccnc1"))  # its second molecule
-    assert known(Facts("", trained))
-    assert not known(Facts("", CELECOXIB))
+    assert in_training_set(Measurement("", trained))
+    assert not in_training_set(Measurement("", CELECOXIB))
     assert paid(Molecule(), CELECOXIB)[0]["novelty"] == 1
 
 
@@ -123,9 +123,9 @@ def test_the_stereoisomer_of_a_training_molecule_is_not_novel() -> None:
     lines = [*Molecule().score_lines([*isomers, other])]
     assert [line["terms"]["novelty"] for line in lines] == [0, 0, 1]
     assert lines[0]["canonical"] != lines[1]["canonical"]
-    facts = shared().measure([*isomers, other], Question(), frozenset(LABELS) | {SCAFFOLD, "largest_ring"})
-    assert metrics(facts)["novel"] == pytest.approx(1 / 3)
-    again = shared().measure(isomers[:1], Question(), frozenset({"tpsa"}))[0]
+    measurements = shared().measure([*isomers, other], PropertyQuery(), frozenset(LABELS) | {SCAFFOLD, "largest_ring"})
+    assert metrics(measurements)["novel"] == pytest.approx(1 / 3)
+    again = shared().measure(isomers[:1], PropertyQuery(), frozenset({"tpsa"}))[0]
     assert "@" in again.canonical and "@" not in again.graph  # from memory, too
 
 
@@ -152,7 +152,7 @@ def test_a_prefix_belongs_to_the_molecule() -> None:
     molecule = Molecule(MoleculeSettings(prefix="CC(=O)Oc1ccccc1"))
     assert molecule.primer == tuple(encode("CC(=O)Oc1ccccc1"))
     tokens, lengths = batch("C(=O)O")
-    assert molecule.facts(tokens, lengths)[0].canonical == ASPIRIN
+    assert molecule.measurements(tokens, lengths)[0].canonical == ASPIRIN
     assert molecule.to_json(encode("C(=O)O")) == {"smiles": ASPIRIN}
 
 
@@ -188,14 +188,14 @@ def test_a_prefix_of_other_tokens_is_refused() -> None:
 @pytest.mark.parametrize(
     ("shape", "points"),
     [
-        (Shape("raw"), {-3.5: -3.5, 7: 7}),
-        (Shape("higher", 1, 3), {0: 0, 1: 0, 2: 0.5, 3: 1, 9: 1}),
-        (Shape("lower", 1, 3), {0: 1, 1: 1, 2: 0.5, 3: 0, 9: 0}),
-        (Shape("range", 1, 3, 2), {-1: 0, 0: 0.5, 1: 1, 2: 1, 3: 1, 4: 0.5, 5: 0, 6: 0}),
-        (Shape("range", 2, 2, 0), {1.9: 0, 2: 1, 2.1: 0}),
+        (Desirability("raw"), {-3.5: -3.5, 7: 7}),
+        (Desirability("higher", 1, 3), {0: 0, 1: 0, 2: 0.5, 3: 1, 9: 1}),
+        (Desirability("lower", 1, 3), {0: 1, 1: 1, 2: 0.5, 3: 0, 9: 0}),
+        (Desirability("range", 1, 3, 2), {-1: 0, 0: 0.5, 1: 1, 2: 1, 3: 1, 4: 0.5, 5: 0, 6: 0}),
+        (Desirability("range", 2, 2, 0), {1.9: 0, 2: 1, 2.1: 0}),
     ],
 )
-def test_shapes(shape: Shape, points: dict[float, float]) -> None:
+def test_shapes(shape: Desirability, points: dict[float, float]) -> None:
     assert {x: shape(x) for x in points} == pytest.approx(points)
 
 
@@ -227,11 +227,11 @@ def test_no_molecule_has_a_higher_qed_than_its_bound() -> None:
 
 def test_terms_stay_within_their_bounds() -> None:
     """Of molecules that are simple, large, alarming, broken and short, whatever the shapes."""
-    question = {"target": ASPIRIN, "required": ["C=O"], "forbidden": ["[OH]", "c1ccccc1"]}
+    query = {"target": ASPIRIN, "required": ["C=O"], "forbidden": ["[OH]", "c1ccccc1"]}
     shapes = {"log_p": {"kind": "range", "low": 2, "high": 3, "soft": 1.0}, "qed": {"kind": "higher"}}
-    for molecule in (Molecule(MoleculeSettings.of(question)), Molecule(MoleculeSettings.of({"shapes": shapes}))):
+    for molecule in (Molecule(MoleculeSettings.of(query)), Molecule(MoleculeSettings.of({"shapes": shapes}))):
         molecule.set_active_terms(
-            dict.fromkeys((name for name in MEASURED if MEASURED[name] in molecule.answerable), 1.0)
+            dict.fromkeys((name for name in TERM_PROPERTIES if TERM_PROPERTIES[name] in molecule.answerable), 1.0)
         )
         tokens = batch(ASPIRIN, CELECOXIB, BROKEN, "CCO", "C1CCCCCCCCC1CCCCCCCCCC", "O=C1C=CC(=O)C=C1")
         molecule.observe(*tokens)
@@ -252,18 +252,18 @@ def test_the_highest_reward_of_a_molecule() -> None:
 # ---------------------------------------------------------------- figures
 
 
-def facts(canonical: str, scaffold: str = "", **values: float) -> Facts:
-    return Facts(canonical, canonical, "" if canonical else "broken", scaffold, values)
+def measurement(canonical: str, scaffold: str = "", **values: float) -> Measurement:
+    return Measurement(canonical, canonical, "" if canonical else "broken", scaffold, values)
 
 
 def test_metrics_by_hand() -> None:
     of = {"log_p": 1.0, "qed": 0.5, "sa_score": 2.0, "largest_ring": 8.0, "molecular_weight": 300.0}
     found = metrics(
         [
-            facts("CCO", "", **of),
-            facts("CCO", "", **of),
-            facts("c1ccccc1", "c1ccccc1", **{**of, "log_p": 4.0}),
-            facts(""),
+            measurement("CCO", "", **of),
+            measurement("CCO", "", **of),
+            measurement("c1ccccc1", "c1ccccc1", **{**of, "log_p": 4.0}),
+            measurement(""),
         ]
     )
     assert found["valid"] == 0.75
@@ -272,7 +272,7 @@ def test_metrics_by_hand() -> None:
     assert (found["log_p"], found["log_p_all"]) == (2.0, 1.5)
     assert (found["synthetic_accessibility"], found["ring_penalty"]) == (-2, -2)
     assert (found["synthetic_accessibility_all"], found["ring_penalty_all"]) == (-1.5, -1.5)
-    nothing = metrics([facts("")])
+    nothing = metrics([measurement("")])
     assert nothing["valid"] == 0
     assert {v for k, v in nothing.items() if k != "valid"} == {None}
 

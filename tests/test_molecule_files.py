@@ -11,7 +11,7 @@ import pytest
 from rdkit import Chem
 
 from seqtutor_core.chemistry.depict import CELL
-from seqtutor_core.chemistry.files import MOST, Row, archive, csv, png, sdf, smi, svg
+from seqtutor_core.chemistry.files import MAX_MOLECULES, Row, archive, csv, png, sdf, smi, svg
 from seqtutor_core.errors import InputError
 
 ROWS = [
@@ -108,7 +108,7 @@ def test_no_molecule_or_too_many_are_refused(write) -> None:
     with pytest.raises(InputError, match=r"0 molecules .* choose some"):
         write([])
     with pytest.raises(InputError, match="1,001 molecules are more than 1,000; choose fewer"):
-        write([Row("C", "methane")] * (MOST + 1))
+        write([Row("C", "methane")] * (MAX_MOLECULES + 1))
 
 
 def test_what_is_not_smiles_is_refused_by_what_has_to_read_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from seqtutor_core.chemistry import inputs
-from seqtutor_core.chemistry.inputs import Given, molecule, prefix, smarts, upload
+from seqtutor_core.chemistry.inputs import InputMolecule, molecule, prefix, smarts, upload
 from seqtutor_core.chemistry.tokens import decode, split
 from seqtutor_core.errors import InputError, TokenError
 
@@ -44,7 +44,7 @@ DRUGS = [
     ],
 )
 def test_a_molecule_as_it_is_typed_or_pasted(text: str, smiles: str, name: str) -> None:
-    assert molecule(text) == Given(smiles, (), name)
+    assert molecule(text) == InputMolecule(smiles, (), name)
 
 
 def test_of_a_salt_the_largest_fragment_is_taken() -> None:
@@ -71,7 +71,7 @@ def test_stereochemistry_is_kept_and_remarked_on() -> None:
 
 
 def test_of_several_lines_the_first_is_taken() -> None:
-    assert molecule("\nCCO\nCCC\n") == Given("CCO", ("Took the first of 2 lines.",))
+    assert molecule("\nCCO\nCCC\n") == InputMolecule("CCO", ("Took the first of 2 lines.",))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_what_is_no_molecule_is_shown_where(text: str, message: str) -> None:
 
 
 def test_five_hundred_atoms_are_fine() -> None:
-    assert molecule("C" * 500) == Given("C" * 500)
+    assert molecule("C" * 500) == InputMolecule("C" * 500)
 
 
 def test_rdkit_keeps_quiet(capfd: pytest.CaptureFixture[str]) -> None:
@@ -219,7 +219,7 @@ def test_of_lines_and_tables_too() -> None:
 
 
 def test_records_beyond_the_most_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MOST_RECORDS", 3)
+    monkeypatch.setattr(inputs, "MAX_RECORDS", 3)
     found, problems = read(b"C\n" * 8, "a.smi")
     assert len(found) == 3
     assert problems == ("records from 4 on: 5 were not read, 3 are the most",)
@@ -272,7 +272,7 @@ def test_every_beginning_of_a_molecule_is_one() -> None:
         for writing in writings:
             tokens = split(writing)
             for count in range(1, len(tokens) + 1):
-                assert inputs.can_begin(tokens[:count]), f"{''.join(tokens[:count])} of {writing}"
+                assert inputs.is_valid_prefix(tokens[:count]), f"{''.join(tokens[:count])} of {writing}"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from pages.ui.molecule.desirability import BASE, HEIGHT, WIDTH, axis, curve, wor
 from pages.ui.molecule.export import rows
 from seqtutor_core import priors
 from seqtutor_core.chemistry import inputs, remote
-from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.chemistry.tokens import VOCABULARY
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule.desirability import Shape
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.desirability import Desirability
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
@@ -239,7 +239,7 @@ def test_a_living_run_of_the_other_domain_is_named_at_start(molecule, monkeypatc
 
 
 def one(smiles, reward=0.0, **values):
-    return Found(Facts(smiles, smiles, "", "", values), reward, ())
+    return ScoredMolecule(Measurement(smiles, smiles, "", "", values), reward, ())
 
 
 def test_columns_of_a_file_are_reward_and_properties():
@@ -252,7 +252,7 @@ def test_columns_of_a_file_are_reward_and_properties():
 
 
 def test_the_curve_is_the_desirability():
-    known = Shape("range", 200.0, 400.0, 100.0)
+    known = Desirability("range", 200.0, 400.0, 100.0)
     low, high = axis("molecular_weight", known)
     assert low <= 100 <= 500 <= high
     svg = curve("molecular_weight", known)
@@ -268,12 +268,14 @@ def test_the_curve_is_the_desirability():
 
 def test_the_ground_of_a_negated_term_lies_on_its_side():
     """SA scores run from 1 to 10 and pile up near 2.3; the term is minus the score, so the pile is near the end."""
-    heights = [float(h) for h in re.findall(r'height="([\d.]+)"/>', curve("synthetic_accessibility", Shape("raw")))]
+    heights = [
+        float(h) for h in re.findall(r'height="([\d.]+)"/>', curve("synthetic_accessibility", Desirability("raw")))
+    ]
     assert heights.index(max(heights)) > len(heights) / 2
 
 
 def test_shapes_in_words():
-    assert words(Shape("raw")) == "As it is"
-    assert words(Shape("higher", 1.0, 3.0)) == "above 3"
-    assert words(Shape("lower", 1.0, 3.0)) == "below 1"
-    assert words(Shape("range", 0.5, 2.0)) == "0.5 to 2"
+    assert words(Desirability("raw")) == "As it is"
+    assert words(Desirability("higher", 1.0, 3.0)) == "above 3"
+    assert words(Desirability("lower", 1.0, 3.0)) == "below 1"
+    assert words(Desirability("range", 0.5, 2.0)) == "0.5 to 2"

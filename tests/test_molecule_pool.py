@@ -1,4 +1,4 @@
-"""The pool of scoring processes: order, memory, and real crashes, hangs and deaths."""
+"""The pool of scoring processes: order, cache, and real crashes, hangs and deaths."""
 
 import json
 import os
@@ -15,13 +15,13 @@ import pytest
 
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry import worker_client
-from seqtutor_core.chemistry.cache import Memory
+from seqtutor_core.chemistry.cache import PropertyCache
 from seqtutor_core.chemistry.pool import Pool
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
 ROOT = Path(__file__).resolve().parents[1]
-PLAIN = Question()
+PLAIN = PropertyQuery()
 LOG_P = frozenset({"log_p"})
 ATOMS = frozenset({"heavy_atoms"})
 
@@ -38,8 +38,8 @@ def chains(count: int, first: int = 1) -> list[str]:
     return ["C" * n for n in range(first, first + count)]
 
 
-def atoms(facts: list[Facts]) -> list[float]:
-    return [f.values["heavy_atoms"] for f in facts]
+def atoms(measurements: list[Measurement]) -> list[float]:
+    return [f.values["heavy_atoms"] for f in measurements]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -57,15 +57,15 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-# ---------------------------------------------------------------- order and memory
+# ---------------------------------------------------------------- order and cache
 
 
 def test_facts_come_in_order_and_twice_for_what_is_given_twice(pool: Pool) -> None:
     smiles = [*chains(100), "C1CC", "CC"]
-    facts = pool.measure(smiles, PLAIN, ATOMS)
-    assert [f.smiles for f in facts] == smiles
-    assert atoms(facts[:100]) == list(range(1, 101)) and atoms(facts[-1:]) == [2]
-    assert facts[100].error.startswith("ring 1 is opened and never closed")
+    measurements = pool.measure(smiles, PLAIN, ATOMS)
+    assert [f.smiles for f in measurements] == smiles
+    assert atoms(measurements[:100]) == list(range(1, 101)) and atoms(measurements[-1:]) == [2]
+    assert measurements[100].error.startswith("ring 1 is opened and never closed")
     assert pool.scored == 100
     assert pool.measure([], PLAIN, ATOMS) == []
 
@@ -85,7 +85,7 @@ def test_what_was_measured_is_remembered(pool: Pool) -> None:
     assert pool.scored == 2
     pool_pids = pool.pids
     for pid in pool_pids:
-        os.kill(pid, signal.SIGSTOP)  # from here on only memory can answer
+        os.kill(pid, signal.SIGSTOP)  # from here on only the cache can answer
     assert pool.measure(["c1ccccc1C", "CCO"], PLAIN, LOG_P) == first[::-1]
     for pid in pool_pids:
         os.kill(pid, signal.SIGCONT)
@@ -112,30 +112,30 @@ def test_more_names_are_measured_later_and_kept_beside(pool: Pool) -> None:
 
 
 def test_what_depends_on_the_question_is_kept_by_question(pool: Pool) -> None:
-    wanted = frozenset({"similarity", "required", "heavy_atoms"})
-    questions = [Question("CCO", ("O",)), Question("CCN", ("O", "N")), Question("CCO", ("O",))]
-    answers = [pool.measure(["CCO"], q, wanted)[0].values for q in questions]
+    requested = frozenset({"similarity", "required", "heavy_atoms"})
+    queries = [PropertyQuery("CCO", ("O",)), PropertyQuery("CCN", ("O", "N")), PropertyQuery("CCO", ("O",))]
+    answers = [pool.measure(["CCO"], q, requested)[0].values for q in queries]
     assert answers[0] == answers[2] == {"similarity": 1, "required": 1, "heavy_atoms": 3}
     assert answers[1]["required"] == 0.5 and answers[1]["similarity"] < 1
     assert pool.scored == 2
 
 
 def test_memory_forgets_the_least_recently_used() -> None:
-    memory = Memory(size=2)
+    cache = PropertyCache(size=2)
     for smiles in ("C", "CC"):
-        memory.keep(Facts(smiles, smiles, values={"tpsa": 1.0}), PLAIN, frozenset({"tpsa"}))
-    memory.recall("C", PLAIN, frozenset({"tpsa"}))
-    memory.keep(Facts("bad", error="why"), PLAIN, frozenset({"tpsa"}))
-    assert memory.recall("CC", PLAIN, frozenset({"tpsa"})) == (None, frozenset({"tpsa"}))
-    assert memory.recall("C", PLAIN, frozenset({"tpsa"})) == (Facts("C", "C", values={"tpsa": 1.0}), frozenset())
-    assert memory.recall("bad", PLAIN, frozenset({"tpsa"})) == (Facts("bad", error="why"), frozenset())
+        cache.put(Measurement(smiles, smiles, values={"tpsa": 1.0}), PLAIN, frozenset({"tpsa"}))
+    cache.get("C", PLAIN, frozenset({"tpsa"}))
+    cache.put(Measurement("bad", error="why"), PLAIN, frozenset({"tpsa"}))
+    assert cache.get("CC", PLAIN, frozenset({"tpsa"})) == (None, frozenset({"tpsa"}))
+    assert cache.get("C", PLAIN, frozenset({"tpsa"})) == (Measurement("C", "C", values={"tpsa": 1.0}), frozenset())
+    assert cache.get("bad", PLAIN, frozenset({"tpsa"})) == (Measurement("bad", error="why"), frozenset())
 
 
 def test_a_question_at_fault_is_an_error_and_the_processes_go_on(pool: Pool) -> None:
     with pytest.raises(InputError, match="the target 'C1' cannot be used"):
-        pool.measure(chains(20), Question(target="C1"), frozenset({"similarity"}))
+        pool.measure(chains(20), PropertyQuery(target="C1"), frozenset({"similarity"}))
     with pytest.raises(InputError, match="not SMARTS"):
-        pool.measure(chains(20), Question(forbidden=("C(",)), frozenset({"forbidden"}))
+        pool.measure(chains(20), PropertyQuery(forbidden=("C(",)), frozenset({"forbidden"}))
     with pytest.raises(SettingError, match="no molecule property named weight"):
         pool.measure(["C"], PLAIN, frozenset({"weight"}))
     assert atoms(pool.measure(chains(20), PLAIN, ATOMS)) == list(range(1, 21))
@@ -153,10 +153,10 @@ def test_a_killed_process_costs_no_molecule() -> None:
         killer = threading.Timer(0.1, os.kill, (killed, signal.SIGKILL))
         smiles = moses_like(300)
         killer.start()
-        facts = pool.measure(smiles, PLAIN, slow)
+        measurements = pool.measure(smiles, PLAIN, slow)
         killer.join()
-        lost = [f for f in facts if not f.valid]
-        assert lost == [] and [f.smiles for f in facts] == smiles and pool.pids != [killed]
+        lost = [f for f in measurements if not f.valid]
+        assert lost == [] and [f.smiles for f in measurements] == smiles and pool.pids != [killed]
     finally:
         pool.close()
 
@@ -173,9 +173,9 @@ def test_a_hang_costs_one_molecule() -> None:
         [stopped] = pool.pids
         stopper = threading.Timer(0.1, os.kill, (stopped, signal.SIGSTOP))
         stopper.start()
-        facts = pool.measure(moses_like(300), PLAIN, frozenset({"alerts"}))
+        measurements = pool.measure(moses_like(300), PLAIN, frozenset({"alerts"}))
         stopper.join()
-        assert [f.error for f in facts if not f.valid] == ["took longer than 1 s"]
+        assert [f.error for f in measurements if not f.valid] == ["took longer than 1 s"]
         assert not alive(stopped)
     finally:
         pool.close()
@@ -210,8 +210,8 @@ def test_what_kills_or_keeps_a_process_costs_one_molecule_and_a_crash_is_not_rem
 ) -> None:
     pool = Pool(1, timeout=1.0)
     try:
-        facts = pool.measure(["CCC", "CCO", "CCN", "CCF"], PLAIN, ATOMS)
-        assert [f.error for f in facts] == ["", "RDKit crashed on this molecule", "took longer than 1 s", ""]
+        measurements = pool.measure(["CCC", "CCO", "CCN", "CCF"], PLAIN, ATOMS)
+        assert [f.error for f in measurements] == ["", "RDKit crashed on this molecule", "took longer than 1 s", ""]
         monkeypatch.undo()
         assert [f.valid for f in pool.measure(["CCO"], PLAIN, ATOMS)] == [True]
     finally:
@@ -271,13 +271,13 @@ def test_close_ends_processes_and_whoever_waits() -> None:
 PARENT = """
 import sys, time
 from seqtutor_core.chemistry import pool
-from seqtutor_core.chemistry.property_query import Question
+from seqtutor_core.chemistry.property_query import PropertyQuery
 shared = pool.shared()
-shared.measure(["C" * n for n in range(4, 12)], Question(), frozenset({"log_p"}))
+shared.measure(["C" * n for n in range(4, 12)], PropertyQuery(), frozenset({"log_p"}))
 print(*shared.pids, flush=True)
 """
 BUSY = """
-shared.measure(["CCN"], Question(), frozenset({"log_p"}))
+shared.measure(["CCN"], PropertyQuery(), frozenset({"log_p"}))
 """
 
 
@@ -309,7 +309,7 @@ def test_a_scoring_process_loads_no_torch() -> None:
     code = "import runpy, sys; sys.argv[1:] = ['property_worker']\n"
     code += "runpy.run_module('seqtutor_core.chemistry.worker_main', run_name='__main__')\n"
     code += "print('torch' in sys.modules)"
-    request = json.dumps({"question": {}, "wanted": ["qed", "alerts"], "smiles": ["CCO"], "seconds": 5})
+    request = json.dumps({"query": {}, "properties": ["qed", "alerts"], "smiles": ["CCO"], "seconds": 5})
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, input=request, capture_output=True, text=True, timeout=60)
     loaded, answer, torch = done.stdout.splitlines()

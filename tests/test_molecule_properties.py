@@ -14,7 +14,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from seqtutor_core.chemistry import properties
 from seqtutor_core.chemistry.alerts import Patterns
 from seqtutor_core.chemistry.properties import measure
-from seqtutor_core.chemistry.property_query import DEAR, PROPERTIES, SCAFFOLD, Question
+from seqtutor_core.chemistry.property_query import EXPENSIVE, PROPERTIES, SCAFFOLD, PropertyQuery
 from seqtutor_core.chemistry.tokens import SEEN
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.errors import InputError, MissingPartError, SettingError
@@ -24,35 +24,35 @@ CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
 EVERYTHING = frozenset({*PROPERTIES, SCAFFOLD})
 
 
-def values(smiles: str, *names: str, **question: object) -> Mapping[str, float]:
-    facts = measure(smiles, Question(**question), frozenset(names))  # type: ignore[arg-type]
-    assert facts.valid, facts.error
-    return facts.values
+def values(smiles: str, *names: str, **query: object) -> Mapping[str, float]:
+    measurement = measure(smiles, PropertyQuery(**query), frozenset(names))  # type: ignore[arg-type]
+    assert measurement.valid, measurement.error
+    return measurement.values
 
 
-def value(smiles: str, name: str, **question: object) -> float:
-    return values(smiles, name, **question)[name]
+def value(smiles: str, name: str, **query: object) -> float:
+    return values(smiles, name, **query)[name]
 
 
 @pytest.mark.parametrize("smiles", ["[NH3]->[Pt](<-[NH3])([Cl])[Cl]", "C%(100)CCCC%(100)", "N->[Pt]Cl"])
 def test_what_only_rdkit_writes_is_measured(smiles: str) -> None:
-    facts = measure(smiles, Question(target=smiles), EVERYTHING)
-    assert facts.valid and facts.values["similarity"] == 1
+    measurement = measure(smiles, PropertyQuery(target=smiles), EVERYTHING)
+    assert measurement.valid and measurement.values["similarity"] == 1
 
 
 def test_whatever_rdkit_raises_costs_one_molecule(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> float:
         raise KeyError("tpsa")
 
-    monkeypatch.setattr(properties.Measured, "tpsa", property(broken))
-    facts = measure(ASPIRIN, Question(), EVERYTHING - {"similarity"})
-    assert facts.error == "RDKit cannot measure this molecule ('tpsa')"
+    monkeypatch.setattr(properties.PropertyCalculator, "tpsa", property(broken))
+    measurement = measure(ASPIRIN, PropertyQuery(), EVERYTHING - {"similarity"})
+    assert measurement.error == "RDKit cannot measure this molecule ('tpsa')"
 
 
 def test_aspirin() -> None:
-    facts = measure(ASPIRIN, Question(target=ASPIRIN), EVERYTHING)
-    assert facts.canonical == ASPIRIN and facts.scaffold == "c1ccccc1"
-    assert {name: round(v, 4) for name, v in facts.values.items()} == {
+    measurement = measure(ASPIRIN, PropertyQuery(target=ASPIRIN), EVERYTHING)
+    assert measurement.canonical == ASPIRIN and measurement.scaffold == "c1ccccc1"
+    assert {name: round(v, 4) for name, v in measurement.values.items()} == {
         "log_p": 1.3101,
         "qed": 0.5501,
         "sa_score": 1.58,
@@ -68,9 +68,9 @@ def test_aspirin() -> None:
         "similarity": 1,
         "required": 1,
         "forbidden": 0,
-        "alerts": facts.values["alerts"],
+        "alerts": measurement.values["alerts"],
     }
-    assert facts.values["alerts"] >= 1  # a phenol ester
+    assert measurement.values["alerts"] >= 1  # a phenol ester
 
 
 @pytest.mark.parametrize(
@@ -133,22 +133,22 @@ def test_alerts() -> None:
     assert value(quinone, "alerts") == sum(each)
     assert value(quinone, "alerts", catalogues=()) == 0 and value("CCO", "alerts") == 0
     with pytest.raises(SettingError, match="no catalogue of alerts named 'Lilly'; choose among PAINS, BRENK, NIH"):
-        Question(catalogues=("Lilly",))
+        PropertyQuery(catalogues=("Lilly",))
 
 
 def test_a_question_survives_json() -> None:
-    question = Question("CC", ("C",), ("N", "O"), ("NIH",))
-    assert Question(**question.as_json()) == question
-    assert hash(Question(required=["C"])) == hash(Question(required=("C",)))  # type: ignore[arg-type]
+    query = PropertyQuery("CC", ("C",), ("N", "O"), ("NIH",))
+    assert PropertyQuery(**query.as_json()) == query
+    assert hash(PropertyQuery(required=["C"])) == hash(PropertyQuery(required=("C",)))  # type: ignore[arg-type]
 
 
 def test_only_what_is_wanted_is_measured() -> None:
-    facts = measure("c1ccccc1CC", Question(), frozenset({"tpsa"}))
-    assert facts.values == {"tpsa": 0.0} and facts.scaffold == ""
-    assert set(measure("CC", Question(target="C"), frozenset(PROPERTIES)).values) == set(PROPERTIES)
-    assert {*PROPERTIES, SCAFFOLD} > DEAR
+    measurement = measure("c1ccccc1CC", PropertyQuery(), frozenset({"tpsa"}))
+    assert measurement.values == {"tpsa": 0.0} and measurement.scaffold == ""
+    assert set(measure("CC", PropertyQuery(target="C"), frozenset(PROPERTIES)).values) == set(PROPERTIES)
+    assert {*PROPERTIES, SCAFFOLD} > EXPENSIVE
     with pytest.raises(SettingError, match="no molecule property named logp; there are: log_p, qed"):
-        measure("CC", Question(), frozenset({"logp"}))
+        measure("CC", PropertyQuery(), frozenset({"logp"}))
 
 
 def test_one_logp_of_qed_and_logp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,8 +228,8 @@ def test_training_molecules_equal_rdkit() -> None:
 def test_scaffolds_equal_rdkit() -> None:
     for smiles in moses(200):
         scaffold = MurckoScaffold.MurckoScaffoldSmiles(smiles=smiles)
-        assert measure(smiles, Question(), frozenset({SCAFFOLD})).scaffold == scaffold
-    assert measure("CCCC", Question(), frozenset({SCAFFOLD})).scaffold == ""
+        assert measure(smiles, PropertyQuery(), frozenset({SCAFFOLD})).scaffold == scaffold
+    assert measure("CCCC", PropertyQuery(), frozenset({SCAFFOLD})).scaffold == ""
 
 
 def test_patterns_are_counted_as_one_by_one() -> None:
@@ -323,19 +323,24 @@ def test_log_p_of_ethanol_by_hand() -> None:
     ],
 )
 def test_what_is_no_molecule_says_why(smiles: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
-    facts = measure(smiles, Question(target="CC"), EVERYTHING)
-    assert not facts.valid and said in facts.error and "\n" not in facts.error
-    assert (facts.smiles, facts.canonical, facts.scaffold, dict(facts.values)) == (smiles, "", "", {})
+    measurement = measure(smiles, PropertyQuery(target="CC"), EVERYTHING)
+    assert not measurement.valid and said in measurement.error and "\n" not in measurement.error
+    assert (measurement.smiles, measurement.canonical, measurement.scaffold, dict(measurement.values)) == (
+        smiles,
+        "",
+        "",
+        {},
+    )
 
 
 def test_a_mixture_is_measured_as_a_whole() -> None:
-    facts = measure("O.CCO.[Na+].[Cl-]", Question(), frozenset({"heavy_atoms", "molecular_weight"}))
-    assert facts.values["heavy_atoms"] == 6
-    assert facts.values["molecular_weight"] == pytest.approx(18.015 + 46.069 + 22.990 + 35.453, abs=0.01)
+    measurement = measure("O.CCO.[Na+].[Cl-]", PropertyQuery(), frozenset({"heavy_atoms", "molecular_weight"}))
+    assert measurement.values["heavy_atoms"] == 6
+    assert measurement.values["molecular_weight"] == pytest.approx(18.015 + 46.069 + 22.990 + 35.453, abs=0.01)
 
 
 def test_five_hundred_atoms() -> None:
-    units = measure("C" + "c1ccccc1" * 83 + "C", Question(target="CC"), EVERYTHING)
+    units = measure("C" + "c1ccccc1" * 83 + "C", PropertyQuery(target="CC"), EVERYTHING)
     assert units.values["heavy_atoms"] == 500 and set(units.values) == set(PROPERTIES)
 
 
@@ -354,6 +359,10 @@ smiles_like = st.lists(st.sampled_from([*SEEN, "[", "]", "%", "[O-]", ".", "/", 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=40), smiles_like))
 def test_any_text_gets_facts(text: str) -> None:
-    facts = measure(text, Question(target="CCO"), EVERYTHING - {"alerts"})
-    assert facts.smiles == text and facts.valid == bool(facts.canonical) and facts.valid != bool(facts.error)
-    assert facts.valid == (set(facts.values) == set(PROPERTIES) - {"alerts"})
+    measurement = measure(text, PropertyQuery(target="CCO"), EVERYTHING - {"alerts"})
+    assert (
+        measurement.smiles == text
+        and measurement.valid == bool(measurement.canonical)
+        and measurement.valid != bool(measurement.error)
+    )
+    assert measurement.valid == (set(measurement.values) == set(PROPERTIES) - {"alerts"})

@@ -98,7 +98,7 @@ def test_a_prefix_is_kept_by_every_molecule(network: RecurrentNetwork) -> None:
     assert isinstance(job_.domain, Molecule)
     smiles = job_.domain.smiles(progress.tokens, progress.lengths)
     assert all(s.startswith("CC(=O)Oc1ccccc1") for s in smiles if s)
-    assert sum(not f.error for f in job_.domain.facts(progress.tokens, progress.lengths)) >= 8
+    assert sum(not f.error for f in job_.domain.measurements(progress.tokens, progress.lengths)) >= 8
 
 
 def test_a_domain_has_presets_of_its_own() -> None:

@@ -15,10 +15,10 @@ from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, TUNED
 from pages.ui.molecule.selection import Look
 from seqtutor_core import kept, priors
 from seqtutor_core.chemistry import neighbours, three_d
-from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.chemistry.tokens import END_ID, encode
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.runs import store
 from seqtutor_core.runs.checkpoints import save_policy
 from tests.paging import choose_preset, opened, press, texts
@@ -47,7 +47,7 @@ def heads(page):
 
 
 def one(smiles, reward=0.0, error="", **values):
-    return Found(Facts(smiles, "" if error else smiles, error, "", values), reward, ())
+    return ScoredMolecule(Measurement(smiles, "" if error else smiles, error, "", values), reward, ())
 
 
 # ---------------------------------------------------------------- prior, preview and tuned policy

@@ -12,9 +12,9 @@ from rdkit import Chem, rdBase
 
 from seqtutor_core.chemistry import substructures
 from seqtutor_core.chemistry.depict import drawing
-from seqtutor_core.chemistry.limits import TooLong
+from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.pool import Pool
-from seqtutor_core.chemistry.property_query import Question
+from seqtutor_core.chemistry.property_query import PropertyQuery
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError
 
@@ -109,7 +109,7 @@ def test_what_rdkit_would_try_for_minutes_is_told_at_once(pattern: str, smiles: 
 
 
 def test_too_many_ways_and_too_many_parts() -> None:
-    with pytest.raises(TooLong, match="too many ways"):
+    with pytest.raises(SearchTimeout, match="too many ways"):
         found(".".join(f"[#6,#{number}]" for number in range(11, 21)), "CCCCCCCCCI")
     with pytest.raises(InputError, match="51 loose parts"):
         substructure(".".join("C" * 51))
@@ -136,21 +136,25 @@ def pool() -> Iterator[Pool]:
 
 @pytest.mark.parametrize("pattern", [PATHS, f"[$({PATHS})]", f"[#6;!$({PATHS})]"])
 def test_a_costly_pattern_costs_its_own_value_alone(pool: Pool, pattern: str) -> None:
-    wanted = frozenset({"required", "forbidden", "heavy_atoms"})
-    question = Question(required=(pattern,), forbidden=("[#6]",))
-    first, other = pool.measure([FULLERENE, "CCBr"], question, wanted)
+    requested = frozenset({"required", "forbidden", "heavy_atoms"})
+    query = PropertyQuery(required=(pattern,), forbidden=("[#6]",))
+    first, other = pool.measure([FULLERENE, "CCBr"], query, requested)
     assert first.valid and first.values == {"heavy_atoms": 60, "forbidden": 1}
     assert "takes too long to look for" in first.unknown["required"]
     assert other.values == {"heavy_atoms": 3, "forbidden": 1, "required": float("!" in pattern)} and not other.unknown
-    assert pool.measure([FULLERENE], question, wanted) == [first]  # remembered, and whole
-    begun = pool.measure(["c1ccccc1", "CC=O"], question, frozenset({"required", "qed", "alerts"}))
-    assert all(facts.valid and not facts.unknown for facts in begun)  # the next searches are not ended
+    assert pool.measure([FULLERENE], query, requested) == [first]  # remembered, and whole
+    begun = pool.measure(["c1ccccc1", "CC=O"], query, frozenset({"required", "qed", "alerts"}))
+    assert all(one.valid and not one.unknown for one in begun)  # the next searches are not ended
 
 
 def test_a_pattern_as_it_is_found_in_the_wild(pool: Pool) -> None:
     """Eight carbons and a bromine, that need not hang together, in what has none."""
-    facts = pool.measure([ASPIRIN, "CCCCCCCCBr"], Question(forbidden=(NINE,)), frozenset({"forbidden", "qed"}))
-    assert [f.values["forbidden"] for f in facts] == [0, 1] and all(f.valid and "qed" in f.values for f in facts)
+    measurements = pool.measure(
+        [ASPIRIN, "CCCCCCCCBr"], PropertyQuery(forbidden=(NINE,)), frozenset({"forbidden", "qed"})
+    )
+    assert [f.values["forbidden"] for f in measurements] == [0, 1] and all(
+        f.valid and "qed" in f.values for f in measurements
+    )
 
 
 def test_a_costly_mark_is_left_out_of_a_drawing() -> None:

@@ -305,9 +305,9 @@ def test_a_line_or_block_too_long_costs_itself() -> None:
 
 
 def test_many_records_are_counted_only_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MOST_RECORDS", 2)
-    monkeypatch.setattr(records, "MOST_COUNTED", 5)
-    monkeypatch.setattr(inputs, "MOST_COUNTED", 5)
+    monkeypatch.setattr(inputs, "MAX_RECORDS", 2)
+    monkeypatch.setattr(records, "MAX_COUNTED", 5)
+    monkeypatch.setattr(inputs, "MAX_COUNTED", 5)
     assert read("C\n" * 6, "a.smi")[1] == ("records from 3 on: 4 were not read, 2 are the most",)
     assert read("C\n" * 9, "a.smi")[1] == ("records from 3 on: more than 5 were not read, 2 are the most",)
 
@@ -318,7 +318,7 @@ def test_many_records_are_counted_only_so_far(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_not_read_in_time_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()  # a second passes whenever it is looked at
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr(inputs, "TOGETHER", 2)
+    monkeypatch.setattr(inputs, "BATCH", 2)
     found = upload(b"C\n" * 20, "a.smi", seconds=3.0)
     assert len(found.molecules) == 6
     assert found.problems == ("records from 7 on: 14 were not read within 3 s",)

@@ -53,7 +53,7 @@ def test_what_an_operation_gives_comes_back() -> None:
     assert remote.smarts("[NX3;H2]\nc1ccccc1") == ("[NX3;H2]", "c1ccccc1")
     assert remote.drawing(ASPIRIN, 200, 150, ["C(=O)[OH]"]).startswith("<svg")
     assert "M  END" in remote.conformer("CCO")
-    assert remote.written("smi", [Row("CCO", "ethanol")]) == b"CCO\tethanol\n"
+    assert remote.write_file("smi", [Row("CCO", "ethanol")]) == b"CCO\tethanol\n"
 
 
 def test_errors_come_back_as_what_they_are() -> None:
@@ -126,14 +126,14 @@ def _asleep(bench: Workbench, number: int) -> None:
 
 
 def test_answers_are_remembered_and_the_oldest_forgotten(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "REMEMBERED", 250)
+    monkeypatch.setattr(workbench, "CACHE_BYTES", 250)
     bench.run("molecule", {"text": "CCO"})
     os.kill(bench.pids[0], signal.SIGSTOP)  # only memory can answer
     assert bench.run("molecule", {"text": "CCO"})["smiles"] == "CCO"
     os.kill(bench.pids[0], signal.SIGCONT)
     for text in ("CCCO", "CCCCO", "CCCCCO", "CCCCCCO"):
         bench.run("molecule", {"text": text})
-    assert 0 < len(bench._known) < 5 and bench._size <= 250
+    assert 0 < len(bench._answers) < 5 and bench._size <= 250
 
 
 def test_it_ends_with_the_program_and_loads_no_torch() -> None:

@@ -14,9 +14,9 @@ from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.previews import Draw, PreviewRequest
 from seqtutor_core import gauge
-from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.molecule.scored_molecules import Found, expected
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.rollout import sample
 from seqtutor_core.runs import names, run_loop, store
@@ -98,11 +98,11 @@ def test_exact_samples_where_all_is_paid_at_the_end():
 
 def test_expected_figures_by_hand():
     def one(smiles, error="", **values):
-        return Found(Facts(smiles, "" if error else smiles, error, "", values), 0.0, ())
+        return ScoredMolecule(Measurement(smiles, "" if error else smiles, error, "", values), 0.0, ())
 
     found = [one("C", log_p=1.0, qed=0.2), one("x", "bad"), one("CC", log_p=3.0, qed=0.6)]
-    assert expected(found, [0.2, 0.2, 0.6]) == pytest.approx({"valid": 0.8, "log_p": 2.5, "qed": 0.5})
-    assert expected(found[1:2], [1.0]) == {"valid": 0}
+    assert expected_properties(found, [0.2, 0.2, 0.6]) == pytest.approx({"valid": 0.8, "log_p": 2.5, "qed": 0.5})
+    assert expected_properties(found[1:2], [1.0]) == {"valid": 0}
 
 
 # ---------------------------------------------------------------- the frontier

@@ -1,4 +1,4 @@
-"""How many of many SMARTS a molecule contains, fast, and RDKit's catalogues of structural alerts."""
+"""Count how many of many SMARTS a molecule contains, fast; RDKit's catalogues of structural alerts."""
 
 import re
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _ELEMENTS |= {symbol.lower(): _ELEMENTS[symbol] for symbol in ("C", "N", "O", "S
 class Patterns:
     """A list of SMARTS, counted in a molecule by `count`.
 
-    A pattern can only match where each of its atoms finds one with the right neighbours. Which surroundings fit which
-    atoms of the patterns is learned from the first molecule that has them; after that, nearly all patterns are ruled
-    out by looking up the molecule's surroundings, and only what is left, and has no more rings, is searched for.
+    A pattern can match only if each of its atoms finds an atom with the right neighbours. Which surroundings fit which
+    pattern atoms is learned from the first molecule that has them. From then on a look-up of the molecule's
+    surroundings rules out nearly all patterns; only the rest, without those of more rings, is searched for.
     """
 
     def __init__(self, smarts: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class Patterns:
         self._fitting: dict[int, int] = {}  # surroundings -> the stars that fit them
 
     def count(self, mol: Chem.Mol) -> int:
-        """The number of patterns with at least one match."""
+        """Return the number of patterns with at least one match."""
         surroundings = _SURROUNDINGS.GetSparseCountFingerprint(mol).GetNonzeroElements()
         if not surroundings.keys() <= self._fitting.keys():
             self._learn(mol)
@@ -68,7 +68,7 @@ class Patterns:
 
 
 def _star(atom: Chem.Atom) -> str:
-    """SMARTS of a pattern's atom with its neighbours; it says nothing that the surroundings do not tell."""
+    """Return the SMARTS of a pattern's atom with its neighbours, as far as surroundings can tell them apart."""
     centre = re.sub(r"R[1-9]", "R", atom.GetSmarts())
     if re.search(r"[$*@]", centre):  # reaches further, names isotopes, or stands for any atom
         centre = _elements(atom)
@@ -80,7 +80,7 @@ def _star(atom: Chem.Atom) -> str:
 
 
 def _elements(atom: Chem.Atom) -> str:
-    """SMARTS of the elements that a pattern's atom admits; * where it does not say them plainly."""
+    """Return the SMARTS of the elements that a pattern's atom admits; * if it does not list them plainly."""
     text = atom.GetSmarts().strip("[]")
     firsts = [re.match(r"(#\d+|Cl|Br|[A-Za-z])(?=&|$)", choice) for choice in text.split(",")]
     if re.search(r"[$;]", text) or not all(firsts):
@@ -94,7 +94,7 @@ def _elements(atom: Chem.Atom) -> str:
 
 @lru_cache(maxsize=8)
 def catalogue(names: tuple[str, ...]) -> FilterCatalog.FilterCatalog:
-    """RDKit's alerts of the named collections as one catalogue."""
+    """Return RDKit's alerts of the named collections as one catalogue."""
     params = FilterCatalog.FilterCatalogParams()
     for name in names:
         params.AddCatalog(getattr(FilterCatalog.FilterCatalogParams.FilterCatalogs, name))

@@ -1,69 +1,72 @@
-"""What was measured of molecules, however they were written; the least recently used are forgotten."""
+"""A cache of measurements by canonical SMILES, however a molecule is written; the least recently used are evicted."""
 
 from collections import OrderedDict
 from typing import Any
 
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 
-REMEMBERED = 200_000
+CACHE_SIZE = 200_000
 FLAT = "flat"
 
 Key = str | tuple[str, tuple[str, ...]]
-"""A property, with the part of the question that its value depends on; FLAT for the SMILES without stereochemistry."""
+"""A property, with the part of the query that its value depends on; FLAT for the SMILES without stereochemistry."""
 
 
-class Memory:
-    """Facts by SMILES; for one thread at a time."""
+class PropertyCache:
+    """Measurements by SMILES; for one thread at a time."""
 
-    def __init__(self, size: int = REMEMBERED) -> None:
-        """Remember so many molecules, and as many ways to write them."""
+    def __init__(self, size: int = CACHE_SIZE) -> None:
+        """Keep up to `size` molecules, and as many spellings of them."""
         self.size = size
-        self._spellings: OrderedDict[str, str | Facts] = OrderedDict()  # canonical, or facts with an error
+        self._spellings: OrderedDict[str, str | Measurement] = OrderedDict()  # canonical SMILES, or an error
         self._molecules: OrderedDict[str, dict[Key, Any]] = OrderedDict()  # by canonical SMILES
 
-    def recall(self, smiles: str, question: Question, wanted: frozenset[str]) -> tuple[Facts | None, frozenset[str]]:
-        """What is known, None when nothing is, and the wanted names that are not."""
-        known = self._spellings.get(smiles)
-        if known is None:
-            return None, wanted
+    def get(
+        self, smiles: str, query: PropertyQuery, requested: frozenset[str]
+    ) -> tuple[Measurement | None, frozenset[str]]:
+        """Return what is cached of a SMILES, None for nothing, and the requested properties that are missing."""
+        spelling = self._spellings.get(smiles)
+        if spelling is None:
+            return None, requested
         self._spellings.move_to_end(smiles)
-        if isinstance(known, Facts):
-            return known, frozenset()
-        molecule = self._molecules.get(known)
+        if isinstance(spelling, Measurement):
+            return spelling, frozenset()
+        molecule = self._molecules.get(spelling)
         if molecule is None:
-            return None, wanted
-        self._molecules.move_to_end(known)
-        keys = {name: _key(name, question) for name in wanted}
+            return None, requested
+        self._molecules.move_to_end(spelling)
+        keys = {name: _key(name, query) for name in requested}
         values = {name: molecule[key] for name, key in keys.items() if key in molecule}
-        missing = wanted.difference(values)
+        missing = requested.difference(values)
         scaffold = values.pop(SCAFFOLD, "")
         unknown = {name: values.pop(name) for name in [*values] if isinstance(values[name], str)}
-        return Facts(smiles, known, "", scaffold, values, unknown, molecule.get(FLAT, "")), missing
+        return Measurement(smiles, spelling, "", scaffold, values, unknown, molecule.get(FLAT, "")), missing
 
-    def keep(self, facts: Facts, question: Question, wanted: frozenset[str]) -> bool:
-        """Remember facts; whether they say anything new about a molecule."""
-        self._spellings[facts.smiles] = facts.canonical if facts.valid else facts
-        _forget(self._spellings, self.size)
-        if not facts.valid:
+    def put(self, measurement: Measurement, query: PropertyQuery, requested: frozenset[str]) -> bool:
+        """Cache a measurement; return whether it adds anything to what is cached of its molecule."""
+        self._spellings[measurement.smiles] = measurement.canonical if measurement.valid else measurement
+        _evict(self._spellings, self.size)
+        if not measurement.valid:
             return False
-        new = facts.canonical not in self._molecules
-        molecule = self._molecules.setdefault(facts.canonical, {})
-        self._molecules.move_to_end(facts.canonical)
-        _forget(self._molecules, self.size)
+        new = measurement.canonical not in self._molecules
+        molecule = self._molecules.setdefault(measurement.canonical, {})
+        self._molecules.move_to_end(measurement.canonical)
+        _evict(self._molecules, self.size)
         before = len(molecule)
-        for name in wanted:
-            value = facts.values.get(name, facts.unknown.get(name))
-            molecule[_key(name, question)] = facts.scaffold if name == SCAFFOLD else value
-        if facts.flat:
-            molecule[FLAT] = facts.flat
+        for name in requested:
+            value = measurement.values.get(name, measurement.unknown.get(name))
+            molecule[_key(name, query)] = measurement.scaffold if name == SCAFFOLD else value
+        if measurement.flat:
+            molecule[FLAT] = measurement.flat
         return new or len(molecule) > before
 
 
-def _key(name: str, question: Question) -> Key:
-    part = question.part(name)
+def _key(name: str, query: PropertyQuery) -> Key:
+    part = query.part(name)
     return (name, part) if part else name
 
 
-def _forget(memory: OrderedDict[str, Any], size: int) -> None:
-    while len(memory) > size:
-        memory.popitem(last=False)
+def _evict(entries: OrderedDict[str, Any], size: int) -> None:
+    """Drop the least recently used entries beyond `size`."""
+    while len(entries) > size:
+        entries.popitem(last=False)

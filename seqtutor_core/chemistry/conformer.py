@@ -1,4 +1,4 @@
-"""One likely shape of a molecule in space: distance geometry (ETKDGv3), then a force field.
+"""A conformer of a molecule: distance geometry (ETKDGv3), then a force field.
 
 ETKDG: Riniker and Landrum 2015, doi:10.1021/acs.jcim.5b00654, with the small-ring torsions of its third version.
 """
@@ -9,10 +9,10 @@ from typing import Any
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-from seqtutor_core.chemistry.parsing import parse, quietly
+from seqtutor_core.chemistry.parsing import capture_log, parse
 from seqtutor_core.errors import InputError
 
-LARGEST = 150  # heavy atoms; beyond it a shape takes minutes and says little
+LARGEST = 150  # heavy atoms; a larger conformer takes minutes and says little
 SECONDS = 10  # that embedding may take
 ATTEMPTS = 30
 STEPS = 500  # of the force field
@@ -20,10 +20,9 @@ STEPS = 500  # of the force field
 
 @lru_cache(maxsize=2048)
 def conformer(smiles: str, seed: int = 0) -> str:
-    """The molecule with hydrogens and coordinates in angstroms, as a mol block; the same for the same seed.
+    """Return the molecule with hydrogens and coordinates in angstroms, as a mol block; the same seed, the same block.
 
-    InputError for what is not SMILES, for more than 150 heavy atoms, and where no shape is found: the drawing in two
-    dimensions stands.
+    InputError for an invalid SMILES, for more than 150 heavy atoms, and if no conformer is found.
     """
     molecule = parse(smiles)
     heavy = molecule.GetNumHeavyAtoms()
@@ -44,7 +43,7 @@ def conformer(smiles: str, seed: int = 0) -> str:
 
 
 def _embed(molecule: Chem.Mol, seed: int) -> bool:
-    """Give the molecule coordinates; large rings and cages may need to start from random ones."""
+    """Embed the molecule in space and return whether that worked; large rings and cages may need a random start."""
     for random_start in (False, True):
         params: Any = rdDistGeom.ETKDGv3()
         params.randomSeed = seed
@@ -57,8 +56,8 @@ def _embed(molecule: Chem.Mol, seed: int) -> bool:
 
 
 def _relax(molecule: Chem.Mol) -> None:
-    """Let MMFF94 pull the atoms to where bonds and contacts are at ease, or UFF, or leave them where neither knows."""
+    """Minimise the energy with MMFF94, or UFF if MMFF94 lacks parameters; without either nothing changes."""
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
         rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=STEPS)
-    elif quietly(lambda: rdForceFieldHelpers.UFFHasAllMoleculeParams(molecule))[0]:
+    elif capture_log(lambda: rdForceFieldHelpers.UFFHasAllMoleculeParams(molecule))[0]:
         rdForceFieldHelpers.UFFOptimizeMolecule(molecule, maxIters=STEPS)

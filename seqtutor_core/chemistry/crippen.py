@@ -1,7 +1,7 @@
 """Log P of Wildman and Crippen (1999): RDKit's contributions of the heavy atoms, and those of the hydrogens by rule.
 
-RDKit adds every hydrogen to the molecule and then looks for 110 patterns among twice the atoms. What a hydrogen
-contributes depends on little more than the atom that bears it, so it is worked out here; the result is RDKit's.
+RDKit adds every hydrogen and then searches for 110 patterns among twice the atoms. A hydrogen's contribution depends on
+little more than the atom that bears it, so it is computed from that atom here; the result equals RDKit's.
 """
 
 from rdkit import Chem
@@ -18,7 +18,7 @@ _NO_CARBON = Chem.MolFromSmarts("[!#6;!H0]")
 
 
 def log_p(mol: Chem.Mol) -> float:
-    """Octanol-water partition, equal to rdkit.Chem.Crippen.MolLogP."""
+    """Return the octanol-water partition, equal to rdkit.Chem.Crippen.MolLogP."""
     bearers = [mol.GetAtomWithIdx(match[0]) for match in mol.GetSubstructMatches(_NO_CARBON)]
     # hydrogens that are atoms of the graph (deuterium), and charged bearers, are rare and have more rules
     if mol.GetNumHeavyAtoms() < mol.GetNumAtoms() or any(atom.GetFormalCharge() for atom in bearers):
@@ -33,7 +33,7 @@ def log_p(mol: Chem.Mol) -> float:
 
 
 def _crippen(mol: Chem.Mol, with_hydrogens: bool) -> float:
-    """RDKit's sum. It keeps one on the molecule, whether hydrogens were in it or not, and gives that to all who ask."""
+    """Return RDKit's sum, and drop the copy it caches on the molecule regardless of `with_hydrogens`."""
     total: float = descriptors.CalcCrippenDescriptors(mol, includeHs=with_hydrogens, force=True)[0]
     for kept in KEPT:
         mol.ClearProp(kept)
@@ -41,7 +41,7 @@ def _crippen(mol: Chem.Mol, with_hydrogens: bool) -> float:
 
 
 def _contribution(atom: Chem.Atom) -> float:
-    """Of each hydrogen on an atom that is no carbon."""
+    """Return the contribution of each hydrogen on an atom other than carbon."""
     if atom.GetAtomicNum() == 7:
         return ON_NITROGEN
     if atom.GetAtomicNum() != 8 or atom.GetTotalNumHs() > 1:
@@ -56,11 +56,11 @@ def _contribution(atom: Chem.Atom) -> float:
 
 
 def _like_alcohol(atom: Chem.Atom) -> bool:
-    """Whether a hydroxyl on it is an alcohol or phenol: aromatic, or carbon with four neighbours."""
+    """Return whether a hydroxyl on this atom is an alcohol or phenol: aromatic, or carbon with four neighbours."""
     return atom.GetIsAromatic() or (atom.GetAtomicNum() == 6 and atom.GetTotalDegree() == 4)
 
 
 def _doubly_bound(carbon: Chem.Atom) -> bool:
-    """To carbon, nitrogen, oxygen or sulphur."""
+    """Return whether the atom has a double bond to carbon, nitrogen, oxygen or sulphur."""
     double = [b.GetOtherAtom(carbon) for b in carbon.GetBonds() if b.GetBondType() == Chem.BondType.DOUBLE]
     return any(other.GetAtomicNum() in (6, 7, 8, 16) for other in double)

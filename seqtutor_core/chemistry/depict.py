@@ -1,7 +1,7 @@
-"""Molecules as drawings: one for a page, grids to take away.
+"""Draw molecules: one for a page, grids to take away.
 
-A page is light or dark and a drawing does not know which, so its strokes are of middle brightness: they stand at
-least 3 to 1 against both backgrounds. Grids are for paper and slides: dark strokes on white.
+A drawing does not know whether its page is light or dark, so its strokes have middle brightness, with a contrast of at
+least 3 to 1 on both. Grids are for paper and slides: dark strokes on white.
 """
 
 import re
@@ -15,11 +15,11 @@ from rdkit.Chem import rdDepictor, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from seqtutor_core.chemistry.inputs import prefix
-from seqtutor_core.chemistry.limits import TooLong
-from seqtutor_core.chemistry.parsing import only_smiles, parse, parse_smarts, quietly
-from seqtutor_core.chemistry.prefix_validity import as_it_stands
+from seqtutor_core.chemistry.limits import SearchTimeout
+from seqtutor_core.chemistry.parsing import capture_log, parse, parse_smarts, smiles_parser
+from seqtutor_core.chemistry.prefix_validity import with_placeholders
 from seqtutor_core.chemistry.substructures import substructure
-from seqtutor_core.chemistry.table import AROUND
+from seqtutor_core.chemistry.table import STRIPPED
 from seqtutor_core.chemistry.tokens import split
 from seqtutor_core.errors import InputError, SettingError
 
@@ -63,11 +63,11 @@ def drawing(
     marks: Sequence[str] = (),
     colours: Mapping[int, float] | None = None,
 ) -> str:
-    """An SVG of width x height pixels, transparent, legible on a light and on a dark page.
+    """Return an SVG of width x height pixels, transparent, legible on a light and on a dark page.
 
     Atoms and bonds that match a SMARTS of `marks` are highlighted. `colours` gives signed contributions by atom index,
-    as of `contributions`: a teal disc behind what raises, an orange ring around what lowers, the strongest darkest.
-    InputError for what is not SMILES or SMARTS, SettingError for an atom that the molecule has not.
+    as `contributions` returns them: a teal disc behind atoms that raise a property, an orange ring around those that
+    lower it, the strongest darkest. InputError for an invalid SMILES or SMARTS, SettingError for an unknown atom.
     """
     molecule = parse(smiles)
     atoms, bonds = _matched(molecule, marks)
@@ -89,8 +89,9 @@ def drawing(
 
 
 def pattern_drawing(smarts: str, width: int, height: int) -> str:
-    """An SVG, as `drawing` makes it, of a pattern: what SMARTS says of an atom stands in its place. InputError as for
-    a substructure.
+    """Return an SVG of a pattern, as `drawing` makes it, with the SMARTS of an atom as its label.
+
+    InputError for an invalid pattern.
     """
     substructure(smarts)
     if "[" not in smarts:
@@ -104,21 +105,21 @@ def pattern_drawing(smarts: str, width: int, height: int) -> str:
     return _unfinished(query, canvas)
 
 
-def beginning_drawing(text: str, width: int, height: int) -> str:
-    """An SVG, as `drawing` makes it, of a beginning of SMILES: * for what is to come, the atom it goes on from marked.
+def prefix_drawing(text: str, width: int, height: int) -> str:
+    """Return an SVG of a SMILES prefix, as `drawing` makes it: * for atoms to come, the atom it continues from marked.
 
-    InputError or TokenError for what no molecule begins with.
+    InputError or TokenError for a prefix of no molecule.
     """
     prefix(text)
-    smiles, current = as_it_stands(split(text.strip(AROUND)))
-    molecule, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
-    quietly(lambda: Chem.Kekulize(molecule, clearAromaticFlags=True))  # of rings that are closed
+    smiles, current = with_placeholders(split(text.strip(STRIPPED)))
+    molecule, _ = capture_log(lambda: Chem.MolFromSmiles(smiles, smiles_parser(sanitize=False)))
+    capture_log(lambda: Chem.Kekulize(molecule, clearAromaticFlags=True))  # of rings that are closed
     marked = [] if current is None else [current]
     return _unfinished(molecule, _canvas(width, height), marked)
 
 
 def _unfinished(molecule: Chem.Mol, canvas: rdMolDraw2D.MolDraw2DSVG, marked: Sequence[int] = ()) -> str:
-    """An SVG of what need not be a molecule."""
+    """Return an SVG of a pattern or an incomplete molecule."""
     molecule.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(molecule)
     options: Any = canvas.drawOptions()
@@ -130,7 +131,7 @@ def _unfinished(molecule: Chem.Mol, canvas: rdMolDraw2D.MolDraw2DSVG, marked: Se
 
 
 def _canvas(width: int, height: int) -> rdMolDraw2D.MolDraw2DSVG:
-    """Paper for one drawing, transparent."""
+    """Return a transparent canvas for one drawing."""
     canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
     options: Any = canvas.drawOptions()
     options.clearBackground = False
@@ -143,9 +144,9 @@ def _canvas(width: int, height: int) -> rdMolDraw2D.MolDraw2DSVG:
 
 
 def contributions(smiles: str, name: str) -> dict[int, float] | None:
-    """What each heavy atom, its hydrogens included, adds to a property; they sum to it. None where undefined.
+    """Return what each heavy atom, its hydrogens included, adds to a property; the sum is the property.
 
-    log_p has Crippen's contributions (no unit), tpsa Ertl's (square angstroms).
+    log_p has Crippen's contributions (no unit), tpsa Ertl's (square angstroms); any other property None.
     """
     molecule = parse(smiles)
     if name == "tpsa":
@@ -161,18 +162,18 @@ def contributions(smiles: str, name: str) -> dict[int, float] | None:
 
 
 def grid(smiles: Sequence[str], legends: Sequence[str], columns: int = 5) -> str:
-    """An SVG of all molecules on white, each above its legend. Raises as grid_png does."""
+    """Return an SVG of all molecules on white, each above its legend. Raises as grid_png does."""
     return _inline(_grid(rdMolDraw2D.MolDraw2DSVG, smiles, legends, columns))
 
 
 def grid_png(smiles: Sequence[str], legends: Sequence[str], columns: int = 5) -> bytes:
-    """The same as a PNG. InputError without a molecule or for what is not SMILES, SettingError for wrong counts."""
+    """Return the same as PNG. InputError without a molecule or for an invalid SMILES, SettingError for wrong counts."""
     picture: bytes = _grid(rdMolDraw2D.MolDraw2DCairo, smiles, legends, columns)
     return picture
 
 
 def _grid(canvas_type: type, smiles: Sequence[str], legends: Sequence[str], columns: int) -> Any:
-    """The picture as its canvas gives it: text from the SVG one, bytes from the PNG one."""
+    """Return the picture in the type of its canvas: text from SVG, bytes from PNG."""
     if not smiles:
         raise InputError("0 molecules were chosen, and a grid needs one; choose some first")
     if len(legends) != len(smiles):
@@ -198,17 +199,17 @@ def _grid(canvas_type: type, smiles: Sequence[str], legends: Sequence[str], colu
 
 
 def _arrange(molecule: Chem.Mol) -> None:
-    """Lay the atoms out in the plane, with bonds on the usual angles."""
+    """Lay the atoms out in the plane, with bonds at the usual angles."""
     rdDepictor.Compute2DCoords(molecule)
     rdDepictor.StraightenDepiction(molecule, minimizeRotation=True)
 
 
 def _matched(molecule: Chem.Mol, marks: Sequence[str]) -> tuple[dict[int, Colour], dict[int, Colour]]:
-    """Every atom that a mark matches, and every bond of the molecule that one of its bonds matches."""
+    """Return colours for every atom that a mark matches and every bond that one of its bonds matches."""
     atoms: set[int] = set()
     bonds: set[int] = set()
     for pattern in map(substructure, marks):
-        with suppress(TooLong):  # the drawing stands without this mark
+        with suppress(SearchTimeout):  # the drawing stands without this mark
             more_atoms, more_bonds = pattern.marks(molecule)
             atoms |= more_atoms
             bonds |= more_bonds
@@ -234,11 +235,11 @@ def _check_atoms(molecule: Chem.Mol, colours: Mapping[int, float]) -> None:
 
 
 def _legend(text: str) -> str:
-    """Without accents and signs, for which RDKit has no letters, and short enough to be read."""
+    """Return the text without accents and signs, which RDKit has no letters for, and short enough to read."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return plain if len(plain) <= LEGEND_LONGEST else f"{plain[: LEGEND_LONGEST - 3]}..."
 
 
 def _inline(svg: str) -> str:
-    """Without the XML declaration, so that the picture may stand inside a page."""
+    """Return the SVG without its XML declaration, so that a page can contain it."""
     return svg[svg.index("<svg") :]

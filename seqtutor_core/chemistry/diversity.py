@@ -1,4 +1,4 @@
-"""How different the molecules of a set are from one another."""
+"""Internal diversity of a set of molecules."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
 
 
 def diversity(molecules: Sequence[str]) -> float | None:
-    """1 minus the mean Tanimoto similarity of all pairs, Morgan fingerprints of radius 2 and 1,024 bits."""
+    """Return 1 minus the mean Tanimoto similarity of all pairs, Morgan fingerprints of radius 2 and 1,024 bits."""
     if len(molecules) < 2:
         return None
     bits = np.stack([_MORGAN.GetFingerprintAsNumPy(Chem.MolFromSmiles(m)) for m in molecules]).astype(np.float32)

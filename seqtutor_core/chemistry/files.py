@@ -1,4 +1,4 @@
-"""Molecules as files: SMILES, CSV, SDF, pictures, and a zip of them all."""
+"""Write molecules as files: SMILES, CSV, SDF, pictures, and a zip of them all."""
 
 import csv as csv_format
 import io
@@ -18,7 +18,7 @@ from seqtutor_core.chemistry.depict import grid, grid_png
 from seqtutor_core.chemistry.parsing import parse
 from seqtutor_core.errors import InputError
 
-MOST = 1_000
+MAX_MOLECULES = 1_000
 NARROW = 50  # up to so many a grid has five columns, beyond it is about square
 SECONDS = 60.0
 MIDNIGHT = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip knows: the same molecules give the same bytes
@@ -26,22 +26,22 @@ MIDNIGHT = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip knows: the same molecu
 
 @dataclass(frozen=True)
 class Row:
-    """A molecule and what is known of it."""
+    """A molecule, its name and its values."""
 
     smiles: str
     name: str
     values: Mapping[str, float] = field(default_factory=dict)
-    """Column -> number; one that is not finite is left out."""
+    """Column -> number; numbers that are not finite are left out."""
 
 
 def smi(rows: Sequence[Row]) -> bytes:
-    """A molecule a line: SMILES, a tab, its name. As all of these, InputError for no row or more than 1,000."""
+    """Return a line for each molecule: SMILES, a tab, its name. InputError for no row or more than 1,000, as below."""
     _check(rows)
     return "".join(f"{row.smiles}\t{_one_line(row.name)}\n" for row in rows).encode()
 
 
 def csv(rows: Sequence[Row]) -> bytes:
-    """A molecule a row under a headline: smiles, name, and every column that any row has."""
+    """Return a row for each molecule under a header: smiles, name, and every column that any row has."""
     _check(rows)
     columns = _columns(rows)
     text = io.StringIO(newline="")
@@ -54,10 +54,10 @@ def csv(rows: Sequence[Row]) -> bytes:
 
 
 def sdf(rows: Sequence[Row], seconds: float = SECONDS) -> bytes:
-    """A record a molecule, with SMILES and values as its properties.
+    """Return a record for each molecule, with SMILES and values as its properties.
 
-    The property coordinates says what a record has: 3D, with hydrogens, in angstroms; or 2D, where no shape was found
-    or `seconds` were used up before it.
+    The property `coordinates` is 3D (with hydrogens, in angstroms), or 2D if no conformer was found or `seconds` were
+    used up before it.
     """
     _check(rows)
     deadline = time.monotonic() + seconds
@@ -65,19 +65,19 @@ def sdf(rows: Sequence[Row], seconds: float = SECONDS) -> bytes:
 
 
 def svg(rows: Sequence[Row]) -> bytes:
-    """A grid of drawings with their names."""
+    """Return a grid of drawings with their names, as SVG."""
     _check(rows)
     return grid([row.smiles for row in rows], [row.name for row in rows], _across(rows)).encode()
 
 
 def png(rows: Sequence[Row]) -> bytes:
-    """The same grid in pixels."""
+    """Return the same grid as PNG."""
     _check(rows)
     return grid_png([row.smiles for row in rows], [row.name for row in rows], _across(rows))
 
 
 def archive(rows: Sequence[Row], seconds: float = SECONDS) -> bytes:
-    """A zip of all five. The same rows give the same bytes, as long as all shapes are found within `seconds`."""
+    """Return a zip of all five. The same rows give the same bytes if all conformers are found within `seconds`."""
     _check(rows)
     writers: dict[str, Callable[[], bytes]] = {
         "molecules.smi": lambda: smi(rows),
@@ -104,18 +104,18 @@ WRITERS: Mapping[str, Callable[[Sequence[Row]], bytes]] = {
     "svg": svg,
     "zip": archive,
 }
-"""By the ending of the file's name."""
+"""By the file's extension."""
 
 
 def _check(rows: Sequence[Row]) -> None:
     if not rows:
         raise InputError("0 molecules were chosen, and a file needs one; choose some first")
-    if len(rows) > MOST:
-        raise InputError(f"{len(rows):,} molecules are more than {MOST:,}; choose fewer, or filter them first")
+    if len(rows) > MAX_MOLECULES:
+        raise InputError(f"{len(rows):,} molecules are more than {MAX_MOLECULES:,}; choose fewer, or filter them first")
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:
-    """All columns, in the order in which they first appear."""
+    """Return all columns in the order in which they first appear."""
     return list(dict.fromkeys(column for row in rows for column in row.values))
 
 
@@ -128,7 +128,7 @@ def _across(rows: Sequence[Row]) -> int:
 
 
 def _record(row: Row, deadline: float) -> str:
-    """One record of an SDF."""
+    """Return one record of an SDF."""
     block, coordinates = _flat(row.smiles), "2D"
     if time.monotonic() < deadline:
         with suppress(InputError):  # the property coordinates says so
@@ -140,7 +140,7 @@ def _record(row: Row, deadline: float) -> str:
 
 
 def _flat(smiles: str) -> str:
-    """A mol block in the plane."""
+    """Return a mol block with coordinates in the plane."""
     molecule = parse(smiles)
     rdDepictor.Compute2DCoords(molecule)
     block: str = Chem.MolToMolBlock(molecule)

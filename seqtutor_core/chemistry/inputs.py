@@ -1,4 +1,4 @@
-"""Whatever the user gives, as molecules, queries and beginnings: typed, pasted or uploaded."""
+"""Molecules, substructures and prefixes that a user types, pastes or uploads."""
 
 import base64
 import time
@@ -8,12 +8,14 @@ from typing import Any
 
 from seqtutor_core import text as texts
 from seqtutor_core.chemistry.parsing import pointed
-from seqtutor_core.chemistry.prefix_validity import can_begin
-from seqtutor_core.chemistry.reading import Given as Given  # part of what this module gives
+from seqtutor_core.chemistry.prefix_validity import is_valid_prefix
+from seqtutor_core.chemistry.reading import (
+    InputMolecule as InputMolecule,  # re-exported: part of this module's interface
+)
 from seqtutor_core.chemistry.reading import from_smiles, read, short
 from seqtutor_core.chemistry.records import (
-    MOST_COUNTED,
-    MOST_RECORDS,
+    MAX_COUNTED,
+    MAX_RECORDS,
     Record,
     check_file,
     smiles_and_name,
@@ -21,23 +23,23 @@ from seqtutor_core.chemistry.records import (
     without_extension,
 )
 from seqtutor_core.chemistry.substructures import substructure
-from seqtutor_core.chemistry.table import AROUND
+from seqtutor_core.chemistry.table import STRIPPED
 from seqtutor_core.chemistry.tokens import LONGEST, encode
 from seqtutor_core.chemistry.tokens import split as tokens_of
 from seqtutor_core.errors import InputError
 
-MOST_SMARTS = 20
+MAX_SMARTS = 20
 PROBLEMS_SHOWN = 3
 SECONDS = 20.0  # for all records of a file
-RECORD_SECONDS = 5.0  # for one, or for TOGETHER ordinary ones
-TOGETHER = 100
+RECORD_SECONDS = 5.0  # for one, or for BATCH ordinary ones
+BATCH = 100
 
 
 @dataclass(frozen=True)
-class Uploaded:
-    """What a file held."""
+class UploadedMolecules:
+    """The molecules of a file."""
 
-    molecules: tuple[Given, ...]
+    molecules: tuple[InputMolecule, ...]
     problems: tuple[str, ...]
     """A sentence for each record that could not be read: its number, name and reason."""
     remarks: tuple[str, ...] = ()
@@ -47,27 +49,27 @@ class Uploaded:
 # ---------------------------------------------------------------- one molecule, substructures
 
 
-def molecule(text: str) -> Given:
-    """A SMILES, perhaps in quotes and with a name behind it; InputError shows where it is wrong, or says its limit."""
-    lines = [line for given in texts.lines(text) if (line := given.strip(AROUND))]
+def molecule(text: str) -> InputMolecule:
+    """Return the molecule of a SMILES, perhaps in quotes and with a name; InputError shows the fault or the limit."""
+    lines = [line for typed in texts.lines(text) if (line := typed.strip(STRIPPED))]
     if not lines:
         raise InputError("no molecule is given; type or paste a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
     first, remark = without_extension(lines[0])
     smiles, name = smiles_and_name(first)
-    given = from_smiles(smiles, " ".join(name.split()).strip(AROUND))
+    read_molecule = from_smiles(smiles, " ".join(name.split()).strip(STRIPPED))
     before = [f"{remark[0].upper()}{remark[1:]}."] if remark else []
     if len(lines) > 1:
         before = [f"Took the first of {len(lines)} lines.", *before]
-    return replace(given, remarks=(*before, *given.remarks))
+    return replace(read_molecule, remarks=(*before, *read_molecule.remarks))
 
 
 def smarts(text: str) -> tuple[str, ...]:
-    """SMARTS, one a line, at most 20; InputError names the line and the place."""
-    lines = [(number, line.strip(AROUND)) for number, line in enumerate(texts.lines(text), start=1)]
-    lines = [(number, line.split()[0].strip(AROUND)) for number, line in lines if line]
-    if len(lines) > MOST_SMARTS:
+    """Return the SMARTS of a text, one a line, at most 20; InputError names the line and the place."""
+    lines = [(number, line.strip(STRIPPED)) for number, line in enumerate(texts.lines(text), start=1)]
+    lines = [(number, line.split()[0].strip(STRIPPED)) for number, line in lines if line]
+    if len(lines) > MAX_SMARTS:
         raise InputError(
-            f"{len(lines)} SMARTS are more than {MOST_SMARTS}; drop some, or join some with a comma inside a bracket"
+            f"{len(lines)} SMARTS are more than {MAX_SMARTS}; drop some, or join some with a comma inside a bracket"
         )
     for number, line in lines:
         try:
@@ -78,11 +80,11 @@ def smarts(text: str) -> tuple[str, ...]:
 
 
 def prefix(text: str) -> list[int]:
-    """Token ids of a beginning of SMILES, such as c1ccc( or a whole molecule, that is to be continued.
+    """Return the token ids of a SMILES prefix, such as c1ccc( or a whole molecule, that is to be continued.
 
-    TokenError names a token that the prior does not know, InputError the first one after which no molecule can come.
+    TokenError names a token outside the vocabulary, InputError the first token after which no molecule is possible.
     """
-    smiles = text.strip(AROUND)
+    smiles = text.strip(STRIPPED)
     if not smiles:
         raise InputError("no beginning is given; type one such as c1ccc(")
     ids, tokens = encode(smiles), tokens_of(smiles)
@@ -91,7 +93,7 @@ def prefix(text: str) -> list[int]:
             f"a beginning of {len(ids)} tokens leaves no room, a molecule has at most {LONGEST - 1}; give a shorter one"
         )
     for count in range(1, len(tokens) + 1):
-        if not can_begin(tokens[:count]):
+        if not is_valid_prefix(tokens[:count]):
             position = len("".join(tokens[: count - 1])) + 1
             raise InputError(f"no molecule goes on from {pointed(smiles, position)}; end the beginning before it")
     return ids
@@ -101,11 +103,11 @@ def prefix(text: str) -> list[int]:
 
 
 Run = Callable[[str, Mapping[str, Any], float], Any]
-"""What gives the value of an operation with these arguments, within so many seconds."""
+"""Calls an operation with these arguments and returns its value, within so many seconds."""
 
 
 def split_file(data: str, filename: str, most: int) -> dict[str, Any]:
-    """Return the records of a file, whose bytes come in base64; as JSON values, like all that operations give."""
+    """Return the records of a file given in base64, as JSON values like every operation."""
     return asdict(split(base64.b64decode(data), filename, most))
 
 
@@ -117,16 +119,16 @@ def run_here(operation: str, arguments: Mapping[str, Any], _: float) -> Any:
     return FILE_OPERATIONS[operation](**arguments)
 
 
-def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SECONDS) -> Uploaded:
+def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SECONDS) -> UploadedMolecules:
     """Return the molecules of a file .smi, .txt, .csv (a column named smiles), .mol or .sdf, and its broken records.
 
-    What is not read within `seconds` is counted. InputError for a file that is empty, larger than 20 MB, of another
-    kind, not text, or without one good record.
+    Records that are not read within `seconds` are counted as a problem. InputError for a file that is empty, larger
+    than 20 MB, of another kind, not text, or without one good record.
     """
     deadline = time.monotonic() + seconds
     check_file(data, filename)
     encoded = base64.b64encode(data).decode()
-    found = run("split_file", {"data": encoded, "filename": filename, "most": MOST_RECORDS}, seconds / 2)
+    found = run("split_file", {"data": encoded, "filename": filename, "most": MAX_RECORDS}, seconds / 2)
     records = [Record(**record) for record in found["records"]]
     sources = [record.source for record in records if not record.problem]
     uploaded = _collected(records, _answers(sources, found["blocks"], deadline, run))
@@ -134,8 +136,8 @@ def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SEC
     if left := len(records) - len(uploaded.molecules) - len(problems):
         problems.append(f"records from {len(records) - left + 1:,} on: {left:,} were not read within {seconds:g} s")
     if left := found["left"]:
-        many = f"more than {MOST_COUNTED:,}" if left == MOST_COUNTED else f"{left:,}"
-        problems.append(f"records from {MOST_RECORDS + 1:,} on: {many} were not read, {MOST_RECORDS:,} are the most")
+        many = f"more than {MAX_COUNTED:,}" if left == MAX_COUNTED else f"{left:,}"
+        problems.append(f"records from {MAX_RECORDS + 1:,} on: {many} were not read, {MAX_RECORDS:,} are the most")
     if not uploaded.molecules:
         shown = "; ".join(problems[:PROBLEMS_SHOWN]) or "it has no record"
         raise InputError(f"{filename!r} holds no molecule that can be read ({shown}); check it in a drawing program")
@@ -143,14 +145,14 @@ def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SEC
 
 
 def _answers(sources: list[str], blocks: bool, deadline: float, run: Run) -> Iterator[dict[str, Any]]:
-    """What reading.read says of each source, in order, until the deadline."""
-    for start in range(0, len(sources), TOGETHER):
-        some = sources[start : start + TOGETHER]
+    """Yield the result of reading.read for each source, in order, until the deadline."""
+    for start in range(0, len(sources), BATCH):
+        some = sources[start : start + BATCH]
         if time.monotonic() > deadline:
             return
         try:
             found = run("read_records", {"sources": some, "blocks": blocks}, RECORD_SECONDS)
-        except InputError:  # of too much time, or a crash, over one of them
+        except InputError:  # one of them took too long, or crashed RDKit
             yield from _one_by_one(some, blocks, deadline, run)
         else:
             yield from found
@@ -166,8 +168,8 @@ def _one_by_one(sources: list[str], blocks: bool, deadline: float, run: Run) -> 
             yield {"problem": str(error).partition("; ")[0]}
 
 
-def _collected(records: list[Record], answers: Iterator[dict[str, Any]]) -> Uploaded:
-    """Molecules, problems and remarks, as far as there are answers."""
+def _collected(records: list[Record], answers: Iterator[dict[str, Any]]) -> UploadedMolecules:
+    """Return molecules, problems and remarks of all records that have an answer."""
     molecules, problems, remarks = [], [], []
     for number, record in enumerate(records, start=1):
         title = f"record {number}" + (f" ({short(record.name)})" if record.name else "")
@@ -177,7 +179,7 @@ def _collected(records: list[Record], answers: Iterator[dict[str, Any]]) -> Uplo
         if "problem" in answer:
             problems.append(f"{title}: {answer['problem']}")
             continue
-        molecules.append(Given(answer["smiles"], (*answer["remarks"],), record.name))
+        molecules.append(InputMolecule(answer["smiles"], (*answer["remarks"],), record.name))
         if record.remark:
             remarks.append(f"{title}: {record.remark}")
-    return Uploaded(tuple(molecules), tuple(problems), tuple(remarks))
+    return UploadedMolecules(tuple(molecules), tuple(problems), tuple(remarks))

@@ -1,7 +1,6 @@
-"""An end to a search that takes too long: RDKit heeds Ctrl-C, so we press it.
+"""A time limit on substructure searches: RDKit stops on Ctrl-C, so a watchdog raises that signal.
 
-It works in processes that ignore Ctrl-C themselves, as those of the pool and the workbench do; elsewhere there is no
-limit.
+It works in processes that ignore Ctrl-C themselves, as workers do; elsewhere there is no limit.
 """
 
 import signal
@@ -14,32 +13,32 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 SECONDS = 0.1
-"""That a search may compute; what it waits for a busy machine does not count."""
+"""Processor time of a search; waiting for a busy machine does not count."""
 TICK = 0.02  # seconds between two looks at the clock
-IDLE = 1.0  # seconds without a search, after which nobody looks any more
+IDLE = 1.0  # seconds without a search, after which the watchdog sleeps
 
 
-class TooLong(Exception):
-    """A search was ended; what it found until then says nothing."""
+class SearchTimeout(Exception):
+    """A search was stopped; what it found so far is incomplete."""
 
 
-def limited(search: Callable[[], Result], seconds: float = SECONDS) -> Result:
-    """What a search finds; TooLong when it computes for longer."""
+def with_time_limit(search: Callable[[], Result], seconds: float = SECONDS) -> Result:
+    """Return the result of a search; SearchTimeout if it computes for longer."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         return search()
-    watch = _watch()
-    watch.begin(seconds)
+    watchdog = _watchdog()
+    watchdog.begin(seconds)
     try:
         found = search()
     finally:
-        spent = watch.end()
+        spent = watchdog.end()
     if spent:
-        raise TooLong
+        raise SearchTimeout
     return found
 
 
-class _Watch(threading.Thread):
-    """Looks at the clock while somebody searches."""
+class _Watchdog(threading.Thread):
+    """Checks the clock while a search runs."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -55,7 +54,7 @@ class _Watch(threading.Thread):
             self._wanted.set()
 
     def end(self) -> bool:
-        """Whether the time was spent."""
+        """Return whether the time ran out."""
         with self._lock:
             self._until = None
             return self._spent
@@ -72,7 +71,7 @@ class _Watch(threading.Thread):
 
 
 @cache
-def _watch() -> _Watch:
-    watch = _Watch()
-    watch.start()
-    return watch
+def _watchdog() -> _Watchdog:
+    watchdog = _Watchdog()
+    watchdog.start()
+    return watchdog

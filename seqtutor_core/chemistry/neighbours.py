@@ -1,7 +1,7 @@
-"""The training molecules that are most like a given one, by the Tanimoto similarity of Morgan fingerprints.
+"""The nearest training molecules by the Tanimoto similarity of Morgan fingerprints (radius 2, 1024 bits).
 
-A fingerprint has 1024 bits (radius 2). All of the training set are kept on disk, packed, in the order of how many bits
-they set: with a and b bits set, the similarity is at most min(a, b) / max(a, b), so most need not be looked at.
+The fingerprints of the training set are packed on disk, sorted by the number of bits they set. With a and b bits set
+the similarity is at most min(a, b) / max(a, b), so most of them are never compared.
 """
 
 import json
@@ -34,15 +34,15 @@ Words = npt.NDArray[np.uint64]
 
 
 def available(folder: Path) -> bool:
-    """Whether the index has been built in a corpus folder."""
+    """Return whether the index has been built in a corpus folder."""
     return (folder / INDEX / "statistics.json").is_file()
 
 
 def build(folder: Path, smiles: Sequence[str], progress: Callable[[int, int], None]) -> None:
     """Fingerprint the training molecules into `folder`, one process a core.
 
-    progress is called with (molecules done, all). The index appears whole or not at all; an older one stays until
-    then. A script that calls this needs the guard `if __name__ == "__main__"`, for the processes import it.
+    progress is called with (molecules done, all). The index is replaced whole or not at all. A script that calls this
+    needs the guard `if __name__ == "__main__"`, since the processes import it.
     """
     words = np.empty((len(smiles), WORDS), np.uint64)  # (n, 16)
     done = 0
@@ -57,9 +57,9 @@ def build(folder: Path, smiles: Sequence[str], progress: Callable[[int, int], No
 
 
 def nearest(folder: Path, smiles: str, k: int = 1) -> list[tuple[str, float]]:
-    """The k most similar training molecules and their similarities, 0 to 1, best first; exact.
+    """Return the k most similar training molecules and their similarities, 0 to 1, best first; exact.
 
-    InputError for what is not SMILES and where the index is missing or damaged, SettingError for a k below 1.
+    InputError for an invalid SMILES and a missing or damaged index, SettingError for a k below 1.
     """
     if k < 1:
         raise SettingError(f"{k} neighbours were asked for; ask for 1 or more")
@@ -81,7 +81,7 @@ def nearest(folder: Path, smiles: str, k: int = 1) -> list[tuple[str, float]]:
 
 
 def _groups(counts: npt.NDArray[np.int64], bits: int) -> Iterator[tuple[float, int, int]]:
-    """Rows first to last that set the same number of bits, with the similarity that they cannot exceed, best first."""
+    """Yield (bound, first, last) of rows that set equally many bits: the bound on their similarity, highest first."""
     sizes = np.arange(len(counts) - 1)
     bounds = np.minimum(sizes, bits) / np.maximum(np.maximum(sizes, bits), 1)
     for size in np.argsort(-bounds, kind="stable"):
@@ -90,7 +90,7 @@ def _groups(counts: npt.NDArray[np.int64], bits: int) -> Iterator[tuple[float, i
 
 
 def _tanimoto(rows: Words, query: Words) -> npt.NDArray[np.float64]:
-    """Shared bits over all bits, (n, 16) against (16,)."""
+    """Return shared bits over all bits, (n, 16) against (16,)."""
     shared = np.bitwise_count(rows & query).sum(axis=1, dtype=np.int64)
     either = np.bitwise_count(rows | query).sum(axis=1, dtype=np.int64)
     similarities: npt.NDArray[np.float64] = shared / np.maximum(either, 1)
@@ -98,18 +98,18 @@ def _tanimoto(rows: Words, query: Words) -> npt.NDArray[np.float64]:
 
 
 def _fingerprint(molecule: Chem.Mol) -> bytes:
-    """128 bytes; which bit stands where does not matter to a count."""
+    """Return a fingerprint in 128 bytes; the order of bits does not matter to a count."""
     packed: bytes = DataStructs.BitVectToBinaryText(MORGAN.GetFingerprint(molecule))
     return packed
 
 
 def _fingerprints(smiles: Sequence[str]) -> bytes:
-    """What one process computes at a time."""
+    """Return the fingerprints that one process computes at a time."""
     return b"".join(_fingerprint(parse(text)) for text in smiles)
 
 
 def _write(folder: Path, smiles: Sequence[str], words: Words) -> None:
-    """Sort by the number of bits and put the index in the place of an older one."""
+    """Sort by the number of bits and replace an older index."""
     bits = np.bitwise_count(words).sum(axis=1, dtype=np.int64)  # (n,)
     order = np.argsort(bits, kind="stable")
     texts = [smiles[row].encode() for row in order]
@@ -128,7 +128,7 @@ def _write(folder: Path, smiles: Sequence[str], words: Words) -> None:
 
 
 def _read(folder: Path) -> tuple[Words, npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The arrays of the index, left on disk until they are looked at."""
+    """Return the arrays of the index, mapped from disk."""
     if not available(folder):
         raise InputError(f"the training molecules in {folder} are not indexed; build the index with: {COMMAND}")
     try:

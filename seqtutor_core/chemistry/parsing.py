@@ -12,8 +12,8 @@ from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
 LONGEST_TEXT = 10_000  # characters; a molecule of 500 atoms needs about 1,500
-MOST_FRAGMENTS = 100
-MOST_ATOMS = 5_000  # of all fragments, hydrogens included
+MAX_FRAGMENTS = 100
+MAX_ATOMS = 5_000  # of all fragments, hydrogens included
 WAY_OUT = {
     "SMILES": "correct it there, or paste the SMILES that a drawing program gives",
     "SMARTS": "correct it there; examples are [NX3;H2], c1ccccc1, C(=O)[OH]",
@@ -26,28 +26,28 @@ _FOREIGN = re.compile(r"[^!-~]")
 
 
 def parse(smiles: str) -> Chem.Mol:
-    """The molecule of a SMILES, checked for valence and aromaticity; InputError shows what is wrong and where."""
+    """Return the molecule of a SMILES, checked for valence and aromaticity; InputError shows fault and place."""
     check_text(smiles, "SMILES")
-    molecule, log = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=True)))
+    molecule, log = capture_log(lambda: Chem.MolFromSmiles(smiles, smiles_parser(sanitize=True)))
     if molecule is not None:
         return molecule
-    raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
-    fault = None if raw is None else chemistry(raw)
+    raw, _ = capture_log(lambda: Chem.MolFromSmiles(smiles, smiles_parser(sanitize=False)))
+    fault = None if raw is None else chemistry_fault(raw)
     what = _syntax(smiles, log, "SMILES") if fault is None else f"{fault[0]}: {_atoms_in(smiles, fault[1])}"
     raise InputError(f"{what}; {WAY_OUT['SMILES']}")
 
 
 def parse_smarts(text: str) -> Chem.Mol:
-    """The query of a SMARTS; InputError shows what is wrong and where."""
+    """Return the query of a SMARTS; InputError shows what is wrong and where."""
     check_text(text, "SMARTS")
-    query, log = quietly(lambda: Chem.MolFromSmarts(text))
+    query, log = capture_log(lambda: Chem.MolFromSmarts(text))
     if query is None:
         raise InputError(f"{_syntax(text, log, 'SMARTS')}; {WAY_OUT['SMARTS']}")
     return query
 
 
-def quietly(function: Callable[[], Any]) -> tuple[Any, str]:
-    """What a function of RDKit returns, None where it raises, and what it wrote to the log meanwhile."""
+def capture_log(function: Callable[[], Any]) -> tuple[Any, str]:
+    """Call a function of RDKit; return its result, None if it raises, and the error log it wrote meanwhile."""
     result = None
     with _LOG, rdBase.CaptureErrorLog() as captured, suppress(Exception):
         result = function()
@@ -55,17 +55,17 @@ def quietly(function: Callable[[], Any]) -> tuple[Any, str]:
     return result, "\n".join(line for line in lines if line)
 
 
-def only_smiles(sanitize: bool) -> Chem.SmilesParserParams:
-    """SMILES and nothing behind it, no name, no extension; unless it is sanitised, every atom stays as written."""
+def smiles_parser(sanitize: bool) -> Chem.SmilesParserParams:
+    """Return parameters that read a SMILES without a name or extension; unsanitised, every atom stays as written."""
     params: Any = Chem.SmilesParserParams()
     params.sanitize = params.removeHs = sanitize
     params.allowCXSMILES = params.parseName = False
     return params
 
 
-def chemistry(molecule: Chem.Mol) -> tuple[str, list[int]] | None:
-    """The first chemical fault of a molecule that is not sanitised yet: what it is, and the atoms that have it."""
-    problems, _ = quietly(lambda: Chem.DetectChemistryProblems(molecule))
+def chemistry_fault(molecule: Chem.Mol) -> tuple[str, list[int]] | None:
+    """Return the first chemical fault of an unsanitised molecule and the atoms that have it; None without a fault."""
+    problems, _ = capture_log(lambda: Chem.DetectChemistryProblems(molecule))
     if not problems:
         return None
     problem = problems[0]
@@ -84,14 +84,14 @@ def chemistry(molecule: Chem.Mol) -> tuple[str, list[int]] | None:
 
 
 def pointed(text: str, position: int) -> str:
-    """The character at a position, counted from 1, and its surroundings."""
+    """Return the character at a position, counted from 1, with its surroundings."""
     first, last = max(0, position - 1 - SEEN_AROUND), position + SEEN_AROUND
     shown = f"{'...' if first else ''}{text[first:last]}{'...' if last < len(text) else ''}"
     return f"{text[position - 1 : position]!r} at position {position} of {shown!r}"
 
 
 def check_text(text: str, what: str) -> None:
-    """InputError for a text that is too large for RDKit, or that it would read in part only."""
+    """Raise InputError for a text that is too large for RDKit, or that RDKit would read only in part."""
     if not text:
         raise InputError(f"no {what} is given; type or paste one, such as c1ccccc1")
     if len(text) > LONGEST_TEXT:
@@ -100,8 +100,8 @@ def check_text(text: str, what: str) -> None:
     if foreign := _FOREIGN.search(text):
         raise InputError(f"not {what}: {pointed(text, foreign.start() + 1)}; {WAY_OUT[what]}")
     parts = text.count(".") + 1
-    atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(text)) if len(text) > MOST_ATOMS else 0
-    for count, most, kind in ((parts, MOST_FRAGMENTS, "parts joined by dots"), (atoms, MOST_ATOMS, "atoms")):
+    atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(text)) if len(text) > MAX_ATOMS else 0
+    for count, most, kind in ((parts, MAX_FRAGMENTS, "parts joined by dots"), (atoms, MAX_ATOMS, "atoms")):
         if count > most:
             raise InputError(f"{count:,} {kind} are more than {most:,}; give the part that matters")
 
@@ -128,7 +128,7 @@ def _syntax(text: str, log: str, what: str) -> str:
 
 
 def _open_rings(text: str) -> dict[int, int]:
-    """The ring numbers that stay open, and their positions from 1."""
+    """Return the ring numbers that stay open, and their positions from 1."""
     opened: dict[int, int] = {}
     for match in re.finditer(r"\[[^\]]*\]|%\(\d+\)|%\d\d|\d", text):
         if match.group().startswith("["):
@@ -140,7 +140,7 @@ def _open_rings(text: str) -> dict[int, int]:
 
 
 def _atoms_in(smiles: str, atoms: list[int]) -> str:
-    """Where atoms stand in their SMILES: one by its place, several as the piece from the first to the last."""
+    """Return where atoms stand in their SMILES: one by its place, several as the piece from first to last."""
     places = [m.span() for m in PATTERN.finditer(smiles) if m.lastgroup == "atom"]
     if not atoms or max(atoms) >= len(places):
         return _short(smiles)

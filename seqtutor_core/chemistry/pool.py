@@ -1,6 +1,6 @@
-"""Many molecules measured at once by processes that stay; what was measured is remembered.
+"""A pool of worker processes that measure many molecules at once, with a cache of their results.
 
-A molecule that RDKit crashes on twice, or takes too long for, is given up; all others get their facts.
+A molecule over which RDKit crashes twice, or takes too long, gets an error; all others are measured.
 """
 
 import atexit
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
 
-from seqtutor_core.chemistry.cache import Memory
-from seqtutor_core.chemistry.property_query import Facts, Question, check_wanted
-from seqtutor_core.chemistry.worker_client import Scorer
+from seqtutor_core.chemistry.cache import PropertyCache
+from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
+from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
 from seqtutor_core.cores import cores
 from seqtutor_core.errors import SeqTutorError
 
-MOST_PROCESSES = 8  # each takes 60 to 150 MB
+MAX_PROCESSES = 8  # each takes 60 to 150 MB
 LARGEST_CHUNK = 64  # molecules
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds until another process is started after one that did not begin
 GIVE_UP_SECONDS = 120.0  # after which no more are
@@ -26,142 +26,140 @@ CLOSED = "the pool that measures molecules was closed; ask another"
 
 
 class Pool:
-    """Processes that measure molecules, and a memory of what they found. Any number of threads may ask at once."""
+    """Worker processes and a cache of measurements. Any number of threads may call it at once."""
 
     def __init__(self, processes: int | None = None, timeout: float = 10.0) -> None:
-        """As many processes as this program may use cores, up to 8; `timeout` in seconds for each molecule."""
-        self.processes = processes or min(cores(), MOST_PROCESSES)
+        """Use one process a core, at most 8, unless told otherwise; `timeout` is in seconds for each molecule."""
+        self.processes = processes or min(cores(), MAX_PROCESSES)
         self.timeout = timeout
         self.scored = 0
-        """Molecules measured; one whose facts were remembered does not count."""
-        self._memory = Memory()
-        self._lock = threading.Lock()  # around memory, scored, free and living
-        self._free: list[Scorer] = []
-        self._living: set[Scorer] = set()
+        """Molecules measured, those answered from the cache left out."""
+        self._cache = PropertyCache()
+        self._lock = threading.Lock()  # around cache, scored, free and living
+        self._free: list[PropertyWorkerClient] = []
+        self._living: set[PropertyWorkerClient] = set()
         self._closed = threading.Event()
         # one thread waits for each process, so that there is always a process for the chunk that is next
         self._threads = ThreadPoolExecutor(self.processes, thread_name_prefix="molecules")
 
     @property
     def pids(self) -> list[int]:
-        """The ids of the processes that live."""
+        """The ids of the living processes."""
         with self._lock:
-            return [scorer.pid for scorer in self._living]
+            return [worker.pid for worker in self._living]
 
-    def measure(self, smiles: Sequence[str], question: Question, wanted: frozenset[str]) -> list[Facts]:
-        """Facts in the order of the SMILES; `valid` is False, and `error` says why, where there are none.
+    def measure(self, smiles: Sequence[str], query: PropertyQuery, requested: frozenset[str]) -> list[Measurement]:
+        """Return a measurement of each SMILES, in order; an invalid one has `valid` False and the reason in `error`.
 
-        InputError when the question itself holds an invalid SMILES or SMARTS, SettingError for an unknown property,
+        InputError when the query itself holds an invalid SMILES or SMARTS, SettingError for an unknown property,
         MissingPartError when a part of RDKit is not installed, SeqTutorError when no process can be started.
         """
-        check_wanted(wanted)
-        found: dict[str, Facts] = {}
+        check_properties(requested)
+        results: dict[str, Measurement] = {}
         missing: defaultdict[frozenset[str], list[str]] = defaultdict(list)
         with self._lock:
             for text in dict.fromkeys(smiles):
-                known, names = self._memory.recall(text, question, wanted)
-                if known is not None:
-                    found[text] = known
-                if known is None or names:
+                cached, names = self._cache.get(text, query, requested)
+                if cached is not None:
+                    results[text] = cached
+                if cached is None or names:
                     missing[names].append(text)
         chunks = []
         for names, texts in missing.items():
             size = min(-(-len(texts) // (2 * self.processes)), LARGEST_CHUNK)
-            chunks += [self._submit(texts[i : i + size], question, names) for i in range(0, len(texts), size)]
+            chunks += [self._submit(texts[i : i + size], query, names) for i in range(0, len(texts), size)]
         for chunk in chunks:
-            for facts in _result(chunk):
-                before = found.get(facts.smiles)
-                found[facts.smiles] = before.merged(facts) if before else facts
-        return [found[text] for text in smiles]
+            for measurement in _result(chunk):
+                cached = results.get(measurement.smiles)
+                results[measurement.smiles] = cached.merged(measurement) if cached else measurement
+        return [results[text] for text in smiles]
 
     def close(self) -> None:
-        """End the processes; whoever waits for molecules gets a SeqTutorError."""
+        """End the processes; threads that wait for molecules get a SeqTutorError."""
         with self._lock:
             self._closed.set()
-            for scorer in self._living:
-                scorer.kill()
+            for worker in self._living:
+                worker.kill()
         self._threads.shutdown(cancel_futures=True)
-        for scorer in self._free:
-            scorer.end()
+        for worker in self._free:
+            worker.end()
         self._living.clear()
 
-    def _submit(self, smiles: list[str], question: Question, wanted: frozenset[str]) -> Future[list[Facts]]:
+    def _submit(self, smiles: list[str], query: PropertyQuery, requested: frozenset[str]) -> Future[list[Measurement]]:
         try:
-            return self._threads.submit(self._chunk, smiles, question, wanted)
+            return self._threads.submit(self._measure_chunk, smiles, query, requested)
         except RuntimeError:  # the threads are shut down
             raise SeqTutorError(CLOSED) from None
 
-    def _chunk(self, smiles: list[str], question: Question, wanted: frozenset[str]) -> list[Facts]:
-        """Measure molecules by one process, and by the next when it ends over one of them.
+    def _measure_chunk(self, smiles: list[str], query: PropertyQuery, requested: frozenset[str]) -> list[Measurement]:
+        """Measure molecules by one process, and by another if it ends over one of them.
 
-        Somebody may have killed it, so that molecule gets another chance; what crashed twice is not remembered.
+        Somebody may have killed the process, so that molecule is tried once more. A second crash is not cached.
         """
-        measured: list[Facts] = []
+        measured: list[Measurement] = []
         lost: set[str] = set()  # molecules over which a process ended
-        patience = _Patience(self._closed)
+        backoff = _StartBackoff(self._closed)
         while len(measured) < len(smiles):
             try:
-                scorer = self._take()
+                worker = self._acquire()
             except OSError as error:  # no memory for it, or too many processes
-                patience.wait(str(error))
+                backoff.wait(str(error))
                 continue
             try:
-                for facts in scorer.measure(smiles[len(measured) :], question, wanted):
-                    measured.append(facts)
+                for measurement in worker.measure(smiles[len(measured) :], query, requested):
+                    measured.append(measurement)
             except (EOFError, TimeoutError) as error:
-                reason, molecule = self._drop(scorer), smiles[len(measured)]
-                if not scorer.begun:
-                    patience.wait(reason)
+                reason, molecule = self._discard(worker), smiles[len(measured)]
+                if not worker.begun:
+                    backoff.wait(reason)
                 elif isinstance(error, TimeoutError):
-                    measured.append(Facts(molecule, error=f"took longer than {self.timeout:g} s"))
+                    measured.append(Measurement(molecule, error=f"took longer than {self.timeout:g} s"))
                 elif molecule in lost:
-                    measured.append(Facts(molecule, error=CRASHED))
+                    measured.append(Measurement(molecule, error=CRASHED))
                 else:
                     lost.add(molecule)
-            except SeqTutorError:  # the question is at fault, not the process
-                self._give_back(scorer)
+            except SeqTutorError:  # the query is at fault, not the process
+                self._release(worker)
                 raise
             else:
-                self._give_back(scorer)
-            if scorer.begun:
-                patience.renew()
+                self._release(worker)
+            if worker.begun:
+                backoff.reset()
         with self._lock:
-            self.scored += sum(
-                self._memory.keep(facts, question, wanted) for facts in measured if facts.error != CRASHED
-            )
+            self.scored += sum(self._cache.put(one, query, requested) for one in measured if one.error != CRASHED)
         return measured
 
-    def _take(self) -> Scorer:
+    def _acquire(self) -> PropertyWorkerClient:
         with self._lock:
             if self._closed.is_set():
                 raise SeqTutorError(CLOSED)
-            scorer = self._free.pop() if self._free else Scorer(self.timeout)
-            self._living.add(scorer)
-            return scorer
+            worker = self._free.pop() if self._free else PropertyWorkerClient(self.timeout)
+            self._living.add(worker)
+            return worker
 
-    def _give_back(self, scorer: Scorer) -> None:
+    def _release(self, worker: PropertyWorkerClient) -> None:
         with self._lock:
-            self._free.append(scorer)
+            self._free.append(worker)
 
-    def _drop(self, scorer: Scorer) -> str:
+    def _discard(self, worker: PropertyWorkerClient) -> str:
         with self._lock:
-            self._living.discard(scorer)
-        return scorer.end()
+            self._living.discard(worker)
+        return worker.end()
 
 
-class _Patience:
-    """Waits longer and longer for a process that begins, and not for ever."""
+class _StartBackoff:
+    """Exponential backoff between attempts to start a process, with a limit."""
 
     def __init__(self, closed: threading.Event) -> None:
         self.closed = closed
-        self.renew()
+        self.reset()
 
-    def renew(self) -> None:
-        """One has begun."""
+    def reset(self) -> None:
+        """Start over: a process has begun."""
         self.began, self.pause = time.monotonic(), FIRST_WAIT
 
     def wait(self, reason: str) -> None:
-        """One has not, for this reason; SeqTutorError after a long time."""
+        """Wait before the next attempt; SeqTutorError with the reason after GIVE_UP_SECONDS."""
         if time.monotonic() > self.began + GIVE_UP_SECONDS:
             raise SeqTutorError(
                 f"the process that measures molecules does not start, for {GIVE_UP_SECONDS:g} s now ({reason}); "
@@ -171,7 +169,7 @@ class _Patience:
         self.pause = min(2 * self.pause, LONGEST_WAIT)
 
 
-def _result(chunk: Future[list[Facts]]) -> list[Facts]:
+def _result(chunk: Future[list[Measurement]]) -> list[Measurement]:
     try:
         return chunk.result()
     except CancelledError:
@@ -180,7 +178,7 @@ def _result(chunk: Future[list[Facts]]) -> list[Facts]:
 
 @cache
 def shared() -> Pool:
-    """The pool of this program, made at first use and closed with it."""
+    """Return the pool of this program, made at first use and closed at exit."""
     pool = Pool()
     atexit.register(pool.close)
     return pool

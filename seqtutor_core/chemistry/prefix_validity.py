@@ -1,17 +1,17 @@
-"""Whether a piece of SMILES can still become a molecule."""
+"""Decide whether a prefix of a SMILES can still become a molecule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rdkit import Chem
 
-from seqtutor_core.chemistry.parsing import only_smiles, quietly
+from seqtutor_core.chemistry.parsing import capture_log, smiles_parser
 from seqtutor_core.chemistry.tokens import PATTERN
 
 
 @dataclass
 class _State:
-    """Where a SMILES stands after some of its tokens. Atoms are counted from 0."""
+    """The state of a SMILES parser after some tokens. Atoms are counted from 0."""
 
     atoms: int = 0
     current: int | None = None
@@ -21,48 +21,47 @@ class _State:
     rings: dict[str, int] = field(default_factory=dict)
     """Open ring numbers and their atoms."""
     unfinished: bool = False
-    """The last token asks for an atom: a bond, or a branch that has just been opened."""
+    """The last token needs an atom behind it: a bond, or a branch that has just been opened."""
 
 
-def can_begin(tokens: Sequence[str]) -> bool:
-    """Whether tokens may begin a valid SMILES, as far as branches, rings, valence and aromaticity tell.
+def is_valid_prefix(tokens: Sequence[str]) -> bool:
+    """Return whether tokens may begin a valid SMILES, as far as branches, rings, valence and aromaticity tell.
 
-    Never false for the beginning of a valid one, oxides of halogens aside. What is to come is stood in for by atoms
-    of any kind (*), behind every open bond and ring; an aromatic system is judged only when nothing more can be
-    bonded to it.
+    Never False for a prefix of a valid SMILES, oxides of halogens aside. Wildcard atoms (*) stand in for the missing
+    ones behind every open bond and ring; an aromatic system is checked only once nothing more can bond to it.
     """
     state = _walk(tokens)
     if state is None:
         return False
-    text = _ended(tokens, state)
-    raw, _ = quietly(lambda: Chem.MolFromSmiles(text, only_smiles(sanitize=False)))
+    text = _completed(tokens, state)
+    raw, _ = capture_log(lambda: Chem.MolFromSmiles(text, smiles_parser(sanitize=False)))
     if raw is None:
         return False
     Chem.Cleanup(raw)  # N(=O)=O is read as a nitro group, and so on
     growing = {atom for atom in (*state.branches, *state.rings.values(), state.current) if atom is not None}
-    if any(atom not in growing or not _oxide(raw, atom) for atom in _overfull(raw)):
+    if any(atom not in growing or not _may_be_oxide(raw, atom) for atom in _overfull(raw)):
         return False
-    found, _ = quietly(lambda: Chem.DetectChemistryProblems(_blurred(raw, growing)))
+    found, _ = capture_log(lambda: Chem.DetectChemistryProblems(_with_wildcards(raw, growing)))
     return not found
 
 
-def as_it_stands(tokens: Sequence[str]) -> tuple[str, int | None]:
-    """Return a SMILES of what tokens have written so far, with * for what is to come, and the atom it goes on from.
+def with_placeholders(tokens: Sequence[str]) -> tuple[str, int | None]:
+    """Return the SMILES of a valid prefix with * for the atoms to come, and the index of the atom it continues from.
 
-    The tokens are such that can_begin is true.
+    The index is None before the first atom.
     """
     state = _walk(tokens) or _State()
-    return _ended(tokens, state), state.current
+    return _completed(tokens, state), state.current
 
 
-def _ended(tokens: Sequence[str], state: _State) -> str:
-    """The tokens with * for the atom that is asked for, and for those to come that close the open rings."""
+def _completed(tokens: Sequence[str], state: _State) -> str:
+    """Return the tokens with * for the next atom, if one must follow, and for the atoms that close open rings."""
     text = "".join(tokens) + "*" * state.unfinished + ")" * len(state.branches)
     return text + "".join(f".*{ring}" for ring in state.rings)
 
 
 def _walk(tokens: Sequence[str]) -> _State | None:
-    """The state after the tokens; None where a branch is closed that was never opened."""
+    """Return the state after the tokens; None if a branch is closed that was never opened."""
     state = _State()
     for token in tokens:
         match = PATTERN.fullmatch(token)
@@ -83,34 +82,34 @@ def _walk(tokens: Sequence[str]) -> _State | None:
 
 
 def _overfull(molecule: Chem.Mol) -> list[int]:
-    """Atoms with more bonds than their valence allows."""
-    found, _ = quietly(lambda: Chem.DetectChemistryProblems(molecule))
+    """Return the atoms with more bonds than their valence allows."""
+    found, _ = capture_log(lambda: Chem.DetectChemistryProblems(molecule))
     return [problem.GetAtomIdx() for problem in found if problem.GetType() == "AtomValenceException"]
 
 
-def _oxide(molecule: Chem.Mol, atom: int) -> bool:
-    """Whether an atom may become a nitro group or an N-oxide, which may be written with five bonds to the nitrogen."""
+def _may_be_oxide(molecule: Chem.Mol, atom: int) -> bool:
+    """Return whether an atom may become a nitro group or an N-oxide, which may be written with five bonds."""
     centre = molecule.GetAtomWithIdx(atom)
     double = (bond.GetOtherAtom(centre) for bond in centre.GetBonds() if bond.GetBondType() == Chem.BondType.DOUBLE)
     return centre.GetSymbol() == "N" and any(other.GetSymbol() == "O" for other in double)
 
 
-def _blurred(molecule: Chem.Mol, growing: set[int]) -> Chem.Mol:
-    """The molecule with atoms of any kind for all that can still change, joined, for they may end in one ring."""
-    blurred = Chem.RWMol(molecule)
-    hub = blurred.AddAtom(Chem.Atom(0))
+def _with_wildcards(molecule: Chem.Mol, growing: set[int]) -> Chem.Mol:
+    """Return the molecule with wildcards for all atoms that can still change, joined: they may end in one ring."""
+    open_ended = Chem.RWMol(molecule)
+    hub = open_ended.AddAtom(Chem.Atom(0))
     for index in _aromatic_systems(molecule, growing):
-        for bond in blurred.GetAtomWithIdx(index).GetBonds():
+        for bond in open_ended.GetAtomWithIdx(index).GetBonds():
             if bond.GetBondType() == Chem.BondType.AROMATIC:
                 bond.SetIsAromatic(False)
                 bond.SetBondType(Chem.BondType.SINGLE)
-        blurred.ReplaceAtom(index, Chem.Atom(0))
-        blurred.AddBond(index, hub, Chem.BondType.SINGLE)
-    return blurred.GetMol()
+        open_ended.ReplaceAtom(index, Chem.Atom(0))
+        open_ended.AddBond(index, hub, Chem.BondType.SINGLE)
+    return open_ended.GetMol()
 
 
 def _aromatic_systems(molecule: Chem.Mol, atoms: set[int]) -> set[int]:
-    """The atoms, and every atom that aromatic bonds lead to from them."""
+    """Return the atoms and every atom that aromatic bonds connect them with."""
     reached, frontier = set(), list(atoms)
     while frontier:
         index = frontier.pop()

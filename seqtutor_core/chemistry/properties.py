@@ -18,13 +18,13 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.chemistry import crippen
 from seqtutor_core.chemistry.alerts import Patterns, catalogue
-from seqtutor_core.chemistry.limits import TooLong
-from seqtutor_core.chemistry.parsing import check_text, only_smiles, parse
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question, check_wanted
+from seqtutor_core.chemistry.limits import SearchTimeout
+from seqtutor_core.chemistry.parsing import check_text, parse, smiles_parser
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError, MissingPartError
 
-_PARSER = only_smiles(sanitize=True)
+_PARSER = smiles_parser(sanitize=True)
 _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
 _QED_ALERTS = Patterns(QED.StructuralAlertSmarts)
 # QED counts the matches of eleven patterns. Each is one atom and no atom fits two, so they are one pattern.
@@ -32,58 +32,60 @@ _QED_ACCEPTOR = Chem.MolFromSmarts("[" + ",".join(s[1:-1].replace(";", "&") for 
 _CHAIN_CARBON = Chem.MolFromSmarts("[CX4;!R;!H0;!H1]")
 
 
-def measure(smiles: str, question: Question, wanted: frozenset[str]) -> Facts:
-    """The facts of one molecule; what is no molecule gets facts that say why.
+def measure(smiles: str, query: PropertyQuery, requested: frozenset[str]) -> Measurement:
+    """Return the measurement of one molecule, with the reason in `error` if the SMILES is invalid.
 
-    SettingError for an unknown property; InputError when the question itself holds an invalid SMILES or SMARTS;
-    MissingPartError when a part of RDKit is not installed.
+    SettingError for an unknown property; InputError if the query holds an invalid SMILES or SMARTS;
+    MissingPartError if a part of RDKit is not installed.
     """
-    prepare(question, wanted)
+    prepare(query, requested)
     try:
         mol, canonical = read(smiles)
-        return answer(Facts(smiles, canonical), mol, question, wanted)
+        return calculate(Measurement(smiles, canonical), mol, query, requested)
     except InputError as error:
-        return Facts(smiles, error=str(error))
+        return Measurement(smiles, error=str(error))
 
 
-def prepare(question: Question, wanted: frozenset[str]) -> None:
-    """Load and compile what the answers need, and raise whatever is wrong with question or wanted (see measure)."""
-    check_wanted(wanted)
-    if "similarity" in wanted:
-        _target(question.target)
-    for name in wanted & {"required", "forbidden"}:
-        for text in question.part(name):
+def prepare(query: PropertyQuery, requested: frozenset[str]) -> None:
+    """Load and compile what the properties need; raises the errors of `measure`."""
+    check_properties(requested)
+    if "similarity" in requested:
+        _target(query.target)
+    for name in requested & {"required", "forbidden"}:
+        for text in query.part(name):
             substructure(text)
-    if "alerts" in wanted:
-        catalogue(question.catalogues)
-    if "sa_score" in wanted:
+    if "alerts" in requested:
+        catalogue(query.catalogues)
+    if "sa_score" in requested:
         _sa_scorer()
 
 
 def read(smiles: str) -> tuple[Chem.Mol, str]:
-    """A molecule and its canonical SMILES; InputError says why a text is none, and where."""
+    """Return a molecule and its canonical SMILES; InputError says why a SMILES is invalid, and where."""
     check_text(smiles, "SMILES")
     mol = None
     with suppress(Exception):
         mol = Chem.MolFromSmiles(smiles, _PARSER)
     if mol is None:
-        mol = parse(smiles)  # says why
+        mol = parse(smiles)  # raises with the reason
     return mol, Chem.MolToSmiles(mol)
 
 
-def answer(facts: Facts, mol: Chem.Mol, question: Question, wanted: frozenset[str]) -> Facts:
-    """These facts with all that is wanted of their molecule; InputError when RDKit fails on it."""
-    measured = Measured(mol, question)
+def calculate(measurement: Measurement, mol: Chem.Mol, query: PropertyQuery, requested: frozenset[str]) -> Measurement:
+    """Return the measurement with the requested properties of its molecule; InputError if RDKit fails on it."""
+    calculator = PropertyCalculator(mol, query)
     values: dict[str, float] = {}
     unknown: dict[str, str] = {}
     try:
-        for name in wanted - {SCAFFOLD}:
+        for name in requested - {SCAFFOLD}:
             try:
-                values[name] = float(getattr(measured, name))
-            except TooLong as error:
+                values[name] = float(getattr(calculator, name))
+            except SearchTimeout as error:
                 unknown[name] = str(error)
-        scaffold = measured.scaffold if SCAFFOLD in wanted else ""
-        return replace(facts, scaffold=scaffold, values=values, unknown=unknown, flat=_flat(mol, facts.canonical))
+        scaffold = calculator.scaffold if SCAFFOLD in requested else ""
+        return replace(
+            measurement, scaffold=scaffold, values=values, unknown=unknown, flat=_flat(mol, measurement.canonical)
+        )
     except Exception as error:  # whatever it is, it costs this molecule and no other
         raise InputError(
             f"RDKit cannot measure this molecule ({str(error).strip() or type(error).__name__})"
@@ -91,7 +93,7 @@ def answer(facts: Facts, mol: Chem.Mol, question: Question, wanted: frozenset[st
 
 
 def _flat(mol: Chem.Mol, canonical: str) -> str:
-    """Canonical SMILES without stereochemistry and numbers of atoms; empty where there is none."""
+    """Return the canonical SMILES without stereochemistry and atom numbers; empty if it has neither."""
     if not re.search(r"[@/\\:]", canonical):
         return ""
     plain = Chem.Mol(mol)
@@ -102,11 +104,11 @@ def _flat(mol: Chem.Mol, canonical: str) -> str:
     return flat if flat != canonical else ""
 
 
-class Measured:
-    """The properties of one molecule, each computed when first asked for; others that need it share the result."""
+class PropertyCalculator:
+    """The properties of one molecule, each computed at first use; properties that build on it share the result."""
 
-    def __init__(self, mol: Chem.Mol, question: Question) -> None:
-        self.mol, self.question = mol, question
+    def __init__(self, mol: Chem.Mol, query: PropertyQuery) -> None:
+        self.mol, self.query = mol, query
 
     @cached_property
     def log_p(self) -> float:
@@ -191,23 +193,23 @@ class Measured:
     @cached_property
     def similarity(self) -> float:
         """Tanimoto similarity to the target, Morgan fingerprints of radius 2 in 2,048 bits."""
-        return DataStructs.TanimotoSimilarity(_MORGAN.GetFingerprint(self.mol), _target(self.question.target))
+        return DataStructs.TanimotoSimilarity(_MORGAN.GetFingerprint(self.mol), _target(self.query.target))
 
     @cached_property
     def required(self) -> float:
         """The share of the required SMARTS that match; 1 when nothing is required."""
-        patterns = self.question.required
+        patterns = self.query.required
         return sum(substructure(text).found_in(self.mol) for text in patterns) / len(patterns) if patterns else 1.0
 
     @cached_property
     def forbidden(self) -> int:
         """The number of forbidden SMARTS that match."""
-        return sum(substructure(text).found_in(self.mol) for text in self.question.forbidden)
+        return sum(substructure(text).found_in(self.mol) for text in self.query.forbidden)
 
     @cached_property
     def alerts(self) -> int:
-        """The number of alerts of the question's catalogues that match."""
-        return len(catalogue(self.question.catalogues).GetMatches(self.mol)) if self.question.catalogues else 0
+        """The number of alerts of the query's catalogues that match."""
+        return len(catalogue(self.query.catalogues).GetMatches(self.mol)) if self.query.catalogues else 0
 
     @cached_property
     def scaffold(self) -> str:
@@ -216,9 +218,9 @@ class Measured:
 
 
 def _qed_aromatic_rings(mol: Chem.Mol) -> int:
-    """Rings that are left without the aliphatic ring atoms that touch anything aliphatic: QED's count.
+    """Return QED's count of aromatic rings: those that remain without the ring atoms that touch anything aliphatic.
 
-    Rings that are left = bonds - atoms + pieces of the graph of ring bonds.
+    Remaining rings = bonds - atoms + pieces of the graph of ring bonds.
     """
     gone = {match[0] for match in mol.GetSubstructMatches(QED.AliphaticRings)}
     bonds = set()
@@ -241,7 +243,7 @@ def _qed_aromatic_rings(mol: Chem.Mol) -> int:
 @lru_cache(maxsize=64)
 def _target(smiles: str) -> DataStructs.ExplicitBitVect:
     if not smiles:
-        raise InputError("similarity is wanted and there is no target; give one as SMILES")
+        raise InputError("similarity is requested and there is no target; give one as SMILES")
     try:
         return _MORGAN.GetFingerprint(read(smiles)[0])
     except InputError as error:
@@ -250,7 +252,7 @@ def _target(smiles: str) -> DataStructs.ExplicitBitVect:
 
 @lru_cache(maxsize=1)
 def _sa_scorer() -> ModuleType:
-    """Ertl's score as it comes with RDKit, its table of fragments loaded."""
+    """Return Ertl's score as RDKit ships it, with its table of fragments loaded."""
     path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
     spec = importlib.util.spec_from_file_location("sascorer", path)
     if not path.exists() or spec is None or spec.loader is None:

@@ -1,4 +1,4 @@
-"""What is asked about a molecule, and what is answered. Nothing here needs RDKit."""
+"""Which properties of a molecule are requested, and the measurement that comes back. Nothing here needs RDKit."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -25,18 +25,18 @@ PROPERTIES = (
     "forbidden",
     "alerts",
 )
-"""Numbers that can be wanted of a molecule; properties.Measured says what each is."""
+"""Numbers that can be measured of a molecule; properties.PropertyCalculator defines each."""
 SCAFFOLD = "scaffold"
-"""May be wanted too, and is a SMILES."""
-DEAR = frozenset({"qed", "sa_score", "alerts", SCAFFOLD})
-"""What costs more than parsing the molecule does: measure these only when somebody asks."""
+"""Can be requested too, and is a SMILES."""
+EXPENSIVE = frozenset({"qed", "sa_score", "alerts", SCAFFOLD})
+"""Properties that cost more than parsing the molecule: measured only on request."""
 CATALOGUES = ("PAINS", "BRENK", "NIH")
-MOST_SMARTS = 20
+MAX_SMARTS = 20
 
 
 @dataclass(frozen=True)
-class Question:
-    """What some properties are relative to; SettingError for an unknown catalogue.
+class PropertyQuery:
+    """What some properties compare a molecule with. SettingError for an unknown catalogue.
 
     SMILES and SMARTS are checked when a property first needs them.
     """
@@ -51,44 +51,44 @@ class Question:
     """Collections of structural alerts."""
 
     def __post_init__(self) -> None:
-        check(self, target=text, required=several(text, MOST_SMARTS), forbidden=several(text, MOST_SMARTS))
+        check(self, target=text, required=several(text, MAX_SMARTS), forbidden=several(text, MAX_SMARTS))
         check(self, catalogues=several(text, len(CATALOGUES)))
         for name in self.catalogues:
             if name not in CATALOGUES:
                 raise SettingError(f"no catalogue of alerts named {name!r}; choose among {', '.join(CATALOGUES)}")
 
     def part(self, name: str) -> tuple[str, ...]:
-        """What the value of a property depends on besides the molecule."""
+        """Return the part of the query that the value of a property depends on; empty for most."""
         parts = {"required": self.required, "forbidden": self.forbidden, "alerts": self.catalogues}
         return (self.target,) if name == "similarity" else parts.get(name, ())
 
     def as_json(self) -> dict[str, Any]:
-        """For json.dumps; Question(**of_it) gives it back."""
+        """Return the query for json.dumps; PropertyQuery(**query.as_json()) equals the query."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What was measured of one molecule."""
+class Measurement:
+    """The measured properties of one molecule, or the error of an invalid one."""
 
     smiles: str
-    """As given."""
+    """As it was written."""
     canonical: str = ""
-    """RDKit's canonical SMILES; empty for what is no molecule."""
+    """RDKit's canonical SMILES; empty for an invalid molecule."""
     error: str = ""
-    """Why it is no molecule, or could not be measured; empty for a molecule."""
+    """Why the SMILES is invalid or could not be measured; empty for a valid molecule."""
     scaffold: str = ""
-    """Bemis-Murcko scaffold; empty without rings or when it was not wanted."""
+    """Bemis-Murcko scaffold; empty without rings or if it was not requested."""
     values: Mapping[str, float] = field(default_factory=dict)
-    """The wanted properties, by name; empty for what is no molecule."""
+    """The requested properties by name; empty for an invalid molecule."""
     unknown: Mapping[str, str] = field(default_factory=dict)
-    """Wanted properties of a molecule that could not be told, and why."""
+    """Requested properties that could not be measured, and why."""
     flat: str = ""
     """Canonical SMILES without stereochemistry, where it differs."""
 
     @property
     def graph(self) -> str:
-        """The canonical SMILES without stereochemistry, by which the training set is compared: it has none."""
+        """The canonical SMILES without stereochemistry: the training set has none, so novelty compares this."""
         return self.flat or self.canonical
 
     @property
@@ -96,17 +96,17 @@ class Facts:
         """Whether this is a molecule and was measured."""
         return not self.error
 
-    def merged(self, other: "Facts") -> "Facts":
-        """What these and others of the same molecule say together; an error has the last word."""
+    def merged(self, other: "Measurement") -> "Measurement":
+        """Return the union with another measurement of the same molecule; an error of either wins."""
         if not (self.valid and other.valid):
             return self if other.valid else replace(other, smiles=self.smiles)
         values, unknown = {**self.values, **other.values}, {**self.unknown, **other.unknown}
         return replace(self, scaffold=self.scaffold or other.scaffold, values=values, unknown=unknown)
 
 
-def check_wanted(wanted: frozenset[str]) -> None:
-    """SettingError for a name that is no property."""
-    if unknown := wanted - {*PROPERTIES, SCAFFOLD}:
+def check_properties(requested: frozenset[str]) -> None:
+    """Raise SettingError for a name that is not a property."""
+    if unknown := requested - {*PROPERTIES, SCAFFOLD}:
         raise SettingError(
             f"no molecule property named {', '.join(sorted(unknown))}; there are: {', '.join(PROPERTIES)}, {SCAFFOLD}"
         )

@@ -1,7 +1,7 @@
-"""What a process does that measures molecules for the pool (worker_main.py runs it).
+"""The worker that measures molecules for the pool; worker_main.py runs it.
 
-A request is {"question": {...}, "wanted": [...], "smiles": [...], "seconds": for each molecule}; the answer to every
-molecule, in order and as soon as it is known, is its facts but for the SMILES: a list in the order of their fields.
+A request is {"query": {...}, "properties": [...], "smiles": [...], "seconds": for each molecule}. Each molecule gets
+one answer, in order and as soon as it is measured: the fields of its Measurement without the SMILES, as a list.
 """
 
 from collections import OrderedDict
@@ -9,52 +9,53 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqtutor_core.chemistry import properties
-from seqtutor_core.chemistry.property_query import Facts, Question
-from seqtutor_core.chemistry.worker_main import MOST_MEMORY
+from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery
+from seqtutor_core.chemistry.worker_main import MAX_MEMORY
 from seqtutor_core.errors import InputError, SeqTutorError
 
-REMEMBERED = 20_000
-"""Molecules of whom this process knows what it measured, however they are written."""
+CACHE_SIZE = 20_000
+"""Molecules whose measurements this process keeps, by canonical SMILES."""
 
 Answer = tuple[str, str, str, Mapping[str, float], Mapping[str, str], str]
 
 
 def serve(request: dict[str, Any]) -> Iterator[dict[str, str] | Answer]:
-    """Measure the molecules of a request, unless its question is at fault."""
-    question, wanted = Question(**request["question"]), frozenset(request["wanted"])
+    """Measure the molecules of a request; refuse a request whose query is wrong."""
+    query, requested = PropertyQuery(**request["query"]), frozenset(request["properties"])
     try:
-        properties.prepare(question, wanted)
+        properties.prepare(query, requested)
     except SeqTutorError as error:
         yield {"refused": type(error).__name__, "message": str(error)}
         return
     yield {}
     for smiles in request["smiles"]:
-        yield _MEMORY.answer(smiles, question, wanted)
+        yield _CACHE.answer(smiles, query, requested)
 
 
-class _Memory:
-    """What was measured lately, by canonical SMILES."""
+class _Cache:
+    """Recent measurements by canonical SMILES, query and properties."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, object, frozenset[str]], Facts] = OrderedDict()
+        self._measured: OrderedDict[tuple[str, object, frozenset[str]], Measurement] = OrderedDict()
 
-    def answer(self, smiles: str, question: Question, wanted: frozenset[str]) -> Answer:
+    def answer(self, smiles: str, query: PropertyQuery, requested: frozenset[str]) -> Answer:
+        """Measure a molecule, unless it was measured lately; errors become part of the answer."""
         try:
             mol, canonical = properties.read(smiles)
-            key = (canonical, question, wanted)
-            if key not in self._known:
-                self._known[key] = properties.answer(Facts(smiles, canonical), mol, question, wanted)
-                if len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
-            return _said(self._known[key])
+            key = (canonical, query, requested)
+            if key not in self._measured:
+                self._measured[key] = properties.calculate(Measurement(smiles, canonical), mol, query, requested)
+                if len(self._measured) > CACHE_SIZE:
+                    self._measured.popitem(last=False)
+            return _as_answer(self._measured[key])
         except InputError as error:
-            return _said(Facts(smiles, error=str(error)))
+            return _as_answer(Measurement(smiles, error=str(error)))
         except MemoryError:
-            return _said(Facts(smiles, error=f"needs more memory than {MOST_MEMORY / 2**30:g} GiB"))
+            return _as_answer(Measurement(smiles, error=f"needs more memory than {MAX_MEMORY / 2**30:g} GiB"))
 
 
-def _said(facts: Facts) -> Answer:
-    return facts.canonical, facts.error, facts.scaffold, facts.values, facts.unknown, facts.flat
+def _as_answer(one: Measurement) -> Answer:
+    return one.canonical, one.error, one.scaffold, one.values, one.unknown, one.flat
 
 
-_MEMORY = _Memory()
+_CACHE = _Cache()

@@ -1,6 +1,6 @@
-"""What the user gives, read by RDKit: a SMILES or a mol block as one molecule with remarks. It runs without torch.
+"""Read a SMILES or a mol block of a user as one molecule with remarks.
 
-Sizes are checked before RDKit sees anything; any exception of RDKit over a record costs that record.
+Sizes are checked before RDKit sees anything; an exception of RDKit costs only the record it is about.
 """
 
 import re
@@ -10,7 +10,14 @@ from typing import Any
 
 from rdkit import Chem
 
-from seqtutor_core.chemistry.parsing import MOST_FRAGMENTS, check_text, chemistry, only_smiles, parse, quietly
+from seqtutor_core.chemistry.parsing import (
+    MAX_FRAGMENTS,
+    capture_log,
+    check_text,
+    chemistry_fault,
+    parse,
+    smiles_parser,
+)
 from seqtutor_core.chemistry.tokens import PATTERN, VOCABULARY
 from seqtutor_core.errors import InputError
 
@@ -18,31 +25,31 @@ LARGEST = 500  # heavy atoms
 
 
 @dataclass(frozen=True)
-class Given:
-    """One molecule as the user gave it."""
+class InputMolecule:
+    """One molecule that a user typed, drew or uploaded."""
 
     smiles: str
     """Canonical, of the largest fragment."""
     remarks: tuple[str, ...] = ()
-    """What was changed or should be known, a sentence each."""
+    """What was changed or is worth knowing, a sentence each."""
     name: str = ""
 
 
-def from_smiles(smiles: str, name: str = "") -> Given:
+def from_smiles(smiles: str, name: str = "") -> InputMolecule:
     """Return the molecule of a SMILES; InputError shows where it is wrong, or says its limit."""
     _check_sizes(smiles)
-    return _given(parse(smiles), name)
+    return _input_molecule(parse(smiles), name)
 
 
-def from_block(block: str, name: str = "") -> Given:
+def from_block(block: str, name: str = "") -> InputMolecule:
     """Return the molecule of a mol block; InputError with RDKit's reason."""
     # RDKit's log is cut amid a letter that takes several bytes, and then cannot be read
     block = block.encode("ascii", "replace").decode()
     whole, log = _supplied(block, sanitize=True)
     if whole is not None and whole.GetNumAtoms():
-        return _given(whole, name)
+        return _input_molecule(whole, name)
     raw, _ = _supplied(block, sanitize=False)
-    fault = None if raw is None else chemistry(raw)
+    fault = None if raw is None else chemistry_fault(raw)
     if fault is not None:
         reason = f"{fault[0]} (atom {', '.join(str(atom + 1) for atom in fault[1][:10])})"
     else:
@@ -51,7 +58,7 @@ def from_block(block: str, name: str = "") -> Given:
 
 
 def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
-    """Return for each SMILES, or mol block, {"smiles", "remarks"} of its molecule or {"problem": why there is none}."""
+    """Return for each SMILES, or mol block, {"smiles", "remarks"} of its molecule, or {"problem": the reason}."""
     found: list[dict[str, Any]] = []
     for source in sources:
         try:
@@ -59,7 +66,7 @@ def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
             found.append({"smiles": given.smiles, "remarks": given.remarks})
         except InputError as error:
             found.append({"problem": str(error).partition("; ")[0]})
-        except MemoryError:  # this process is spent, whichever record it was
+        except MemoryError:  # the process is out of memory, whichever record it was
             raise
         except Exception as error:  # noqa: BLE001  whatever RDKit raises is about this record alone
             reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -68,11 +75,11 @@ def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
 
 
 def _check_sizes(smiles: str) -> None:
-    """InputError for so many atoms or parts that RDKit would take seconds over them."""
+    """Raise InputError for so many atoms or parts that RDKit would take seconds."""
     check_text(smiles, "SMILES")
     atoms = sum(match.lastgroup == "atom" for match in PATTERN.finditer(smiles))
     if atoms > LARGEST:  # perhaps of several parts, or hydrogens; to look for rings in them takes seconds
-        raw, _ = quietly(lambda: Chem.MolFromSmiles(smiles, only_smiles(sanitize=False)))
+        raw, _ = capture_log(lambda: Chem.MolFromSmiles(smiles, smiles_parser(sanitize=False)))
         if raw is not None:
             heavy = [sum(raw.GetAtomWithIdx(i).GetAtomicNum() > 1 for i in part) for part in Chem.GetMolFrags(raw)]
             _check_heavy_atoms(max(heavy))
@@ -85,11 +92,11 @@ def _check_heavy_atoms(count: int) -> None:
         )
 
 
-def _given(whole: Chem.Mol, name: str) -> Given:
-    """The largest fragment of a molecule, with remarks; InputError when it has no or too many atoms."""
+def _input_molecule(whole: Chem.Mol, name: str) -> InputMolecule:
+    """Return the largest fragment of a molecule, with remarks; InputError if it has no or too many atoms."""
     fragments = len(Chem.GetMolFrags(whole))
-    if fragments > MOST_FRAGMENTS:
-        raise InputError(f"{fragments:,} separate parts are more than {MOST_FRAGMENTS}; give the part that matters")
+    if fragments > MAX_FRAGMENTS:
+        raise InputError(f"{fragments:,} separate parts are more than {MAX_FRAGMENTS}; give the part that matters")
     parts = Chem.GetMolFrags(whole, asMols=True) if fragments > 1 else [whole]
     kept, *others = sorted(parts, key=_size, reverse=True)
     remarks = []
@@ -110,11 +117,11 @@ def _given(whole: Chem.Mol, name: str) -> Given:
             f"The prior cannot write {', '.join(unknown)}: similarity still works, "
             "but this very molecule cannot be generated."
         )
-    return Given(smiles, tuple(remarks), name)
+    return InputMolecule(smiles, tuple(remarks), name)
 
 
 def _size(fragment: Chem.Mol) -> tuple[int, int]:
-    """Heavy atoms, then protons: of a bromide and a hydroxide, the bromide."""
+    """Return heavy atoms, then protons: a bromide is larger than a hydroxide."""
     return fragment.GetNumHeavyAtoms(), sum(atom.GetAtomicNum() for atom in fragment.GetAtoms())
 
 
@@ -124,22 +131,22 @@ def short(text: str) -> str:
 
 
 def _logged(log: str) -> str:
-    """RDKit's reason for not reading a mol block, as its log has it; empty when it says nothing."""
+    """Return why RDKit did not read a mol block, from its log; empty if the log says nothing."""
     symbol = re.search(r"Element '(.*?)' not found", log)
     if symbol:
         return f"{symbol.group(1)!r} is no element but perhaps an abbreviation, which has to be drawn out"
-    told = [line.removeprefix("ERROR: ").partition(";")[0] for line in log.splitlines() if line.strip("*")]
-    if told[:1] == ["Range Error"]:
+    reasons = [line.removeprefix("ERROR: ").partition(";")[0] for line in log.splitlines() if line.strip("*")]
+    if reasons[:1] == ["Range Error"]:
         return "it names an atom that it does not have"
-    return next((line for line in told if line != "Pre-condition Violation"), "")
+    return next((line for line in reasons if line != "Pre-condition Violation"), "")
 
 
 def _supplied(block: str, sanitize: bool) -> tuple[Chem.Mol | None, str]:
-    """A record as the reader of SDF files sees it, for that one says why it fails."""
+    """Return a record read by RDKit's reader of SDF files, and its log, which says why it fails."""
 
     def first() -> Chem.Mol | None:
         supplier = Chem.SDMolSupplier()
         supplier.SetData(block, sanitize=sanitize, removeHs=sanitize)
         return supplier[0] if len(supplier) else None
 
-    return quietly(first)
+    return capture_log(first)

@@ -1,4 +1,4 @@
-"""A file of molecules cut into its records: lines, rows of a table, or mol blocks. No record is read here.
+"""Split a file of molecules into records: lines, rows of a table, or mol blocks. No record is parsed here.
 
 All sizes are checked here, before anything large can be parsed.
 """
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from seqtutor_core import text as texts
-from seqtutor_core.chemistry.table import AROUND, LONGEST_CELL, Table, headline, is_table, smiles_column
+from seqtutor_core.chemistry.table import LONGEST_CELL, STRIPPED, Table, header, is_table, smiles_column
 from seqtutor_core.errors import InputError
 
 EXTENSIONS = (".smi", ".txt", ".csv", ".mol", ".sdf")
-MOST_BYTES = 20 * 2**20
-MOST_RECORDS = 10_000
-MOST_COUNTED = 100_000  # of further records; to count them takes time, too
+MAX_BYTES = 20 * 2**20
+MAX_RECORDS = 10_000
+MAX_COUNTED = 100_000  # of further records; to count them takes time, too
 LONGEST_BLOCK = 2**20  # characters; 500 heavy atoms with all their hydrogens take 200,000
-MOST_ANNOUNCED = 10_000  # atoms, bonds, groups: RDKit makes room for as many as a counts line announces
+MAX_ANNOUNCED = 10_000  # atoms, bonds, groups: RDKit makes room for as many as a counts line announces
 
 _LINE = re.compile(r"[^\r\n]+")
 _SMILES_AND_NAME = re.compile(r"([^\s,;]*)[\s,;]*(.*)", re.DOTALL)
@@ -32,10 +32,10 @@ _COUNTS = re.compile(r"^M  V30\s+COUNTS\s(.*)$", re.MULTILINE | re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Record:
-    """One molecule of a file, still unread."""
+    """One molecule of a file, not parsed yet."""
 
     name: str
-    """As it stands in the file."""
+    """As written in the file."""
     source: str = ""
     """A SMILES or a mol block."""
     problem: str = ""
@@ -46,30 +46,30 @@ class Record:
 
 @dataclass(frozen=True)
 class Records:
-    """What a file is made of."""
+    """The records of a file."""
 
     records: list[Record]
     blocks: bool
     """Whether they are mol blocks, not SMILES."""
     left: int
-    """How many follow that are too many; counted up to MOST_COUNTED."""
+    """How many more the file has than are read; counted up to MAX_COUNTED."""
 
 
 def check_file(data: bytes, filename: str) -> None:
-    """InputError for a file of an unknown kind, an empty or a large one."""
+    """Raise InputError for a file of an unknown kind, an empty one, or a large one."""
     if PurePath(filename).suffix.lower() not in EXTENSIONS:
         raise InputError(f"{filename!r} is not a kind of file known here; choose one ending in {', '.join(EXTENSIONS)}")
     if not data.strip():
         raise InputError(f"{filename!r} is empty; choose a file that holds molecules")
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise InputError(
-            f"{filename!r} has {len(data) / 2**20:.1f} MB, more than {MOST_BYTES // 2**20} MB; "
+            f"{filename!r} has {len(data) / 2**20:.1f} MB, more than {MAX_BYTES // 2**20} MB; "
             "keep the molecules that matter, or upload it in parts"
         )
 
 
-def split(data: bytes, filename: str, most: int = MOST_RECORDS) -> Records:
-    """Return the first records of a file; InputError for one that is no text, or a table without a column of SMILES."""
+def split(data: bytes, filename: str, most: int = MAX_RECORDS) -> Records:
+    """Return the first records of a file; InputError if it is not text, or a table without a column of SMILES."""
     check_file(data, filename)
     text = texts.decode(data, filename)
     extension = PurePath(filename).suffix.lower()
@@ -81,11 +81,11 @@ def split(data: bytes, filename: str, most: int = MOST_RECORDS) -> Records:
     else:
         records = _of_lines(text)
     kept = list(itertools.islice(records, most))
-    return Records(kept, blocks, sum(1 for _ in itertools.islice(records, MOST_COUNTED)))
+    return Records(kept, blocks, sum(1 for _ in itertools.islice(records, MAX_COUNTED)))
 
 
 def _of_lines(text: str) -> Iterator[Record]:
-    """Lines of a SMILES and perhaps a name; a headline and lines of comment are none."""
+    """Yield lines of a SMILES and perhaps a name; header and comments are skipped."""
     lines = (line for match in _LINE.finditer(text) if (line := match.group().strip(" \t\u00a0\ufeff\u200b")))
     for number, line in enumerate(lines):
         if len(line) > LONGEST_CELL:
@@ -98,7 +98,7 @@ def _of_lines(text: str) -> Iterator[Record]:
 
 
 def without_extension(text: str) -> tuple[str, str]:
-    """Return a text without the extension that may follow its SMILES between two bars (CXSMILES), and what to say."""
+    """Return a text without the extension between two bars that may follow its SMILES (CXSMILES), and a remark."""
     found = _EXTENSION.match(text)
     if found is None:
         return text, ""
@@ -106,26 +106,26 @@ def without_extension(text: str) -> tuple[str, str]:
 
 
 def smiles_and_name(line: str) -> tuple[str, str]:
-    """Return what stands before the first space, comma or semicolon, none of which SMILES knows, and what behind it."""
+    """Split a line at the first space, comma or semicolon, none of which a SMILES contains."""
     match = _SMILES_AND_NAME.match(line)
     smiles, name = match.groups() if match else ("", "")
-    return smiles.strip(AROUND), name
+    return smiles.strip(STRIPPED), name
 
 
 def _of_table(text: str) -> Iterator[Record]:
-    """Rows, by the columns that the headline names."""
-    columns, delimiter, start = headline(text)
+    """Yield the rows, by the columns that the header names."""
+    columns, delimiter, start = header(text)
     smiles = smiles_column(columns)
     name = next((columns.index(title) for title in ("name", "title", "id") if title in columns), None)
     for row in Table(text, delimiter).rows(start, columns):
         cells = [*row.cells, *[""] * (len(columns) - len(row.cells))]
         title = "" if name is None else cells[name].strip()
-        cell, remark = without_extension(cells[smiles].strip(AROUND))
+        cell, remark = without_extension(cells[smiles].strip(STRIPPED))
         yield Record(title, cell, row.problem, row.remark or remark)
 
 
 def _of_blocks(text: str) -> Iterator[Record]:
-    """Records of an SDF, each without its properties; a mol file is an SDF of one."""
+    """Yield the records of an SDF without their properties; a mol file is an SDF of one record."""
     text, start = text.replace("\r\n", "\n").replace("\r", "\n"), 0
     while start < len(text):
         ending = _RECORD_END.search(text, start)
@@ -138,7 +138,7 @@ def _of_blocks(text: str) -> Iterator[Record]:
 
 
 def _blocks_of(record: str) -> Iterator[str]:
-    """The mol blocks of a record: one, unless the line $$$$ between two was lost. One that is a property is none."""
+    """Yield the mol blocks of a record: one, or several if a line $$$$ was lost. A block in a property is skipped."""
     if not record.strip():
         return
     starts = [0]
@@ -150,11 +150,11 @@ def _blocks_of(record: str) -> Iterator[str]:
 
 
 def _too_large(block: str) -> str:
-    """Why a mol block takes more room than a molecule needs; empty when it does not."""
+    """Return why a mol block is larger than any molecule needs; empty if it is not."""
     if len(block) > LONGEST_BLOCK:
         return f"a mol block of {len(block):,} characters is longer than {LONGEST_BLOCK:,}"
     for counts in _COUNTS.findall(_CONTINUED.sub("", block)):
         for number in re.findall(r"\d+", counts):
-            if len(number) > len(str(MOST_ANNOUNCED)) or int(number) > MOST_ANNOUNCED:
-                return f"its counts line announces {number[:20]} atoms, bonds or groups, more than {MOST_ANNOUNCED:,}"
+            if len(number) > len(str(MAX_ANNOUNCED)) or int(number) > MAX_ANNOUNCED:
+                return f"its counts line announces {number[:20]} atoms, bonds or groups, more than {MAX_ANNOUNCED:,}"
     return ""

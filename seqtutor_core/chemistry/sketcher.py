@@ -1,4 +1,4 @@
-"""What OpenChemLib's structure editor writes, as this program reads it: patterns, and beginnings of molecules."""
+"""Read what OpenChemLib's structure editor writes: patterns, and prefixes of molecules."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from seqtutor_core.chemistry.parsing import parse
 from seqtutor_core.errors import InputError
 
 SCRIPT = Path(__file__).parents[2] / "static" / "openchemlib.js"
-"""Where the editor has to lie; Streamlit serves the folder as app/static/."""
+"""Where the editor is expected; Streamlit serves the folder as app/static/."""
 REMEDY = "make editor, which needs npm and the network once"
 
 TRIES = 1_000  # of writing a molecule in random order until its last atom is the wanted one
@@ -18,12 +18,12 @@ _BRACKET = re.compile(r"\[([A-Z][a-z]?(?:,[A-Z][a-z]?)*)(?=;[^\]]*\ba\b)")
 
 
 def available() -> bool:
-    """Return whether the editor is there; REMEDY says how to get it."""
+    """Return whether the editor is installed; REMEDY says how to get it."""
     return SCRIPT.is_file()
 
 
 def pattern(text: str) -> str:
-    """Return the SMARTS of a drawn pattern: the editor writes aromatic carbon as [C;a], which nothing can be."""
+    """Return the SMARTS of a drawn pattern: the editor writes aromatic carbon as [C;a], which matches nothing."""
     return _BRACKET.sub(_by_number, text)
 
 
@@ -32,10 +32,10 @@ def _by_number(found: re.Match[str]) -> str:
     return "[" + ",".join(f"#{table.GetAtomicNumber(symbol)}" for symbol in found[1].split(","))
 
 
-def beginning(text: str) -> str:
-    """Return a SMILES that goes on where a drawn molecule has its atom of any kind; without one, the molecule's own.
+def prefix(text: str) -> str:
+    """Return a SMILES prefix that continues at the wildcard atom of a drawn molecule; without one, its own SMILES.
 
-    InputError for more than one such atom, and where no way of writing it ends there.
+    InputError for more than one wildcard, and if no way of writing the molecule ends there.
     """
     molecule = parse(text)
     free = [atom for atom in molecule.GetAtoms() if atom.GetAtomicNum() == 0]

@@ -1,12 +1,12 @@
-"""Substructures that users ask for: SMARTS, or SMILES meant as such, and whether a molecule has them.
+"""Search molecules for the substructures of users: SMARTS, or SMILES meant as SMARTS.
 
-A SMILES may write rings with alternating bonds, nitro groups with five, hydrogens as atoms and single bonds to a metal:
+A SMILES may write rings with alternating bonds, nitro groups with five, hydrogens as atoms and single bonds to a metal.
 RDKit makes molecules aromatic, charges their nitro groups, counts hydrogens at their atoms and lets lone pairs bind, so
-such a text would find nothing. Where a text reads as SMILES, the atoms and bonds that RDKit would change are changed;
-whatever else it says is SMARTS.
+such a text would match nothing. If a text reads as SMILES, the atoms and bonds that RDKit would change are changed;
+everything else in it is SMARTS.
 
-A pattern may have loose parts, joined by dots, whose places RDKit tries in all combinations. Here each part is looked
-for by itself, and places are chosen that do not overlap.
+A pattern may have loose parts, joined by dots, whose places RDKit tries in all combinations. Here each part is searched
+for separately, and places are chosen that do not overlap.
 """
 
 import re
@@ -18,32 +18,32 @@ from typing import Any
 
 from rdkit import Chem
 
-from seqtutor_core.chemistry.limits import TooLong, limited
-from seqtutor_core.chemistry.parsing import only_smiles, parse_smarts, quietly
+from seqtutor_core.chemistry.limits import SearchTimeout, with_time_limit
+from seqtutor_core.chemistry.parsing import capture_log, parse_smarts, smiles_parser
 from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
-MOST_PARTS = 50
-MOST_PLACES = 2_000  # of a part in a molecule
-MOST_TRIALS = 20_000  # of ways to place all parts
+MAX_PARTS = 50
+MAX_PLACES = 2_000  # of a part in a molecule
+MAX_TRIALS = 20_000  # of ways to place all parts
 SHOWN = 40  # characters of a pattern in a message
 
 SYMBOLS = {Chem.BondType.SINGLE: "-", Chem.BondType.DOUBLE: "=", Chem.BondType.TRIPLE: "#"}
 
 Place = frozenset[int]
-"""The atoms that a part lies on."""
+"""The atoms that a part matches."""
 
 
 @dataclass(frozen=True)
 class Substructure:
-    """A pattern, ready to be looked for."""
+    """A compiled pattern."""
 
     text: str
     parts: tuple[tuple[Chem.Mol, int], ...]
-    """The different loose parts, and how many of each there must be."""
+    """The different loose parts, and how many of each are required."""
 
     def found_in(self, mol: Chem.Mol) -> bool:
-        """Whether a molecule has it; TooLong when that cannot be told within the limits."""
+        """Return whether a molecule has the pattern; SearchTimeout if the search exceeds the limits."""
         if len(self.parts) == 1 and self.parts[0][1] == 1:
             return self._search(lambda: mol.HasSubstructMatch(self.parts[0][0]))
         if sum(part.GetNumAtoms() * count for part, count in self.parts) > mol.GetNumAtoms():
@@ -51,7 +51,7 @@ class Substructure:
         return self._fit([(self._places(mol, part), count) for part, count in self.parts])
 
     def marks(self, mol: Chem.Mol) -> tuple[set[int], set[int]]:
-        """Atoms and bonds of a molecule that its parts lie on, none where it is not found; TooLong as above."""
+        """Return the atoms and bonds of a molecule that match, none without a match; SearchTimeout as above."""
         atoms: set[int] = set()
         bonds: set[int] = set()
         if not self.found_in(mol):
@@ -66,29 +66,29 @@ class Substructure:
 
     def _search(self, search: Callable[[], Any]) -> Any:
         try:
-            return limited(search)
-        except TooLong:
+            return with_time_limit(search)
+        except SearchTimeout:
             raise self._too_long("takes too long to look for in") from None
 
-    def _too_long(self, why: str) -> TooLong:
+    def _too_long(self, why: str) -> SearchTimeout:
         shown = self.text if len(self.text) <= SHOWN else f"{self.text[:SHOWN]}..."
-        return TooLong(f"{shown!r} {why} this molecule")
+        return SearchTimeout(f"{shown!r} {why} this molecule")
 
     def _matches(self, mol: Chem.Mol, part: Chem.Mol) -> Sequence[tuple[int, ...]]:
-        found: Sequence[tuple[int, ...]] = self._search(lambda: mol.GetSubstructMatches(part, maxMatches=MOST_PLACES))
+        found: Sequence[tuple[int, ...]] = self._search(lambda: mol.GetSubstructMatches(part, maxMatches=MAX_PLACES))
         return found
 
     def _places(self, mol: Chem.Mol, part: Chem.Mol) -> list[Place]:
         return list(dict.fromkeys(map(frozenset, self._matches(mol, part))))
 
     def _fit(self, choices: list[tuple[list[Place], int]]) -> bool:
-        """Whether all parts find places that do not overlap."""
+        """Return whether all parts find places that do not overlap."""
         trials = 0
 
         def fit(left: list[tuple[list[Place], int]]) -> bool:
             nonlocal trials
             trials += 1
-            if trials > MOST_TRIALS:
+            if trials > MAX_TRIALS:
                 raise self._too_long("has too many ways to lie on")
             if not left:
                 return True
@@ -104,17 +104,17 @@ class Substructure:
 
         if fit(choices):
             return True
-        if any(len(places) >= MOST_PLACES for places, _ in choices):  # there may be more of them
+        if any(len(places) >= MAX_PLACES for places, _ in choices):  # there may be more of them
             raise self._too_long("has too many places on")
         return False
 
 
 @lru_cache(maxsize=256)
 def substructure(text: str) -> Substructure:
-    """The pattern of a SMARTS or SMILES; InputError shows what is wrong and where."""
+    """Return the pattern of a SMARTS or SMILES; InputError shows what is wrong and where."""
     parts = Chem.GetMolFrags(_as_rdkit_writes(parse_smarts(text), text), asMols=True, sanitizeFrags=False)
-    if len(parts) > MOST_PARTS:
-        raise InputError(f"{len(parts)} loose parts, joined by dots, are more than {MOST_PARTS}; give fewer")
+    if len(parts) > MAX_PARTS:
+        raise InputError(f"{len(parts)} loose parts, joined by dots, are more than {MAX_PARTS}; give fewer")
     counts = Counter(Chem.MolToSmarts(part) for part in parts)
     different = {Chem.MolToSmarts(part): part for part in parts}
     return Substructure(text, tuple((different[smarts], count) for smarts, count in counts.items()))
@@ -124,7 +124,7 @@ def substructure(text: str) -> Substructure:
 
 
 def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:
-    """A query with the atoms and bonds that RDKit would make aromatic or charge in the molecule of this text."""
+    """Return the query with its atoms and bonds aromatic or charged as RDKit makes them in this text's molecule."""
     if more_than_smiles(text):
         return query
     written, kept = (_molecule(text, sanitize) for sanitize in (False, True))
@@ -157,8 +157,8 @@ def more_than_smiles(text: str) -> bool:
 
 
 def _molecule(text: str, sanitize: bool) -> Chem.Mol | None:
-    """The molecule of a SMILES with every atom as written; None where it is none."""
-    params: Any = only_smiles(sanitize)
+    """Return the molecule of a SMILES with every atom as written; None if it is invalid."""
+    params: Any = smiles_parser(sanitize)
     params.removeHs = False
-    molecule, _ = quietly(lambda: Chem.MolFromSmiles(text, params))
+    molecule, _ = capture_log(lambda: Chem.MolFromSmiles(text, params))
     return molecule

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets write them: CSV with commas, semicolons or tabs, read so that a fault costs its row alone.
+"""Read tables as spreadsheets write them: CSV with commas, semicolons or tabs, where a fault costs only its row.
 
 Python's csv module swallows everything behind a quotation mark that is never closed.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
-AROUND = " \t\r\n\u00a0\ufeff\u200b\"'`“”‘’"  # spaces and quotes that come along when text is pasted
+STRIPPED = " \t\r\n\u00a0\ufeff\u200b\"'`“”‘’"  # from both ends: spaces and quotes that come along when text is pasted
 DELIMITERS = (",", ";", "\t")
 LONGEST_CELL = 131_072  # characters
-MOST_COLUMNS = 10_000
+MAX_COLUMNS = 10_000
 STRAY = "a quotation mark is never closed, so it counts as part of the text and the row ends with its line"
 _SEPARATOR = re.compile(r'\s*"?sep=([^"\r\n])"?[ \t]*\1*(?:[\r\n]+|\Z)', re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -29,11 +29,11 @@ class Row:
     remark: str = ""
     """What was odd about it."""
     problem: str = ""
-    """Why it was not read; it has no cells then."""
+    """Why it was not read; such a row has no cells."""
 
 
 class Table:
-    """The rows of a text whose cells are parted by a delimiter."""
+    """The rows of a text whose cells are separated by a delimiter."""
 
     def __init__(self, text: str, delimiter: str) -> None:
         self._text, self._delimiter = text, delimiter
@@ -43,11 +43,11 @@ class Table:
         self._cell_of_one_line = re.compile(rf'"([^"\r\n]*+(?:""[^"\r\n]*+)*+)"{end}|{plain}')
 
     def row(self, start: int) -> Row:
-        """Return the row that begins at a place of the text. It goes over several lines if a quoted cell does."""
+        """Return the row that begins at an index of the text; it spans several lines if a quoted cell does."""
         return self._scan(start, self._cell)
 
     def rows(self, start: int, columns: list[str]) -> Iterator[Row]:
-        """Yield the rows from a place of the text on, but for empty ones; `columns` has one of SMILES."""
+        """Yield the rows from an index of the text on, without empty ones; `columns` has one of SMILES."""
         while start < len(self._text):
             row = self.row(start)
             beginning = [self._text[start : start + LONGEST_CELL]] if row.problem else []
@@ -63,10 +63,10 @@ class Table:
         while match := pattern.match(text, end):
             quoted, plain = match.groups()
             cell = plain if quoted is None else quoted.replace('""', '"')
-            if len(cell) > LONGEST_CELL or len(cells) == MOST_COLUMNS:
+            if len(cell) > LONGEST_CELL or len(cells) == MAX_COLUMNS:
                 problem = f"a cell of {len(cell):,} characters is longer than {LONGEST_CELL:,}"
-                if len(cells) == MOST_COLUMNS:
-                    problem = f"the row has more than {MOST_COLUMNS:,} columns"
+                if len(cells) == MAX_COLUMNS:
+                    problem = f"the row has more than {MAX_COLUMNS:,} columns"
                 line_end = _LINE_END.search(text, start)
                 return Row([], line_end.start() if line_end else len(text), problem=problem)
             if cell.startswith('"') and quoted is None:
@@ -79,20 +79,20 @@ class Table:
         return Row(cells, end, remark)
 
     def _swallowed(self, cell: str, columns: list[str]) -> bool:
-        """Whether a cell holds, behind a line end, what looks like rows of their own: two quotes, pages apart."""
+        """Return whether a cell has lines that look like rows: two stray quotes, pages apart, swallowed them."""
         place = smiles_column(columns)
         for line in _LINE_END.split(cell)[1:]:
             cells = line.split(self._delimiter, place + 2)
-            smiles = cells[place].strip(AROUND) if len(cells) > place else ""
+            smiles = cells[place].strip(STRIPPED) if len(cells) > place else ""
             if smiles and len(cells) >= min(2, len(columns)) and not PATTERN.sub("", smiles):
                 return True
         return False
 
 
 def smiles_column(columns: list[str]) -> int:
-    """Return which column has the SMILES: the one named smiles, else the first named like canonical_smiles; -1 if none.
+    """Return the index of the SMILES column: the one named smiles, else the first like canonical_smiles; -1 if none.
 
-    Databases export them so, and isomeric ones, under such names.
+    Databases export canonical and isomeric SMILES under such names.
     """
     named = [i for i, title in enumerate(columns) if title == "smiles"]
     alike = [i for i, title in enumerate(columns) if re.fullmatch(r"\w*[ _]?smiles([ _]\w*)?", title)]
@@ -100,16 +100,16 @@ def smiles_column(columns: list[str]) -> int:
 
 
 def is_table(text: str) -> bool:
-    """Whether a text begins with a headline of several columns, one of SMILES."""
+    """Return whether a text begins with a header of several columns, one of them SMILES."""
     try:
-        columns, _, _ = headline(text)
+        columns, _, _ = header(text)
     except InputError:
         return False
     return len(columns) > 1
 
 
-def headline(text: str) -> tuple[list[str], str, int]:
-    """Return the columns in small letters, the delimiter, and where the rows begin; InputError without one of SMILES.
+def header(text: str) -> tuple[list[str], str, int]:
+    """Return the columns in lower case, the delimiter, and where the rows begin; InputError without a SMILES column.
 
     A line sep=; before it, as Excel writes one, names the delimiter.
     """
@@ -120,7 +120,7 @@ def headline(text: str) -> tuple[list[str], str, int]:
         row = Table(text, delimiter).row(start)
         if row.problem:
             raise InputError(f"the first line of this table: {row.problem}; keep the columns smiles and name")
-        columns = [cell.strip(AROUND).lower() for cell in row.cells]
+        columns = [cell.strip(STRIPPED).lower() for cell in row.cells]
         if smiles_column(columns) >= 0:
             line_end = _LINE_END.match(text, row.end)
             return columns, delimiter, line_end.end() if line_end else len(text)

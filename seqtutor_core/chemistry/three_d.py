@@ -1,4 +1,4 @@
-"""A molecule to turn in the browser: 3Dmol.js, driven by py3Dmol, loaded from this very app and nowhere else."""
+"""A molecule to turn in the browser: 3Dmol.js, driven by py3Dmol and served by this app."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from seqtutor_core.chemistry.depict import ELEMENTS
 from seqtutor_core.errors import InputError, SettingError
 
 SCRIPT = Path(__file__).parents[2] / "static" / "3Dmol-min.js"
-"""Where the script has to lie; Streamlit serves the folder as app/static/."""
+"""Where the script is expected; Streamlit serves the folder as app/static/."""
 REMEDY = "make viewer, which needs npm and the network once"
 
 STICK, BALL = 0.14, 0.26  # radii in angstroms, and of a ball as a share of its atom
@@ -31,16 +31,16 @@ This browser cannot draw in space (WebGL is off); the drawing in the plane stand
   document.currentScript.previousElementSibling.hidden = can;
 }</script>
 """
-"""Stands before the viewer, and is seen where that can draw nothing."""
+"""Comes before the viewer, and is visible only if the viewer cannot draw."""
 
 
 def available() -> bool:
-    """Whether the script is there; REMEDY says how to get it."""
+    """Return whether the script is installed; REMEDY says how to get it."""
     return SCRIPT.is_file()
 
 
 def view(sdf: str, script: str, width: int = 480, height: int = 360, style: str = "sticks") -> str:
-    """HTML of a molecule that the mouse turns and zooms, width x height pixels, on a transparent ground.
+    """Return HTML of a molecule that the mouse turns and zooms, width x height pixels, transparent.
 
     sdf is a mol block with coordinates, script the address of 3Dmol-min.js, style a key of STYLES. The same arguments
     give the same text, so that a page that runs again leaves the view as it was turned. SettingError for another style,

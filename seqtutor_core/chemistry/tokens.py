@@ -1,6 +1,6 @@
-"""SMILES as tokens: atoms (two-letter ones and brackets whole), bonds, branches, ring numbers, and the end.
+"""SMILES tokens: atoms (two-letter ones and brackets whole), bonds, branches, ring numbers, and the end.
 
-The vocabulary is what occurs in the MOSES training set (recipe: python -m seqtutor_core prior corpus molecule).
+The vocabulary holds what occurs in the MOSES training set (recipe: python -m seqtutor_core prior corpus molecule).
 """
 
 import re
@@ -43,7 +43,7 @@ LONGEST = 64
 
 
 def split(smiles: str) -> list[str]:
-    """The tokens of a SMILES; TokenError names the first character that belongs to none, and its place."""
+    """Return the tokens of a SMILES; TokenError names the first character outside any token, and its place."""
     tokens, position = [], 0
     while position < len(smiles):
         match = PATTERN.match(smiles, position)
@@ -58,7 +58,7 @@ def split(smiles: str) -> list[str]:
 
 
 def encode(smiles: str) -> list[int]:
-    """Token ids of a SMILES, without the end; TokenError names a token that the vocabulary lacks, and its place."""
+    """Return the token ids of a SMILES, without the end; TokenError names an unknown token and its place."""
     ids, position = [], 1
     for token in split(smiles):
         if token not in VOCABULARY or token == END:
@@ -72,7 +72,7 @@ def encode(smiles: str) -> list[int]:
 
 
 def decode(ids: Iterable[int]) -> str:
-    """The SMILES of token ids, up to the end token if there is one."""
+    """Return the SMILES of token ids, up to the end token if there is one."""
     text = []
     for i in ids:
         if i == END_ID:
@@ -82,12 +82,12 @@ def decode(ids: Iterable[int]) -> str:
 
 
 def ended(ids: Sequence[int]) -> bool:
-    """Whether a sequence reaches its end token."""
+    """Return whether a sequence has its end token."""
     return END_ID in ids
 
 
 def _shown(smiles: str, position: int, width: int = 40) -> str:
-    """A long SMILES cut to the part around a position."""
+    """Return a SMILES in quotes, a long one cut to the part around a position."""
     if len(smiles) <= width:
         return repr(smiles)
     first = max(0, position - width // 2)

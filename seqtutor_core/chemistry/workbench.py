@@ -1,6 +1,6 @@
-"""Work on what users give, done by processes of their own: within a deadline and a limit of memory, and remembered.
+"""Run operations on users' texts in worker processes, within a deadline and a limit of memory, with a cache.
 
-No text, however odd, keeps the program that asks from answering others.
+No text, however odd, keeps the program from answering other users.
 """
 
 import atexit
@@ -14,63 +14,63 @@ from functools import cache
 from typing import Any
 
 from seqtutor_core import errors
-from seqtutor_core.chemistry.worker_client import Process
+from seqtutor_core.chemistry.worker_client import WorkerClient
 from seqtutor_core.errors import InputError, SeqTutorError
 
 SECONDS = 10.0
-"""The usual deadline: an ordinary text takes some milliseconds, on a machine that does much else some hundreds."""
-QUICK, SLOW = 2, 1  # processes for what has the usual deadline, and a longer one: neither keeps the other waiting
-TURN_SECONDS = 30.0  # that somebody waits for one
+"""The usual deadline; an ordinary text takes milliseconds, on a busy machine hundreds of them."""
+QUICK, SLOW = 2, 1  # processes for the usual deadline, and for longer ones: neither waits for the other
+TURN_SECONDS = 30.0  # of waiting for a free process
 ATTEMPTS = 3  # fresh processes for one text
-REMEMBERED = 64 * 2**20  # bytes of answers
-RETRY_SECONDS = 60.0  # after which what took too long or too much is tried again
+CACHE_BYTES = 64 * 2**20  # of answers
+RETRY_SECONDS = 60.0  # after which an operation that exceeded its limits is tried again
 
 CLOSED = "the workbench was closed; ask another"
 
 
 class Workbench:
-    """Processes that work on texts, and a memory of what came of it. Any number of threads may ask at once."""
+    """Worker processes for users' texts, and a cache of their answers. Any number of threads may call it at once."""
 
     def __init__(self) -> None:
-        """Each process is started when it is first needed."""
+        """Create a workbench; its processes start when they are first needed."""
         self._quick, self._slow = threading.Semaphore(QUICK), threading.Semaphore(SLOW)
         self._lock = threading.Lock()  # around all that follows
-        self._free: list[Process] = []
-        self._living: set[Process] = set()
-        self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()  # answer as JSON, and when it ceases to hold
+        self._free: list[WorkerClient] = []
+        self._living: set[WorkerClient] = set()
+        self._answers: OrderedDict[bytes, tuple[str, float]] = OrderedDict()  # answer as JSON, and when it expires
         self._size = 0  # of all answers
         self._closed = False
 
     @property
     def pids(self) -> list[int]:
-        """The ids of the processes that live."""
+        """The ids of the living processes."""
         with self._lock:
             return [process.pid for process in self._living]
 
     def run(self, operation: str, arguments: Mapping[str, Any], seconds: float = SECONDS) -> Any:
-        """What an operation of input_worker gives, JSON values in and out; the same question is answered from memory.
+        """Return an operation's value, JSON values in and out; a repeated request is answered from the cache.
 
-        Raises the operation's own errors; InputError when it takes longer than `seconds`, more memory than there is,
-        or ends the process; SeqTutorError when no process can be started.
+        Raises the operation's own errors; InputError if it exceeds `seconds` or the memory, or ends the process;
+        SeqTutorError if no process can be started.
         """
         request = {"operation": operation, "arguments": arguments, "seconds": seconds}
         key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest()
-        answer = self._recall(key)
+        answer = self._cached(key)
         if answer is None:
             turns = self._quick if seconds <= SECONDS else self._slow
             if not turns.acquire(timeout=TURN_SECONDS):
                 raise InputError(f"it waited {TURN_SECONDS:g} s for the work of others to end; try again")
             try:
-                answer = self._recall(key) or self._ask(request)  # somebody may have asked the same meanwhile
+                answer = self._cached(key) or self._ask(request)  # another thread may have asked the same meanwhile
             finally:
                 turns.release()
-            self._keep(key, answer)
+            self._cache(key, answer)
         if "error" in answer:
             raise getattr(errors, answer["error"])(answer["message"])
         return answer["value"]
 
     def close(self) -> None:
-        """End the processes; whoever waits for one gets a SeqTutorError."""
+        """End the processes; threads that wait for one get a SeqTutorError."""
         with self._lock:
             self._closed = True
             for process in self._living:
@@ -80,78 +80,78 @@ class Workbench:
             self._living.clear()
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of a process, and of another one when it ends over the question: somebody may have killed it."""
+        """Return the answer of a process, or of another one if the first ends: somebody may have killed it."""
         reason, crashes = "", 0
         for _ in range(ATTEMPTS):
-            process = self._take()
+            process = self._acquire()
             try:
                 process.begin(request)
                 answer: dict[str, Any] = process.receive(request["seconds"])
             except TimeoutError:
-                reason = self._drop(process)
+                reason = self._discard(process)
                 if process.begun:
                     text = f"it took longer than {request['seconds']:g} s; give something smaller or simpler"
                     return {"error": "InputError", "message": text, "spent": True}
             except EOFError:
-                reason = self._drop(process)
+                reason = self._discard(process)
                 crashes += process.begun
                 if crashes > 1:
                     text = "RDKit crashed on it; give something smaller or simpler"
                     return {"error": "InputError", "message": text, "spent": True}
             else:
-                self._give_back(process) if "spent" not in answer else self._drop(process)
+                self._release(process) if "spent" not in answer else self._discard(process)
                 return answer
         raise SeqTutorError(
             f"the process that works on molecules does not start, {ATTEMPTS} times in a row ({reason}); "
             "python -m seqtutor_core doctor says what is missing"
         )
 
-    def _take(self) -> Process:
+    def _acquire(self) -> WorkerClient:
         with self._lock:
             if self._closed:
                 raise SeqTutorError(CLOSED)
-            process = self._free.pop() if self._free else Process("input_worker")
+            process = self._free.pop() if self._free else WorkerClient("input_worker")
             self._living.add(process)
             return process
 
-    def _give_back(self, process: Process) -> None:
+    def _release(self, process: WorkerClient) -> None:
         with self._lock:
             self._free.append(process)
 
-    def _drop(self, process: Process) -> str:
+    def _discard(self, process: WorkerClient) -> str:
         with self._lock:
             self._living.discard(process)
         return process.end()
 
-    def _recall(self, key: bytes) -> dict[str, Any] | None:
+    def _cached(self, key: bytes) -> dict[str, Any] | None:
         with self._lock:
-            text, until = self._known.get(key, ("", 0.0))
+            text, until = self._answers.get(key, ("", 0.0))
             if time.monotonic() >= until:
                 return None
-            self._known.move_to_end(key)
+            self._answers.move_to_end(key)
         answer: dict[str, Any] = json.loads(text)
         return answer
 
-    def _keep(self, key: bytes, answer: Mapping[str, Any]) -> None:
+    def _cache(self, key: bytes, answer: Mapping[str, Any]) -> None:
         text = json.dumps(answer)
         until = time.monotonic() + RETRY_SECONDS if "spent" in answer else float("inf")
         with self._lock:
-            before, _ = self._known.pop(key, ("", 0.0))
-            self._known[key] = text, until
+            before, _ = self._answers.pop(key, ("", 0.0))
+            self._answers[key] = text, until
             self._size += len(text) - len(before)
-            while self._size > REMEMBERED:
-                _, (oldest, _) = self._known.popitem(last=False)
+            while self._size > CACHE_BYTES:
+                _, (oldest, _) = self._answers.popitem(last=False)
                 self._size -= len(oldest)
 
 
 @cache
 def shared() -> Workbench:
-    """The workbench of this program, made at first use and closed with it."""
+    """Return the workbench of this program, made at first use and closed at exit."""
     workbench = Workbench()
     atexit.register(workbench.close)
     return workbench
 
 
 def run(operation: str, arguments: Mapping[str, Any], seconds: float = SECONDS) -> Any:
-    """What an operation gives, done by the workbench of this program (see Workbench.run)."""
+    """Return the value of an operation, run by the workbench of this program (see Workbench.run)."""
     return shared().run(operation, arguments, seconds)

@@ -1,4 +1,4 @@
-"""A process that works on molecules, seen from the program that asks it."""
+"""The client's side of a worker process: start it, send requests, read answers within a deadline."""
 
 import json
 import os
@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor_core import errors
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts, Question
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.chemistry.worker_main import LOADING_SECONDS
 
 COMMAND = (sys.executable, "-m", "seqtutor_core.chemistry.worker_main")
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
-class Process:
-    """A process that answers requests one after the other; for one thread at a time.
+class WorkerClient:
+    """A worker process that answers one request after the other; for one thread at a time.
 
-    Its methods raise EOFError when the process is gone and TimeoutError when it does not answer.
+    Methods raise EOFError if the process is gone and TimeoutError if it does not answer.
     """
 
     def __init__(self, module: str) -> None:
-        """Start it, to serve as a module of this package does."""
+        """Start a process that serves as `module`, a name of this package with a function `serve`."""
         self._answers = bytearray()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process; a pipe could fill up
         self._process = subprocess.Popen(
@@ -40,15 +40,15 @@ class Process:
         self._to, self._from = (p.fileno() for p in (self._process.stdin, self._process.stdout) if p)
         os.set_blocking(self._to, False)
         self.begun = False
-        """Whether it has begun with the last request."""
+        """Whether the process has begun to work on the last request."""
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def begin(self, request: Mapping[str, Any]) -> None:
-        """Have it begin with a request, whose "seconds" hold for each answer; raises what it is refused with."""
+        """Send a request, whose "seconds" hold for each answer; raise the error it is refused with."""
         self.begun = False
         self._send(json.dumps(request).encode() + b"\n")
         if loaded := self.receive(LOADING_SECONDS):
@@ -56,7 +56,7 @@ class Process:
         self.begun = True
 
     def receive(self, seconds: float) -> Any:
-        """Its next answer, waited for so long."""
+        """Return the next answer, decoded from JSON, within so many seconds."""
         deadline = time.monotonic() + seconds
         searched = 0
         while (end := self._answers.find(b"\n", searched)) < 0:
@@ -73,11 +73,11 @@ class Process:
         return json.loads(line)
 
     def kill(self) -> None:
-        """End it at once; whoever waits for its answers gets an EOFError."""
+        """End the process at once; a thread that waits for an answer gets an EOFError."""
         self._process.kill()
 
     def end(self) -> str:
-        """End it and close its pipes; the last thing it said on its way out."""
+        """End the process, close its pipes, and return the last line of its error output."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -100,24 +100,24 @@ class Process:
                 raise EOFError from None
 
 
-class Scorer(Process):
-    """A process that measures molecules."""
+class PropertyWorkerClient(WorkerClient):
+    """A worker process that measures molecules."""
 
     def __init__(self, timeout: float) -> None:
-        """Start it; `timeout` in seconds holds for each molecule."""
+        """Start the process; `timeout` is in seconds for each molecule."""
         super().__init__("property_worker")
         self.timeout = timeout
 
-    def measure(self, smiles: Sequence[str], question: Question, wanted: frozenset[str]) -> Iterator[Facts]:
-        """The facts of each molecule as soon as they are known, in order.
+    def measure(self, smiles: Sequence[str], query: PropertyQuery, requested: frozenset[str]) -> Iterator[Measurement]:
+        """Yield the measurement of each molecule as soon as it is made, in order.
 
-        Raises besides what is wrong with the question, as properties.measure does.
+        Raises the errors of a wrong query as well, as properties.measure does.
         """
-        request = {"question": question.as_json(), "wanted": sorted(wanted), "smiles": list(smiles)}
+        request = {"query": query.as_json(), "properties": sorted(requested), "smiles": list(smiles)}
         self.begin({**request, "seconds": self.timeout})
-        names = wanted - {SCAFFOLD}
+        names = requested - {SCAFFOLD}
         for text in smiles:
             canonical, error, scaffold, values, unknown, flat = self.receive(self.timeout)
-            # under our own names: those of every line would be strings of their own
+            # keyed by our own strings: each line of JSON would bring new ones
             values = {name: values[name] for name in names if name in values}
-            yield Facts(text, canonical, error, scaffold, values, unknown, flat)
+            yield Measurement(text, canonical, error, scaffold, values, unknown, flat)

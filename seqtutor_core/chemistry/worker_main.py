@@ -2,12 +2,12 @@
 
 python -m seqtutor_core.chemistry.worker_main MODULE
 
-MODULE, one of those beside this file, has a `serve` that yields the answers to a request, a JSON value each: first {}
-when everything is loaded, or {"refused": the name of an error class, "message": its text} instead of all the rest. A
-request is a line of JSON, and so is an answer.
+MODULE is one of this package, property_worker or input_worker. Its `serve` yields the answers to a request, each a JSON
+value: first {} when everything is loaded, or {"refused": the name of an error class, "message": its text} as the only
+answer. Requests and answers are lines of JSON.
 
-The process ends with its input, so also when the program that asks is killed; and an answer that takes more than twice
-the request's "seconds", for which nobody then waits any more, is ended by an alarm. It may take so much memory.
+The process ends with its input, so also if the client is killed. An alarm ends an answer that takes more than twice the
+request's "seconds", since no client waits that long. Memory is limited to MAX_MEMORY.
 """
 
 import importlib
@@ -18,17 +18,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-MOST_MEMORY = 1536 * 2**20
-"""Bytes of data; RDKit with all that we ask of it takes 60 to 150 MB."""
+MAX_MEMORY = 1536 * 2**20
+"""Bytes of data; RDKit with everything loaded takes 60 to 150 MB."""
 LOADING_SECONDS = 60.0
-"""For Python and RDKit to load on a busy machine; no text is to blame for that."""
+"""Time for Python and RDKit to load on a busy machine; it does not count against any text."""
 PACKAGE = "seqtutor_core.chemistry"
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the input ends."""
     _limit_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that asks; then the input ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, and then the input ends
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # RDKit would not let a handler of ours run
     module = importlib.import_module(f"{PACKAGE}.{sys.argv[1]}")
     for line in sys.stdin:
@@ -41,7 +41,7 @@ def _limit_memory() -> None:
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, most))
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, most))
 
 
 def _answer(answers: Iterator[Any], seconds: float) -> None:

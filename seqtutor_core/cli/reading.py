@@ -57,12 +57,12 @@ def _melody(options: Namespace) -> None:
 
 def _molecules(options: Namespace) -> None:
     from seqtutor_core.chemistry.reading import short
-    from seqtutor_core.chemistry.records import MOST_BYTES
+    from seqtutor_core.chemistry.records import MAX_BYTES
     from seqtutor_core.chemistry.remote import upload
     from seqtutor_core.domains.molecule import MoleculeSettings
 
     MoleculeSettings.of(parse_pairs(options.set))  # none changes what is read, but a wrong one is told
-    found = upload(_content(options.file, MOST_BYTES), options.file)
+    found = upload(_content(options.file, MAX_BYTES), options.file)
     records = [{"name": given.name, "smiles": given.smiles} for given in found.molecules]
     problems = [*found.problems, *found.remarks]
     remarks = [f"{short(given.name or given.smiles)}: {said}" for given in found.molecules for said in given.remarks]

@@ -11,7 +11,7 @@ from pages.ui.molecule.spec import MOLECULE
 from pages.ui.text import literal
 from seqtutor_core import kept
 from seqtutor_core.chemistry import remote
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 200, 150  # of a drawing; the page scales it
@@ -19,10 +19,10 @@ _TOGGLED = "_mol_toggled"  # whether a star was set or taken away since the page
 
 
 def picture(
-    one: Found, width: int = WIDTH, height: int = HEIGHT, marks: Sequence[str] = (), colouring: str = ""
+    one: ScoredMolecule, width: int = WIDTH, height: int = HEIGHT, marks: Sequence[str] = (), colouring: str = ""
 ) -> None:
     """Draw a molecule, or a frame where nothing can be drawn."""
-    if not one.facts.valid:
+    if not one.measurement.valid:
         st.image(frame(width, height), alt=f"no molecule: {one.smiles}" if one.smiles else "no molecule")
         return
     try:
@@ -41,20 +41,20 @@ def frame(width: int = WIDTH, height: int = HEIGHT) -> str:
 
 
 def row(
-    molecules: Sequence[Found],
+    molecules: Sequence[ScoredMolecule],
     name: str,
     kept_ids: Mapping[str, str],
-    caption: Callable[[Found], str],
+    caption: Callable[[ScoredMolecule], str],
     first: int = 0,
     **looks: object,
 ) -> None:
     """Draw a card for each molecule, named by the row and its place in it, such as A 3; looks go to `picture`."""
-    selection.show_row(name, [one.smiles if one.facts.valid else "" for one in molecules], first)
+    selection.show_row(name, [one.smiles if one.measurement.valid else "" for one in molecules], first)
     with st.container(key=f"cards-{name}"):
         for slot, one in enumerate(molecules):
             with st.container(key=f"card-{name}-{slot}", gap=None):
                 picture(one, **looks)  # type: ignore[arg-type]
-                if not one.facts.valid:
+                if not one.measurement.valid:
                     why_not(one)
                     continue
                 st.caption(caption(one))
@@ -72,19 +72,19 @@ def empty_row(name: str, n: int) -> None:
                 st.caption("&nbsp;  \n&nbsp;")
 
 
-def figures(one: Found) -> str:
+def figures(one: ScoredMolecule) -> str:
     """Return the figures under a drawing, in two lines."""
-    values = one.facts.values
+    values = one.measurement.values
     return f"{one.reward:.1f} points  \nQED {values['qed']:.2f} · log P {values['log_p']:.1f}"
 
 
-def why_not(one: Found) -> None:
+def why_not(one: ScoredMolecule) -> None:
     """Say that this is no molecule, and on hovering why."""
-    why = literal(f"{one.smiles}: {one.facts.error}") if one.smiles else "It never came to an end."
+    why = literal(f"{one.smiles}: {one.measurement.error}") if one.smiles else "It never came to an end."
     st.caption("no molecule  \n&nbsp;", help=why)
 
 
-def _look(one: Found, name: str, slot: int, first: int) -> None:
+def _look(one: ScoredMolecule, name: str, slot: int, first: int) -> None:
     """The whole page is drawn again: the pane of the molecule looked at stands apart from all rows."""
     place = first + slot
     arguments = (one.smiles, name, place)
@@ -94,16 +94,16 @@ def _look(one: Found, name: str, slot: int, first: int) -> None:
 
 def star(smiles: str, row: str, what: str, key: str, kept_ids: Mapping[str, str]) -> None:
     """Draw a button that keeps a molecule of a row, or drops it again; `what` tells it from the other buttons."""
-    known = kept_ids.get(smiles)
-    label = f"★ Drop {what}" if known else f"☆ Keep {what}"
-    clicked = st.button(label, key, on_click=safely, args=(_toggle, smiles, row, known), type="tertiary")
+    kept_id = kept_ids.get(smiles)
+    label = f"★ Drop {what}" if kept_id else f"☆ Keep {what}"
+    clicked = st.button(label, key, on_click=safely, args=(_toggle, smiles, row, kept_id), type="tertiary")
     if clicked and (st.session_state.pop(_TOGGLED, False) or state.has_problem()):  # one that is shown already stays
         st.rerun()
 
 
-def _toggle(smiles: str, row: str, known: str | None) -> None:
-    if known:
-        kept.drop(MOLECULE.domain, known)
+def _toggle(smiles: str, row: str, kept_id: str | None) -> None:
+    if kept_id:
+        kept.drop(MOLECULE.domain, kept_id)
     else:
         kept.keep(MOLECULE.domain, {"smiles": smiles, "origin": row})
     st.session_state[_TOGGLED] = True

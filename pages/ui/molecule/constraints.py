@@ -22,7 +22,7 @@ from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.chemistry import remote
-from seqtutor_core.chemistry.inputs import Uploaded
+from seqtutor_core.chemistry.inputs import UploadedMolecules
 from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.chemistry.records import EXTENSIONS
 from seqtutor_core.errors import InputError
@@ -148,7 +148,7 @@ def _file(studio: Studio) -> None:
         uses(studio, chosen.smiles, "file")
 
 
-def uploaded(data: bytes, filename: str) -> Uploaded:
+def uploaded(data: bytes, filename: str) -> UploadedMolecules:
     """What a file holds; InputError for one that holds nothing."""
     found = _read_once(data, filename)
     if isinstance(found, str):
@@ -157,7 +157,7 @@ def uploaded(data: bytes, filename: str) -> Uploaded:
 
 
 @st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
-def _read_once(data: bytes, filename: str) -> Uploaded | str:
+def _read_once(data: bytes, filename: str) -> UploadedMolecules | str:
     """The same content is read once, not whenever the page is drawn, and what is wrong with it is kept as well.
 
     Not for ever: on a busy machine a part may not have been read in time.

@@ -13,7 +13,7 @@ from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.text import literal
 from seqtutor_core.chemistry import neighbours, remote, three_d
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 from seqtutor_core.errors import InputError
 from seqtutor_core.files import home
@@ -55,7 +55,7 @@ def _panel() -> None:
                 icon=":material/download:", on_click="ignore", help="With coordinates in space",
             )  # fmt: skip
         uses(MOLECULE, look.smiles, "detail")
-        _reasons(one)
+        _contributions(one)
         _properties(one)
         _nearest(look.smiles)
 
@@ -77,7 +77,7 @@ def _steps(look: Look | None) -> None:
         st.html(f"<style>.st-key-card-{look.row}-{slot} {{ outline: 2px solid #7A5BA6; }}</style>")
 
 
-def _picture(one: Found) -> None:
+def _picture(one: ScoredMolecule) -> None:
     """The drawing or the shape in space, of one height, with what can be set about either."""
     with st.container(horizontal=True, vertical_alignment="center", key="detail-kinds"):
         kind = st.segmented_control(
@@ -95,7 +95,7 @@ def _picture(one: Found) -> None:
         st.caption(f"Teal discs raise {by}, orange rings lower it.")
 
 
-def _flat(one: Found, colouring: str) -> None:
+def _flat(one: ScoredMolecule, colouring: str) -> None:
     settings = molecule(MOLECULE).settings
     marks = (*settings.required, *settings.forbidden)
     st.image(remote.drawing(one.smiles, WIDTH, HEIGHT - 10, marks, colouring), alt=f"drawing of {one.smiles}")
@@ -118,46 +118,46 @@ def _in_space(smiles: str, style: str) -> None:
 # ---------------------------------------------------------------- what is known of it
 
 
-def _properties(one: Found) -> None:
+def _properties(one: ScoredMolecule) -> None:
     rows = []
     for name, label in {**LABELS, **MORE_LABELS}.items():
-        if name in one.facts.values:
-            rows.append({"property": label, "value": f"{one.facts.values[name]:.4g}", **_usual(name, one)})
+        if name in one.measurement.values:
+            rows.append({"property": label, "value": f"{one.measurement.values[name]:.4g}", **_usual(name, one)})
     st.markdown("### Properties")
     st.table(rows, border="horizontal")
-    for why in one.facts.unknown.values():
+    for why in one.measurement.unknown.values():
         st.text(why)
 
 
-def _usual(name: str, one: Found) -> dict[str, str]:
+def _usual(name: str, one: ScoredMolecule) -> dict[str, str]:
     """Return the training set's range, and a word for a value outside."""
     if name not in LABELS:
         return {"95 % of the training set": ""}
-    low, high = central_range(name)
-    outside = " · below" if one.facts.values[name] < low else " · above" if one.facts.values[name] > high else ""
+    value, (low, high) = one.measurement.values[name], central_range(name)
+    outside = " · below" if value < low else " · above" if value > high else ""
     return {"95 % of the training set": f"{low:.3g} to {high:.3g}{outside}"}
 
 
-def _reasons(one: Found) -> None:
+def _contributions(one: ScoredMolecule) -> None:
     st.markdown(f"### Why it scores {one.reward:.1f}")
-    if not one.reasons:
+    if not one.contributions:
         st.caption("No slider has a weight.")
         return
     st.table(
         [
             {
-                "term": reason.label,
-                "measured": f"{reason.raw:.3g} {reason.unit}",
-                "wish": f"{reason.term:.2f}",
-                "weight": f"{reason.weight:g}",
-                "points": f"{reason.paid:+.1f}",
+                "term": contribution.label,
+                "measured": f"{contribution.raw:.3g} {contribution.unit}",
+                "wish": f"{contribution.term:.2f}",
+                "weight": f"{contribution.weight:g}",
+                "points": f"{contribution.reward:+.1f}",
             }
-            for reason in one.reasons
+            for contribution in one.contributions
         ],
         border="horizontal",
     )
-    if one.facts.scaffold:
-        st.caption(f"Scaffold {literal(one.facts.scaffold)}")
+    if one.measurement.scaffold:
+        st.caption(f"Scaffold {literal(one.measurement.scaffold)}")
 
 
 def _nearest(smiles: str) -> None:

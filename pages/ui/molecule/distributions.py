@@ -18,7 +18,7 @@ from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.previews import preview_request, previewed, remarks
 from pages.ui.sampling import has_policy
-from seqtutor_core.domains.molecule.scored_molecules import Found, expected
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
 from seqtutor_core.domains.molecule.statistics import central_range, histogram
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
@@ -31,7 +31,7 @@ BINS = 24
 STROKES = {PRIOR: (charts.PRIOR, "solid"), PREVIEW: (charts.PREVIEW, "dot"), TUNED: (charts.TUNED, "dash")}
 TRAINING = "Training"
 
-Sets = Mapping[str, Sequence[Found]]
+Sets = Mapping[str, Sequence[ScoredMolecule]]
 
 
 def panel(run: store.Run | None) -> None:
@@ -98,12 +98,12 @@ def distributions(sets: Sets) -> go.Figure:
 
 def _names(sets: Sets) -> list[str]:
     """The properties shown; similarity takes the last place when there is a target."""
-    targeted = any(SIMILARITY in one.facts.values for found in sets.values() for one in found)
+    targeted = any(SIMILARITY in one.measurement.values for found in sets.values() for one in found)
     return [*SHOWN[:-1], SIMILARITY] if targeted else list(SHOWN)
 
 
-def _values(found: Sequence[Found], name: str) -> np.ndarray:
-    return np.array([one.facts.values[name] for one in found if one.facts.valid])
+def _values(found: Sequence[ScoredMolecule], name: str) -> np.ndarray:
+    return np.array([one.measurement.values[name] for one in found if one.measurement.valid])
 
 
 def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]) -> None:
@@ -156,7 +156,11 @@ def _mark_selected(figure: go.Figure, names: Sequence[str]) -> None:
     """A line in each plot for the molecule looked at and for each chosen one; a ground for limits that hold."""
     look = selection.looked_at()
     smiles = [*selection.chosen(), *([look.smiles] if look else [])]
-    marked = [one.facts.values for one in scored.score_smiles(MOLECULE, smiles) if one.facts.valid] if smiles else []
+    marked = (
+        [one.measurement.values for one in scored.score_smiles(MOLECULE, smiles) if one.measurement.valid]
+        if smiles
+        else []
+    )
     for i, name in enumerate(names):
         where: dict[str, Any] = {"row": i // COLUMNS + 1, "col": i % COLUMNS + 1}
         for values in marked:
@@ -189,12 +193,12 @@ def means(sets: Sets) -> list[dict[str, str]]:
     ]
 
 
-def _expected(found: Sequence[Found]) -> dict[str, float]:
+def _expected(found: Sequence[ScoredMolecule]) -> dict[str, float]:
     n = len(found)
     return {
         "reward": sum(one.reward for one in found) / n,
         "distinct": len({one.smiles for one in found}) / n,
-        **expected(found, [1 / n] * n),
+        **expected_properties(found, [1 / n] * n),
     }
 
 

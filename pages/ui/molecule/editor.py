@@ -159,7 +159,7 @@ def _pattern(text: str) -> str:
 
 
 def _fragment(text: str) -> str:
-    smiles = remote.beginning(text)
+    smiles = remote.drawn_prefix(text)
     remote.prefix(smiles)
     return smiles
 

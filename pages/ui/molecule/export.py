@@ -9,7 +9,7 @@ from pages.ui.molecule.scored import kept_smiles, score_smiles
 from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core.chemistry import remote
 from seqtutor_core.chemistry.files import Row
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.errors import SeqTutorError
 
 SHAPE_SECONDS = 0.15  # that a conformer takes, about
@@ -43,9 +43,9 @@ def take_away() -> None:
         downloads(score_smiles(MOLECULE, sets[which or SHOWN]), "take")
 
 
-def downloads(found: Sequence[Found], key: str, name: str = "molecules") -> None:
+def downloads(found: Sequence[ScoredMolecule], key: str, name: str = "molecules") -> None:
     """Draw a button a format. Files are made when asked for: shapes in space take their time."""
-    valid = [one for one in found if one.facts.valid]
+    valid = [one for one in found if one.measurement.valid]
     with st.container(horizontal=True):
         for label, ending, kind in FORMATS:
             st.download_button(
@@ -62,20 +62,20 @@ def downloads(found: Sequence[Found], key: str, name: str = "molecules") -> None
         st.caption(f"SDF and zip look for shapes in space: about {seconds:.0f} s.")
 
 
-def rows(found: Sequence[Found]) -> list[Row]:
+def rows(found: Sequence[ScoredMolecule]) -> list[Row]:
     """Molecules numbered as they stand, with reward and properties as columns."""
     return [
-        Row(one.smiles, f"molecule {i}", {"reward": one.reward, **one.facts.values})
+        Row(one.smiles, f"molecule {i}", {"reward": one.reward, **one.measurement.values})
         for i, one in enumerate(found, start=1)
     ]
 
 
-def making(ending: str, found: Sequence[Found]) -> Callable[[], bytes]:
+def making(ending: str, found: Sequence[ScoredMolecule]) -> Callable[[], bytes]:
     """Return what makes the file, or its error as the file's text: a download cannot show a message."""
 
     def make() -> bytes:
         try:
-            return remote.written(ending, rows(found))
+            return remote.write_file(ending, rows(found))
         except SeqTutorError as error:
             return str(error).encode()
 

@@ -8,10 +8,10 @@ import streamlit as st
 from pages.ui.molecule import selection
 from seqtutor_core.chemistry import remote
 from seqtutor_core.chemistry.pool import shared
-from seqtutor_core.chemistry.property_query import Question
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.chemistry.property_query import PropertyQuery
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
-from seqtutor_core.domains.molecule.training_set import known
+from seqtutor_core.domains.molecule.training_set import in_training_set
 
 COLOURINGS = {"Matches": "", "log P": "log_p", "Polar surface": "tpsa"}
 REWARD, AS_DRAWN, SIMILARITY = "reward", "as drawn", "similarity"
@@ -40,11 +40,11 @@ class Order:
     """Properties, each with the lowest and highest value."""
     colouring: str = "Matches"
 
-    def figure(self, one: Found) -> str:
+    def figure(self, one: ScoredMolecule) -> str:
         """Return the sort key's value, unless the card already shows it."""
-        if self.by in (REWARD, AS_DRAWN, "qed", "log_p") or self.by not in one.facts.values:
+        if self.by in (REWARD, AS_DRAWN, "qed", "log_p") or self.by not in one.measurement.values:
             return ""
-        return f"  \n{NAMES[self.by]}: {one.facts.values[self.by]:.3g}"
+        return f"  \n{NAMES[self.by]}: {one.measurement.values[self.by]:.3g}"
 
 
 def order_button() -> Order:
@@ -94,19 +94,19 @@ def limit_buttons() -> None:
             st.rerun()  # the histograms and the button above stand elsewhere
 
 
-def filter_and_sort(found: Sequence[Found], order: Order) -> list[Found]:
+def filter_and_sort(found: Sequence[ScoredMolecule], order: Order) -> list[ScoredMolecule]:
     """Return what the filters leave, sorted; what is no molecule comes last."""
-    left = [one for one in found if one.facts.valid and _within(one.facts.values, order)]
-    invalid = [] if order.only_valid else [one for one in found if not one.facts.valid]
+    left = [one for one in found if one.measurement.valid and _within(one.measurement.values, order)]
+    invalid = [] if order.only_valid else [one for one in found if not one.measurement.valid]
     if order.only_novel:
-        left = [one for one in left if not known(one.facts)]
+        left = [one for one in left if not in_training_set(one.measurement)]
     if order.smarts:
-        question = Question(required=(order.smarts,))
-        facts = shared().measure([one.smiles for one in left], question, frozenset({"required"}))
-        left = [one for one, known_of in zip(left, facts, strict=True) if known_of.values.get("required")]
+        query = PropertyQuery(required=(order.smarts,))
+        measurements = shared().measure([one.smiles for one in left], query, frozenset({"required"}))
+        left = [one for one, measured in zip(left, measurements, strict=True) if measured.values.get("required")]
     if order.by != AS_DRAWN:
         left.sort(
-            key=lambda one: one.reward if order.by == REWARD else one.facts.values.get(order.by, 0.0),
+            key=lambda one: one.reward if order.by == REWARD else one.measurement.values.get(order.by, 0.0),
             reverse=not order.rising,
         )
     return left + invalid

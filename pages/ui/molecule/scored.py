@@ -1,4 +1,4 @@
-"""The molecules that the page shows, with what they earn under its settings."""
+"""The molecules that the page shows, scored under its settings."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pages.ui.state import weights
 from pages.ui.studio import Studio
 from seqtutor_core import kept
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
-from seqtutor_core.domains.molecule.scored_molecules import Found, examine, smiles_of
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, score_molecules, smiles_of
 from seqtutor_core.preview import PARTICLES
 from seqtutor_core.runs import store
 
@@ -28,34 +28,34 @@ def molecule(studio: Studio) -> Molecule:
     return Molecule(MoleculeSettings.of(valid_settings(studio)))
 
 
-def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[Found]:
-    """Return molecules measured, and weighed by the sliders."""
-    return examine(molecule(studio), smiles, weights(studio))
+def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[ScoredMolecule]:
+    """Return molecules measured and scored with the sliders' weights."""
+    return score_molecules(molecule(studio), smiles, weights(studio))
 
 
-def of_prior(studio: Studio) -> list[Found]:
+def of_prior(studio: Studio) -> list[ScoredMolecule]:
     """Return SET molecules of the prior, which are those that the preview weighs."""
-    return _examined(preview_request(studio))
+    return _scored_prior(preview_request(studio))
 
 
-def drawn(studio: Studio, run: store.Run | None, n: int) -> list[Found]:
+def drawn(studio: Studio, run: store.Run | None, n: int) -> list[ScoredMolecule]:
     """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
     tokens = draw(studio, run, n, preview_request(studio).draw.seed)
     return score_smiles(studio, smiles_of(molecule(studio), tokens))
 
 
-def of_preview(studio: Studio, n: int = SET) -> list[Found]:
+def of_preview(studio: Studio, n: int = SET) -> list[ScoredMolecule]:
     """Return n molecules of the preview: the prior's, drawn by their weights, so that heavy ones come again.
 
     SettingError for a weight that cannot count yet.
     """
     request = preview_request(studio)
     found = previews.previewed(request)
-    molecules = _examined(request)
+    molecules = _scored_prior(request)
     return [molecules[row] for row in found.some(n).tolist()]
 
 
-def best(studio: Studio, run: store.Run) -> list[Found]:
+def best(studio: Studio, run: store.Run) -> list[ScoredMolecule]:
     """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
     grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))  # the run's, not the page's
     found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
@@ -69,7 +69,7 @@ def kept_smiles(studio: Studio) -> dict[str, str]:
     return {smiles: id for smiles, id in found if isinstance(smiles, str)}
 
 
-def of_source(studio: Studio, source: str, run: store.Run | None) -> list[Found]:
+def of_source(studio: Studio, source: str, run: store.Run | None) -> list[ScoredMolecule]:
     """Return the molecules of a source, each once; none where the source is still empty."""
     if source == PRIOR:
         found = of_prior(studio)
@@ -85,7 +85,9 @@ def of_source(studio: Studio, source: str, run: store.Run | None) -> list[Found]
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _examined(request: PreviewRequest) -> list[Found]:
-    """Return the prior's molecules, measured and weighed."""
-    known = Molecule(MoleculeSettings.of(json.loads(request.settings)))
-    return examine(known, smiles_of(known, previews.drawn(request.draw).tokens.tolist()), json.loads(request.weights))
+def _scored_prior(request: PreviewRequest) -> list[ScoredMolecule]:
+    """Return the prior's molecules, measured and scored."""
+    domain = Molecule(MoleculeSettings.of(json.loads(request.settings)))
+    return score_molecules(
+        domain, smiles_of(domain, previews.drawn(request.draw).tokens.tolist()), json.loads(request.weights)
+    )

@@ -1,4 +1,4 @@
-"""What is set on the molecule page alone: target, substructures, shapes of terms, the beginning to grow from.
+"""What is set on the molecule page alone: target, substructures, desirabilities, the beginning to grow from.
 
 A field that cannot be read says so below itself and counts as empty for what the page shows; a run does not start
 until it is mended.
@@ -11,11 +11,11 @@ from typing import Any
 from pages.ui import state
 from pages.ui.studio import Studio
 from seqtutor_core.chemistry import remote
-from seqtutor_core.chemistry.inputs import Given
+from seqtutor_core.chemistry.inputs import InputMolecule
 from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
-from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
 TARGET, PREFIX, CATALOGUES, BUCKET = "target", "prefix", "catalogues", "bucket"
@@ -23,16 +23,16 @@ REQUIRED, FORBIDDEN = "required_smarts", "forbidden_smarts"  # without _smarts t
 KIND, LOW, HIGH, SOFT = "kind", "low", "high", "soft"
 
 
-def shape_key(term: str, part: str) -> str:
-    """The name of one part of a term's shape: its KIND, LOW, HIGH or SOFT."""
+def desirability_key(term: str, part: str) -> str:
+    """Return the name of one part of a term's desirability: its KIND, LOW, HIGH or SOFT."""
     return f"{term}_{part}"
 
 
-def shape_values(shapes: Mapping[str, Shape]) -> dict[str, Any]:
-    """Shapes as settings of this page."""
+def desirability_values(by_term: Mapping[str, Desirability]) -> dict[str, Any]:
+    """Return desirabilities by term as settings of this page."""
     return {
-        shape_key(term, part): getattr(shape, part)
-        for term, shape in shapes.items()
+        desirability_key(term, part): getattr(desirability, part)
+        for term, desirability in by_term.items()
         for part in (KIND, LOW, HIGH, SOFT)
     }
 
@@ -44,21 +44,21 @@ DEFAULTS: dict[str, Any] = {
     BUCKET: MoleculeSettings().bucket,
     REQUIRED: "",
     FORBIDDEN: "",
-    **shape_values(DEFAULT_SHAPES),
+    **desirability_values(DEFAULT_DESIRABILITIES),
 }
 
 
 # ---------------------------------------------------------------- reading the fields
 
 
-def given_target(studio: Studio) -> Given | None:
-    """The molecule to resemble, None without one; InputError for a text that is none."""
+def target_molecule(studio: Studio) -> InputMolecule | None:
+    """Return the molecule to resemble, None without one; InputError for a text that is not a molecule."""
     text = state.value(studio, TARGET)
     return remote.molecule(text) if text.strip() else None
 
 
 def _target(studio: Studio) -> str:
-    target = given_target(studio)
+    target = target_molecule(studio)
     return target.smiles if target else ""
 
 
@@ -69,17 +69,17 @@ def _prefix(studio: Studio) -> str:
     return text
 
 
-def shape(studio: Studio, term: str) -> Shape:
-    """A term's shape as it is set; SettingError for one that is upside down."""
-    parts = {part: state.value(studio, shape_key(term, part)) for part in (KIND, LOW, HIGH, SOFT)}
+def desirability(studio: Studio, term: str) -> Desirability:
+    """Return a term's desirability as it is set; SettingError for one that is upside down."""
+    parts = {part: state.value(studio, desirability_key(term, part)) for part in (KIND, LOW, HIGH, SOFT)}
     if None in parts.values():
         raise SettingError("a bound of this range is empty; type a number")
-    return Shape(**parts)
+    return Desirability(**parts)
 
 
-def _plain(known: Shape) -> dict[str, Any]:
-    """As JSON values."""
-    return {part: getattr(known, part) for part in (KIND, LOW, HIGH, SOFT)}
+def _plain(desirability: Desirability) -> dict[str, Any]:
+    """Return it as JSON values."""
+    return {part: getattr(desirability, part) for part in (KIND, LOW, HIGH, SOFT)}
 
 
 READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
@@ -94,7 +94,7 @@ READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
 
 
 def settings(studio: Studio) -> dict[str, Any]:
-    """All settings as JSON values, for a run; InputError or SettingError names the field that cannot be read."""
+    """Return all settings as JSON values, for a run; InputError or SettingError names the field that cannot be read."""
     found: dict[str, Any] = {}
     for name, (label, read) in READERS.items():
         try:
@@ -103,9 +103,9 @@ def settings(studio: Studio) -> dict[str, Any]:
             raise InputError(f"{label}: {error}") from None
     shapes = {}
     for term in studio.terms:
-        if term.name in DEFAULT_SHAPES:
+        if term.name in DEFAULT_DESIRABILITIES:
             try:
-                shapes[term.name] = _plain(shape(studio, term.name))
+                shapes[term.name] = _plain(desirability(studio, term.name))
             except SettingError as error:
                 raise SettingError(f"{term.label}: {error}") from None
     found["shapes"] = shapes
@@ -114,41 +114,41 @@ def settings(studio: Studio) -> dict[str, Any]:
 
 
 def valid_settings(studio: Studio) -> dict[str, Any]:
-    """The settings without the fields and shapes that cannot be read, for what the page shows meanwhile."""
+    """Return the settings without fields that cannot be read, for what the page shows meanwhile."""
     found: dict[str, Any] = {}
     for name, (_, read) in READERS.items():
         with suppress(SeqTutorError):
             found[name] = read(studio)
     shapes = {}
-    for term in DEFAULT_SHAPES:
+    for term in DEFAULT_DESIRABILITIES:
         with suppress(SeqTutorError):
-            shapes[term] = _plain(shape(studio, term))
+            shapes[term] = _plain(desirability(studio, term))
     return {**found, "shapes": shapes}
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """All of them, the shapes that are left out of `values` included: rewards depend on each."""
-    known = MoleculeSettings.of(values)
-    shapes = {term: _plain(shape) for term in DEFAULT_SHAPES if (shape := known.shape(term))}
-    return {**vars(known), "shapes": shapes}
+    """Return all settings, desirabilities that `values` leaves out included: rewards depend on each."""
+    chosen = MoleculeSettings.of(values)
+    shapes = {term: _plain(one) for term in DEFAULT_DESIRABILITIES if (one := chosen.desirability(term))}
+    return {**vars(chosen), "shapes": shapes}
 
 
 def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
-    """The page's values for the settings of a run."""
-    known = MoleculeSettings.of(config.settings)
+    """Return the page's values for the settings of a run."""
+    chosen = MoleculeSettings.of(config.settings)
     return {
-        TARGET: known.target,
-        REQUIRED: "\n".join(known.required),
-        FORBIDDEN: "\n".join(known.forbidden),
-        CATALOGUES: list(known.catalogues),
-        BUCKET: known.bucket,
-        PREFIX: known.prefix,
-        **shape_values({**DEFAULT_SHAPES, **known.shapes}),
+        TARGET: chosen.target,
+        REQUIRED: "\n".join(chosen.required),
+        FORBIDDEN: "\n".join(chosen.forbidden),
+        CATALOGUES: list(chosen.catalogues),
+        BUCKET: chosen.bucket,
+        PREFIX: chosen.prefix,
+        **desirability_values({**DEFAULT_DESIRABILITIES, **chosen.shapes}),
     }
 
 
 def complaint(studio: Studio, name: str) -> str:
-    """What is wrong with a field of READERS; empty when it can be read."""
+    """Return what is wrong with a field of READERS; empty when it can be read."""
     try:
         READERS[name][1](studio)
     except SeqTutorError as error:
@@ -157,5 +157,5 @@ def complaint(studio: Studio, name: str) -> str:
 
 
 def sampling(studio: Studio) -> dict[str, Any]:
-    """Those settings that a draw depends on."""
+    """Return the settings that a draw depends on."""
     return {"prefix": valid_settings(studio).get("prefix", "")}

@@ -8,29 +8,29 @@ from pages.ui.molecule.desirability import beside
 from pages.ui.studio import RewardPreset, Studio
 from seqtutor_core.config import learner_settings
 from seqtutor_core.domains import DOMAINS
-from seqtutor_core.domains.molecule.desirability import DEFAULT_SHAPES, Shape
+from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 
 HONEST = {"validity": 20.0, "carbon_chain": 20.0, "too_short": 20.0}
 ORAL = {
-    "log_p": Shape("range", 1.0, 4.0, 1.0),
-    "molecular_weight": Shape("range", 250.0, 450.0, 50.0),
-    "tpsa": Shape("range", 40.0, 120.0, 30.0),
-    "h_bond_donors": Shape("lower", 3.0, 6.0),
-    "rotatable_bonds": Shape("lower", 7.0, 12.0),
+    "log_p": Desirability("range", 1.0, 4.0, 1.0),
+    "molecular_weight": Desirability("range", 250.0, 450.0, 50.0),
+    "tpsa": Desirability("range", 40.0, 120.0, 30.0),
+    "h_bond_donors": Desirability("lower", 3.0, 6.0),
+    "rotatable_bonds": Desirability("lower", 7.0, 12.0),
 }
 BRAIN = {
-    "log_p": Shape("range", 2.0, 4.0, 1.0),
-    "molecular_weight": Shape("range", 200.0, 360.0, 100.0),
-    "tpsa": Shape("range", 40.0, 90.0, 20.0),
-    "h_bond_donors": Shape("lower", 1.0, 3.0),
+    "log_p": Desirability("range", 2.0, 4.0, 1.0),
+    "molecular_weight": Desirability("range", 200.0, 360.0, 100.0),
+    "tpsa": Desirability("range", 40.0, 90.0, 20.0),
+    "h_bond_donors": Desirability("lower", 1.0, 3.0),
 }
 
 
-def _ranges(text: str, shapes: dict[str, Shape], **more: float) -> RewardPreset:
+def _ranges(text: str, desirabilities: dict[str, Desirability], **more: float) -> RewardPreset:
     """A preset that wants properties within ranges, each worth as much as the others."""
-    weights = {**HONEST, **dict.fromkeys(shapes, 10.0), **more}
-    return RewardPreset(text, weights, settings.shape_values({**DEFAULT_SHAPES, **shapes}))
+    weights = {**HONEST, **dict.fromkeys(desirabilities, 10.0), **more}
+    return RewardPreset(text, weights, settings.desirability_values({**DEFAULT_DESIRABILITIES, **desirabilities}))
 
 
 PAPER_NOTE = (  # docs/results.md, "The preset Paper"
@@ -38,7 +38,7 @@ PAPER_NOTE = (  # docs/results.md, "The preset Paper"
     "two cores, expect 96 % valid molecules instead of 80 %, QED 0.86, log P 2.9 and 3.7 nats of KL. Psi needs far "
     "more updates: after as many, 21 % are valid."
 )
-RAW = settings.shape_values(DEFAULT_SHAPES)
+RAW = settings.desirability_values(DEFAULT_DESIRABILITIES)
 REWARD_PRESETS = {
     "Drug-like": RewardPreset("A high QED, easy to make", {t.name: t.default for t in TERMS}, RAW),
     "Paper's rewards": RewardPreset("The authors' rewards: log P, QED, accessibility, rings", PAPER_WEIGHTS, RAW),

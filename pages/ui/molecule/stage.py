@@ -13,7 +13,7 @@ from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.sampling import has_policy, others_button, second
-from seqtutor_core.domains.molecule.scored_molecules import Found
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.runs import store
 
 SIDE = "Side by side"
@@ -96,7 +96,7 @@ def _of_second(run: store.Run) -> str:
     return f"policy of second {run.status.seconds if seconds is None else seconds:.0f}"
 
 
-def _on_average(molecules: Sequence[Found]) -> str:
+def _on_average(molecules: Sequence[ScoredMolecule]) -> str:
     return f"{sum(one.reward for one in molecules) / len(molecules):.1f} points on average"
 
 
@@ -109,7 +109,7 @@ def _head(source: str, text: str) -> None:
         )
 
 
-def _row(source: str, molecules: Sequence[Found]) -> None:
+def _row(source: str, molecules: Sequence[ScoredMolecule]) -> None:
     row(molecules, SOURCES[source], scored.kept_smiles(MOLECULE), figures, marks=_marks())
 
 
@@ -134,7 +134,7 @@ def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> 
             st.caption(COMING[source])
             return
         found = filter_and_sort(everything, order)
-        selection.match([one.smiles for one in found if one.facts.valid])
+        selection.match([one.smiles for one in found if one.measurement.valid])
         with st.container(horizontal=True, vertical_alignment="center"):
             which = f" · {_of_second(run)}" if run and source == TUNED else ""
             st.caption(f"{len(found)} of {len(everything)} different ones{which}", width="content")

@@ -8,17 +8,17 @@ import streamlit as st
 from pages.ui.molecule import selection
 from pages.ui.molecule.filters import NAMES
 from seqtutor_core.chemistry import remote
-from seqtutor_core.domains.molecule.scored_molecules import Found
-from seqtutor_core.domains.molecule.training_set import known
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
+from seqtutor_core.domains.molecule.training_set import in_training_set
 from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 120, 80  # of a structure
 SHOWN = ("qed", "log_p", "sa_score", "molecular_weight", "tpsa", "heavy_atoms", "similarity", "alerts")
 
 
-def rows(molecules: Sequence[Found], name: str, first: int) -> None:
+def rows(molecules: Sequence[ScoredMolecule], name: str, first: int) -> None:
     """Draw the molecules as rows; the row that is ticked last is looked at, all ticked ones are chosen."""
-    found = [one for one in molecules if one.facts.valid]
+    found = [one for one in molecules if one.measurement.valid]
     smiles = [one.smiles for one in found]
     selection.show_row(name, smiles, first)
     ticked = [i for i, one in enumerate(smiles) if one in selection.chosen()]
@@ -43,14 +43,14 @@ def rows(molecules: Sequence[Found], name: str, first: int) -> None:
         st.rerun()
 
 
-def _cells(one: Found, number: int) -> dict[str, object]:
-    values = one.facts.values
+def _cells(one: ScoredMolecule, number: int) -> dict[str, object]:
+    values = one.measurement.values
     return {
         "#": number,
         "structure": _picture(one.smiles),
         "points": one.reward,
         **{NAMES[name]: values[name] for name in SHOWN if name in values},
-        "novel": not known(one.facts),
+        "novel": not in_training_set(one.measurement),
         "SMILES": one.smiles,
     }
 

@@ -120,7 +120,7 @@ def molecule(text: str) -> Structure:
 def beginning(text: str) -> Structure:
     """Read a beginning of SMILES."""
     try:
-        return Structure([(remote.beginning_drawing(text, WIDTH, HEIGHT), f"beginning {_alt(text.strip())}")])
+        return Structure([(remote.prefix_drawing(text, WIDTH, HEIGHT), f"beginning {_alt(text.strip())}")])
     except SeqTutorError as error:
         return Structure(problem=str(error))
 

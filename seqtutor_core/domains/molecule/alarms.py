@@ -1,4 +1,4 @@
-"""Signs that a policy cheats or collapses, each with what to change: the known ways to fool log P and QED."""
+"""Signs of reward hacking or collapse, each with what to change: the usual ways to fool log P and QED."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ EARLY = 64  # molecules; before that the figures say little
 
 
 def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
-    """Alarms of the newest line of a run's metrics against its first."""
+    """Return the alarms of the newest line of a run's metrics, compared with its first."""
     if not lines or lines[-1]["figures"]["recent"] < EARLY:
         return []
     now, figures = lines[-1], lines[-1]["figures"]
@@ -59,7 +59,7 @@ def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
 
 
 def _beyond(figures: Mapping[str, float]) -> list[Alarm]:
-    """Properties whose mean left the central 95 % of the training set."""
+    """Return an alarm for each property whose mean left the central 95 % of the training set."""
     found = []
     for name, label in LABELS.items():
         mean, (low, high) = figures.get(name), central_range(name)

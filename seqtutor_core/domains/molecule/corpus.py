@@ -42,7 +42,7 @@ class Tokens(Sequence[tuple[bytes, int]]):
 
 
 def smiles(side: str) -> Iterator[str]:
-    """The SMILES of one side as MOSES wrote them; MissingPartError without the package."""
+    """Yield the SMILES of one side as MOSES wrote them; MissingPartError without the package."""
     try:
         files = metadata.files(PACKAGE) or []
     except metadata.PackageNotFoundError:
@@ -82,7 +82,7 @@ def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, objec
 
 
 def load(folder: Path) -> dict[str, Tokens]:
-    """The built corpus, training and held_out; InputError names the command that builds it."""
+    """Return the built corpus, training and held_out; InputError names the command that builds it."""
     if not (folder / "statistics.json").exists():
         raise InputError(f"no corpus in {folder}; build it with: python -m seqtutor_core prior corpus molecule")
     sides = {}

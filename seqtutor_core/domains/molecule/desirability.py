@@ -1,4 +1,4 @@
-"""Desirability: how a property becomes a wish, from 0 (no use) to 1 (just right)."""
+"""Desirability functions: a property mapped to a score from 0 (no use) to 1 (just right)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ KINDS = ("raw", "higher", "lower", "range")
 
 
 @dataclass(frozen=True)
-class Shape:
-    """One term's desirability; SettingError for a shape that has none."""
+class Desirability:
+    """How desirable each value of one term is. SettingError for bounds in the wrong order or an unknown kind."""
 
     kind: str
     """raw: the term's own value. higher: 0 at low, 1 from high on. lower: 1 up to low, 0 from high on. range: 1
@@ -30,12 +30,12 @@ class Shape:
             raise SettingError(f"a soft edge of {self.soft:g} is not possible; choose 0 or more")
 
     @classmethod
-    def of(cls, values: "Shape | Mapping[str, Any]") -> "Shape":
-        """A shape from a mapping; SettingError for an unknown name."""
-        return values if isinstance(values, Shape) else made(cls, values, "part of a shape")
+    def of(cls, values: "Desirability | Mapping[str, Any]") -> "Desirability":
+        """Return a desirability from a mapping of its fields; SettingError for an unknown name."""
+        return values if isinstance(values, Desirability) else made(cls, values, "part of a shape")
 
     def __call__(self, value: float) -> float:
-        """The desirability of a value; a raw shape gives the value back."""
+        """Return the desirability of a value, 0 to 1; the kind `raw` returns the value itself."""
         if self.kind == "raw":
             return value
         if self.kind == "higher":
@@ -49,19 +49,20 @@ class Shape:
 
 
 def _ramp(value: float, low: float, high: float) -> float:
+    """Return 0 up to `low`, 1 from `high` on, linear between."""
     return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-# raw for what the paper rewards as it is; ranges about where drugs taken by mouth lie for what is no wish by itself
-DEFAULT_SHAPES: Mapping[str, Shape] = {
-    "log_p": Shape("raw", 1.0, 3.5, 1.0),
-    "qed": Shape("raw", 0.5, 0.9, 0.1),
-    "synthetic_accessibility": Shape("raw", -3.0, -2.0, 0.5),
-    "molecular_weight": Shape("range", 250.0, 400.0, 100.0),
-    "tpsa": Shape("range", 40.0, 90.0, 40.0),
-    "h_bond_donors": Shape("lower", 1.0, 4.0, 1.0),
-    "h_bond_acceptors": Shape("range", 2.0, 7.0, 2.0),
-    "rotatable_bonds": Shape("lower", 4.0, 10.0, 2.0),
-    "fraction_sp3": Shape("range", 0.3, 0.7, 0.2),
-    "heavy_atoms": Shape("range", 18.0, 28.0, 8.0),
+# raw where the paper rewards the value itself; elsewhere about the range in which drugs taken by mouth lie
+DEFAULT_DESIRABILITIES: Mapping[str, Desirability] = {
+    "log_p": Desirability("raw", 1.0, 3.5, 1.0),
+    "qed": Desirability("raw", 0.5, 0.9, 0.1),
+    "synthetic_accessibility": Desirability("raw", -3.0, -2.0, 0.5),
+    "molecular_weight": Desirability("range", 250.0, 400.0, 100.0),
+    "tpsa": Desirability("range", 40.0, 90.0, 40.0),
+    "h_bond_donors": Desirability("lower", 1.0, 4.0, 1.0),
+    "h_bond_acceptors": Desirability("range", 2.0, 7.0, 2.0),
+    "rotatable_bonds": Desirability("lower", 4.0, 10.0, 2.0),
+    "fraction_sp3": Desirability("range", 0.3, 0.7, 0.2),
+    "heavy_atoms": Desirability("range", 18.0, 28.0, 8.0),
 }

@@ -1,16 +1,16 @@
-"""Figures of a set of molecules: those of MOSES (Polykovskiy et al. 2020), and the means of the paper's properties."""
+"""Metrics of a set of molecules: those of MOSES (Polykovskiy et al. 2020), and the means of the paper's properties."""
 
 from collections.abc import Sequence
 
 from seqtutor_core.chemistry.diversity import diversity
-from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.domains.molecule.statistics import LABELS, distance
 from seqtutor_core.domains.molecule.terms import raw_terms
-from seqtutor_core.domains.molecule.training_set import known
+from seqtutor_core.domains.molecule.training_set import in_training_set
 
 AVERAGED = ("log_p", "qed", "synthetic_accessibility", "ring_penalty")  # the paper's four
 COMPARED = ("log_p", "qed", "sa_score", "molecular_weight")  # by distance to the held-out molecules, as in MOSES
-MOST_PAIRED = 2000  # molecules that diversity is taken over
+MAX_PAIRED = 2000  # molecules that diversity is taken over
 
 METRICS = {
     "valid": "valid",
@@ -24,29 +24,32 @@ METRICS = {
 }
 
 
-def metrics(facts: Sequence[Facts]) -> dict[str, float | None]:
-    """Every figure of METRICS; shares are fractions of 1, None where there is no valid molecule."""
-    valid = [f for f in facts if not f.error]
+def metrics(measurements: Sequence[Measurement]) -> dict[str, float | None]:
+    """Return every figure of METRICS; shares are fractions of 1, figures over valid molecules None if none is valid."""
+    valid = [f for f in measurements if not f.error]
     found: dict[str, float | None] = dict.fromkeys(METRICS)
-    found["valid"] = len(valid) / len(facts)
+    found["valid"] = len(valid) / len(measurements)
     if not valid:
         return found
     unique = {f.canonical: f for f in valid}
     found["unique"] = len(unique) / len(valid)
-    found["novel"] = sum(not known(f) for f in unique.values()) / len(unique)
+    found["novel"] = sum(not in_training_set(f) for f in unique.values()) / len(unique)
     found["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
-    found["internal_diversity"] = diversity([f.canonical for f in valid[:MOST_PAIRED]])
+    found["internal_diversity"] = diversity([f.canonical for f in valid[:MAX_PAIRED]])
     terms = [raw_terms(f.values) for f in valid]
     for name in AVERAGED:
         total = sum(t[name] for t in terms)
-        found[name], found[f"{name}_all"] = total / len(valid), total / len(facts)
+        found[name], found[f"{name}_all"] = total / len(valid), total / len(measurements)
     for name in COMPARED:
         found[f"distance_{name}"] = distance(name, [f.values[name] for f in valid])
     return found
 
 
 def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[str, float]:
-    """Figures of the latest sequences: canonical SMILES, scaffold, properties and novelty each, empty where invalid."""
+    """Return figures of the latest sequences, each (canonical SMILES, scaffold, properties and novelty).
+
+    SMILES and scaffold are empty for an invalid sequence.
+    """
     valid = [entry for entry in entries if entry[0]]
     novel = {canonical: values["novel"] for canonical, _, values in valid}
     means = {

@@ -51,10 +51,10 @@ def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, objec
 
 def ship(folder: Path) -> None:
     """Replace the list of known molecules and the property statistics that the package carries."""
-    from seqtutor_core.domains.molecule.build_tables import ship_known, ship_statistics
+    from seqtutor_core.domains.molecule.build_tables import build_statistics, build_training_set
 
-    ship_known()
-    ship_statistics()
+    build_training_set()
+    build_statistics()
 
 
 def sequences(folder: Path) -> tuple[Sequences, Sequences]:

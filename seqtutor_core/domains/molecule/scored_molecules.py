@@ -1,4 +1,4 @@
-"""From a sampled sequence to what a person meets: a molecule with its properties and the reasons for its score."""
+"""Molecules with their properties, their reward, and what each reward term contributes to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 
 from seqtutor_core.chemistry.pool import shared
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Facts
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement
 from seqtutor_core.chemistry.tokens import END_ID, PATTERN
 from seqtutor_core.domains.molecule import Molecule
 
 
 @dataclass(frozen=True)
-class Reason:
-    """What one term contributes to a molecule's reward."""
+class TermContribution:
+    """What one reward term contributes to a molecule's reward."""
 
     name: str
     label: str
@@ -25,48 +25,53 @@ class Reason:
     weight: float
 
     @property
-    def paid(self) -> float:
-        """The term's share of the reward."""
+    def reward(self) -> float:
+        """The term's share of the molecule's reward: weight times term."""
         return self.weight * self.term
 
 
 @dataclass(frozen=True)
-class Found:
-    """A molecule with everything known of it and its reward."""
+class ScoredMolecule:
+    """A molecule with all its properties and its reward."""
 
-    facts: Facts
+    measurement: Measurement
     reward: float
-    reasons: tuple[Reason, ...]
+    contributions: tuple[TermContribution, ...]
     """Of the terms with a weight, the largest contribution first."""
 
     @property
     def smiles(self) -> str:
-        """Canonical where it is a molecule, else as it was written."""
-        return self.facts.canonical or self.facts.smiles
+        """Canonical SMILES of a valid molecule, else the SMILES as it was written."""
+        return self.measurement.canonical or self.measurement.smiles
 
 
-def examine(molecule: Molecule, smiles: Sequence[str], weights: Mapping[str, float]) -> list[Found]:
-    """Every property of each molecule, and what these weights pay for it."""
-    wanted = molecule.answerable | {SCAFFOLD}
-    return [_found(molecule, facts, weights) for facts in shared().measure(smiles, molecule.question, wanted)]
+def score_molecules(molecule: Molecule, smiles: Sequence[str], weights: Mapping[str, float]) -> list[ScoredMolecule]:
+    """Measure every property of each SMILES and score it with these weights; return one result for each, in order."""
+    requested = molecule.answerable | {SCAFFOLD}
+    return [_scored(molecule, one, weights) for one in shared().measure(smiles, molecule.query, requested)]
 
 
-def expected(found: Sequence[Found], shares: Sequence[float]) -> dict[str, float]:
-    """Figures to expect of molecules (n,) that are met with these shares (n,), which sum to 1.
+def expected_properties(molecules: Sequence[ScoredMolecule], probabilities: Sequence[float]) -> dict[str, float]:
+    """Return the expected figures of n molecules under their probabilities (n,), which sum to 1.
 
-    `valid`, the chance of a molecule, and the mean of each property over what is one; no mean where nothing is.
+    `valid` is the probability of a valid molecule; each property is averaged over the valid ones that have it, and left
+    out where none has.
     """
-    valid = [(one.facts.values, share) for one, share in zip(found, shares, strict=True) if one.facts.valid]
-    figures = {"valid": sum(share for _, share in valid)}
+    valid = [
+        (one.measurement.values, probability)
+        for one, probability in zip(molecules, probabilities, strict=True)
+        if one.measurement.valid
+    ]
+    figures = {"valid": sum(probability for _, probability in valid)}
     for name in dict.fromkeys(name for values, _ in valid for name in values):
-        known = [(values[name], share) for values, share in valid if name in values]
-        if total := sum(share for _, share in known):
-            figures[name] = sum(value * share for value, share in known) / total
+        pairs = [(values[name], probability) for values, probability in valid if name in values]
+        if total := sum(probability for _, probability in pairs):
+            figures[name] = sum(value * probability for value, probability in pairs) / total
     return figures
 
 
 def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
-    """The SMILES of token rows, prefix included; empty for a row that never ends."""
+    """Return the SMILES of token rows, prefix included; empty for a row without an end token."""
     if not rows:
         return []
     width = max(map(len, rows))
@@ -74,13 +79,14 @@ def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
     return molecule.smiles(tokens, torch.tensor([len(row) for row in rows]))
 
 
-def _found(molecule: Molecule, facts: Facts, weights: Mapping[str, float]) -> Found:
-    values = molecule.values(facts, len(PATTERN.findall(facts.smiles)) + 1 if facts.valid else 0)
-    shaped = molecule.shaped(values, facts.valid)
-    reasons = [
-        Reason(t.name, t.label, values.get(t.name, 0.0), t.unit, term, weights[t.name])
-        for t, term in zip(molecule.terms, shaped, strict=True)
+def _scored(molecule: Molecule, measurement: Measurement, weights: Mapping[str, float]) -> ScoredMolecule:
+    length = len(PATTERN.findall(measurement.smiles)) + 1 if measurement.valid else 0
+    raw = molecule.raw_terms(measurement, length)
+    terms = molecule.desirable_terms(raw, measurement.valid)
+    contributions = [
+        TermContribution(t.name, t.label, raw.get(t.name, 0.0), t.unit, term, weights[t.name])
+        for t, term in zip(molecule.terms, terms, strict=True)
         if weights.get(t.name)
     ]
-    reasons.sort(key=lambda reason: -abs(reason.paid))
-    return Found(facts, sum(reason.paid for reason in reasons), tuple(reasons))
+    contributions.sort(key=lambda one: -abs(one.reward))
+    return ScoredMolecule(measurement, sum(one.reward for one in contributions), tuple(contributions))

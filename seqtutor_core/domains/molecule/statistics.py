@@ -1,4 +1,4 @@
-"""How the properties of the MOSES molecules are spread, as quantiles: what tuned molecules are held against.
+"""Quantiles of the properties of the MOSES molecules, which tuned molecules are compared with.
 
 Made by `prior corpus molecule --ship` from molecules drawn evenly from each side.
 """
@@ -29,29 +29,29 @@ LABELS = {
 
 @functools.cache
 def statistics() -> dict[str, Any]:
-    """The shipped statistics: molecules measured, and quantiles by side and property."""
+    """Return the shipped statistics: molecules measured, and quantiles by side and property."""
     return json.loads(FILE.read_text())
 
 
 def quantiles(name: str, side: str = "training") -> np.ndarray:
-    """QUANTILES values of a property from the smallest to the largest, evenly spaced in probability."""
+    """Return QUANTILES values of a property from the smallest to the largest, evenly spaced in probability."""
     return np.array(statistics()[side][name])
 
 
 def central_range(name: str, share: float = 0.95) -> tuple[float, float]:
-    """Bounds between which this share of the training molecules lies."""
+    """Return the bounds between which this share of the training molecules lies."""
     tail = (1 - share) / 2
     low, high = np.interp([tail, 1 - tail], np.linspace(0, 1, QUANTILES), quantiles(name))
     return float(low), float(high)
 
 
 def histogram(name: str, edges: Sequence[float], side: str = "training") -> list[float]:
-    """The share of molecules between successive edges, the last edge included."""
+    """Return the share of molecules between successive edges, the last edge included."""
     return (np.histogram(quantiles(name, side), edges)[0] / QUANTILES).tolist()
 
 
 def distance(name: str, values: Sequence[float]) -> float:
-    """Wasserstein-1 distance of values to the held-out molecules, in the property's own unit, as MOSES takes it."""
+    """Return the Wasserstein-1 distance of values to the held-out molecules, in the property's unit, as MOSES does."""
     probability = (np.arange(len(values)) + 0.5) / len(values)
     reference = np.interp(probability, np.linspace(0, 1, QUANTILES), quantiles(name, "held_out"))
     return float(np.abs(np.sort(values) - reference).mean())

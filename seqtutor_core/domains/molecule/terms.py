@@ -1,17 +1,19 @@
-"""The reward terms of molecules: their sliders, their units, and how each follows from what was measured."""
+"""The reward terms of molecules: their sliders, their units, and how each follows from a measured property."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from seqtutor_core.domains.base import UNBOUNDED, RewardTerm
-from seqtutor_core.domains.molecule.desirability import Shape
+from seqtutor_core.domains.molecule.desirability import Desirability
 
 DRUG, SIZE, LIKE, HONEST = "Drug-likeness", "Size and polarity", "Likeness and substructures", "Novelty and honesty"
 SHORT, SHORTISH = 19, 26
-"""Tokens; the paper's limits are 19 and its corpus' mean less two standard deviations, which in ours is 26."""
+"""Tokens; the paper's limits are 19 and the mean of its corpus minus two standard deviations, which in ours is 26."""
 CHAIN = 6
-"""Carbons in a row from which on a chain counts as padding."""
+"""Longest carbon chain, in atoms, that does not count as padding."""
+LARGEST_FREE_RING = 6
+"""Atoms of the largest ring that costs nothing."""
 
 QED_HIGHEST = 0.94845  # each of QED's eight properties at its best, the counts as whole numbers; rounded up
 SHARE, COST, COSTS, COUNT = (0.0, 1.0), (-1.0, 0.0), (-math.inf, 0.0), (0.0, math.inf)
@@ -47,7 +49,13 @@ TERMS = (
     _term("qed", "Drug-likeness (QED)", DRUG, "Quantitative estimate, 0 to 1.", (40.0, 200.0, "QED")),
     _term("log_p", "Lipophilicity (log P)", DRUG, "Crippen's estimate; drugs lie from 0 to 5.", (0.0, 30.0, "log P")),
     _term("synthetic_accessibility", "Easy to make", DRUG, "Minus the SA score, 1 to 10.", (2.0, 20.0, "minus SA")),
-    _term("ring_penalty", "No large rings", DRUG, "Ring atoms beyond 6 cost 1 each.", (0.0, 30.0, "atoms")),
+    _term(
+        "ring_penalty",
+        "No large rings",
+        DRUG,
+        f"Ring atoms beyond {LARGEST_FREE_RING} cost 1 each.",
+        (0.0, 30.0, "atoms"),
+    ),
     _term("molecular_weight", "Weight", SIZE, "Average mass.", (0.0, 100.0, "Da")),
     _term("heavy_atoms", "Heavy atoms", SIZE, "All but hydrogen.", (0.0, 100.0, "atoms")),
     _term("tpsa", "Polar surface (TPSA)", SIZE, "Below 140 for uptake, 90 for the brain.", (0.0, 100.0, "Å²")),
@@ -76,7 +84,7 @@ PAPER_WEIGHTS: Mapping[str, float] = {  # the authors' scripts; see docs/rewards
     "too_short": 200.0,
 }
 
-MEASURED: Mapping[str, str] = {  # the term, and the property it follows from
+TERM_PROPERTIES: Mapping[str, str] = {  # the term, and the property it follows from
     "log_p": "log_p",
     "qed": "qed",
     "synthetic_accessibility": "sa_score",
@@ -97,23 +105,23 @@ MEASURED: Mapping[str, str] = {  # the term, and the property it follows from
 
 
 def raw_terms(values: Mapping[str, float]) -> dict[str, float]:
-    """The terms of a valid molecule that follow from its measured properties alone, signs and limits applied."""
-    terms = {term: values[name] for term, name in MEASURED.items() if name in values}
+    """Return the terms of a valid molecule that follow from its properties alone, signs and limits applied."""
+    terms = {term: values[name] for term, name in TERM_PROPERTIES.items() if name in values}
     for term in ("synthetic_accessibility", "forbidden", "alerts"):
         if term in terms:
             terms[term] = 0.0 - terms[term]  # never -0.0
     if "ring_penalty" in terms:
-        terms["ring_penalty"] = min(0.0, 6 - terms["ring_penalty"])
+        terms["ring_penalty"] = min(0.0, LARGEST_FREE_RING - terms["ring_penalty"])
     if "carbon_chain" in terms:
         terms["carbon_chain"] = 0.0 - (terms["carbon_chain"] > CHAIN)
     return terms
 
 
-def shaped(term: RewardTerm, shape: Shape | None) -> RewardTerm:
-    """Return the term with the bounds that it has through a shape: desirability is from 0 to 1."""
-    return term if shape is None or shape.kind == "raw" else replace(term, bounds=SHARE)
+def with_desirability(term: RewardTerm, desirability: Desirability | None) -> RewardTerm:
+    """Return the term with its bounds under a desirability: 0 to 1, unless the raw value is rewarded."""
+    return term if desirability is None or desirability.kind == "raw" else replace(term, bounds=SHARE)
 
 
 def too_short(tokens: int) -> float:
-    """The paper's -200 below 19 and -25 below the corpus' lower end, as shares of its weight."""
+    """Return the paper's -200 below 19 tokens and -25 below the corpus' lower end, divided by its weight of 200."""
     return -1.0 if tokens < SHORT else -0.125 if tokens < SHORTISH else 0.0

@@ -1,6 +1,6 @@
-"""Which molecules the training set has, as a sorted list of 32-bit hashes of canonical SMILES.
+"""The molecules of the training set as a sorted list of 32-bit hashes of canonical SMILES.
 
-Made by `prior corpus molecule --ship`. One unknown molecule in 2,700 shares a hash and counts as known.
+Made by `prior corpus molecule --ship`. One new molecule in 2,700 shares a hash with an old one and counts as such.
 """
 
 import functools
@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor_core.chemistry.property_query import Facts
+from seqtutor_core.chemistry.property_query import Measurement
 
 FILE = Path(__file__).with_name("training_set.npz")
 
 
-def known(facts: Facts) -> bool:
-    """Whether the training set has a molecule; no molecule there has stereochemistry, so that is left out."""
-    table, number = _table(), np.uint32(_hash(facts.graph))
+def in_training_set(measurement: Measurement) -> bool:
+    """Return whether the training set has a molecule; stereochemistry is ignored, since MOSES has none."""
+    table, number = _table(), np.uint32(_hash(measurement.graph))
     place = int(np.searchsorted(table, number))
     return place < len(table) and bool(table[place] == number)
 
 
-def write_known(molecules: Iterable[str], file: Path = FILE) -> None:
-    """Write the table of canonical SMILES: differences of sorted hashes, which compress to 2 bytes a molecule."""
+def write_training_set(molecules: Iterable[str], file: Path = FILE) -> None:
+    """Write the hashes of canonical SMILES as differences of the sorted ones, which compress to 2 bytes a molecule."""
     hashes = np.unique(np.fromiter((_hash(m) for m in molecules), np.uint32))
     steps = np.diff(hashes, prepend=np.uint32(0))
     np.savez_compressed(file, low=(steps & 0xFF).astype(np.uint8), high=(steps >> 8).astype(np.uint16))
