@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody, MelodySettings, style, theory
+from seqtutor_core.domains.melody.keys import C_MAJOR, Key
 from seqtutor_core.domains.melody.tokens import VOCABULARY
 from seqtutor_core.errors import SettingError
 from tests import reference_melody
@@ -104,14 +105,14 @@ def test_other_keys_are_transpositions() -> None:
     tokens = torch.randint(2, 24, (8, 32), generator=rng)
     tokens[torch.rand(8, 32, generator=rng) < 0.5] = 1
     moved = torch.where(tokens > 1, tokens + 7, tokens)
-    g_major = theory.Key(7, "major")
+    g_major = Key(7, "major")
     assert torch.equal(theory.key(moved, g_major), theory.key(tokens))
     assert torch.equal(theory.interval(moved, g_major), theory.interval(tokens))
 
 
 def test_minor_keeps_the_white_keys_and_moves_home() -> None:
-    a_minor = theory.Key(9, "minor")
-    assert a_minor.members() == theory.C_MAJOR.members()
+    a_minor = Key(9, "minor")
+    assert a_minor.members() == C_MAJOR.members()
     assert (a_minor.token, a_minor.triad) == (11, (9, 0, 4))
     assert scores([11] + [1] * 31, mode="minor")["tonic"][0] == 3
 

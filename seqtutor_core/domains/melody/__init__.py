@@ -10,6 +10,7 @@ from torch import Tensor
 from seqtutor_core.domains.base import BaseDomain, RewardTerm
 from seqtutor_core.domains.melody import style, theory
 from seqtutor_core.domains.melody.features import input_features
+from seqtutor_core.domains.melody.keys import SCALES, Key
 from seqtutor_core.domains.melody.metrics import metrics
 from seqtutor_core.domains.melody.scoring import score_lines
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY, beats_per_bar
@@ -84,7 +85,7 @@ class MelodySettings:
     """General MIDI program that a melody is played by."""
 
     def __post_init__(self) -> None:
-        check(self, length=whole(16, 256), phrase=whole(4, 256), mode=one_of(*theory.SCALES), key=whole(0, 11))
+        check(self, length=whole(16, 256), phrase=whole(4, 256), mode=one_of(*SCALES), key=whole(0, 11))
         check(self, tempo=number(20, 320, " beats a minute"), notes_per_beat=number(0, 4))
         check(self, instrument=whole(0, 127))
         check(self, steps_per_beat=one_of(2, 3, 4), bar=one_of(12, 16))
@@ -102,9 +103,9 @@ class MelodySettings:
         return made(cls, values, "melody setting")
 
     @property
-    def frame(self) -> theory.Key:
+    def frame(self) -> Key:
         """The key of the tokens."""
-        return theory.Key(0 if self.mode == "major" else 9, self.mode)
+        return Key(0 if self.mode == "major" else 9, self.mode)
 
     @property
     def beats_per_bar(self) -> int:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.domains.melody import theory
+from seqtutor_core.domains.melody.keys import Key
 from seqtutor_core.domains.melody.style import sounding
 from seqtutor_core.domains.melody.tokens import NO_EVENT
 
@@ -29,12 +30,12 @@ MORE = {
 }
 
 
-def metrics(tokens: Tensor, scale: theory.Key, steps_per_beat: int) -> dict[str, float | None]:
+def metrics(tokens: Tensor, scale: Key, steps_per_beat: int) -> dict[str, float | None]:
     """Every figure of TABLE_1 and MORE for tokens (M, N); shares are fractions of 1, None where not defined."""
     note = theory.is_note(tokens)
     leap = theory.leap(tokens)
     resolved, doubled = float((leap > 0).sum()), float((leap < 0).sum())
-    lags = [theory.correlation(tokens, lag)[0][:, -1].nanmean().item() for lag in (1, 2, 3)]
+    lags = [theory.correlation(tokens, lag)[0][:, -1].nanmean().item() for lag in theory.LAGS]
     motif = theory.motif_notes(tokens) > 0
     on_beat = note & (theory.steps_of(tokens) % steps_per_beat == 0)
     return {

@@ -5,51 +5,40 @@ N is the length of a whole composition; T may be shorter while one is being writ
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
 from seqtutor_core.domains.melody import float64
-from seqtutor_core.domains.melody.tokens import FIRST_NOTE, NO_EVENT, NOTE_OFF, OFFSET, TONIC, VOCABULARY
-from seqtutor_core.errors import SettingError
+from seqtutor_core.domains.melody.keys import C_MAJOR, Key
+from seqtutor_core.domains.melody.tokens import FIRST_NOTE, NO_EVENT, NOTE_OFF, OFFSET, VOCABULARY
 
-SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
+# The numbers of the rules, from the paper and the authors' code. Distances are in semitones, stretches in steps.
+NOT_IN_KEY, TONIC_PLACED = -1.0, 3.0
+ENDING = 4  # the last steps: tonic, hold or silence, then silence
+THIRD, FIFTH, OCTAVE = 4, 7, 12
+FIFTH_OF_STABLE_NOTE = 0.5  # from the tonic or the fifth of the key
+THIRD_OF_TRIAD = 0.75  # from the tonic or the third of the key
+BY_DISTANCE = {4: 0.45, 2: 0.4, 5: 0.35, 9: 0.25, 7: 0.1, 11: -1.5}  # of two notes; any other distance: 0
+BEYOND_OCTAVE = -5.0
+HOLD_AFTER_STABLE, HOLD_AFTER_OTHER = 1.5, 0.375
+OFF_AFTER_STABLE, OFF_AFTER_OTHER = 0.75, 0.25
+LEAP = 7  # the least distance that is one
+LEAP_RESOLVED, LEAP_DOUBLED = 5.0, -5.0
+LEAP_BACK_AFTER = 6  # a leap back resolves the one before it if more steps than these lie between them
+UNIQUE_EXTREME, REPEATED = 3.0, -100.0
+MOST_OFFS = 1  # note-offs that may come again since the last note
+MOST_REPEATS = 4  # times that any token may come again since the last different note
+MOST_REPEATS_MIXED = 6  # the same with other silences or holds between them
+LAGS = (1, 2, 3)
+AUTOCORRELATED = -3.0  # times |r|
+THRESHOLD_OVER, THRESHOLD_UNDER = 3, 20  # |r| above which it costs, 0.15, as a fraction: whole numbers are compared
+THRESHOLD = THRESHOLD_OVER / THRESHOLD_UNDER
 WINDOW = 8  # tokens in which a motif lies
-THRESHOLD = 0.15  # autocorrelation above which it costs
-
-
-@dataclass(frozen=True)
-class Key:
-    """A tonic (pitch class, C = 0) and a mode; SettingError for an unknown one. The paper's is C major."""
-
-    tonic: int = 0
-    mode: str = "major"
-
-    def __post_init__(self) -> None:
-        if self.mode not in SCALES or not 0 <= self.tonic < 12:
-            raise SettingError(f"{self}: the tonic is a pitch class from 0 to 11, the mode major or minor")
-
-    @property
-    def token(self) -> int:
-        """The tonic nearest to middle C."""
-        return TONIC + (self.tonic + 5) % 12 - 5
-
-    def members(self) -> list[bool]:
-        """Whether each token belongs to the key; note-off and hold always do."""
-        scale = {(self.tonic + step) % 12 for step in SCALES[self.mode]}
-        return [t < FIRST_NOTE or (t + OFFSET) % 12 in scale for t in range(len(VOCABULARY))]
-
-    @property
-    def triad(self) -> tuple[int, int, int]:
-        """Pitch classes of tonic, third and fifth."""
-        scale = SCALES[self.mode]
-        first, third, fifth = ((self.tonic + scale[i]) % 12 for i in (0, 2, 4))
-        return first, third, fifth
-
-
-C_MAJOR = Key()
+MOTIF_NOTES = 3  # distinct ones that make a motif
+MOTIF, REPEATED_MOTIF = 3.0, 4.0
+MOTIF_MORE, REPEATED_MOTIF_MORE = 0.3, 1.0  # for each distinct note beyond the third
 
 
 def paper_terms(length: int, scale: Key = C_MAJOR) -> dict[str, Callable[[Tensor], Tensor]]:
@@ -68,6 +57,7 @@ def paper_terms(length: int, scale: Key = C_MAJOR) -> dict[str, Callable[[Tensor
 
 
 def is_note(tokens: Tensor) -> Tensor:
+    """Return where a token is a note, (B, T)."""
     return tokens >= FIRST_NOTE
 
 
@@ -101,7 +91,7 @@ def previous_note(tokens: Tensor) -> Tensor:
 
 def key(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
     """-1 for a note outside the key."""
-    return -(~_members(scale, tokens.device)[tokens]).double()
+    return NOT_IN_KEY * (~_members(scale, tokens.device)[tokens]).double()
 
 
 @cache
@@ -113,10 +103,10 @@ def _members(scale: Key, device: torch.device) -> Tensor:
 def tonic(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> Tensor:
     """+3 for the tonic at the start and four steps before the end, for a hold or silence after it."""
     step = steps_of(tokens)
-    bookend = ((step == 0) | (step == length - 4)) & (tokens == scale.token)
-    held = (step == length - 3) & (tokens == NO_EVENT)
-    quiet = (step > length - 3) & (tokens < FIRST_NOTE)
-    return 3.0 * (bookend.double() + held.double() + quiet.double())
+    bookend = ((step == 0) | (step == length - ENDING)) & (tokens == scale.token)
+    held = (step == length - ENDING + 1) & (tokens == NO_EVENT)
+    quiet = (step > length - ENDING + 1) & (tokens < FIRST_NOTE)
+    return TONIC_PLACED * (bookend.double() + held.double() + quiet.double())
 
 
 def interval(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
@@ -129,22 +119,21 @@ def interval(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
 def _interval_table(scale: Key, device: torch.device) -> Tensor:
     """(V, V): previous note (rows; below 2: none) against token."""
     first, third, fifth = scale.triad
-    by_distance = {4: 0.45, 2: 0.4, 5: 0.35, 9: 0.25, 7: 0.1, 11: -1.5}
     size = len(VOCABULARY)
     table = torch.zeros(size, size, dtype=torch.float64)
     for previous in range(FIRST_NOTE, size):
-        place = (previous + OFFSET) % 12
+        place = (previous + OFFSET) % OCTAVE
         stable = place in (first, fifth)
-        table[previous, NO_EVENT] = 1.5 if stable else 0.375
-        table[previous, NOTE_OFF] = 0.75 if stable else 0.25
+        table[previous, NO_EVENT] = HOLD_AFTER_STABLE if stable else HOLD_AFTER_OTHER
+        table[previous, NOTE_OFF] = OFF_AFTER_STABLE if stable else OFF_AFTER_OTHER
         for token in range(FIRST_NOTE, size):
             distance = abs(token - previous)
-            if distance == 7 and stable:
-                worth = 0.5
-            elif distance == 4 and place in (first, third):
-                worth = 0.75
+            if distance == FIFTH and stable:
+                worth = FIFTH_OF_STABLE_NOTE
+            elif distance == THIRD and place in (first, third):
+                worth = THIRD_OF_TRIAD
             else:
-                worth = -5.0 if distance > 12 else by_distance.get(distance, 0.0)
+                worth = BEYOND_OCTAVE if distance > OCTAVE else BY_DISTANCE.get(distance, 0.0)
             table[previous, token] = worth
     return table.to(device)
 
@@ -161,13 +150,14 @@ def leap(tokens: Tensor) -> Tensor:
     for t in range(tokens.shape[1]):
         a, before, played = tokens[:, t], previous[:, t], note[:, t]
         heading = (a - before).sign()
-        leaps = played & (before > 0) & ((a - before).abs() >= 7)
+        leaps = played & (before > 0) & ((a - before).abs() >= LEAP)
         opens = leaps & (direction == 0)
         again = leaps & (direction == heading)
         back = leaps & ~opens & ~again
         returned = ((direction > 0) & (a <= origin)) | ((direction < 0) & (a >= origin))
         settles = played & ~leaps & returned
-        values.append(5.0 * ((back & (since > 6)) | settles).double() - 5.0 * again.double())
+        resolved = (back & (since > LEAP_BACK_AFTER)) | settles
+        values.append(LEAP_RESOLVED * resolved.double() + LEAP_DOUBLED * again.double())
         origin = torch.where(opens, before, origin)
         direction = torch.where(opens, heading, torch.where(back | settles, 0, direction))
         since = torch.where(leaps, 0, since + (t > 0))
@@ -178,7 +168,7 @@ def extremes(tokens: Tensor, length: int) -> Tensor:
     """+3 each when the highest token and the lowest note of the whole composition occur once; at its last step."""
     value = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
     if tokens.shape[1] == length:
-        value[:, -1] = 3.0 * (unique_maximum(tokens).double() + unique_minimum(tokens).double())
+        value[:, -1] = UNIQUE_EXTREME * (unique_maximum(tokens).double() + unique_minimum(tokens).double())
     return value
 
 
@@ -199,7 +189,7 @@ def unique_minimum(tokens: Tensor) -> Tensor:
 
 def repetition(tokens: Tensor) -> Tensor:
     """-100 where a token comes again too often since the last different note."""
-    return -100.0 * excessive(tokens).double()
+    return REPEATED * excessive(tokens).double()
 
 
 def excessive(tokens: Tensor) -> Tensor:
@@ -223,16 +213,17 @@ def excessive(tokens: Tensor) -> Tensor:
     off, hold = between(tokens == NOTE_OFF), between(tokens == NO_EVENT)
     count = torch.where(tokens == NOTE_OFF, off, torch.where(tokens == NO_EVENT, hold, step - wall - 1 - off - hold))
     others = torch.where(tokens == NOTE_OFF, hold, torch.where(tokens == NO_EVENT, off, off + hold))
-    return ((tokens == NOTE_OFF) & (count > 1)) | ((count > 4) & (others == 0)) | ((count > 6) & (others > 0))
+    too_many = ((count > MOST_REPEATS) & (others == 0)) | ((count > MOST_REPEATS_MIXED) & (others > 0))
+    return ((tokens == NOTE_OFF) & (count > MOST_OFFS)) | too_many
 
 
 def autocorrelation(tokens: Tensor) -> Tensor:
     """-3 |r| for each lag 1, 2, 3 at which the melody so far is autocorrelated above the threshold."""
     total = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
-    for lag in (1, 2, 3):
+    for lag in LAGS:
         r, above = correlation(tokens, lag)
         total += torch.where(above, r.abs(), 0.0)
-    return -3.0 * total
+    return AUTOCORRELATED * total
 
 
 def correlation(tokens: Tensor, lag: int) -> tuple[Tensor, Tensor]:
@@ -252,8 +243,8 @@ def correlation(tokens: Tensor, lag: int) -> tuple[Tensor, Tensor]:
     bottom = n * (n * squares - sums * sums)
     defined = (n > lag) & (bottom > 0)
     r = torch.where(defined, top.double() / bottom.double(), torch.nan)
-    above = defined & (20 * top.abs() > 3 * bottom)
-    tie = defined & (20 * top.abs() == 3 * bottom)
+    above = defined & (THRESHOLD_UNDER * top.abs() > THRESHOLD_OVER * bottom)
+    tie = defined & (THRESHOLD_UNDER * top.abs() == THRESHOLD_OVER * bottom)
     rows, steps = _candidates(tie)
     published = float64.autocorrelation(tokens[rows], steps + 1, lag).abs() > THRESHOLD
     above[rows, steps] |= tie[rows, steps] & published
@@ -261,9 +252,7 @@ def correlation(tokens: Tensor, lag: int) -> tuple[Tensor, Tensor]:
 
 
 def _candidates(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns (n,) where a mask (B, T) holds; all there are where a CUDA graph is recorded, which has to do
-    the same whatever holds.
-    """
+    """Return rows and columns (n,) where a mask (B, T) holds; all of them while a CUDA graph is recorded."""
     if mask.is_cuda and torch.cuda.is_current_stream_capturing():
         rows, columns = (torch.arange(size, device=mask.device) for size in mask.shape)
         return rows.repeat_interleave(len(columns)), columns.repeat(len(rows))
@@ -274,7 +263,7 @@ def _candidates(mask: Tensor) -> tuple[Tensor, Tensor]:
 def motif(tokens: Tensor) -> Tensor:
     """3 + 0.3 (u - 3) where the last 8 tokens hold u >= 3 distinct notes."""
     distinct = motif_notes(tokens)
-    return torch.where(distinct > 0, 3.0 + 0.3 * (distinct.double() - 3), 0.0)
+    return torch.where(distinct > 0, MOTIF + MOTIF_MORE * (distinct.double() - MOTIF_NOTES), 0.0)
 
 
 def motif_notes(tokens: Tensor) -> Tensor:
@@ -287,14 +276,14 @@ def motif_notes(tokens: Tensor) -> Tensor:
         counts.append((last_seen[:, FIRST_NOTE:] > t - WINDOW).sum(1))
     distinct = torch.stack(counts, 1)
     whole = steps_of(note) >= WINDOW - 1
-    return torch.where(whole & (distinct >= 3), distinct, 0)
+    return torch.where(whole & (distinct >= MOTIF_NOTES), distinct, 0)
 
 
 def repeated_motif(tokens: Tensor) -> Tensor:
     """4 + (u - 3) where the motif's window has occurred before, without overlap."""
     distinct = motif_notes(tokens)
     again = _occurred(tokens) & (distinct > 0)
-    return torch.where(again, 4.0 + (distinct.double() - 3), 0.0)
+    return torch.where(again, REPEATED_MOTIF + REPEATED_MOTIF_MORE * (distinct.double() - MOTIF_NOTES), 0.0)
 
 
 def _occurred(tokens: Tensor) -> Tensor:
