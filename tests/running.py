@@ -11,9 +11,12 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.priors import Prior, save
-from seqtutor_core.runs.store import Run
+from seqtutor_core.runs import run_loop
+from seqtutor_core.runs.cadence import Cadence
+from seqtutor_core.runs.store import Run, create_run
 
 PATIENCE = 120.0  # seconds; machines that test many things at once are slow
+OFTEN = Cadence(metrics_every=0.0, samples_every=0.0, final_samples=20)  # lines and samples after every update
 
 
 def tiny_prior(folder: Path) -> Path:
@@ -33,6 +36,18 @@ def small(prior: Path, **changes: Any) -> TuningConfig:
         "seed": 3,
     }
     return TuningConfig("melody", str(prior), **{**values, **changes})
+
+
+def execute(run: Run, cadence: Cadence = OFTEN) -> int:
+    """Do a run in this process; the exit code."""
+    return run_loop.execute_run(run, cadence=cadence)
+
+
+def executed(config: TuningConfig, cadence: Cadence = OFTEN) -> Run:
+    """A run that was done in this process and went well."""
+    run = create_run(config)
+    assert execute(run, cadence) == 0, run.status
+    return run
 
 
 def wait_for(what: Callable[[], Any], run: Run) -> None:

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ from seqtutor_core.cli.sampling import _policy
 from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, SeqTutorError
-from seqtutor_core.runs import launcher, recorder, run_loop, store
+from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.steering import ControlReader
 from tests.paging import opened
-from tests.running import small, tiny_prior
+from tests.running import OFTEN, execute, small, tiny_prior
 
 MUTATIONS = 2000
 TERMS = domain("melody").terms
@@ -48,14 +49,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("damage")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_HOME", str(home))
-        for module, name, value in (
-            (recorder, "LINE_EVERY", 0.0), (recorder, "SAMPLES_EVERY", 0.0), (recorder, "FIRST_CHECKPOINT", 0.0),
-            (run_loop, "FINAL_SAMPLES", 64),
-        ):  # fmt: skip
-            patch.setattr(module, name, value)
         run = store.create_run(small(tiny_prior(home), updates=4, kl_budget=5.0))
         run.change(Change(weights={"key": 2.0}))
-        assert run_loop.execute_run(run) == 0 and run.state == "finished"
+        assert execute(run, replace(OFTEN, checkpoint_first=0.0, final_samples=64)) == 0 and run.state == "finished"
         yield run.folder
 
 
@@ -274,7 +270,7 @@ def test_a_run_names_admitted_priors_only(folder: Path, tmp_path: Path) -> None:
     for name in (str(foreign), "/etc", "../../melody", "", "a/b"):
         other = store.create_run(small(Path("melody"), updates=1))
         (other.folder / "config.json").write_text(json.dumps({**config, "prior": name}))
-        assert run_loop.execute_run(other) == 1
+        assert execute(other) == 1
         assert other.state == "failed" and "prior" in other.status.error
         with pytest.raises(PriorError):
             _policy(other.id)

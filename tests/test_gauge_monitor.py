@@ -17,20 +17,12 @@ from seqtutor_core.gauge import Gauge, measure, reference
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout
-from seqtutor_core.runs import gauge_monitor, recorder, run_loop
-from seqtutor_core.runs.gauge_monitor import (
-    EVERY,
-    FIRST,
-    SEED,
-    SHARE,
-    SHARE_CHANGED,
-    GaugeMonitor,
-    gauge_to_json,
-    why_no_gauge,
-)
-from seqtutor_core.runs.store import Run, create_run, load_policy
+from seqtutor_core.runs import gauge_monitor
+from seqtutor_core.runs.cadence import DEFAULT, Cadence
+from seqtutor_core.runs.gauge_monitor import SEED, GaugeMonitor, gauge_to_json, why_no_gauge
+from seqtutor_core.runs.store import Run, load_policy
 from seqtutor_core.tuning import Tuner
-from tests.running import small, tiny_prior
+from tests.running import executed, small, tiny_prior
 from tests.tiny import tiny_tuner
 
 N = 64
@@ -40,20 +32,6 @@ N = 64
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(recorder, "LIVE_SAMPLES", N)
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 2 * N)
-
-
-@pytest.fixture
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gauge after every update."""
-    pace(monkeypatch, 0.0)
-
-
-def pace(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    for name, value in {"FIRST": seconds, "EVERY": seconds, "SHARE": math.inf, "SHARE_CHANGED": math.inf}.items():
-        monkeypatch.setattr(gauge_monitor, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +39,18 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_prior(tmp_path_factory.mktemp("priors"))
 
 
-def worked(config: TuningConfig) -> Run:
-    run = create_run(config)
-    assert run_loop.execute_run(run) == 0
-    return run
+def worked(config: TuningConfig, gauge_every: float = 0.0) -> Run:
+    """A run with a gauge so many seconds after it began or after the one before: after every update, or never."""
+    cadence = Cadence(
+        metrics_every=0.0,
+        gauge_first=gauge_every,
+        gauge_every=gauge_every,
+        gauge_share=math.inf,
+        gauge_share_changed=math.inf,
+        gauge_samples=N,
+        final_samples=2 * N,
+    )
+    return executed(config, cadence)
 
 
 def directly(run: Run, n: int, seed: int | None = None) -> dict[str, Any]:
@@ -84,7 +70,6 @@ def directly(run: Run, n: int, seed: int | None = None) -> dict[str, Any]:
 # ---------------------------------------------------------------- what is written
 
 
-@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("primer", [(), (14, 1, 18, 1)])
 def test_a_worker_writes_what_the_gauge_says(prior: Path, primer: tuple[int, ...]) -> None:
     run = worked(small(prior, updates=3, primer=primer))
@@ -101,7 +86,6 @@ def test_a_worker_writes_what_the_gauge_says(prior: Path, primer: tuple[int, ...
     assert summary["j"] == pytest.approx(summary["gauge"]["j"], abs=1e-4)  # both are over the same sequences
 
 
-@pytest.mark.usefixtures("always")
 def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problems = [SettingError("no target"), RuntimeError("not enough memory"), torch.OutOfMemoryError("no room")]
     left = [*problems, MemoryError()]
@@ -121,7 +105,6 @@ def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: p
     assert run.status.message == "there is no gauge: out of memory"
 
 
-@pytest.mark.usefixtures("always")
 def test_random_beginnings_have_no_gauge(prior: Path) -> None:
     config = small(prior, updates=2, learner="psi", overrides={"batch": 8, "minibatch": 8, "random_primer": True})
     assert "random note" in why_no_gauge(config)
@@ -135,12 +118,11 @@ def test_random_beginnings_have_no_gauge(prior: Path) -> None:
 # ---------------------------------------------------------------- learning does not feel it
 
 
-def test_a_run_learns_the_same_with_and_without(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_learns_the_same_with_and_without(prior: Path) -> None:
     unlike = ("seconds", "steps_per_second", "time", "gauge")
     seen = []
     for seconds in (0.0, math.inf):
-        pace(monkeypatch, seconds)
-        run = worked(small(prior, updates=4))
+        run = worked(small(prior, updates=4), gauge_every=seconds)
         lines = run.metrics()[0]
         assert sum("gauge" in line for line in lines) == (4 if seconds == 0 else 0)
         figures = [{name: value for name, value in line.items() if name not in unlike} for line in lines]
@@ -194,7 +176,7 @@ def timed(clock: Clock, monkeypatch: pytest.MonkeyPatch, budget: float | None = 
     """A gauge of the tiny task that takes a second."""
     tuner = tiny_tuner("psi", 4, {"rise": 1.0})
     tuner.kl_budget = budget
-    gauge = GaugeMonitor(tuner, clock)
+    gauge = GaugeMonitor(tuner, clock=clock)
 
     def slow(*arguments: Any) -> Gauge:
         clock.now += 1.0
@@ -216,27 +198,27 @@ def due_after(gauge: GaugeMonitor, clock: Clock, seconds: float) -> bool:
 def test_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     gauge = timed(clock, monkeypatch)
-    assert due_after(gauge, clock, FIRST)
+    assert due_after(gauge, clock, DEFAULT.gauge_first)
     gauge.measure(N)
-    assert due_after(gauge, clock, 1.0 / SHARE) and 1.0 / SHARE > EVERY
+    assert due_after(gauge, clock, 1.0 / DEFAULT.gauge_share) and 1.0 / DEFAULT.gauge_share > DEFAULT.gauge_every
     gauge.measure(N)
     gauge.tuner.apply(Change(weights={"rise": 2.0}))
-    assert due_after(gauge, clock, 1.0 / SHARE_CHANGED)
+    assert due_after(gauge, clock, 1.0 / DEFAULT.gauge_share_changed)
     gauge.measure(N)
     gauge.tuner.apply(Change(kl_coefficient=2.0))
-    assert due_after(gauge, clock, 1.0 / SHARE_CHANGED)
+    assert due_after(gauge, clock, 1.0 / DEFAULT.gauge_share_changed)
     gauge.measure(N)
     gauge.tuner.apply(Change(learning_rate=0.01))
-    assert due_after(gauge, clock, 1.0 / SHARE)
+    assert due_after(gauge, clock, 1.0 / DEFAULT.gauge_share)
 
 
 def test_a_c_that_a_budget_moves_hastens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     gauge = timed(clock, monkeypatch, budget=1.0)
-    clock.now = FIRST
+    clock.now = DEFAULT.gauge_first
     first = gauge.measure(N)
     gauge.tuner.c = 2.0
-    assert due_after(gauge, clock, 1.0 / SHARE)
+    assert due_after(gauge, clock, 1.0 / DEFAULT.gauge_share)
     second = gauge.measure(N)
     assert first is not None and second is not None
     assert second["j_prior"] == pytest.approx(first["j_prior"] / 2)

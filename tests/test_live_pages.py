@@ -12,23 +12,20 @@ from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import averages, rollouts
-from seqtutor_core.runs import gauge_monitor, recorder, run_loop, store
+from seqtutor_core.runs import store
+from seqtutor_core.runs.cadence import Cadence
 from tests.paging import opened, texts
-from tests.running import small
+from tests.running import executed, small
 
 PREFIX = {"melody": "", "molecule": "mol_"}
 BOTH = pytest.mark.parametrize("name", list(PREFIX))
+GAUGED = Cadence(0.0, gauge_first=0.0, gauge_every=0.0, gauge_share=1e9, gauge_samples=64, final_samples=64)
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(recorder, "LIVE_SAMPLES", 64)
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 64)
-    for pace, value in {"FIRST": 0.0, "EVERY": 0.0, "SHARE": 1e9}.items():
-        monkeypatch.setattr(gauge_monitor, pace, value)
 
 
 @pytest.fixture
@@ -38,9 +35,7 @@ def prior():
 
 
 def worked(config):
-    run = store.create_run(config)
-    assert run_loop.execute_run(run) == 0, run.status
-    return run
+    return executed(config, GAUGED)
 
 
 def molecules(**changes):

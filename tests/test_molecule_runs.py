@@ -13,10 +13,10 @@ from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import evaluate_policy
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.runs import recorder, run_loop, top_sequences
-from seqtutor_core.runs.store import create_run
+from seqtutor_core.runs import top_sequences
 from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences
 from seqtutor_core.tuning import Tuner, tune
+from tests.running import executed
 from tests.test_cli import cli, last_json  # noqa: F401  cli is a fixture
 
 SMALL = {"batch": 16, "minibatch": 16, "replay_steps": 4096}
@@ -126,8 +126,6 @@ def test_a_prior_of_another_vocabulary_is_refused() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 32)
 
 
 @pytest.mark.usefixtures("quick")
@@ -135,8 +133,7 @@ def test_a_run_leaves_figures_alarms_and_its_best() -> None:
     config = TuningConfig(
         "molecule", "molecule", weights={"qed": 40.0, "validity": 20.0}, updates=3, overrides=SMALL, device="cpu"
     )
-    run = create_run(config)
-    assert run_loop.execute_run(run) == 0, run.status
+    run = executed(config)
     lines, _ = run.metrics()
     assert {"valid", "unique", "novel", "scaffolds", "log_p"} <= set(lines[-1]["figures"])
     assert lines[-1]["figures"]["recent"] == 48

@@ -19,7 +19,7 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.rollout import sample
-from seqtutor_core.runs import names, run_loop, store
+from seqtutor_core.runs import names, store
 from seqtutor_core.runs.names import generated_name
 from tests import running
 from tests.test_particles import WEIGHTS, C, exact, generator
@@ -205,10 +205,8 @@ def test_many_runs_have_no_numbers():
 def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tmp_path, monkeypatch):
     """1.2 came back from the worker as 1.2000000476837158, and the run was not found."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 64)
     prior, weights = running.tiny_prior(tmp_path), {"key": 1.2, "motif": 0.1}
-    run = store.create_run(running.small(prior, weights=weights, updates=2, device="cpu"))
-    assert run_loop.execute_run(run) == 0
+    run = running.executed(running.small(prior, weights=weights, updates=2, device="cpu"))
     assert run.metrics()[0][-1]["weights"]["key"] == 1.2
     draw = Draw("melody", str(prior), "{}", 0, ())
     wanted = PreviewRequest(draw, json.dumps(MELODY.objective_settings(run.config.settings)), json.dumps(weights), 4.0)

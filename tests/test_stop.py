@@ -19,10 +19,10 @@ from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.priors import Prior, save
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
-from seqtutor_core.runs import launcher, run_loop
+from seqtutor_core.runs import launcher
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, all_runs, create_run
-from tests.running import PATIENCE, small, tiny_prior, updates, wait_for
+from tests.running import PATIENCE, execute, executed, small, tiny_prior, updates, wait_for
 
 UPDATES = 12
 WITHIN = 2.0 + 2.0  # seconds; the second two for a machine that tests many things at once
@@ -44,9 +44,9 @@ def slow(*arguments, **options):
         time.sleep(600)
     return found
 setattr(owner, name, slow)
-from seqtutor_core.runs import gauge_monitor, recorder, worker
-gauge_monitor.FIRST = recorder.LINE_EVERY = 0.0
-sys.exit(worker.main([folder]))
+from seqtutor_core.runs import worker
+from seqtutor_core.runs.cadence import Cadence
+sys.exit(worker.main([folder], Cadence(metrics_every=0.0, gauge_first=0.0)))
 """
 
 
@@ -59,8 +59,7 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 20)
-    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)  # it goes on in this process
+    monkeypatch.setattr(launcher, "_launch", execute)  # it goes on in this process
     return tmp_path
 
 
@@ -70,9 +69,7 @@ def reference(prior: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQTUTOR_HOME", str(tmp_path_factory.mktemp("reference")))
         patch.setenv("OMP_NUM_THREADS", "1")
-        patch.setattr(run_loop, "FINAL_SAMPLES", 20)
-        run = create_run(small(prior, updates=UPDATES))
-        assert run_loop.execute_run(run) == 0
+        run = executed(small(prior, updates=UPDATES))
         return load_file(run.folder / "policy.safetensors")
 
 

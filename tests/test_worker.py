@@ -16,7 +16,7 @@ from seqtutor_core.priors import load
 from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, Status, all_runs, create_run, load_policy
-from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
+from tests.running import OFTEN, execute, executed, small, tiny_prior, updates, wait_for, wait_for_state
 
 TERMS = domain("melody").terms
 
@@ -33,22 +33,13 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_prior(tmp_path_factory.mktemp("priors"))
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write a line and samples after every update, and measure little."""
-    monkeypatch.setattr(recorder, "LINE_EVERY", 0.0)
-    monkeypatch.setattr(recorder, "SAMPLES_EVERY", 0.0)
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 20)
-
-
 # ---------------------------------------------------------------- what a worker leaves
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_run_ends_with_its_figures(prior: Path) -> None:
     config = small(prior, updates=5)
     run = create_run(config)
-    assert run_loop.execute_run(run) == 0
+    assert execute(run) == 0
     status = run.status
     assert (status.state, status.update, status.device, status.error) == ("finished", 5, "cpu", "")
     summary = status.summary
@@ -76,14 +67,13 @@ def test_a_run_ends_with_its_figures(prior: Path) -> None:
     assert not torch.equal(policy.policy.weight, load(prior.name, prior.parent).network.policy.weight)
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_collapsed_run_stops_by_itself_where_that_is_wanted(
     prior: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
 ) -> None:
     monkeypatch.setattr(collapse, "LOW_ENTROPY", 99.0)  # nats a token: this policy counts as collapsed from the start
     run = create_run(small(prior, updates=collapse.PATIENCE + 2, stop_on_collapse=wanted))
-    assert run_loop.execute_run(run) == 0
+    assert execute(run) == 0
     status = run.status
     if wanted:
         assert (status.state, status.update) == ("stopped", collapse.PATIENCE)
@@ -110,29 +100,27 @@ def test_collapse_is_few_sequences_or_little_entropy_for_some_lines_in_a_row() -
     assert not after({"distinct": float("nan"), "entropy": float("nan")})
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_finished_run_keeps_little_and_still_goes_on(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No replay memory, which is most of a checkpoint, and no room for a last word; more seconds begin a new memory."""
     memory = {"batch": 8, "minibatch": 8, "replay_steps": 200_000}
     run = create_run(small(prior, learner="psi", updates=5, overrides=memory))
     whole = run.size
-    assert run_loop.execute_run(run) == 0
+    assert execute(run) == 0
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     assert checkpoint is not None and not [name for name in checkpoint.tensors if name.startswith("replay.")]
     assert not (run.folder / ".reserve").exists() and whole > 60_000
     assert run.size == sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file())
 
-    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)
+    monkeypatch.setattr(launcher, "_launch", execute)
     launcher.resume(run, extra_seconds=0.2)
     assert run.state == "finished" and run.status.update > 5 and not run.status.error
     assert load_policy(run).settings.hidden == 16
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = create_run(small(prior, updates=3))
-    run_loop.execute_run(run)
-    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)
+    execute(run)
+    monkeypatch.setattr(launcher, "_launch", execute)
     with pytest.raises(RunError, match="resume it with extra seconds"):
         launcher.resume(run)
     launcher.resume(run, extra_seconds=0.2)
@@ -141,7 +129,6 @@ def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch:
     assert run.status.seconds >= run.config.seconds > 0.2
 
 
-@pytest.mark.usefixtures("quick")
 def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
     run = create_run(small(prior, updates=6))
     requests: dict[int, Callable[[], None]] = {
@@ -155,7 +142,7 @@ def test_changes_mark_the_line_they_first_show_in(prior: Path) -> None:
         return False
 
     with FileLock(run.folder / "worker.lock"):
-        run_loop.execute_run(run, stopping)
+        run_loop.execute_run(run, stopping, cadence=OFTEN)
     # asked after the controls were read, so each is heard one update later
     assert [line["changed"] for line in run.metrics()[0]] == [
         [],
@@ -179,15 +166,14 @@ def test_an_unexpected_error_fails_the_run_with_a_traceback_in_its_log(
 
     monkeypatch.setattr(run_loop, "figures", broken)
     run = create_run(small(prior, updates=2))
-    assert run_loop.execute_run(run) == 1
+    assert execute(run) == 1
     assert (run.state, run.status.error) == ("failed", "ZeroDivisionError: no figures")
     assert "Traceback" in (run.folder / "worker.log").read_text()
     assert load_policy(run)  # what was learned is there
 
     monkeypatch.undo()
     monkeypatch.setenv("SEQTUTOR_HOME", str(run.folder.parents[1]))
-    monkeypatch.setattr(run_loop, "FINAL_SAMPLES", 20)
-    assert run_loop.execute_run(run) == 0
+    assert execute(run) == 0
     assert (run.state, run.status.error) == ("finished", "")
 
 
@@ -196,7 +182,7 @@ def test_a_device_without_space_stops_the_run(prior: Path) -> None:
         pytest.skip("this system has no /dev/full")
     run = create_run(small(prior, updates=5))
     (run.folder / "metrics.jsonl").symlink_to("/dev/full")
-    assert run_loop.execute_run(run) == 1
+    assert execute(run) == 1
     assert run.status.state == "stopped"
     assert run.status.message.startswith("the disk is full, so the run stopped; nothing was saved yet")
 
@@ -204,9 +190,9 @@ def test_a_device_without_space_stops_the_run(prior: Path) -> None:
 def test_another_prior_does_not_fit_an_old_checkpoint(prior: Path, tmp_path: Path) -> None:
     config = small(prior, updates=2, learner="psi")
     run = create_run(replace(config, overrides={**config.overrides, "target_rate": 1.0}))  # without a target network
-    run_loop.execute_run(run)
+    execute(run)
     run.write_config(replace(run.config, overrides={**run.config.overrides, "target_rate": 0.5}, updates=4))
-    assert run_loop.execute_run(run) == 1
+    assert execute(run) == 1
     assert run.state == "failed"
     assert "does not fit its prior and settings" in run.status.error
 
@@ -219,12 +205,8 @@ def test_figures_that_are_no_numbers_are_still_json(prior: Path) -> None:
     assert run.status.summary == {"reward": None, "metrics": {"x": None}}
 
 
-@pytest.mark.usefixtures("quick")
 def test_old_samples_are_thinned_and_late_ones_kept(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "MAX_SAMPLE_FILES", 8)
-    monkeypatch.setattr(recorder, "NEWEST_FILES", 4)
-    run = create_run(small(prior, updates=20))
-    run_loop.execute_run(run)
+    run = executed(small(prior, updates=20), replace(OFTEN, sample_files=8, newest_sample_files=4))
     kept = [m.update for m in run.samples()]
     assert len(kept) <= 8
     assert kept[0] == 1 and kept[-4:] == [17, 18, 19, 20]

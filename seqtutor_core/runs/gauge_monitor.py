@@ -16,13 +16,9 @@ from seqtutor_core.gauge import Gauge, Reference, measure, reference
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.particles import Proposal
 from seqtutor_core.rollout import Rollout, beginning, sample
+from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.tuning import Tuner
 
-LIVE_SAMPLES = 256  # sequences
-FIRST = 3.0  # seconds into a run
-EVERY = 5.0  # seconds at least between two gauges
-SHARE = 0.1  # most of the time that may go into gauges
-SHARE_CHANGED = 0.25  # and until changed weights or a changed c have been gauged once
 SEED = 20_000  # apart from those that runs learn with; the same for all, so that runs share their reference
 
 
@@ -39,8 +35,8 @@ def why_no_gauge(config: TuningConfig) -> str:
 class GaugeMonitor:
     """The gauges of one run, and the reference that they share while it holds."""
 
-    def __init__(self, tuner: Tuner, clock: Callable[[], float] = time.monotonic) -> None:
-        self.tuner, self.clock = tuner, clock
+    def __init__(self, tuner: Tuner, cadence: Cadence = DEFAULT, clock: Callable[[], float] = time.monotonic) -> None:
+        self.tuner, self.cadence, self.clock = tuner, cadence, clock
         self.began = self.ended = clock()
         self.last_duration = 0.0  # by the last gauge
         self.measured_settings: tuple[Any, ...] | None = None  # the settings as of the last gauge
@@ -56,9 +52,11 @@ class GaugeMonitor:
         if why_no_gauge(self.tuner.config):
             return False
         if self.measured_settings is None:
-            return self.clock() >= self.began + FIRST
-        unchanged = self.measured_settings == self._settings()
-        wait = max(EVERY, self.last_duration / SHARE) if unchanged else self.last_duration / SHARE_CHANGED
+            return self.clock() >= self.began + self.cadence.gauge_first
+        if self.measured_settings == self._settings():
+            wait = max(self.cadence.gauge_every, self.last_duration / self.cadence.gauge_share)
+        else:
+            wait = self.last_duration / self.cadence.gauge_share_changed
         return self.clock() >= self.ended + wait
 
     def measure(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:

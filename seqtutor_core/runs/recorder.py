@@ -13,9 +13,10 @@ from seqtutor_core.descent import part
 from seqtutor_core.files import replace_text
 from seqtutor_core.progress import Progress
 from seqtutor_core.rollout import Rollout
+from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
 from seqtutor_core.runs.collapse import CollapseDetector
-from seqtutor_core.runs.gauge_monitor import LIVE_SAMPLES, GaugeMonitor
+from seqtutor_core.runs.gauge_monitor import GaugeMonitor
 from seqtutor_core.runs.jsonl import append_line
 from seqtutor_core.runs.schemas import ENDED
 from seqtutor_core.runs.steering import ControlReader
@@ -23,33 +24,27 @@ from seqtutor_core.runs.store import TOP_SEQUENCES_FILE, Run, Status
 from seqtutor_core.runs.top_sequences import TopSequences
 from seqtutor_core.tuning import Snapshot, Tuner
 
-LINE_EVERY = 1.0  # seconds
-SAMPLES_EVERY = 2.0
-POLICY_EVERY = 3.0  # for those who listen while it learns
-FIRST_POLICY = 0.5
-CHECKPOINT_EVERY = 15.0
-FIRST_CHECKPOINT = 2.0
-CHECKPOINT_SHARE = 0.05  # most of the time that may go into checkpoints
 SAMPLES_PER_FILE = 4  # sequences
-MAX_SAMPLE_FILES = 48  # beyond that every other one of the older is dropped
 OMITTED = ("tokens", "lengths", "sums", "message")  # of a Progress
-NEWEST_FILES = 16  # of which these many latest are never dropped
 
 
 class Recorder:
     """The only writer of a run's files while its worker lives."""
 
-    def __init__(self, run: Run, tuner: Tuner, control_reader: ControlReader, status: Status) -> None:
+    def __init__(
+        self, run: Run, tuner: Tuner, control_reader: ControlReader, status: Status, cadence: Cadence = DEFAULT
+    ) -> None:
         self.run, self.tuner, self.control_reader, self.status = run, tuner, control_reader, status
+        self.cadence = cadence
         now = time.monotonic()
         self.next_metrics = self.next_samples = now
-        self.next_policy = now + FIRST_POLICY
-        self.next_checkpoint = now + FIRST_CHECKPOINT
+        self.next_policy = now + cadence.policy_first
+        self.next_checkpoint = now + cadence.checkpoint_first
         self.settings = _settings_at(tuner)
         self.notices: list[str] = []
         self.last_progress: Progress | None = None
         self.top_sequences = TopSequences(run.top_sequences())
-        self.gauge_monitor = GaugeMonitor(tuner)
+        self.gauge_monitor = GaugeMonitor(tuner, cadence)
         self.collapse_detector = CollapseDetector()
         self.first_line = next(iter(run.metrics()[0]), None)  # line, that alarms compare with
         self.written_update = self.saved_update = -1  # updates of the last line and checkpoint
@@ -75,14 +70,14 @@ class Recorder:
             self.top_sequences.add(progress)
         if self.status.state != "running":
             self.write_status(state="running")
-        gauge = self.gauge(LIVE_SAMPLES) if self.gauge_monitor.due else None
+        gauge = self.gauge(self.cadence.gauge_samples) if self.gauge_monitor.due else None
         now = time.monotonic()
         if gauge or now >= self.next_metrics:
             self.write_metrics(gauge)
-            self.next_metrics = now + LINE_EVERY
+            self.next_metrics = now + self.cadence.metrics_every
         if now >= self.next_samples:
             self._write_samples(progress)
-            self.next_samples = now + SAMPLES_EVERY
+            self.next_samples = now + self.cadence.samples_every
         if now >= self.next_checkpoint:
             self.write_checkpoint()
         elif now >= self.next_policy:
@@ -153,7 +148,7 @@ class Recorder:
         self._write_policy(tensors)
         self.saved_update = update
         now = time.monotonic()
-        self.next_checkpoint = now + max(CHECKPOINT_EVERY, (now - began) / CHECKPOINT_SHARE)
+        self.next_checkpoint = now + max(self.cadence.checkpoint_every, (now - began) / self.cadence.writing_share)
 
     def _write_policy(self, tensors: Mapping[str, Tensor]) -> None:
         """Write the policy alone, for whoever draws from it; a large one is written less often."""
@@ -162,7 +157,7 @@ class Recorder:
         with self.lock:
             save_policy(path, part(tensors, "policy."), self.tuner.policy.settings, self.position)
         now = time.monotonic()
-        self.next_policy = now + max(POLICY_EVERY, (now - began) / CHECKPOINT_SHARE)
+        self.next_policy = now + max(self.cadence.policy_every, (now - began) / self.cadence.writing_share)
 
     def stop_now(self) -> None:
         """Save the last complete update from another thread, wherever this one stands, and write nothing from now on.
@@ -185,8 +180,8 @@ class Recorder:
         lines = [json.dumps({**facts, "tokens": row[:length]}) for row, length in rows]
         replace_text(folder / f"{progress.update:09d}.jsonl", "\n".join(lines) + "\n")
         files = sorted(folder.glob("*.jsonl"))
-        if len(files) > MAX_SAMPLE_FILES:
-            for path in files[1:-NEWEST_FILES:2]:
+        if len(files) > self.cadence.sample_files:
+            for path in files[1 : -self.cadence.newest_sample_files : 2]:
                 path.unlink()
 
     def take_notices(self) -> str:

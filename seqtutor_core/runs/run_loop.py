@@ -20,9 +20,9 @@ from seqtutor_core.evaluation import figures, rollouts
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import trash
+from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.checkpoints import Checkpoint, delete_damaged, load_checkpoint, prune_checkpoints
 from seqtutor_core.runs.collapse import COLLAPSE_MESSAGE
-from seqtutor_core.runs.gauge_monitor import LIVE_SAMPLES
 from seqtutor_core.runs.locks import device_holder, device_lock, write_device_holder
 from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.steering import ControlReader
@@ -30,21 +30,24 @@ from seqtutor_core.runs.stop_watchdog import StopWatchdog
 from seqtutor_core.runs.store import Run, Status, delete_unfinished
 from seqtutor_core.tuning import Tuner, tune
 
-FINAL_SAMPLES = 2048  # sequences that summary and last gauge are over
-QUICK_SAMPLES = 256  # those of a run that is stopped: should its two seconds not be enough for more
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 ShouldStop = Callable[[], bool]
 """Whether the system asked this process to end."""
 
 
-def execute_run(run: Run, should_stop: ShouldStop = lambda: False, watchdog: StopWatchdog | None = None) -> int:
+def execute_run(
+    run: Run,
+    should_stop: ShouldStop = lambda: False,
+    watchdog: StopWatchdog | None = None,
+    cadence: Cadence = DEFAULT,
+) -> int:
     """Do a run to its end, record how it ended whatever happens, and return the exit code.
 
     The caller holds the run's lock. `watchdog` is told how to save the run from another thread.
     """
     try:
-        _run(run, should_stop, watchdog)
+        _run(run, should_stop, watchdog, cadence)
         return 0
     except SeqTutorError as error:
         _end(run, state="failed", error=str(error))
@@ -58,7 +61,7 @@ def execute_run(run: Run, should_stop: ShouldStop = lambda: False, watchdog: Sto
     return 1
 
 
-def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None) -> None:
+def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, cadence: Cadence) -> None:
     status = replace(run.status, state="waiting", message="loading the prior", error="", pid=os.getpid())
     run.write_status(status)
     run.delete_partial_files()
@@ -82,7 +85,7 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None) -> No
     with slot:
         tuner = Tuner(config, world, prior.network)
         status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
-        recorder = Recorder(run, tuner, control_reader, status)
+        recorder = Recorder(run, tuner, control_reader, status, cadence)
         if watchdog:
             watchdog.on_stop = recorder.stop_now
         _learn(recorder, should_stop)
@@ -143,7 +146,8 @@ def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
     if state == "stopped" and has_collapsed():
         recorder.write_status(message=COLLAPSE_MESSAGE)
     if not should_stop():  # the system is in a hurry
-        _measure(recorder, [FINAL_SAMPLES] if state == "finished" else [QUICK_SAMPLES, FINAL_SAMPLES])
+        n = recorder.cadence.final_samples
+        _measure(recorder, [n] if state == "finished" else [recorder.cadence.first_final_samples, n])
     recorder.write_status(state=state, ended=time.time())
     if state == "finished":
         prune_checkpoints(recorder.run.folder / "checkpoints", 1)
@@ -153,8 +157,9 @@ def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
 def _measure(recorder: Recorder, counts: list[int]) -> None:
     """Sum up so many sequences of the tuned policy, then more of them, and gauge the last; all is written at once."""
     tuner, message = recorder.tuner, recorder.status.message
+    seconds_each = recorder.gauge_monitor.last_duration / recorder.cadence.gauge_samples  # 0 without a gauge
     for n in counts:
-        expected = recorder.gauge_monitor.last_duration * n / LIVE_SAMPLES  # seconds; 0 without a gauge
+        expected = seconds_each * n
         about = f", about {max(1, round(expected))} s" if expected else ""
         recorder.write_status(message=f"measuring {n:,} samples of the tuned policy{about}")
         with one_thread():

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from seqtutor_core.cores import cores
+from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.locks import RUN_LOCK, acquire, runs_folder
 from seqtutor_core.runs.stop_watchdog import StopWatchdog
 
@@ -19,7 +20,7 @@ LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 NICENESS = 5  # the page stays responsive
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], cadence: Cadence = DEFAULT) -> int:
     """Work on a run; the exit code is 0 unless it failed."""
     if len(arguments) not in (1, 3):
         print("usage: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID [LOCK WORD]", file=sys.stderr)
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
 
         os.nice(NICENESS)
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores()))
-        code = execute_run(Run(folder), lambda: bool(signals), watchdog)
+        code = execute_run(Run(folder), lambda: bool(signals), watchdog, cadence)
         watchdog.finished.set()
         return code
     finally:
