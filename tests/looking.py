@@ -55,7 +55,8 @@ def violations(page: Any, *rules: str) -> list[str]:
     """Return what axe-core finds, of any impact: rule, impact, and each element. By these rules only, if given."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    # axe is in the page alone: of a frame it would wait for an answer, for minutes where that draws in space
+    options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
     found = Axe().run(page, options=options).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"

@@ -2,16 +2,20 @@
 
 import threading
 import time
+from collections import UserDict
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from pages.ui import changes
+from pages.ui import changes, readout, state, steering, transport
 from pages.ui.melody.downloads import file_name
 from pages.ui.melody.spec import MELODY
 from seqtutor_core import kept
 from seqtutor_core.domains.melody import MelodySettings
+from seqtutor_core.runs import launcher, run_loop, store
 from tests.paging import opened, press, texts
+from tests.running import OFTEN, small, tiny_prior
 
 SETTINGS = vars(MelodySettings())
 
@@ -50,6 +54,98 @@ def test_a_home_that_takes_no_files_costs_nothing_but_what_is_kept(tmp_path, nam
     assert "cannot be kept" in texts(page.error)
     press(page, "start")
     assert not page.exception
+
+
+def test_what_went_wrong_stays_until_it_is_dismissed_or_something_else_is_done(tmp_path):
+    (tmp_path / "kept").write_text("no folder")
+    page = opened("melody").run()
+    press(page, "keep-A")
+    for _ in range(2):  # as by a clock
+        page.run()
+        assert texts(page.error).count("cannot be kept") == 1
+    press(page, "dismiss")
+    assert not page.error
+    press(page, "keep-A")
+    (tmp_path / "kept").unlink()
+    press(page, "keep-B")
+    assert not page.error and not page.exception
+
+
+def test_curves_that_lose_their_file_stay_go_on_and_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(state.st, "session_state", {})
+    run = store.create_run(small(tiny_prior(tmp_path / "prior"), updates=4))
+    assert run_loop.execute_run(run, cadence=OFTEN) == 0
+    path = run.folder / "metrics.jsonl"
+    whole = path.read_bytes()
+    assert (len(state.curves(run).lines), state.curves(run).problem) == (4, "")
+    path.write_bytes(b"")
+    assert (len(state.curves(run).lines), state.curves(run).problem) == (4, state.SHORTER), "nothing shown is lost"
+    path.write_bytes(whole.splitlines(keepends=True)[3])
+    assert len(state.curves(run).lines) == 4, "what is written from now on is read"
+    path.write_text('{"update": "many"}\n' * 1000)
+    assert len(state.curves(run).lines) == 4 and "metrics.jsonl" in state.curves(run).problem
+    assert "metrics.jsonl" in readout.html(MELODY, run), "the transport says it as well"
+
+
+# ---------------------------------------------------------------- Start
+
+
+class Session(UserDict):
+    """A session that ends whoever asks it for something, as Streamlit does when the page is to be drawn anew."""
+
+    ending = False
+
+    @property
+    def data(self):
+        if self.ending:
+            raise InterruptedError
+        return self._data
+
+    @data.setter
+    def data(self, values):
+        self._data = values
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """A session without a page, whose transport starts runs without workers."""
+    found = Session()
+    monkeypatch.setattr(state.st, "session_state", found)
+    monkeypatch.setattr(state.st, "query_params", {})
+    monkeypatch.setattr(state, "tuning_config", lambda studio: small(Path("melody")))
+    monkeypatch.setattr(launcher, "run_on_device", lambda device: next(iter(store.all_runs()), None))
+    return found
+
+
+def test_a_start_that_is_overtaken_leaves_a_run_that_is_shown_and_steered(session, monkeypatch):
+    """By another click or a moved slider; and a second click on Start changes nothing."""
+
+    def start(config, claim):
+        session.ending = True
+        claim(store.create_run(config))
+
+    monkeypatch.setattr(launcher, "start", start)
+    with pytest.raises(InterruptedError):
+        transport._start(MELODY)
+    session.ending = False
+    (run,) = store.all_runs()
+    assert state.run(MELODY) == run and steering.steers(run)
+    transport._start(MELODY)
+    assert store.all_runs() == [run] and not state.has_problem()
+
+
+def test_two_tabs_that_start_at_once_make_one_run(session, monkeypatch):
+    def start(config, claim):
+        time.sleep(0.3)  # in which the other would find nobody who learns
+        store.create_run(config)
+
+    monkeypatch.setattr(launcher, "start", start)
+    both = [threading.Thread(target=transport._start, args=(MELODY,)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len(store.all_runs()) == 1 and "one can learn at a time" in state.problem("melody")
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e400", "nan", "9" * 400, "abc", "\x00"])

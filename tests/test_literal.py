@@ -116,7 +116,7 @@ KNOWN = {
     "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS
     "molecule/desirability.py:_fields": {"label"},
-    "frontier.py:panel": {"'\\n'.join(legend)"},  # numbers, and names through literal
+    "frontier.py:_frontier": {"'\\n'.join(legend)"},  # numbers, and names through literal
     "gauge_panel.py:panel": {
         "bar(gauge)",
         "when",

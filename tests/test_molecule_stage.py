@@ -13,6 +13,7 @@ from pages.ui.molecule.distributions import distributions, in_words, means
 from pages.ui.molecule.filters import AS_DRAWN, Order, filter_and_sort
 from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, TUNED
 from pages.ui.molecule.selection import Look
+from pages.ui.molecule.stage import TABLE
 from seqtutor_core import kept, priors
 from seqtutor_core.chemistry import neighbours, three_d
 from seqtutor_core.chemistry.property_query import Measurement
@@ -74,6 +75,25 @@ def test_the_tuned_row_follows_the_policy_of_a_living_run(molecule):
             assert f"policy of second {second:.0f}" in heads(page)
     assert rows[0] == row(page, "A")
     assert rows[0] != rows[1] != rows[2] != rows[0]
+
+
+def test_a_table_of_a_living_policy_stays_until_others_are_asked_for(molecule):
+    run = store.create_run(TuningConfig("molecule", "molecule", "trajectory_balance", weights={"qed": 40.0}))
+    molecule.query_params["run"] = run.id
+    molecule.session_state["mol_view"], molecule.session_state["mol_shape"] = TUNED, TABLE
+    policy = copy.deepcopy(priors.load("molecule").network)
+    rows = []
+    with FileLock(run.folder / "worker.lock"):
+        for second, shift in ((0.4, 0.0), (3.4, 1.0)):
+            torch.nn.init.constant_(policy.policy.bias[:8], shift)
+            save_policy(run.folder / "policy.safetensors", policy.state_dict(), policy.settings, {"seconds": second})
+            molecule.run()
+            rows.append(row(molecule, "C"))
+            assert "policy of second 0 · *Another*" in texts(molecule.caption)
+        press(molecule, "another")
+        assert "policy of second 3 · *Another*" in texts(molecule.caption)
+    assert rows[0] == rows[1] != row(molecule, "C")
+    assert not molecule.exception
 
 
 def test_another_seed_is_another_draw_of_all(molecule):

@@ -102,7 +102,7 @@ def test_a_moved_slider_gives_another_melody_with_its_sound(melody, heard):
     after = table_1(page)
     assert list(after["A Prior"]) == list(before["A Prior"])
     assert list(after["B Preview"]) != list(before["B Preview"])
-    assert set(after["C Tuned"]) == {"-"}
+    assert set(after["C Tuned"]) == {"–"}
 
 
 def test_rewards_show_in_the_expected_figures(melody):

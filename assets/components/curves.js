@@ -1,8 +1,7 @@
 // The curves of a run: plots below each other that share time, zoom and cursor. They are fed, not drawn anew.
-// curves_scale.js and curves_plot.js stand above this file in the same module.
+// mount.js, curves_scale.js and curves_plot.js stand above this file in the same module.
 
 const LEAST = 0.02; // of the width: a shorter drag is a click
-const charts = new WeakMap(); // the element a component lives in -> its curves
 
 class Curves {
   constructor(parent) {
@@ -133,18 +132,14 @@ class Curves {
     const zoom = [Math.max(0, middle - half), Math.min(this.until, middle + half)];
     this.zoomTo(zoom[1] - zoom[0] < this.until ? zoom : null);
   }
+
+  close() {
+    this.resized.disconnect();
+  }
 }
 
-// Called again, on the same element, whenever the data or the theme changes. The tidy-up of an outdated call may
-// run after a newer call, so only the newest may close the curves.
 export default function ({ data, parentElement }) {
-  const curves = charts.get(parentElement) ?? new Curves(parentElement);
-  charts.set(parentElement, curves);
+  const [curves, leave] = mount(parentElement, (parent) => new Curves(parent));
   curves.feed(data);
-  const call = (curves.call = {});
-  return () => {
-    if (curves.call !== call) return;
-    curves.resized.disconnect();
-    charts.delete(parentElement);
-  };
+  return leave;
 }

@@ -1,6 +1,6 @@
 // The structure editor of OpenChemLib, which this very app serves. What is drawn goes to the page with every stroke.
+// mount.js stands above this file in the same module.
 
-const editors = new WeakMap(); // the element a component lives in -> its editor
 const loaded = {}; // address -> the library, fetched once a page
 
 function library(address) {
@@ -22,11 +22,12 @@ function written(molecule) {
 }
 
 class Editor {
-  constructor(parent) {
+  constructor(parent, data) {
     this.frame = parent.querySelector(".editor");
     this.frame.classList.toggle("dark", isDark(this.frame));
     // letters change the atom under the pointer, and are no shortcuts of the page meanwhile
     this.frame.addEventListener("keydown", (event) => event.key.length === 1 && event.stopPropagation());
+    this.open(data);
   }
 
   async open({ script, smiles, drawn, pattern }) {
@@ -62,17 +63,9 @@ class Editor {
   }
 }
 
-// Called again whenever the page re-runs; what is drawn here is newer than what the page sends back. Only the newest
-// call may close it: see piano_roll.js.
+// What is drawn here is newer than what the page sends back, so its data count only when the editor appears.
 export default function ({ data, parentElement, setStateValue }) {
-  const editor = editors.get(parentElement) ?? new Editor(parentElement);
-  if (!editors.has(parentElement)) editor.open(data);
-  editors.set(parentElement, editor);
+  const [editor, leave] = mount(parentElement, (parent) => new Editor(parent, data));
   editor.send = (drawn) => setStateValue("drawn", drawn);
-  const call = (editor.call = {});
-  return () => {
-    if (editor.call !== call) return;
-    editor.close();
-    editors.delete(parentElement);
-  };
+  return leave;
 }

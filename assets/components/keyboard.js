@@ -1,5 +1,5 @@
 // A small keyboard to pick notes on: pitches 48 to 83, lengths in sixteenths, whole bars that fit in 64 of them.
-// keyboard_midi.js stands above this file in the same module.
+// mount.js and keyboard_midi.js stand above this file in the same module.
 
 const LOWEST = 48;
 const OCTAVES = 3;
@@ -9,7 +9,6 @@ const NARROWEST_KEY = 25; // pixels a finger still hits
 const NAMES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const LENGTHS = [[1, "1/16"], [2, "1/8"], [3, "1/8."], [4, "1/4"], [6, "1/4."], [8, "1/2"], [16, "1/1"]];
-const pickers = new WeakMap(); // the element a component lives in -> its picker
 
 const nameOf = (pitch) => `${NAMES[pitch % 12]}${Math.floor(pitch / 12) - 1}`;
 const lengthName = (length) => LENGTHS.find(([sixteenths]) => sixteenths === length)?.[1] ?? `${length}/16`;
@@ -220,18 +219,11 @@ class Picker {
   }
 }
 
-// Called again whenever the page re-runs. What is picked here is newer than what the page sends back, so the page's
-// notes count only when the keyboard appears. Only the newest call may close it: see piano_roll.js.
+// What is picked here is newer than what the page sends back, so its notes count only when the keyboard appears.
 export default function ({ data, parentElement, setStateValue }) {
-  const picker = pickers.get(parentElement) ?? new Picker(parentElement, data?.notes ?? []);
-  pickers.set(parentElement, picker);
+  const [picker, leave] = mount(parentElement, (parent) => new Picker(parent, data?.notes ?? []));
   picker.setBar(data?.bar ?? 16);
   picker.setTempo(data?.bpm ?? 120);
   picker.send = (notes) => setStateValue("notes", notes);
-  const call = (picker.call = {});
-  return () => {
-    if (picker.call !== call) return;
-    picker.close();
-    pickers.delete(parentElement);
-  };
+  return leave;
 }

@@ -1,9 +1,9 @@
 // A score, drawn by abcjs from ABC text. The script is loaded once a page, when a score is first shown.
+// mount.js stands above this file in the same module.
 
 const ROOM = 40; // pixels that abcjs leaves at the sides, and a scroll bar
 const NARROW = 520; // pixels: where notes are smaller, so that more than a bar fits a line
 const WRAP = { minSpacing: 1.6, maxSpacing: 2.8, preferredMeasuresPerLine: 4 };
-const scores = new WeakMap(); // the element a component lives in -> its score
 let loading; // the script's promise
 
 function abcjs(address) {
@@ -64,17 +64,14 @@ class Score {
   name() {
     for (const one of [this.element, this.sheet.querySelector("svg")]) one?.setAttribute("aria-label", this.data.label);
   }
+
+  close() {
+    this.resized.disconnect();
+  }
 }
 
-// Called again whenever the data changes. Only the newest call may close the score: see piano_roll.js.
 export default function ({ data, parentElement }) {
-  const score = scores.get(parentElement) ?? new Score(parentElement);
-  scores.set(parentElement, score);
+  const [score, leave] = mount(parentElement, (parent) => new Score(parent));
   score.show(data);
-  const call = (score.call = {});
-  return () => {
-    if (score.call !== call) return;
-    score.resized.disconnect();
-    scores.delete(parentElement);
-  };
+  return leave;
 }

@@ -1,9 +1,8 @@
 // One to four melodies that take turns: buttons to choose by, a transport, the roll of the chosen one and its account.
-// sound_event.js and the roll_*.js files stand above this file in the same module.
+// mount.js, sound_event.js and the roll_*.js files stand above this file in the same module.
 
 const PLAY_EVENT = "sequence-tutor-plays";
 const FOLLOW = "sequence-tutor-play-on-change"; // in the browser's storage
-const players = new WeakMap(); // the element a component lives in -> its player
 let volume = 0.8; // one setting for every player on the page
 
 // The browser may keep its storage shut.
@@ -266,16 +265,8 @@ class Player {
   }
 }
 
-// Called again, on the same element, whenever the data or the theme changes. The tidy-up of an outdated call may
-// run after a newer call, so only the newest may close the player.
 export default function ({ data, parentElement }) {
-  const player = players.get(parentElement) ?? new Player(parentElement);
-  players.set(parentElement, player);
+  const [player, leave] = mount(parentElement, (parent) => new Player(parent));
   player.show(data);
-  const call = (player.call = {});
-  return () => {
-    if (player.call !== call) return;
-    player.close();
-    players.delete(parentElement);
-  };
+  return leave;
 }

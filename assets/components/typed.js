@@ -1,8 +1,7 @@
 // Tells the page what is being typed into a field, a moment after each letter and before the field commits it. Draws
-// nothing.
+// nothing. mount.js stands above this file in the same module.
 
 const PAUSE = 250; // milliseconds
-const ears = new WeakMap(); // the element a component lives in -> its ear
 
 class Ear {
   constructor() {
@@ -32,16 +31,9 @@ class Ear {
   }
 }
 
-// Called again whenever the page re-runs. Only the newest call may close it: see piano_roll.js.
 export default function ({ data, parentElement, setTriggerValue }) {
-  const ear = ears.get(parentElement) ?? new Ear();
-  ears.set(parentElement, ear);
+  const [ear, leave] = mount(parentElement, () => new Ear());
   ear.field = data.field;
   ear.tell = (typed) => setTriggerValue("typed", typed);
-  const call = (ear.call = {});
-  return () => {
-    if (ear.call !== call) return;
-    ear.close();
-    ears.delete(parentElement);
-  };
+  return leave;
 }

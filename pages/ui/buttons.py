@@ -1,4 +1,4 @@
-"""A button that acts, and says on the page what went wrong."""
+"""A button that acts, and the place of a page that says what went wrong."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
 
 
@@ -16,7 +17,16 @@ def action_button(label: str, icon: str, key: str, action: Callable[..., None], 
 
 def safely(action: Callable[..., None], *arguments: Any) -> None:
     """Do what was asked; what goes wrong is told on the page and costs nothing else."""
+    state.forget_problem()
     try:
         action(*arguments)
     except SeqTutorError as error:
         state.set_problem(str(error))
+
+
+def problem(page: str) -> None:
+    """Say what went wrong, until a button is pressed; a page has one such place, drawn with the page as a whole."""
+    if text := state.problem(page):
+        with st.container(horizontal=True, vertical_alignment="center", key="problem"):
+            st.error(literal(text), icon=":material/error:")
+            st.button("Dismiss", key="dismiss", type="tertiary", on_click=state.forget_problem)

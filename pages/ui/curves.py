@@ -24,7 +24,7 @@ _chart = st.components.v2.component(
     "sequence_tutor_curves",
     html=source("curves.html"),
     css=source("curves.css"),
-    js=source("curves_scale.js", "curves_plot.js", "curves.js"),
+    js=source("mount.js", "curves_scale.js", "curves_plot.js", "curves.js"),
 )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.ui import interpolation, state
 from pages.ui.charts import BLUE, GREEN, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, TUNED, dress
-from pages.ui.page import show_errors
+from pages.ui.page import fragment, show_errors
 from pages.ui.previews import FIRST_SEED, PreviewRequest, drawn, preview_request, previewed
 from pages.ui.sampling import can_draw, has_policy
 from pages.ui.studio import Studio
@@ -28,6 +28,7 @@ from seqtutor_core.runs.schemas import ENDED
 
 REACH = 12  # points on each side of the page's c, a quarter of an octave apart: from c / 8 to 8 c
 LOWER = 0.5  # heights of the curve, by how much a point may lie below it to be shown at its place
+EVERY = 5.0  # seconds between two drawings while a run lives
 MOST_NUMBERED = 9  # runs that are told apart by a number
 FRONTIER, TANGENT, RUN = BLUE, RASPBERRY, GREEN
 
@@ -48,7 +49,13 @@ class Point:
 
 
 def panel(studio: Studio) -> None:
-    """Draw the frontier of the page's settings with prior, preview and runs, and say how to read it."""
+    """Draw the frontier of the page's settings with prior, preview and runs; C moves on it while its run lives."""
+    run = state.run(studio)
+    living = run is not None and run.state in store.ACTIVE
+    fragment(_frontier, studio, run, every=EVERY if living else None, steady=True)
+
+
+def _frontier(studio: Studio, run: store.Run | None) -> None:
     if not can_draw(studio):
         st.caption("The frontier is estimated from the preview, which needs the prior.")
         return
@@ -57,7 +64,6 @@ def panel(studio: Studio) -> None:
         if not wanted.rewarding:
             st.caption("Every weight is 0, so there is nothing to gain. Move one, and reward stands against KL here.")
             return
-        run = state.run(studio)
         prior = Point("A prior", 0.0, _prior_reward(replace(wanted, c=1.0)), PRIOR, "circle", "A")
         others = numbered(comparable_runs(studio, wanted, run.id if run else ""))
         points = [prior, *in_view(studio, wanted, run), *others]

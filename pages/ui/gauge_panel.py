@@ -19,16 +19,10 @@ COLLAPSED = (
 )
 CEILING = "From above it is bounded by the highest reward that is possible and the prior's samples."
 LOOSE = "Where few samples are effective a bound is loose, and more may be reachable than the highest of them says."
-BAR = """<div role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0"
-  aria-valuemax="100" aria-valuenow="{percent:.0f}" style="font-size: 0.8rem; font-variant-numeric: tabular-nums;">
-  <div style="height: 0.9rem; border-radius: 0.45rem; background: rgba(125,133,144,0.25); overflow: hidden;">
-    <div style="height: 100%; width: {percent:.1f}%; background: {colour};"></div>
-  </div>
-  <div style="display: flex; justify-content: space-between; flex-wrap: wrap; column-gap: 0.8rem;">
-    <span>prior: J {j_prior:.1f}</span>
-    <span>now: J {j:.1f} ± {error:.1f}</span>
-    <span>reachable: J {limit:.1f} {more}</span>
-  </div>
+ENDS = """<div class="ends">
+  <span>prior: J {j_prior:.1f}</span>
+  <span>now: J {j:.1f} ± {error:.1f}</span>
+  <span>reachable: J {limit:.1f} {more}</span>
 </div>"""
 
 
@@ -78,17 +72,24 @@ def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[
 
 
 def bar(gauge: Mapping[str, Any]) -> str:
-    """From the prior's J on the left to what is reachable on the right; paler between at least and at most."""
+    """Return a meter from the prior's J at the left to what is reachable; paler between at least and at most."""
     least, highest = gauge.get("at_least") or 0.0, gauge.get("log_z_at_most")  # not there in runs of old
     colour = TUNED
     if least >= INFORMATIVE:
         colour = f"linear-gradient(to right, {TUNED} {least / gauge['at_most']:.1%}, {TUNED}66 0)"
-    return BAR.format(
-        colour=colour,
+    return meter(gauge, f"background: {colour};") + ENDS.format(
         more="or more" if highest is None else f"to {highest:.1f}",
-        percent=100 * gauge["at_most"],
         j_prior=gauge["j_prior"],
         j=gauge["j"],
         error=2 * gauge["j_error"],
         limit=gauge["log_z_at_least"],
+    )
+
+
+def meter(gauge: Mapping[str, Any], style: str = "") -> str:
+    """Return the share that was reached at most, as a bar; its height is the style sheet's."""
+    percent = 100 * gauge["at_most"]
+    return (
+        '<div class="bar" role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{percent:.0f}"><span style="width: {percent:.1f}%; {style}"></span></div>'
     )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from pages.ui import state
-from pages.ui.gauge_panel import newest
+from pages.ui.gauge_panel import meter, newest
 from pages.ui.studio import Studio
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
@@ -43,15 +43,16 @@ def html(studio: Studio, run: store.Run | None) -> str:
     if run is None:
         return _strip("", ("Ready", ""), studio.invitation, 0.0, _figures(studio, []), _gauge(None))
     try:
-        status, config, lines = run.status, run.config, state.lines(run)
+        status, config = run.status, run.config
     except SeqTutorError as error:
         return _strip("damaged", (STATES["damaged"], run.id), str(error), 0.0, _figures(studio, []), _gauge(None))
     now = run.state
+    lines, told = state.curves(run)
     gauge, _ = newest(run, lines)
     return _strip(
         now,
         (run_name(run), run.id),
-        stage(now, status, config.seconds),
+        _with(stage(now, status, config.seconds), told),
         min(1.0, status.seconds / config.seconds),
         _figures(studio, lines),
         _gauge(gauge),
@@ -67,7 +68,7 @@ def stage(now: str, status: store.Status, budget: float) -> str:
             return status.message.capitalize()
         return _with(f"{word}: {status.seconds:.0f} of {budget:.0f} s on {device}", status.message)
     if now == "waiting":
-        return _with(word, status.message)
+        return word if status.message == "starting" else _with(word, status.message)
     if now == "interrupted":
         return f"{word} after {status.seconds:.0f} s: its worker is gone; Resume goes on from the last checkpoint"
     return _with(f"{word} after {status.seconds:.0f} s", status.error or status.message)
@@ -116,12 +117,9 @@ def _gauge(gauge: Mapping[str, Any] | None) -> str:
     """The gauge in short; the long form stands above the curves."""
     if gauge is None or gauge["at_most"] is None:
         return '<div class="figure gauge"><span class="label">Reached</span><span class="value">–</span></div>'
-    percent = 100 * gauge["at_most"]
     return (
         f'<div class="figure gauge" title="{escape(gauge["sentence"], quote=True)}"><span class="label">Reached</span>'
-        f'<span class="value">at most {percent:.0f} %</span>'
-        f'<span class="bar" role="meter" aria-label="Reached of the reachable improvement, at most" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{percent:.0f}"><span style="width: {percent:.0f}%"></span></span></div>'
+        f'<span class="value">at most {100 * gauge["at_most"]:.0f} %</span>{meter(gauge)}</div>'
     )
 
 

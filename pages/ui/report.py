@@ -1,7 +1,6 @@
 """What a run has done, in full: gauge, alarms and curves."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -11,6 +10,8 @@ from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.runs import store
 
+GAPS = "The curves are not whole"
+
 
 def panel(studio: Studio, run: store.Run | None) -> None:
     """Draw gauge, alarms and curves, every second while the run lives; without a run their places, empty."""
@@ -18,30 +19,29 @@ def panel(studio: Studio, run: store.Run | None) -> None:
 
 
 def _report(studio: Studio, run: store.Run | None) -> None:
-    lines: list[dict[str, Any]] = []
+    lines, problem = state.curves(run) if run else state.Curves([])
     signs: Sequence[tuple[str, str]] | None = None
     with st.container(key="gauge"):
         if run is None:
             st.caption(studio.invitation)
         else:
             with show_errors():
-                lines = state.lines(run)
                 gauge_panel.panel(studio, run, lines)
                 signs = gauge_panel.alarms(run, lines) if lines else None
     with st.container(key="alarms"):
-        _alarms(signs)
+        _alarms([(GAPS, problem), *(signs or ())] if problem else signs)
     curves.chart(studio, run.id if run else "", lines)
 
 
 def _alarms(alarms: Sequence[tuple[str, str]] | None) -> None:
-    """Show signs that the policy cheats or collapses as one button, which says what to change; None: unknown yet."""
+    """Show what a reader of the curves must know as one button, which says what to do; None: unknown yet."""
     if alarms is None:
         st.caption("Signs of cheating and collapse are shown here.")
         return
     if not alarms:
         st.caption("No sign of cheating or collapse.")
         return
-    label = literal(alarms[0][0]) if len(alarms) == 1 else f"{len(alarms)} signs of cheating or collapse"
+    label = literal(alarms[0][0]) if len(alarms) == 1 else f"{len(alarms)} warnings"
     with st.popover(label, icon=":material/warning:", key="alarm"):
         for title, advice in alarms:
             st.warning(f"**{literal(title)}.** {literal(advice)}", icon=":material/warning:")

@@ -6,7 +6,7 @@ So each studio's keys begin with its own prefix, none for melodies, whose links 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -165,12 +165,13 @@ def draw_others(studio: Studio, which: str) -> None:
 
 # ---------------------------------------------------------------- the run in view
 
-_RUN, _LINKED, _LINES, _VIEW = "run", "_linked", "_lines", "_run_"
+_RUN, _LINKED, _LINES, _VIEWS = "run", "_linked", "_lines", "_views"
+SHORTER = "metrics.jsonl became shorter while it was shown, so its curves have gaps; the run itself lost nothing"
 
 
 def run(studio: Studio) -> store.Run | None:
     """The run this session looks at: from the link, from the session, else one of this domain that is alive."""
-    linked, wanted = st.query_params.get(_RUN), st.session_state.get(_in_view(studio))
+    linked, wanted = st.query_params.get(_RUN), views().get(studio.domain)
     if linked and linked != st.session_state.get(
         _LINKED
     ):  # not what this session wrote there: somebody followed a link
@@ -207,52 +208,79 @@ def belongs(studio: Studio, found: store.Run) -> bool:
 
 def look_at(studio: Studio, found: store.Run) -> None:
     """Remember a run; the link follows when the page is drawn."""
-    st.session_state[_in_view(studio)] = found.id
+    views()[studio.domain] = found.id
 
 
 def look_away(gone: store.Run) -> None:
     """Let no page look at a run that was deleted."""
-    for name in [key for key, value in st.session_state.items() if value == gone.id and str(key).startswith(_VIEW)]:
-        del st.session_state[name]
+    for name in [name for name, run_id in views().items() if run_id == gone.id]:
+        del views()[name]
+
+
+def views() -> dict[str, str]:
+    """Domain -> id of the run in view; the session's own, to be changed by who must not ask for it again."""
+    return st.session_state.setdefault(_VIEWS, {})
 
 
 def forget_run(studio: Studio) -> None:
     """Look at no run."""
-    st.session_state.pop(_in_view(studio), None)
+    views().pop(studio.domain, None)
     st.session_state.pop(_LINKED, None)
     st.query_params.pop(_RUN, None)
 
 
-def lines(found: store.Run) -> list[dict[str, Any]]:
-    """The curves of the run in view so far; only what is new is read. RunError for a line that cannot be drawn."""
+class Curves(NamedTuple):
+    """The lines of a run's metrics.jsonl that could be read, and what is wrong with the file."""
+
+    lines: list[dict[str, Any]]
+    problem: str = ""
+
+
+def curves(found: store.Run) -> Curves:
+    """The curves of the run in view so far; only what is new is read, and what was read stays whatever happens."""
     kept = st.session_state.setdefault(_LINES, {})
     if kept.get("run") != found.id:
         kept.clear()
-        kept.update(run=found.id, offset=0, lines=[])
-    fresh, kept["offset"] = found.curves(kept["offset"])
-    kept["lines"] = store.drop_superseded([*kept["lines"], *fresh])
-    return kept["lines"]
+        kept.update(run=found.id, offset=0, lines=[], shorter="")
+    try:
+        fresh, offset = found.curves(kept["offset"])
+    except RunError as error:
+        return Curves(kept["lines"], str(error))
+    if offset < kept["offset"]:
+        kept["shorter"] = SHORTER
+    kept["offset"], kept["lines"] = offset, store.drop_superseded([*kept["lines"], *fresh])
+    return Curves(kept["lines"], kept["shorter"])
 
 
-def _in_view(studio: Studio) -> str:
-    """Each page keeps its own run in view."""
-    return _VIEW + studio.domain
+def lines(found: store.Run) -> list[dict[str, Any]]:
+    """The lines of `curves`."""
+    return curves(found).lines
 
 
 # ---------------------------------------------------------------- problems
 
-_PROBLEM = "_problem"
+_PROBLEM, _SHOWN_BY = "_problem", "_problem_shown_by"
 
 
-def problem() -> str:
-    """What went wrong in a callback, once."""
-    return st.session_state.pop(_PROBLEM, "")
+def problem(page: str) -> str:
+    """What went wrong last, for the one place of a page that shows it, until `forget_problem` or on another page."""
+    if _PROBLEM in st.session_state and st.session_state.setdefault(_SHOWN_BY, page) != page:
+        forget_problem()
+    return st.session_state.get(_PROBLEM, "")
 
 
 def has_problem() -> bool:
-    """Whether something went wrong that no part of the page has shown yet."""
-    return _PROBLEM in st.session_state
+    """Whether something went wrong that no page has shown yet."""
+    return _PROBLEM in st.session_state and _SHOWN_BY not in st.session_state
 
 
 def set_problem(text: str) -> None:
+    """Remember what went wrong; it is shown when the whole page is drawn."""
+    forget_problem()
     st.session_state[_PROBLEM] = text
+
+
+def forget_problem() -> None:
+    """Something else is done: what went wrong before has been read."""
+    for key in (_PROBLEM, _SHOWN_BY):
+        st.session_state.pop(key, None)

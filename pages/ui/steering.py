@@ -3,11 +3,13 @@
 The owner's secret is kept by the session, and by the browser for a reload; an owner's link hands it on.
 """
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from pages.ui import state
+from pages.ui.buttons import safely
 from pages.ui.components import source
-from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.errors import RunError
 from seqtutor_core.runs import owner
 from seqtutor_core.runs.store import Run
 
@@ -40,12 +42,19 @@ def check(run: Run) -> None:
         raise RunError(f"this page only watches run {run.id}; take it over, or ask its owner for the owner's link")
 
 
-def own(run: Run) -> None:
-    """Steer the run from now on; RunError when it has an owner whose secret this session has not been given."""
-    offered = st.query_params.get(LINK, "")
-    secret = offered if owner.owns(run, offered) else owner.claim(run)
-    others = {other: known for other, known in _secrets().items() if other != run.id}
-    st.session_state[_SECRETS] = {run.id: secret, **others}
+def claims() -> Callable[[Run], None]:
+    """Return what makes a run this session's own, without asking the session again.
+
+    RunError when it has an owner whose secret this session has not been given.
+    """
+    secrets, offered = _secrets(), st.query_params.get(LINK, "")
+
+    def claim(run: Run) -> None:
+        secret = offered if owner.owns(run, offered) else owner.claim(run)
+        secrets.pop(run.id, None)
+        secrets[run.id] = secret
+
+    return claim
 
 
 def may_delete(run: Run) -> bool:
@@ -68,7 +77,9 @@ def panel(run: Run | None) -> None:
         and not steers(run)
         and (owner.owns(run, st.query_params.get(LINK, "")) or not owner.has_owner(run))
     ):
-        st.button("Take over", key="take-over", icon=":material/sports_esports:", on_click=_take_over, args=(run,))
+        st.button(
+            "Take over", key="take-over", icon=":material/sports_esports:", on_click=safely, args=(_take_over, run)
+        )
     if _secrets().items() - _kept().items():
         _keep()
 
@@ -76,7 +87,7 @@ def panel(run: Run | None) -> None:
 def _keep() -> None:
     """Let the browser keep the secrets; say so where it keeps nothing."""
     forgets = bool((st.session_state.get("owner") or {}).get("forgets"))
-    runs = [f"{run}.{secret}" for run, secret in _secrets().items()]
+    runs = [f"{run}.{secret}" for run, secret in reversed(_secrets().items())]
     data = {"cookie": COOKIE, "runs": runs, "forgets": forgets}
     if _keeper(key="owner", data=data, default={"forgets": False}, on_forgets_change=lambda: None).forgets:
         st.markdown(":orange-badge[:material/cookie_off: No cookies]", help=FORGETTING)
@@ -89,17 +100,14 @@ def _hand_on(run: Run) -> None:
 
 
 def _take_over(run: Run) -> None:
-    try:
-        own(run)
-    except SeqTutorError as error:
-        state.set_problem(str(error))
+    claims()(run)
 
 
 # ---------------------------------------------------------------- secrets
 
 
 def _secrets() -> dict[str, str]:
-    """Run id -> secret, of the runs that this session steers."""
+    """Run id -> secret, of the runs that this session steers, the newest last."""
     if _SECRETS not in st.session_state:
         st.session_state[_SECRETS] = _kept()
     return st.session_state[_SECRETS]
@@ -108,4 +116,4 @@ def _secrets() -> dict[str, str]:
 def _kept() -> dict[str, str]:
     """What the browser had kept when it opened the page."""
     pairs = [pair.partition(".") for pair in st.context.cookies.get(COOKIE, "").split("~")]
-    return {run: secret for run, dot, secret in pairs if dot}
+    return {run: secret for run, dot, secret in reversed(pairs) if dot}

@@ -21,6 +21,19 @@ class RewardPreset:
     """What to expect, shown while the settings are the preset's."""
 
 
+HELP = """
+**A** is what the prior writes, **B** what tuning would lead to (no training), **C** the policy as it is tuned;
+keep what you like with the star.
+
+1. Move a slider: B follows at once.{moved}
+2. **Start**: C follows the policy while it learns. Sliders steer it.
+3. {right}
+
+Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop{keys}.
+"""
+"""How a studio is used, in Markdown, with places for what only one of them says."""
+
+
 def nothing(*_: Any) -> None:
     """For domains that have nothing there."""
 

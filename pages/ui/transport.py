@@ -3,14 +3,15 @@
 The worker does the work; this only asks and reads.
 """
 
+from threading import Lock
+
 import streamlit as st
 
 from pages.ui import learning, readout, state, steering
-from pages.ui.buttons import action_button
+from pages.ui.buttons import action_button, problem
 from pages.ui.page import fragment
 from pages.ui.sampling import has_policy
 from pages.ui.studio import Studio
-from pages.ui.text import literal
 from seqtutor_core.config import Change
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.names import run_name
@@ -26,6 +27,9 @@ MIDDLE = {
     **dict.fromkeys(("stopped", "interrupted", "failed"), RESUME),
 }
 """State of a run -> the button in the middle: label, icon, key, help."""
+
+_ONE_START = Lock()
+"""Held from the look at who learns until a run is started: two tabs may ask in the same moment."""
 
 
 def panel(studio: Studio) -> None:
@@ -43,8 +47,7 @@ def panel(studio: Studio) -> None:
             with st.container(horizontal=True, key="transport-owner", width="content"):
                 steering.panel(run)
         fragment(_follow, studio, drawn, every=1.0 if drawn[1] in store.ACTIVE else None, steady=True)
-    if text := state.problem():
-        st.error(literal(text), icon=":material/error:")
+        problem(studio.domain)
 
 
 def _looks(run: store.Run | None) -> Looks:
@@ -90,19 +93,37 @@ def _halt_or_go_on(studio: Studio, now: str) -> None:
 
 
 def _start(studio: Studio) -> None:
-    config = state.tuning_config(studio)
-    if other := launcher.run_on_device(config.device):
-        ours = other.config.domain == studio.domain
-        where = "It is shown here" if ours else "It is another domain's, and the runs page links to it"
-        state.set_problem(
-            f"The run {run_name(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
-            "stop it, or wait until it has finished, and start again. Your settings are kept."
-        )
-        if ours:
-            state.look_at(studio, other)
-        return
-    studio.starting()
-    state.look_at(studio, launcher.start(config, steering.own))
+    """Start a run and look at it, unless one learns; of two quick clicks the second is none.
+
+    From the start on the session is asked for nothing: Streamlit (1.67) ends a callback there when the page is to be
+    drawn anew, as by a second click, and the run would be left without a worker, without an owner, or out of view.
+    """
+    config, claim, views = state.tuning_config(studio), steering.claims(), state.views()
+
+    def own(run: store.Run) -> None:
+        claim(run)
+        views[studio.domain] = run.id
+
+    with _ONE_START:
+        other = launcher.run_on_device(config.device)
+        if other is None:
+            launcher.start(config, own)
+    if other is None:
+        studio.starting()
+    elif other.state != "waiting" or not steering.steers(other):
+        _tell_of(studio, other)
+
+
+def _tell_of(studio: Studio, other: store.Run) -> None:
+    """Say which run learns already, and show it where this page can."""
+    ours = other.config.domain == studio.domain
+    where = "It is shown here" if ours else "It is another domain's, and the runs page links to it"
+    state.set_problem(
+        f"The run {run_name(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
+        "stop it, or wait until it has finished, and start again. Your settings are kept."
+    )
+    if ours:
+        state.look_at(studio, other)
 
 
 def _ask(studio: Studio, change: Change) -> None:

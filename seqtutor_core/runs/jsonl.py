@@ -23,11 +23,13 @@ def append_line(path: Path, fact: dict[str, Any]) -> None:
 def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
     """Whole lines from a byte offset on, blank ones left out, and the offset to go on from.
 
+    A file that is shorter was cut or made anew, and is read from its beginning: the offset to go on from is smaller.
     OSError for what is no file, or has more bytes than anybody should read at once.
     """
     try:
         size = path.stat().st_size
-        if size <= offset:
+        offset = 0 if size < offset else offset
+        if size == offset:
             return [], offset
         if size - offset > MAX_BYTES:
             raise OSError(f"it has more than {MAX_BYTES:,} bytes")

@@ -21,7 +21,8 @@ from seqtutor_core.domains.melody.audio import archive
 from seqtutor_core.errors import SettingError
 from seqtutor_core.runs import store
 
-ROW, PAGE = 6, 12
+PAGE = 12
+CARDS = "melodies"  # the place that holds the cards side by side
 SOURCES = {"A": "A Prior", "B": "B Preview", "C": "C Tuned", "★": "★ Kept"}
 _DRAWN = "_gallery"
 
@@ -64,10 +65,9 @@ def _drawn(run: store.Run | None, source: str) -> list[dict[str, Any]]:
         content(f"{source} {i}: {total:.1f} points", known, tokens, primer)
         for i, (total, tokens) in enumerate(ranked, start=1)
     ]
-    for row in range(0, len(shown), ROW):
-        for column, one in zip(st.columns(ROW, gap="small"), shown[row : row + ROW], strict=False):
-            with column:
-                _card(one, f"card-{shown.index(one)}")
+    with st.container(key=CARDS):
+        for i, one in enumerate(shown):
+            _card(one, f"choose-{i}")
     return shown
 
 
@@ -107,10 +107,9 @@ def _kept() -> list[dict[str, Any]]:
             _unreadable(one, error)
     if not found:
         st.caption("Nothing is kept yet: the star beside a melody keeps it, for good.")
-    for row in range(0, len(found), ROW):
-        for column, one in zip(st.columns(ROW, gap="small"), found[row : row + ROW], strict=False):
-            with column:
-                _card(dict(one.content), f"kept-{one.id}", one)
+    with st.container(key=CARDS):
+        for one in found:
+            _card(dict(one.content), f"kept-{one.id}", one)
     return [dict(one.content) for one in found]
 
 

@@ -12,7 +12,7 @@ _keyboard = st.components.v2.component(
     "sequence_tutor_keyboard",
     html=source("keyboard.html"),
     css=source("common.css", "keyboard.css"),
-    js=source("keyboard_midi.js", "keyboard.js"),
+    js=source("mount.js", "keyboard_midi.js", "keyboard.js"),
 )
 
 

@@ -15,7 +15,7 @@ _score = st.components.v2.component(
     "sequence_tutor_score",
     html='<div class="score" data-testid="score" role="group" tabindex="0"><div class="sheet"></div></div>',
     css=source("notation.css"),
-    js=source("notation.js"),
+    js=source("mount.js", "notation.js"),
 )
 
 

@@ -19,7 +19,7 @@ _roll = st.components.v2.component(
     "sequence_tutor_piano_roll",
     html=source("piano_roll.html"),
     css=source("common.css", "piano_roll.css", "roll_account.css"),
-    js=source("sound_event.js", *(f"roll_{part}.js" for part in PARTS), "piano_roll.js"),
+    js=source("mount.js", "sound_event.js", *(f"roll_{part}.js" for part in PARTS), "piano_roll.js"),
 )
 _sound = st.components.v2.component("sequence_tutor_sound", js=source("sound_event.js", "sound.js"))
 

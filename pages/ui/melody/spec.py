@@ -5,7 +5,7 @@ import math
 from pages.ui import state
 from pages.ui.melody import settings
 from pages.ui.melody.choice import choose_none
-from pages.ui.studio import RewardPreset, Studio
+from pages.ui.studio import HELP, RewardPreset, Studio
 from seqtutor_core.domains import domain
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
 
@@ -44,19 +44,6 @@ REWARD_PRESETS = {
 }
 
 
-HELP = """
-**A** is what the prior writes, **B** what tuning would lead to (no training), **C** the policy as it is tuned;
-keep what you like with the star.
-
-1. Move a slider: B follows at once. Turn on *Play on change* in the player to hear it at once.
-2. **Start**: C follows the policy while it learns. Sliders steer it.
-3. Curves, frontier, the paper's Table 1 and earlier runs are at the right.
-
-Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop; in the player `Space` plays and `1` to `4` change
-between the melodies.
-"""
-
-
 MELODY = Studio(
     domain="melody",
     prefix="",
@@ -78,7 +65,11 @@ MELODY = Studio(
     ),
     budgets=(10, 20, 30, 60, 120, 300, 600),
     invitation="No run yet: set what should be better, then start. A minute is enough to hear a difference.",
-    help=HELP,
+    help=HELP.format(
+        moved=" Turn on *Play on change* in the player to hear it at once.",
+        right="Curves, frontier, the paper's Table 1 and earlier runs are at the right.",
+        keys="; in the player `Space` plays and `1` to `4` change between the melodies",
+    ),
     settings=lambda studio: vars(melody().settings),
     valid_settings=settings.settings,
     objective_settings=settings.objective_settings,

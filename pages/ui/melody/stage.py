@@ -57,8 +57,8 @@ def _actions(melodies: list[Heard]) -> None:
             for one in melodies:
                 st.markdown(f"**{one.letter}** {literal(one.piece.title)}")
                 downloads(one.piece, one.letter)
-    if text := state.problem():
-        st.error(literal(text), icon=":material/error:")
+    if state.has_problem():  # the transport says it
+        st.rerun()
 
 
 def _draw_others() -> None:

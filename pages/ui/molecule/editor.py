@@ -25,7 +25,7 @@ _editor = st.components.v2.component(
     "sequence_tutor_sketcher",
     html='<div class="editor"><p>Loading the editor</p></div>',
     css=source("editor.css"),
-    js=source("editor.js"),
+    js=source("mount.js", "editor.js"),
 )
 
 

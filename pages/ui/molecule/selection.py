@@ -3,17 +3,19 @@
 The one place with these keys of the session.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import streamlit as st
 
 from pages.ui import inspector
 from pages.ui.molecule.spec import MOLECULE
+from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 
 VIEW = "mol_view"  # what the centre shows
 DETAIL = "Detail"  # the tab of the right pane that looks at one
 _LOOK, _SHOWN, _MATCHING = "_mol_look", "_mol_shown", "_mol_matching"
+_HELD = "_mol_held"
 _CHOSEN, _LIMITS, _BRUSH, _MOVED = "_mol_chosen", "_mol_limits", "_mol_brush", "_mol_moved"
 
 
@@ -58,6 +60,15 @@ def slot(look: Look) -> int | None:
     first, smiles = rows.get(look.row, (0, []))
     place = look.place - first
     return place if 0 <= place < len(smiles) and smiles[place] == look.smiles else None
+
+
+def held(of: Hashable, draw: Callable[[], tuple[list[ScoredMolecule], str]]) -> tuple[list[ScoredMolecule], str]:
+    """Return what was drawn when this was asked for first, and draw again when something else is asked for."""
+    known, drawn = st.session_state.get(_HELD, (None, ([], "")))
+    if known != of or not drawn[0]:
+        drawn = draw()
+        st.session_state[_HELD] = of, drawn
+    return drawn
 
 
 def match(smiles: Sequence[str]) -> None:

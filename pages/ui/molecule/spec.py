@@ -5,7 +5,7 @@ import math
 from pages.ui import state
 from pages.ui.molecule import constraints, settings
 from pages.ui.molecule.desirability import beside
-from pages.ui.studio import RewardPreset, Studio
+from pages.ui.studio import HELP, RewardPreset, Studio
 from seqtutor_core.config import learner_settings
 from seqtutor_core.domains import DOMAINS
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
@@ -54,18 +54,6 @@ REWARD_PRESETS = {
 }
 
 
-HELP = """
-**A** is what the prior writes, **B** what tuning would lead to (no training), **C** the policy as it is tuned;
-keep what you like with the star.
-
-1. Move a slider: B follows at once.
-2. **Start**: C follows the policy while it learns. Sliders steer it.
-3. Click a molecule to look at it closely, at the right. Curves, properties and earlier runs are there as well.
-
-Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop.
-"""
-
-
 MOLECULE = Studio(
     domain="molecule",
     prefix="mol_",
@@ -90,7 +78,11 @@ MOLECULE = Studio(
     ),
     budgets=(10, 20, 30, 60, 120, 300, 600, 1800),
     invitation="No run yet: set what should be better, then start. Two minutes are enough to see a difference.",
-    help=HELP,
+    help=HELP.format(
+        moved="",
+        right="Click a molecule to look at it closely, at the right, beside curves, properties and earlier runs.",
+        keys="",
+    ),
     settings=settings.settings,
     valid_settings=settings.valid_settings,
     objective_settings=settings.objective_settings,

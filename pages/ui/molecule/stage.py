@@ -12,6 +12,7 @@ from pages.ui.molecule.filters import COLOURINGS, Order, filter_and_sort, limit_
 from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
+from pages.ui.previews import preview_request
 from pages.ui.sampling import has_policy, others_button, second
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.runs import store
@@ -122,21 +123,39 @@ def _marks() -> tuple[str, ...]:
 
 
 def _one_source(source: str, run: store.Run | None, shape: str, order: Order) -> None:
-    follows = source in (TUNED, BEST) and _lives(run)
-    fragment(_molecules, source, run, shape, order, every=ALL_EVERY if follows else None, steady=True)
+    every = ALL_EVERY if shape == CARDS and _follows(source, run) else None
+    fragment(_molecules, source, run, shape, order, every=every, steady=True)
+
+
+def _follows(source: str, run: store.Run | None) -> bool:
+    return source in (TUNED, BEST) and _lives(run)
+
+
+def _newest(source: str, run: store.Run | None) -> tuple[list[ScoredMolecule], str]:
+    """Return all molecules of a source, and which policy they are of."""
+    which = f" · {_of_second(run)}" if run and source == TUNED and has_policy(run) else ""
+    return scored.of_source(MOLECULE, source, run), which
+
+
+def _table_of(source: str, run: store.Run | None) -> tuple[list[ScoredMolecule], str]:
+    """Return the same; rows that one reads and scrolls stay while their run lives, until others are asked for."""
+    if run is None or not _follows(source, run):
+        return _newest(source, run)
+    of = (source, run.id, preview_request(MOLECULE).draw, interpolation.strength(MOLECULE))
+    found, which = selection.held(of, lambda: _newest(source, run))
+    return scored.score_smiles(MOLECULE, [one.smiles for one in found]), f"{which} · *Another* brings newer ones"
 
 
 def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> None:
     """All molecules of a source that the filters leave, page by page."""
     with show_errors():
-        everything = scored.of_source(MOLECULE, source, run)
+        everything, which = _table_of(source, run) if shape == TABLE else _newest(source, run)
         if not everything:
             st.caption(COMING[source])
             return
         found = filter_and_sort(everything, order)
         selection.match([one.smiles for one in found if one.measurement.valid])
         with st.container(horizontal=True, vertical_alignment="center"):
-            which = f" · {_of_second(run)}" if run and source == TUNED else ""
             st.caption(f"{len(found)} of {len(everything)} different ones{which}", width="content")
             limit_buttons()
             size, pages = PAGE[shape], max(1, -(-len(found) // PAGE[shape]))

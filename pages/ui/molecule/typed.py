@@ -23,7 +23,7 @@ TEXT = 50  # below a drawing, for two lines; what is longer scrolls
 ROOM, SMALL_ROOM = HEIGHT + TEXT, SMALL_HEIGHT + TEXT  # of the place
 SHOWN = 60  # characters of a structure in an alternative text
 
-_ear = st.components.v2.component("sequence_tutor_typed", js=source("typed.js"))
+_ear = st.components.v2.component("sequence_tutor_typed", js=source("mount.js", "typed.js"))
 
 
 Pictures = Sequence[tuple[str, str]]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from pages.ui import state, steering
-from pages.ui.buttons import action_button, safely
+from pages.ui.buttons import action_button, problem, safely
 from pages.ui.page import page_of
 from pages.ui.runs import reuse, table
 from pages.ui.text import literal
@@ -44,8 +44,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
         gone = st.session_state.get(_DISCARDED)
         action_button("Undo delete", "undo", "runs-undo", _restore, disabled=not gone)
     st.caption(_line(chosen))
-    if text := state.problem():
-        st.error(literal(text), icon=":material/error:")
+    problem("runs")
     for run in chosen:
         if run.problem:
             st.warning(literal(f"{run.name}: {run.problem}"), icon=":material/warning:")
