@@ -87,5 +87,5 @@ def log_probabilities(tuner: Tuner) -> tuple[Tensor, Tensor]:
     """log p(x) and log pi(x) of every sequence, (81,) each."""
     x = all_sequences()
     log_prior = outputs(tuner.prior, x).logits.log_softmax(-1)
-    log_pi = tuner.learner.log_policy(outputs(tuner.policy, x), log_prior)
+    log_pi = tuner.learner.log_policy(outputs(tuner.network, x), log_prior)
     return tuple(v.gather(-1, x.unsqueeze(-1)).sum((1, 2)).double() for v in (log_prior, log_pi))  # type: ignore[return-value]

@@ -183,22 +183,11 @@ class BaseDomain:
 # ---------------------------------------------------------------- reward terms
 
 
-def weight_vector(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> list[float]:
-    """The K weights in the order of the terms, 0 for a term not named; SettingError for an unknown name."""
-    return [*every_weight(terms, weights).values()]
-
-
 def every_weight(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> dict[str, float]:
-    """The weight of each term, in their order, 0 for a term not named; SettingError for an unknown name."""
+    """Return the weight of each term, in their order, 0 for a term not named; SettingError for an unknown name."""
     unknown = set(weights) - {t.name for t in terms}
     if unknown:
         raise SettingError(
             f"no reward term named {', '.join(sorted(unknown))}; there are: {', '.join(t.name for t in terms)}"
         )
     return {t.name: float(weights.get(t.name, 0.0)) for t in terms}
-
-
-def highest_reward(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> float:
-    """Return a reward that no sequence exceeds under these weights; infinite when a weighted term has no bound."""
-    pairs = zip(weight_vector(terms, weights), terms, strict=True)
-    return sum(max(weight * bound for bound in term.bounds) for weight, term in pairs if weight)

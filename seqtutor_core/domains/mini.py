@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqtutor_core.domains.base import BaseDomain, RewardTerm, weight_vector
+from seqtutor_core.domains.base import BaseDomain, RewardTerm
 from seqtutor_core.errors import TokenError
 from seqtutor_core.exact import MarkovTask
 from seqtutor_core.features import Clock, InputFeature, InputFeatures, LastToken
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
+from seqtutor_core.objective import Objective
 from seqtutor_core.vocabulary import Vocabulary
 
 LENGTH = 8
@@ -122,5 +123,5 @@ def mini_task(weights: Mapping[str, float]) -> MarkovTask:
     log_p = mini_prior()(InputFeatures(FEATURES).sequence_ids(same)).logits.double().log_softmax(-1)  # (V, T, V)
     start = log_p[:1, :1].expand(1, LENGTH, size)  # only the first step is ever reached from the start
     log_prior = torch.cat([log_p, start]).transpose(0, 1)  # (T, S, V)
-    reward = _points() @ torch.tensor(weight_vector(TERMS, weights), dtype=torch.float64)
+    reward = Objective(Mini(), weights, 1.0).reward(_points())  # whatever c is
     return MarkovTask(log_prior.contiguous(), reward)
