@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
 from seqtutor_core.exact import Exact
 from seqtutor_core.gauge import Gauge, measure_policy, measure_prior
 from seqtutor_core.network import Output

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.domains.base import UNBOUNDED
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
 from seqtutor_core.frontier import frontier
 from seqtutor_core.gauge import DELTA, Ceiling, Gauge, Source, combine_estimates, measure_policy, measure_prior
 from seqtutor_core.network import Output

@@ -1,6 +1,7 @@
 """The exact mini task: dynamic programming against enumeration, and every learner against the optimum."""
 
 import math
+from collections.abc import Mapping
 from itertools import product
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, LENGTH, SHUT, TERMS, Mini, mini_prior, mini_task, text
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, LENGTH, TERMS, Mini, text
+from seqtutor_core.domains.mini.exact_task import SHUT, mini_prior, mini_task
 from seqtutor_core.errors import SettingError
 from seqtutor_core.exact import MarkovTask, sum_over_time, top_sequences
 from seqtutor_core.learners import LEARNERS
@@ -48,7 +50,7 @@ def log_prior(sequences: Tensor) -> Tensor:
     return log_probabilities(mini_prior(), sequences)
 
 
-def rewards(tokens: Tensor, weights: dict[str, float]) -> Tensor:
+def rewards(tokens: Tensor, weights: Mapping[str, float]) -> Tensor:
     """R(x), (N,)."""
     return Mini().score(tokens).sum(1) @ torch.tensor([weights.get(t.name, 0.0) for t in TERMS], dtype=torch.float64)
 

@@ -11,7 +11,8 @@ from pages.ui import learning, mini, state
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, text
+from seqtutor_core.domains.mini.exact_task import mini_task
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
 from seqtutor_core.exact import top_sequences
 from seqtutor_core.learners import LEARNERS, PUBLISHED

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
 from seqtutor_core.errors import SettingError
 from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.objective import Objective

@@ -1,6 +1,6 @@
 """A task small enough to solve exactly: 3 tokens, 4 steps, 81 sequences."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -25,7 +25,6 @@ class Tiny(BaseDomain):
     vocabulary = Vocabulary(["a", "b", "c"])
     length = 4
     features = FEATURES
-    end: int | None = None
     terms: tuple[RewardTerm, ...] = (
         RewardTerm("rise", "Rise", "One", "A larger token than the last.", 1.0, 5.0, "points", (-2.0, 2.0)),
         RewardTerm("close", "Close", "One", "End on the first token.", 1.0, 5.0, "points", (0.0, 3.0)),
@@ -40,14 +39,8 @@ class Tiny(BaseDomain):
             close[:, -1] = 3.0 * (tokens[:, -1] == 0)
         return torch.stack([rise, close], -1)
 
-    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-        yield from ({"line": line} for line in lines)
-
     def metrics(self, tokens: Tensor, lengths: Tensor | None = None) -> dict[str, float | None]:
         return {"first": (tokens[:, 0] == 0).double().mean().item()}
-
-    def random_primer(self, batch: int, generator: Any) -> Tensor:
-        return torch.randint(3, (batch, 1), generator=generator)
 
 
 def tiny_prior(hidden: int = 24) -> RecurrentNetwork:

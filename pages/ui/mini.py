@@ -6,7 +6,8 @@ from torch import Tensor
 
 from pages.ui.charts import BLUE, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, dress
 from pages.ui.page import fragment
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, text
+from seqtutor_core.domains.mini.exact_task import mini_task
 from seqtutor_core.exact import Evaluation, Exact, MarkovTask, sum_over_time, top_sequences
 
 CS = (0.1, 0.14, 0.2, 0.28, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
