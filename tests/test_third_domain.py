@@ -22,8 +22,10 @@ from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains import BaseDomain, Domain, DomainEntry, RewardTerm, domain
 from seqtutor_core.domains.registry import DOMAINS
 from seqtutor_core.features import InputFeature, InputFeatures, LastToken, State, delayed
-from seqtutor_core.gauge import frontier
+from seqtutor_core.frontier import frontier
 from seqtutor_core.network import NetworkSettings
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.preview import preview
 from seqtutor_core.rules import check, flag, made, whole
 from seqtutor_core.runs import launcher, run_loop, store
@@ -215,9 +217,9 @@ def test_its_lines_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_it_is_swept_over_c(prior: Path) -> None:
     """More reward for more KL, as c falls."""
     brackets = domain("brackets", {"ends": True})
-    network = priors.load(str(prior), space=brackets).network
-    seen = preview(brackets, network, {"closed": 1.0}, 0.5, n=512)
-    points = frontier(seen.found, [2.0, 1.0, 0.5])
+    policy = Policy(brackets, priors.load(str(prior), space=brackets).network)
+    seen = preview(policy, Objective(brackets, {"closed": 1.0}, 0.5), n=512)
+    points = frontier(seen.samples, [2.0, 1.0, 0.5])
     assert (torch.diff(points.reward) > 0).all() and (torch.diff(points.kl) > 0).all()
 
 
