@@ -12,22 +12,24 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
 from seqtutor_core.exact import Exact
-from seqtutor_core.gauge import Gauge, measure, reference
+from seqtutor_core.gauge import Gauge, measure_policy, measure_prior
 from seqtutor_core.network import Output
-from seqtutor_core.particles import Proposal
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.tuning import Tuner, tune
 
 
-def tuned(c: float, updates: int) -> Proposal:
+def tuned(c: float, updates: int) -> Policy:
     """Psi after some updates."""
     overrides = {"batch": 128, "minibatch": 128, "replay_steps": 16_384, "learning_rate": 1e-2, "clip": 1.0}
     config = TuningConfig("mini", "mini", "psi", "default", DEFAULT_WEIGHTS, c, updates=updates, overrides=overrides)
     tuner = Tuner(config, Mini(), mini_prior())
     for _ in tune(tuner):
         pass
-    return Proposal(tuner.policy, tuner.learner.log_policy)
+    return tuner.policy
 
 
 def collapsed(output: Output, log_prior: Tensor) -> Tensor:
@@ -67,18 +69,20 @@ def main() -> None:
     )
     print("|" + "---|" * 11)
     for c in (2.0, 1.0, 0.5):
-        exact, prior = mini_task(DEFAULT_WEIGHTS).solve(c), mini_prior()
+        exact, objective = mini_task(DEFAULT_WEIGHTS).solve(c), Objective(Mini(), DEFAULT_WEIGHTS, c)
+        network = mini_prior()
+        prior = Policy(Mini(), network)
         policies = {
-            "prior": Proposal(prior, lambda _, log_prior: log_prior),
+            "prior": Policy(Mini(), network, network, lambda _, log_prior: log_prior),
             "Psi, 20 updates": tuned(c, 20),
             "Psi, 150 updates": tuned(c, 150),
-            "collapsed": Proposal(prior, collapsed),
+            "collapsed": Policy(Mini(), network, network, collapsed),
         }
         for name, policy in policies.items():
             found = []
             for seed in range(options.trials):
-                against = reference(Mini(), prior, DEFAULT_WEIGHTS, c, options.n, 2 * seed)
-                found.append(measure(Mini(), prior, policy, against, options.n, 2 * seed + 1))
+                against = measure_prior(prior, objective, options.n, 2 * seed)
+                found.append(measure_policy(policy, against, options.n, 2 * seed + 1))
             print(f"| {c:g} | {name} | {' | '.join(figures(found, exact))} |", flush=True)
 
 

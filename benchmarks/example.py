@@ -9,9 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from seqtutor_core import priors
 from seqtutor_core.chemistry.conformer import conformer
 from seqtutor_core.chemistry.depict import drawing
 from seqtutor_core.domains.melody import Melody
@@ -19,7 +16,10 @@ from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.domains.molecule.scored_molecules import score_molecules
 from seqtutor_core.domains.molecule.training_set import in_training_set
 from seqtutor_core.evaluation import rollouts
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.runs import store
+from seqtutor_core.runs.policies import policy_of
 from seqtutor_core.runs.store import Run
 
 EXAMPLE = Path("assets/example.json")
@@ -28,13 +28,12 @@ SAMPLES = 64
 
 def melodies(run: Run) -> dict[str, list[int]]:
     """Return the tokens of the best melody of the run's prior, and of its policy."""
-    config, melody = run.config, Melody()
-    prior, policy = priors.load(config.prior).network, store.load_policy(run)
-    weights = torch.tensor([config.weights.get(t.name, 0.0) for t in melody.terms], dtype=torch.float64)
+    melody, tuned = Melody(), policy_of(run)
+    objective = Objective(melody, run.config.weights, run.config.kl_coefficient)
     pair = {}
-    for title, network, learner in (("Prior", None, None), ("Tuned", policy, config.learner)):
-        tokens = next(rollouts(melody, prior, network, learner, SAMPLES, 0)).tokens
-        best = (melody.score(tokens).sum(1) @ weights).argmax()
+    for title, policy in (("Prior", Policy(melody, tuned.prior)), ("Tuned", tuned)):
+        tokens = next(rollouts(policy, SAMPLES)).tokens
+        best = objective.reward(melody.score(tokens).sum(1)).argmax()
         pair[title] = tokens[best].tolist()
     return pair
 
@@ -42,8 +41,7 @@ def melodies(run: Run) -> dict[str, list[int]]:
 def molecule(run: Run) -> dict[str, Any]:
     """Return the best new molecule of the run's policy: its figures, its drawing and its shape in space."""
     config, domain = run.config, Molecule()
-    prior, policy = priors.load(config.prior).network, store.load_policy(run)
-    rows = next(rollouts(domain, prior, policy, config.learner, SAMPLES, 0))
+    rows = next(rollouts(policy_of(run), SAMPLES))
     found = score_molecules(domain, domain.smiles(rows.tokens, rows.lengths), config.weights)
     best = max(
         (one for one in found if one.measurement.valid and not in_training_set(one.measurement)),

@@ -25,12 +25,12 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.cores import cores
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.features import InputFeatures
-from seqtutor_core.gauge import measure, reference
+from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.learners import DEFAULT, LEARNERS
-from seqtutor_core.particles import Proposal
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import sample
 from seqtutor_core.tuning import Tuner, tune
 
 RESULTS = Path(__file__).with_name("results")
@@ -90,11 +90,11 @@ def machine(device: torch.device) -> dict[str, Any]:
 def correctness(device: torch.device) -> dict[str, float]:
     """The largest differences from the CPU: scores, log-probabilities in nats, gradients relative to their length."""
     network = priors.load("melody").network
-    rollout = sample(MELODY, network, 1024, torch.Generator().manual_seed(0))
+    rollout = Policy(MELODY, network).sample(1024, torch.Generator().manual_seed(0))
     scores = MELODY.score(rollout.tokens)
     found = {"score": _largest(MELODY.score(rollout.tokens.to(device)).cpu() - scores)}
     here = priors.load("melody").network.to(device)
-    there = sample(MELODY, here, 1024, torch.Generator(device).manual_seed(0))
+    there = Policy(MELODY, here).sample(1024, torch.Generator(device).manual_seed(0))
     features = InputFeatures.select(MELODY.features, network.settings.inputs)
     with torch.no_grad():
         ids, start = features.sequence_ids(there.tokens.cpu(), there.primer.cpu()), there.primer.shape[1]
@@ -225,9 +225,8 @@ def quality(device: str, batch: int, seconds: float) -> dict[str, Any]:
     """The default learner after `seconds` at c = 4, and its gauge."""
     tuner = _tuner(device, batch, seconds=seconds)
     *_, last = tune(tuner)
-    against = reference(MELODY, tuner.prior, NINE, KL, GAUGED, seed=1)
-    proposal = Proposal(tuner.policy, tuner.learner.log_policy)
-    gauge = measure(MELODY, tuner.prior, proposal, against, GAUGED, seed=2)
+    against = measure_prior(Policy(MELODY, tuner.prior), Objective(MELODY, NINE, KL), GAUGED, seed=1)
+    gauge = measure_policy(tuner.policy, against, GAUGED, seed=2)
     return {
         "batch": batch,
         "seconds": seconds,

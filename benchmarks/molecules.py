@@ -21,9 +21,11 @@ from seqtutor_core.chemistry.tokens import decode
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
-from seqtutor_core.evaluation import evaluate_policy, rollouts
+from seqtutor_core.evaluation import evaluate, rollouts
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.runs.top_sequences import TopSequences
 from seqtutor_core.tuning import Progress, Tuner, tune
 
@@ -61,11 +63,12 @@ def tuned(seconds: float, n: int) -> dict[str, Any]:
     """Each learner on each task beside the prior, over n samples."""
     network, found = priors.load("molecule").network, {}
     for task, (weights, c) in TASKS.items():
-        columns = {"prior": evaluate_policy(Molecule(), network, None, None, weights, c, n)}
+        objective = Objective(Molecule(), weights, c)
+        columns = {"prior": evaluate(Policy(Molecule(), network), objective, n)}
         for learner in LEARNERS:
             config = TuningConfig("molecule", "molecule", learner, "default", weights, c, seconds)
             tuner, last = run(config, Molecule(), network)
-            columns[learner] = evaluate_policy(Molecule(), network, tuner.policy, learner, weights, c, n) | {
+            columns[learner] = evaluate(tuner.policy, objective.replace(domain=Molecule()), n) | {
                 "updates": last.update,
                 "sequences_per_second": last.update * tuner.settings.batch / tuner.seconds,
             }
@@ -85,7 +88,7 @@ def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
     )
     top, curve = TopSequences(), list[dict[str, Any]]()
     for progress in tune(tuner):
-        top.add(progress)
+        top.add(progress, tuner.objective)
         best = max(top.by_tokens.values(), key=lambda entry: entry.terms["similarity"])
         nearest = best.terms["similarity"]
         if not curve or nearest > curve[-1]["similarity"]:
@@ -123,7 +126,8 @@ def speed(seconds: float) -> dict[str, Any]:
 def _scoring_alone(network: RecurrentNetwork, n: int = 2_000) -> float:
     """Fresh molecules a second through the pool, nothing else running."""
     domain = Molecule()
-    smiles = [s for r in rollouts(domain, network, None, None, n, 99) for s in domain.smiles(r.tokens, r.lengths)]
+    sampled = rollouts(Policy(domain, network), n, 99)
+    smiles = [s for rollout in sampled for s in domain.smiles(rollout.tokens, rollout.lengths)]
     pool = Pool()
     pool.measure(["C"] * 8, PropertyQuery(), frozenset({"qed"}))
     began = time.perf_counter()

@@ -18,6 +18,8 @@ from seqtutor_core.domains.melody.metrics import TABLE_1
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.domains.molecule.terms import TERMS
 from seqtutor_core.evaluation import rollouts
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.preview import PARTICLES, Preview, preview
 
 C = 4.0
@@ -34,7 +36,8 @@ def melody_latency(particles: Sequence[int], lengths: Sequence[int], rounds: int
         row = [str(n)]
         for length in lengths:
             melody = Melody(MelodySettings(length=length))
-            found = [preview(melody, network, WEIGHTS, C, n, seed) for seed in range(rounds + 1)]
+            prior, objective = Policy(melody, network), Objective(melody, WEIGHTS, C)
+            found = [preview(prior, objective, n, seed) for seed in range(rounds + 1)]
             row.append(f"{median(each.milliseconds for each in found[1:]):.0f} ms")
         table.append(row)
     return table
@@ -42,7 +45,7 @@ def melody_latency(particles: Sequence[int], lengths: Sequence[int], rounds: int
 
 def molecule_latency(n: int, rounds: int) -> list[list[str]]:
     """Milliseconds of what the page does: draw and measure first, weigh anew after each move of a slider."""
-    network = priors.load("molecule").network
+    prior = Policy(Molecule(), priors.load("molecule").network)
     usual = {term.name: term.default for term in TERMS}
     moved, added = {**usual, "qed": 60.0}, {**usual, "alerts": 5.0}
     times: dict[str, list[float]] = {}
@@ -51,31 +54,31 @@ def molecule_latency(n: int, rounds: int) -> list[list[str]]:
         times.setdefault(name, []).append(found.milliseconds)
 
     for seed in range(rounds + 1):
-        first = preview(Molecule(), network, usual, C, n, seed)
-        drawn = next(rollouts(Molecule(), network, None, None, n, seed))
-        timed("first: sample, measure, weigh", first)
-        timed("a slider moved: weigh", preview(Molecule(), network, moved, C, n, seed, drawn=drawn))
-        timed("a new property counts: measure, weigh", preview(Molecule(), network, added, C, n, seed, drawn=drawn))
+        first, second, third = (Objective(Molecule(), weights, C) for weights in (usual, moved, added))
+        timed("first: sample, measure, weigh", preview(prior, first, n, seed))
+        rollout = next(rollouts(prior, n, seed))
+        timed("a slider moved: weigh", preview(prior, second, n, seed, rollout=rollout))
+        timed("a new property counts: measure, weigh", preview(prior, third, n, seed, rollout=rollout))
     rows = [[name, f"{median(values[1:]):.0f} ms"] for name, values in times.items()]
     return [[f"{n} molecules", "latency"], *rows]
 
 
 def quality(melodies: int, n: int) -> list[list[str]]:
     """Table 1 of melodies drawn from independent previews, beside the prior's and the published Psi."""
-    network, melody = priors.load("melody").network, Melody()
-    found = [preview(melody, network, WEIGHTS, C, n, seed) for seed in range(-(-melodies // DRAWN))]
-    tokens = torch.cat([each.found.tokens[each.some(DRAWN)] for each in found])[:melodies]
-    prior = torch.cat([r.tokens for r in rollouts(melody, network, None, None, melodies, 0)])
+    melody = Melody()
+    policy, objective = Policy(melody, priors.load("melody").network), Objective(melody, WEIGHTS, C)
+    found = [preview(policy, objective, n, seed) for seed in range(-(-melodies // DRAWN))]
+    tokens = torch.cat([each.samples.tokens[each.some(DRAWN)] for each in found])[:melodies]
+    prior = torch.cat([rollout.tokens for rollout in rollouts(policy, melodies)])
     columns = {"prior": melody.metrics(prior), "preview": melody.metrics(tokens)}
     table = [["", *columns, "published: Psi"]]
     for name, label in {**TABLE_1, "distinct": "distinct melodies"}.items():
         published = _cell(name, PUBLISHED[name][PSI]) if name in PUBLISHED else ""
         table.append([label, *(_cell(name, column[name]) for column in columns.values()), published])
-    vector = torch.tensor([WEIGHTS.get(term.name, 0.0) for term in melody.terms], dtype=torch.float64)
-    rewards = [(melody.score(each).sum(1) @ vector).mean().item() for each in (prior, tokens)]
+    rewards = [objective.reward(melody.score(each).sum(1)).mean().item() for each in (prior, tokens)]
     table.append(["reward", *(f"{reward:.1f}" for reward in rewards), ""])
-    size = fmean(each.found.effective_sample_size for each in found)
-    ancestors = fmean(each.found.ancestors for each in found)
+    size = fmean(each.samples.effective_sample_size for each in found)
+    ancestors = fmean(each.samples.ancestors for each in found)
     print(f"{len(found)} previews of {n}: effective sample size {size:.0f}, ancestors {ancestors:.0f}, on average\n")
     return table
 

@@ -21,13 +21,14 @@ from statistics import fmean, median
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
-from seqtutor_core.gauge import measure, reference
-from seqtutor_core.particles import Pool, Proposal, pool
+from seqtutor_core.gauge import measure_policy, measure_prior
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
+from seqtutor_core.smc import ScoredSamples
 from seqtutor_core.tuning import Tuner, tune
 
 RESULTS = Path(__file__).with_name("results")
@@ -68,20 +69,21 @@ def run(race: str, c: float, seed: int, entrant: str, seconds: float) -> dict[st
     )
     tuner = Tuner(config, world, network)
     curve = [(p.seconds, p.j) for p in tune(tuner)]
-    against = reference(world, network, config.weights, c, MEASURED, 1)
-    proposal = Proposal(tuner.policy, tuner.learner.log_policy)
-    gauge = measure(world, network, proposal, against, MEASURED, 2)
-    drawn = pool(world, network, MEASURED, torch.Generator(network.device).manual_seed(3), proposal)
+    objective, policy = tuner.objective, tuner.policy
+    gauge = measure_policy(policy, measure_prior(Policy(world, tuner.prior), objective, MEASURED, 1), MEASURED, 2)
+    rollout = policy.sample(MEASURED, torch.Generator(policy.device).manual_seed(3))
+    samples = ScoredSamples.of(rollout, world.score(rollout.tokens, rollout.lengths))
     facts = {"entrant": entrant, "c": c, "seed": seed, "seconds": seconds, "updates": tuner.update}
-    return facts | {"gauge": asdict(gauge), "curve": smoothed(curve), "found": found(drawn, tuner.weights, c)}
+    return facts | {"gauge": asdict(gauge), "curve": smoothed(curve), "found": found(samples, objective)}
 
 
-def found(drawn: Pool, weights: Tensor, c: float) -> list[tuple[str, float, float]]:
+def found(samples: ScoredSamples, objective: Objective) -> list[tuple[str, float, float]]:
     """The sequences that weigh most under pi*, each once: its name, R and log p."""
-    reward = (drawn.terms.double() @ weights.double()).tolist()
-    names = [" ".join(map(str, row[:n])) for row, n in zip(drawn.tokens.tolist(), drawn.lengths.tolist(), strict=True)]
-    each = dict(zip(names, zip(reward, drawn.log_prior.tolist(), strict=True), strict=True))
-    most = sorted(each, key=lambda name: each[name][0] / c + each[name][1], reverse=True)[:KEPT]
+    reward = objective.reward(samples.terms.double()).tolist()
+    rows = zip(samples.tokens.tolist(), samples.lengths.tolist(), strict=True)
+    names = [" ".join(map(str, row[:n])) for row, n in rows]
+    each = dict(zip(names, zip(reward, samples.log_prior.tolist(), strict=True), strict=True))
+    most = sorted(each, key=lambda name: each[name][0] / objective.c + each[name][1], reverse=True)[:KEPT]
     return [(name, round(each[name][0], 3), round(each[name][1], 3)) for name in most]
 
 

@@ -14,7 +14,7 @@ from seqtutor_core.cores import cores
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import MOST_SHARDS
-from seqtutor_core.rollout import sample
+from seqtutor_core.policy import Policy
 from seqtutor_core.tuning import Tuner, tune
 
 import torch  # isort: skip  # after seqtutor_core, which sets how torch's threads wait
@@ -37,7 +37,8 @@ def main() -> None:
         print(f"{learner:<4}{whole:9,.0f} environment steps a second, {whole / rates[1]:.2f} times one shard's")
 
     generator = torch.Generator().manual_seed(0)
-    took = statistics.median(_seconds(lambda: sample(Melody(), network, 512, generator)) for _ in range(15))
+    prior = Policy(Melody(), network)
+    took = statistics.median(_seconds(lambda: prior.sample(512, generator)) for _ in range(15))
     print(f"sampling 512 melodies from the prior: {1000 * took:.0f} ms")
 
 

@@ -12,9 +12,11 @@ from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
-from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.evaluation import evaluate
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.learners import PUBLISHED as IN_THE_PAPER
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.tuning import Tuner, tune
 
 PUBLISHED = {  # Jaques et al. 2017, 100,000 compositions each: prior, Q, Psi, G
@@ -41,15 +43,14 @@ def main() -> None:
     options = parser.parse_args()
     melody, weights = Melody(), dict.fromkeys(PAPER_TERMS, 1.0)
     network = priors.load("melody").network
-    columns = {"prior": evaluate_policy(melody, network, None, None, weights, options.kl, options.n)}
+    objective = Objective(melody, weights, options.kl)
+    columns = {"prior": evaluate(Policy(melody, network), objective, options.n)}
     for preset in ("default", "paper"):
         for learner in (name for name in options.learners if preset == "default" or name in IN_THE_PAPER):
             config = TuningConfig("melody", "melody", learner, preset, weights, options.kl, options.seconds)
             tuner = Tuner(config, melody, network)
             *_, last = tune(tuner)
-            found = evaluate_policy(
-                melody, network, tuner.policy, learner, weights, options.kl, options.n, primer=config.sampling_primer
-            )
+            found = evaluate(tuner.policy, objective, options.n, primer=config.sampling_primer)
             rate = {"steps_per_second": tuner.environment_steps / tuner.seconds, "updates": last.update}
             columns[f"{learner}, {preset}"] = found | rate
     print(json.dumps(columns, indent=1))

@@ -1,92 +1,57 @@
 """Every reported figure of a policy, defined once."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 
-from seqtutor_core.domains import Domain, weight_vector
-from seqtutor_core.errors import SettingError
-from seqtutor_core.learners import LEARNERS
-from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.particles import pool_of
-from seqtutor_core.rollout import LogPolicy, Rollout, beginning, distinct, divergence, sample, tempered
+from seqtutor_core.domains import Domain
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
+from seqtutor_core.rollout import Rollout, distinct, divergence
 
 CHUNK = 1024  # sequences sampled at a time
-STRONGEST = 1.5  # tutor strength; beyond it sequences soon fall apart
 
 
-def rollouts(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    policy: RecurrentNetwork | None,
-    learner: str | None,
-    n: int,
-    seed: int,
-    primer: tuple[int, ...] | None = (),
-    strength: float = 1.0,
-) -> Iterator[Rollout]:
-    """n sequences in chunks, from the policy or, without one, from the prior; primer None: one random note each.
+def rollouts(policy: Policy, n: int, seed: int = 0, primer: Sequence[int] | None = ()) -> Iterator[Rollout]:
+    """Yield n sequences of a policy in chunks. Same seed, same sequences.
 
-    strength mixes prior and policy (rollout.tempered): 0 the prior, 1 the policy; SettingError outside 0 to 1.5.
+    primer: as in Policy.sample; None: one random note before each sequence.
     """
-    check_strength(strength)
-    generator = torch.Generator(prior.device).manual_seed(seed)
-    log_policy: LogPolicy | None = LEARNERS[learner].log_policy if learner else None
-    if log_policy is not None and strength != 1:
-        log_policy = tempered(log_policy, strength)
+    generator = torch.Generator(policy.device).manual_seed(seed)
     for done in range(0, n, CHUNK):
         size = min(CHUNK, n - done)
-        before = (
-            domain.random_primer(size, generator) if primer is None else beginning(domain, size, prior.device, primer)
-        )
-        yield sample(domain, prior, size, generator, policy, log_policy, before)
-
-
-def check_strength(strength: float) -> None:
-    """SettingError unless a tutor strength is from 0 to 1.5."""
-    if not 0 <= strength <= STRONGEST:  # false for NaN, too
-        raise SettingError(
-            f"a tutor strength of {strength} is not possible; "
-            f"choose from 0, which is the prior, over 1, the policy, to {STRONGEST:g}"
-        )
+        yield policy.sample(size, generator, policy.space.random_primer(size, generator) if primer is None else primer)
 
 
 def averages(domain: Domain, rollout: Rollout) -> tuple[dict[str, float], float]:
-    """Means over a rollout's sequences: each unweighted term by name, and the exact KL in nats."""
-    terms = pool_of(domain, rollout).terms.mean(0).tolist()
+    """Return means over a rollout's sequences: each unweighted term by name, and the exact KL in nats."""
+    terms = domain.score(rollout.tokens, rollout.lengths) * rollout.mask.unsqueeze(-1)  # (B, T, K)
     kl, _ = divergence(rollout)
-    return dict(zip([t.name for t in domain.terms], terms, strict=True)), kl.mean().item()
+    return dict(zip([t.name for t in domain.terms], terms.sum(1).mean(0).tolist(), strict=True)), kl.mean().item()
 
 
-def evaluate_policy(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    policy: RecurrentNetwork | None,
-    learner: str | None,
-    weights: Mapping[str, float],
-    c: float,
-    n: int,
-    seed: int = 0,
-    primer: tuple[int, ...] | None = (),
-    strength: float = 1.0,
+def evaluate(
+    policy: Policy, objective: Objective, n: int, seed: int = 0, primer: Sequence[int] | None = ()
 ) -> dict[str, Any]:
-    """The figures of n sampled sequences; policy None: the prior itself; strength: see rollouts."""
-    return figures(domain, rollouts(domain, prior, policy, learner, n, seed, primer, strength), weights, c)
+    """Return the figures of n sequences of a policy; see `rollouts` and `figures`."""
+    return figures(objective, rollouts(policy, n, seed, primer))
 
 
-def figures(domain: Domain, drawn: Iterable[Rollout], weights: Mapping[str, float], c: float) -> dict[str, Any]:
-    """Over all sequences drawn: reward (weighted sum), kl and j (nats per sequence; exact KL at each step),
-    entropy (nats per token), distinct (share), and the domain's metrics.
+def figures(objective: Objective, sampled: Iterable[Rollout]) -> dict[str, Any]:
+    """Return figures over all sequences sampled.
+
+    reward (weighted sum), kl and j (nats per sequence; KL is exact at each step), entropy (nats per token), distinct
+    (share), and the domain's metrics.
     """
-    domain.set_active_terms(weights)
-    vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64)
+    domain = objective.domain
+    domain.set_active_terms(objective.weights)
     tokens, lengths = [], []
     reward = kl = entropy = steps = 0.0
-    for rollout in drawn:
+    for rollout in sampled:
         per_sequence_kl, per_sequence_entropy = divergence(rollout)
         terms = domain.score(rollout.tokens, rollout.lengths).double() * rollout.mask.unsqueeze(-1)
-        reward += (terms.sum(1) @ vector.to(terms.device)).sum().item()
+        reward += objective.reward(terms.sum(1)).sum().item()
         kl += per_sequence_kl.sum().item()
         entropy += per_sequence_entropy.sum().item()
         steps += rollout.lengths.sum().item()
@@ -98,7 +63,7 @@ def figures(domain: Domain, drawn: Iterable[Rollout], weights: Mapping[str, floa
         "reward": reward / n,
         "kl": kl / n,
         "entropy": entropy / steps,
-        "j": reward / n / c - kl / n,
+        "j": objective.j(reward / n, kl / n),
         "distinct": distinct(whole),
         "metrics": domain.metrics(whole, torch.cat(lengths)),
     }

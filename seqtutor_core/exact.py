@@ -21,17 +21,13 @@ from torch import Tensor
 from seqtutor_core.errors import SettingError
 
 
-class Standing(NamedTuple):
-    """Where a policy stands between reward and prior."""
+class Evaluation(NamedTuple):
+    """What a policy earns and what it costs."""
 
     reward: float
     """E_pi[R], a sequence's mean reward before division by c."""
     kl: float
     """KL(pi || p) in nats per sequence."""
-
-    def j(self, c: float) -> float:
-        """The objective in nats."""
-        return self.reward / c - self.kl
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class MarkovTask:
     """Weighted reward of the token, before division by c, (T, S, V)."""
 
     def solve(self, c: float) -> Exact:
-        """The optimum; SettingError unless c is positive and finite."""
+        """Return the optimum; SettingError unless c is positive and finite."""
         if not (math.isfinite(c) and c > 0):
             raise SettingError(f"a KL coefficient of {c} has no optimum; choose a positive number")
         after = torch.zeros_like(self.log_prior[0, 0])  # (V,), V(t + 1, a)
@@ -72,39 +68,39 @@ class MarkovTask:
             value = worth.logsumexp(-1)  # (S,)
             log_policy[t] = worth - value.unsqueeze(-1)
             after, log_z = value[:-1], value[-1].item()
-        best = self.standing(log_policy)
-        return Exact(c, log_z, best.reward, best.kl, self.standing(self.log_prior).j(c), log_policy)
+        best = self.evaluate(log_policy)
+        return Exact(c, log_z, best.reward, best.kl, self.evaluate(self.log_prior).reward / c, log_policy)
 
     def frontier(self, cs: Iterable[float]) -> list[Exact]:
-        """The optimum at each c: no policy has more reward at the same KL. Along it d reward / d KL = c."""
+        """Return the optimum at each c: no policy has more reward at the same KL. Along it d reward / d KL = c."""
         return [self.solve(c) for c in cs]
 
-    def standing(self, log_policy: Tensor) -> Standing:
-        """Exact reward and KL of a policy log pi (T, S, V), by the chance of each previous token, forwards."""
+    def evaluate(self, log_policy: Tensor) -> Evaluation:
+        """Return the exact reward and KL of a policy log pi (T, S, V), from the chance of each previous token."""
         chance = torch.zeros_like(self.log_prior[0, :, 0])  # (S,)
         chance[-1] = 1.0
         reward = kl = 0.0
         for t, log_pi in enumerate(log_policy):
-            taken = chance.unsqueeze(-1) * log_pi.exp()  # (S, V)
-            reward += (taken * self.reward[t]).sum().item()
-            kl += (taken * (log_pi - self.log_prior[t])).sum().item()
-            chance[:-1], chance[-1] = taken.sum(0), 0.0
-        return Standing(reward, kl)
+            flow = chance.unsqueeze(-1) * log_pi.exp()  # (S, V)
+            reward += (flow * self.reward[t]).sum().item()
+            kl += (flow * (log_pi - self.log_prior[t])).sum().item()
+            chance[:-1], chance[-1] = flow.sum(0), 0.0
+        return Evaluation(reward, kl)
 
-    def between(self, log_policy: Tensor, strength: float) -> Tensor:
-        """log of p^(1 - s) pi^s, normalised at each step, (T, S, V): 0 the prior, 1 the policy, more goes beyond it."""
+    def geometric_mixture(self, log_policy: Tensor, strength: float) -> Tensor:
+        """Return log of p^(1 - s) pi^s, normalised, (T, S, V): strength 0 the prior, 1 the policy, more: beyond it."""
         return self.log_prior.lerp(log_policy, strength).log_softmax(-1)
 
 
-def along(table: Tensor, tokens: Tensor) -> Tensor:
-    """Sums (N,) of a table (T, S, V) along sequences (N, T): log p(x), log pi(x) or R(x)."""
+def sum_over_time(table: Tensor, tokens: Tensor) -> Tensor:
+    """Return the sums (N,) of a table (T, S, V) along sequences (N, T): log p(x), log pi(x) or R(x)."""
     steps, size = len(table), table.shape[-1]
     previous = torch.cat([torch.full_like(tokens[:, :1], size), tokens[:, :-1]], 1)  # (N, T)
     return table[torch.arange(steps), previous, tokens].sum(1)
 
 
-def likeliest(log_policy: Tensor, n: int) -> Tensor:
-    """The n likeliest sequences of a policy log pi (T, S, V), (n, T), best first.
+def top_sequences(log_policy: Tensor, n: int) -> Tensor:
+    """Return the n likeliest sequences of a policy log pi (T, S, V), (n, T), best first.
 
     Of all beginnings with the same last token only the best n can lead to one of them.
     """

@@ -9,20 +9,21 @@ earns more than R_max, the prior's samples bound log Z from above as well, and s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqtutor_core.confidence import mean_at_most, reached, student
-from seqtutor_core.domains import Domain, highest_reward, weight_vector
-from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.particles import Particles, Proposal, beginning, log_mean, pool_of, sequential
-from seqtutor_core.rollout import Rollout, distinct, divergence, sample
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
+from seqtutor_core.rollout import Rollout, distinct, divergence
+from seqtutor_core.smc import ScoredSamples, WeightedSamples, log_mean, smc
 
-RUNS = 8  # independent estimates of each source
+NUM_ESTIMATES = 8  # independent ones of each source
 DELTA = 0.05  # chance that any of a gauge's bounds is wrong
 LOW_ENTROPY = 0.2  # nats a token, below which a policy has collapsed
 FEW_DISTINCT = 0.5  # of the prior's share
@@ -44,7 +45,7 @@ class Source:
     """Share of distinct sequences among all."""
 
     def bound(self, delta: float) -> float:
-        """What log Z exceeds with probability 1 - delta, nats: the best of three bounds.
+        """Return what log Z exceeds with probability 1 - delta, nats: the best of three bounds.
 
         Markov's inequality on the mean of the estimates: P(mean > Z / delta) < delta. Jensen's: the mean of log Z^
         is below log Z, tested one-sidedly by Student's t. And what was seen.
@@ -68,12 +69,12 @@ class Ceiling:
     """R_max / c, nats."""
 
     def bound(self, delta: float) -> float:
-        """What log Z does not exceed with probability 1 - delta, nats."""
+        """Return what log Z does not exceed with probability 1 - delta, nats."""
         return self.highest + math.log(mean_at_most(self.mean, self.variance, self.n, delta))
 
 
 @dataclass(frozen=True)
-class Reference:
+class PriorGauge:
     """What a policy is measured against: the prior's J, and what the prior's samples say of log Z."""
 
     j: float
@@ -83,8 +84,7 @@ class Reference:
     sources: tuple[Source, ...]
     ceiling: Ceiling | None
     """None where the reward has no bound."""
-    weights: Mapping[str, float]
-    c: float
+    objective: Objective
 
 
 @dataclass(frozen=True)
@@ -136,148 +136,122 @@ class Gauge:
 # ---------------------------------------------------------------- measuring
 
 
-def source(name: str, runs: Sequence[Particles]) -> Source:
-    """Sums up independent runs."""
-    whole = torch.cat([run.tokens for run in runs])
-    worth = torch.cat([run.log_prior + run.reward / run.c for run in runs])
-    _, which = whole.unique(dim=0, return_inverse=True)
-    first = torch.full((int(which.max()) + 1,), -torch.inf, dtype=worth.dtype, device=worth.device)
-    seen = first.scatter_reduce(0, which, worth, "amax").logsumexp(0)
-    size = sum(run.effective_sample_size for run in runs)
-    return Source(name, tuple(run.log_z for run in runs), float(seen), size, len(first) / len(whole))
-
-
-def reference(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    weights: Mapping[str, float],
-    c: float,
+def measure_prior(
+    prior: Policy,
+    objective: Objective,
     n: int,
     seed: int,
-    primer: tuple[int, ...] = (),
-    drawn: Rollout | None = None,
-) -> Reference:
-    """The prior's J over n sequences and its bounds on log Z, for these weights and c.
+    primer: Sequence[int] = (),
+    rollout: Rollout | None = None,
+) -> PriorGauge:
+    """Return the prior's J over n sequences and its bounds on log Z, under an objective.
 
-    drawn: n sequences of the prior, if they are there already; else they are drawn.
+    primer: as in Policy.sample. rollout: n sequences of the prior, if they are there already.
     """
-    domain.set_active_terms(weights)
+    domain = objective.domain
+    domain.set_active_terms(objective.weights)
     generator = torch.Generator(prior.device).manual_seed(seed)
-    before = beginning(domain, n, prior.device, primer)
-    rollout = drawn or sample(domain, prior, n, generator, primer=before)
-    runs = _weighed(domain, rollout, weights, c)
-    gain = torch.cat([run.reward for run in runs]) / c
-    ceiling = _ceiling(gain, highest_reward(domain.terms, weights) / c)
-    sources = [source("importance sampling from the prior", runs)]
+    rollout = rollout or prior.sample(n, generator, primer)
+    estimates = _importance_sampling(objective, rollout)
+    j = objective.j(torch.cat([each.reward for each in estimates]), 0.0)  # a policy that is the prior has KL 0
+    sources = [combine_estimates("importance sampling from the prior", estimates)]
     if not domain.terminal_reward:
-        sources.append(_sequential(domain, prior, weights, c, n, generator, primer, None))
-    return Reference(float(gain.mean()), float(gain.std()) / math.sqrt(n), tuple(sources), ceiling, weights, c)
+        sources.append(_smc(prior, objective, n, generator, primer))
+    ceiling = _ceiling(j, objective.j(objective.highest_reward, 0.0))
+    return PriorGauge(float(j.mean()), _standard_error(j), tuple(sources), ceiling, objective)
 
 
-def measure(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    proposal: Proposal,
-    against: Reference,
+def measure_policy(
+    policy: Policy,
+    against: PriorGauge,
     n: int,
     seed: int,
-    primer: tuple[int, ...] = (),
-    drawn: Rollout | None = None,
+    primer: Sequence[int] = (),
+    rollout: Rollout | None = None,
 ) -> Gauge:
-    """A policy against a reference, from n of its sequences; drawn as in reference."""
-    weights, c = against.weights, against.c
-    domain.set_active_terms(weights)
-    generator = torch.Generator(prior.device).manual_seed(seed)
-    before = beginning(domain, n, prior.device, primer)
-    rollout = drawn or sample(domain, prior, n, generator, proposal.network, proposal.log_policy, before)
-    runs = _weighed(domain, rollout, weights, c)
-    sources = [*against.sources, source("importance sampling from the policy", runs)]
-    if not domain.terminal_reward:
-        sources.append(_sequential(domain, prior, weights, c, n, generator, primer, proposal))
+    """Return how far n sequences of a policy show it to have come, under the objective of the prior's gauge.
 
-    reward = torch.cat([run.reward for run in runs])
+    primer, rollout: as in measure_prior, but of the policy.
+    """
+    objective = against.objective
+    objective.domain.set_active_terms(objective.weights)
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    rollout = rollout or policy.sample(n, generator, primer)
+    estimates = _importance_sampling(objective, rollout)
+    sources = [*against.sources, combine_estimates("importance sampling from the policy", estimates)]
+    if not objective.domain.terminal_reward:
+        sources.append(_smc(policy, objective, n, generator, primer))
+
+    reward = torch.cat([each.reward for each in estimates])
     kl, entropy = divergence(rollout)
-    gain = reward / c - kl
-    j, j_error = float(gain.mean()), float(gain.std()) / math.sqrt(n)
-    # a bound by each source, one by J itself and one for the share; with a ceiling, log Z and the share have another
-    delta = DELTA / (len(sources) + (4 if against.ceiling else 2))
-    z = NormalDist().inv_cdf(1 - delta)
-    limit = max(j - z * j_error, against.j, *(each.bound(delta) for each in sources))
-    at_most = reached(limit - j, limit - against.j, j_error, against.j_error, z)
-    highest = max(limit, against.ceiling.bound(delta)) if against.ceiling else None
+    each_j = objective.j(reward, kl)
     entropy_per_token = float(entropy.sum() / rollout.lengths.sum())
     share = distinct(rollout.tokens)
     return Gauge(
-        j=j,
-        j_error=j_error,
+        j=float(each_j.mean()),
+        j_error=_standard_error(each_j),
         j_prior=against.j,
         j_prior_error=against.j_error,
-        log_z_at_least=limit,
-        log_z_at_most=highest,
-        at_most=at_most,
-        at_least=None if highest is None else reached(highest - j, highest - against.j, j_error, against.j_error, -z),
-        gap=max(0.0, limit - j),
+        **_bounds(each_j, against, sources),
         reward=float(reward.mean()),
         kl=float(kl.mean()),
         entropy=entropy_per_token,
         distinct=share,
         collapsed=entropy_per_token < LOW_ENTROPY or share < FEW_DISTINCT * against.sources[0].distinct,
-        delta=delta,
         sources=tuple(sources),
     )
 
 
-def _weighed(domain: Domain, rollout: Rollout, weights: Mapping[str, float], c: float) -> list[Particles]:
-    """A rollout as RUNS independent importance samples."""
-    pool = pool_of(domain, rollout)
-    vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=rollout.tokens.device)
-    return [pool.part(rows).weigh(vector, c) for rows in torch.arange(len(rollout.tokens)).chunk(RUNS)]
+def _bounds(each_j: Tensor, against: PriorGauge, sources: Sequence[Source]) -> dict[str, Any]:
+    """Return a gauge's bounds on log Z and on the share reached, by name, from the J of each sequence (n,)."""
+    j, error = float(each_j.mean()), _standard_error(each_j)
+    # a bound by each source, one by J itself and one for the share; with a ceiling, log Z and the share have another
+    delta = DELTA / (len(sources) + (4 if against.ceiling else 2))
+    z = NormalDist().inv_cdf(1 - delta)
+    low = max(j - z * error, against.j, *(each.bound(delta) for each in sources))
+    high = max(low, against.ceiling.bound(delta)) if against.ceiling else None
+    return {
+        "log_z_at_least": low,
+        "log_z_at_most": high,
+        "at_most": reached(low - j, low - against.j, error, against.j_error, z),
+        "at_least": None if high is None else reached(high - j, high - against.j, error, against.j_error, -z),
+        "gap": max(0.0, low - j),
+        "delta": delta,
+    }
 
 
-def _ceiling(gain: Tensor, highest: float) -> Ceiling | None:
-    """Sums up the prior's R / c (n,), none of which exceeds `highest`; None where that is infinite."""
+def combine_estimates(name: str, estimates: Sequence[WeightedSamples]) -> Source:
+    """Return what independent samplings, made in one way, say of log Z."""
+    whole = torch.cat([each.tokens for each in estimates])
+    log_mass = torch.cat([each.log_prior + each.reward / each.c for each in estimates])  # log p(x) exp(R(x)/c)
+    _, which = whole.unique(dim=0, return_inverse=True)
+    once = torch.full((int(which.max()) + 1,), -torch.inf, dtype=log_mass.dtype, device=log_mass.device)
+    seen = once.scatter_reduce(0, which, log_mass, "amax").logsumexp(0)
+    size = sum(each.effective_sample_size for each in estimates)
+    return Source(name, tuple(each.log_z for each in estimates), float(seen), size, len(once) / len(whole))
+
+
+def _importance_sampling(objective: Objective, rollout: Rollout) -> list[WeightedSamples]:
+    """Return a rollout as NUM_ESTIMATES independent importance samplings."""
+    samples = ScoredSamples.of(rollout, objective.domain.score(rollout.tokens, rollout.lengths))
+    return [samples.subset(rows).weigh(objective) for rows in torch.arange(len(rollout.tokens)).chunk(NUM_ESTIMATES)]
+
+
+def _smc(policy: Policy, objective: Objective, n: int, generator: torch.Generator, primer: Sequence[int]) -> Source:
+    """Return what NUM_ESTIMATES independent runs of sequential Monte Carlo, over n samples in all, say of log Z."""
+    size = max(2, n // NUM_ESTIMATES)
+    estimates = [smc(policy, objective, size, generator, primer) for _ in range(NUM_ESTIMATES)]
+    proposal = "prior" if policy.network is None else "policy"
+    return combine_estimates(f"sequential Monte Carlo from the {proposal}", estimates)
+
+
+def _ceiling(scaled: Tensor, highest: float) -> Ceiling | None:
+    """Sum up the prior's R/c (n,), none of which exceeds `highest`; None where that is infinite."""
     if math.isinf(highest):
         return None
-    weights = (gain - highest).exp()
+    weights = (scaled - highest).exp()
     return Ceiling(float(weights.mean()), float(weights.var()), len(weights), highest)
 
 
-def _sequential(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    weights: Mapping[str, float],
-    c: float,
-    n: int,
-    generator: torch.Generator,
-    primer: tuple[int, ...],
-    proposal: Proposal | None,
-) -> Source:
-    """RUNS independent runs of sequential Monte Carlo over n particles in all."""
-    size = max(2, n // RUNS)
-    before = beginning(domain, size, prior.device, primer)
-    runs = [sequential(domain, prior, weights, c, size, generator, proposal, before) for _ in range(RUNS)]
-    return source(f"sequential Monte Carlo from the {'policy' if proposal else 'prior'}", runs)
-
-
-# ---------------------------------------------------------------- reward against KL
-
-
-@dataclass(frozen=True)
-class Frontier:
-    """The best reward for each KL, estimated: a point for each c. Shapes (points,)."""
-
-    c: Tensor
-    reward: Tensor
-    kl: Tensor
-    """Nats per sequence."""
-    effective_sample_size: Tensor
-
-
-def frontier(found: Particles, cs: Sequence[float]) -> Frontier:
-    """Reward and KL of pi* at each c, from particles that were found at another: E[R] and E[R]/c - log Z."""
-    points = [found.at(c) for c in cs]
-    reward = torch.stack([(point.shares * point.reward).sum() for point in points])
-    log_z = torch.tensor([point.log_z for point in points], dtype=reward.dtype)
-    c = torch.tensor(list(cs), dtype=reward.dtype)
-    sizes = torch.tensor([point.effective_sample_size for point in points])
-    return Frontier(c, reward.cpu(), reward.cpu() / c - log_z, sizes)
+def _standard_error(values: Tensor) -> float:
+    return float(values.std()) / math.sqrt(len(values))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import Domain, every_weight
+from seqtutor_core.domains.base import Domain, every_weight
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import anything, by_name, is_number, shown
 
@@ -45,6 +45,10 @@ class Objective:
         """Return R (...), before division by c, from unweighted terms (..., K), in their dtype and on their device."""
         weights = torch.tensor([*self.weights.values()], dtype=terms.dtype, device=terms.device)  # (K,)
         return terms @ weights
+
+    def reward_by_name(self, terms: Mapping[str, float]) -> float:
+        """Return R from unweighted terms by name; one that is not named counts 0."""
+        return self.reward(torch.tensor([terms.get(name, 0.0) for name in self.weights], dtype=torch.float64)).item()
 
     def j(self, reward: Number, kl: Number | float) -> Number:
         """Return J in nats per sequence, from a reward and a KL divergence in nats: of a policy, or of one sequence."""

@@ -1,79 +1,78 @@
-"""What tuning would lead to, at once and without training: samples of pi* by particles from the prior."""
+"""What tuning would lead to, at once and without training: weighted samples of pi* from the prior."""
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains import Domain, highest_reward, weight_vector
-from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
-from seqtutor_core.particles import Particles, pool_of, rejection_sample, sequential
-from seqtutor_core.rollout import Rollout, beginning, sample
+from seqtutor_core.policy import Policy
+from seqtutor_core.rollout import Rollout
+from seqtutor_core.smc import ScoredSamples, WeightedSamples, rejection_sample, smc
 
 PARTICLES = 256
-FEW = 20.0  # effective particles, below which a preview is a rough one
+FEW = 20.0  # effective samples, below which a preview is a rough one
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Particles, and as many sequences drawn from them by weight."""
+    """Weighted samples, and as many sequences drawn from them by weight."""
 
-    found: Particles
-    rows: Tensor  # (n,), the particles that were drawn
+    samples: WeightedSamples
+    rows: Tensor  # (n,), the samples that were drawn
     tokens: Tensor  # (n, T)
     lengths: Tensor  # (n,)
-    exact: Tensor  # (m,), particles that are exact samples of pi*, by rejection; none unless the reward is bounded
+    exact: Tensor  # (m,), rows of exact samples of pi*, by rejection; none unless the reward is bounded
     milliseconds: float
 
     @property
     def rough(self) -> bool:
-        """Whether too few particles carry the weight for figures to be trusted."""
-        return self.found.effective_sample_size < FEW
+        """Whether too few samples carry the weight for figures to be trusted."""
+        return self.samples.effective_sample_size < FEW
 
     def best(self, count: int) -> Tensor:
-        """Rows (up to count,) of the heaviest distinct particles in `found`, heaviest first."""
+        """Return rows (up to count,) of the heaviest distinct samples, heaviest first."""
         rows: dict[tuple[int, ...], int] = {}
-        for row in self.found.log_weights.argsort(descending=True).tolist():
-            rows.setdefault(tuple(self.found.tokens[row].tolist()), row)
+        for row in self.samples.log_weights.argsort(descending=True).tolist():
+            rows.setdefault(tuple(self.samples.tokens[row].tolist()), row)
             if len(rows) == count:
                 break
         return torch.tensor(list(rows.values()))
 
     def some(self, count: int) -> Tensor:
-        """Rows (count,) in `found`, drawn by weight: fewer of `rows`, as evenly spread over the particles as those."""
+        """Return rows (count,) drawn by weight: fewer than `rows`, as evenly spread over the samples as those."""
         return self.rows[torch.arange(count) * len(self.rows) // count]
 
 
 def preview(
-    domain: Domain,
-    prior: RecurrentNetwork,
-    weights: Mapping[str, float],
-    c: float,
+    policy: Policy,
+    objective: Objective,
     n: int = PARTICLES,
     seed: int = 0,
-    primer: tuple[int, ...] = (),
-    drawn: Rollout | None = None,
+    primer: Sequence[int] = (),
+    rollout: Rollout | None = None,
 ) -> Preview:
-    """n sequences of pi*, estimated. Same seed, same numbers.
+    """Return n sequences of pi*, estimated. Same seed, same numbers. SettingError for a weight that cannot count.
 
-    Where all is paid at the end the prior's own sequences serve under any weights and c: `drawn`, if they are there
-    already, saves drawing them again.
+    policy: proposes; usually the prior. primer: as in Policy.sample. rollout: where all is paid at the end, the
+    policy's sequences serve under any objective; n of them, if they are there already, need not be sampled again.
     """
     began = time.perf_counter()
-    domain.set_active_terms(weights)
-    generator = torch.Generator(prior.device).manual_seed(seed)
-    before = beginning(domain, n, prior.device, primer)
+    domain = objective.domain
+    domain.set_active_terms(objective.weights)
+    generator = torch.Generator(policy.device).manual_seed(seed)
     with one_thread():  # two would wait for each other beside a living run
         if domain.terminal_reward:
-            vector = torch.tensor(weight_vector(domain.terms, weights), dtype=torch.float64, device=prior.device)
-            found = pool_of(domain, drawn or sample(domain, prior, n, generator, primer=before)).weigh(vector, c)
+            rollout = rollout or policy.sample(n, generator, primer)
+            samples = ScoredSamples.of(rollout, domain.score(rollout.tokens, rollout.lengths)).weigh(objective)
         else:
-            found = sequential(domain, prior, weights, c, n, generator, primer=before)
-        rows = found.draw(n, generator)
-        highest = highest_reward(domain.terms, weights) if domain.terminal_reward else math.inf
-        exact = rejection_sample(found, highest, generator)
-    return Preview(found, rows, found.tokens[rows], found.lengths[rows], exact, 1000 * (time.perf_counter() - began))
+            samples = smc(policy, objective, n, generator, primer)
+        rows = samples.resample(n, generator)
+        from_prior = domain.terminal_reward and policy.network is None
+        exact = rejection_sample(samples, objective.highest_reward if from_prior else math.inf, generator)
+    milliseconds = 1000 * (time.perf_counter() - began)
+    return Preview(samples, rows, samples.tokens[rows], samples.lengths[rows], exact, milliseconds)

@@ -12,9 +12,11 @@ from seqtutor_core import priors, training
 from seqtutor_core.domains import DOMAINS, domain
 from seqtutor_core.domains.registry import TrainingRecipes
 from seqtutor_core.errors import SettingError
-from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.evaluation import evaluate
 from seqtutor_core.files import home
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.training import Epoch
 
 SAMPLES = 10_000  # that a card's figures are over
@@ -63,7 +65,7 @@ def publish(name: str, root: Path) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in network.parameters()),
         "held_out_nats": best["held_out_nats"],
         "held_out_accuracy": best["held_out_accuracy"],
-        "samples": evaluate_policy(known, network, None, None, {}, 1.0, SAMPLES)["metrics"],
+        "samples": evaluate(Policy(known, network), Objective(known, {}, 1.0), SAMPLES)["metrics"],
     }
     priors.save(priors.Prior(name, network, card), root)
     return card

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from seqtutor_core.objective import Objective
 from seqtutor_core.rollout import Rollout
 
 
@@ -58,17 +59,18 @@ class Replay:
             self.store[name][rows] = value
         self.added += len(terms)
 
-    def sample(self, size: int, newest: int, weights: Tensor, c: float, generator: torch.Generator) -> Batch:
-        """The `newest` latest sequences and size - newest drawn from all, rewarded with weights (K,) / c."""
-        latest = torch.arange(self.added - newest, self.added, device=weights.device)
-        drawn = torch.randint(len(self), (size - newest,), generator=generator, device=weights.device)
+    def sample(self, size: int, newest: int, objective: Objective, generator: torch.Generator) -> Batch:
+        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective."""
+        device = self.store["tokens"].device
+        latest = torch.arange(self.added - newest, self.added, device=device)
+        drawn = torch.randint(len(self), (size - newest,), generator=generator, device=device)
         rows = torch.cat([latest % self.capacity, drawn])
         lengths = self.store["lengths"][rows]
         longest = int(lengths.max())
         tokens, terms, log_prior = (self.store[name][rows, :longest] for name in ("tokens", "terms", "log_prior"))
         primer = self.store["primer"][rows]
         mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
-        return Batch(tokens, primer, mask.float(), log_prior, (terms @ weights) / c * mask)
+        return Batch(tokens, primer, mask.float(), log_prior, objective.reward(terms) / objective.c * mask)
 
     def rescore(self, score: Callable[[Tensor, Tensor], Tensor]) -> None:
         """Give every sequence its terms anew: score(tokens (B, T), lengths) -> (B, T, K)."""

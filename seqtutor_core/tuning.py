@@ -14,16 +14,17 @@ from seqtutor_core.config import Change, Controls, TuningConfig, resolve_device
 from seqtutor_core.descent import Descent, Loss, part
 from seqtutor_core.domains import Domain, every_weight
 from seqtutor_core.errors import SettingError
-from seqtutor_core.features import InputFeatures
 from seqtutor_core.kl_budget import steered
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import Output, RecurrentNetwork
+from seqtutor_core.objective import LARGEST_C, Objective
 from seqtutor_core.parallel import Crew, cut
-from seqtutor_core.particles import Particles, Proposal, pool_from, sequential, together
+from seqtutor_core.policy import Policy
 from seqtutor_core.progress import Progress
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch, Replay
-from seqtutor_core.rollout import Rollout, beginning, distinct, divergence, gather_actions, mixed, sample
+from seqtutor_core.rollout import Rollout, distinct, divergence, gather_actions
+from seqtutor_core.smc import ScoredSamples, WeightedSamples, smc
 
 # Attributes of a tuner that its checkpoints keep
 COUNTED = ("update", "environment_steps", "seconds")
@@ -50,15 +51,16 @@ class Tuner:
         self.learner = LEARNERS[config.learner]
         self.device = resolve_device(config.device)
         self.prior = deepcopy(prior).to(self.device).eval().requires_grad_(False)
-        self.policy = deepcopy(prior).to(self.device).requires_grad_(True).train()  # cuDNN learns in this mode only
-        self.policy.dropout.eval()
-        self.learner.start(self.policy, self.settings)
+        self.network = deepcopy(prior).to(self.device).requires_grad_(True).train()  # cuDNN learns in this mode only
+        self.network.dropout.eval()
+        self.learner.start(self.network, self.settings)
+        self.policy = Policy(domain, self.prior, self.network, self.learner.log_policy)
         self.crew = Crew(self.device)
-        self.features = InputFeatures.select(domain.features, prior.settings.inputs)
-        self.descent = Descent(self.policy, self.features, self.settings, self.crew)
+        self.features = self.policy.features
+        self.descent = Descent(self.network, self.features, self.settings, self.crew)
         self.generators = [torch.Generator(self.device).manual_seed(config.seed + i) for i in range(self.crew.size)]
         self.replay = Replay(max(self.settings.replay_steps // domain.length, self.settings.batch))
-        self.primer = beginning(domain, 1, self.device, config.primer)
+        self.primer = self.policy.primer_tokens(1, config.primer)
         self.play = Recorded(self._play, self.generators) if self._recordable else self._play
         self.weights_by_name = every_weight(domain.terms, config.weights)
         self.c = config.kl_coefficient
@@ -120,18 +122,17 @@ class Tuner:
 
     def _distil(self, rollout: Rollout, terms: Tensor) -> float:
         """An update towards samples of pi* that need no learner; the loss per token."""
-        guide = Proposal(self.policy, mixed(self.learner.log_policy, GUIDED))
+        objective, guide = self.objective, self.policy.mixture(GUIDED)
         if self.domain.terminal_reward:
-            found = pool_from(rollout, terms).weigh(self.weights, self.c)
+            found = ScoredSamples.of(rollout, terms).weigh(objective)
         else:
-            weights = self.weights_by_name
 
-            def run(shard: tuple[int, int]) -> Particles:
-                generator, primer = self.generators[shard[0]], rollout.primer[:1].expand(shard[1], -1)
-                return sequential(self.domain, self.prior, weights, self.c, shard[1], generator, guide, primer)
+            def run(shard: tuple[int, int]) -> WeightedSamples:
+                number, size = shard
+                return smc(guide, objective, size, self.generators[number], rollout.primer[:1].expand(size, -1))
 
-            found = together(self.crew.map(run, enumerate(cut(self.batch, self.crew.size))))
-        rows = found.draw(self.settings.minibatch, self.generators[0])
+            found = WeightedSamples.concat(self.crew.map(run, enumerate(cut(self.batch, self.crew.size))))
+        rows = found.resample(self.settings.minibatch, self.generators[0])
         return self._descend(self._batch(found.tokens[rows], found.lengths[rows], rollout.primer), self._likelihood)
 
     def _batch(self, tokens: Tensor, lengths: Tensor, primer: Tensor) -> Batch:
@@ -151,7 +152,7 @@ class Tuner:
     def _update(self) -> float:
         size = self.batch if self.learner.on_policy else min(self.settings.minibatch, 2 * self.batch)
         newest = size if self.learner.on_policy else min(size // 2, self.batch)
-        batch = self.replay.sample(size, newest, self.weights, self.learning_c, self.generators[0])
+        batch = self.replay.sample(size, newest, self.objective.replace(c=self.learning_c), self.generators[0])
         return self._descend(batch, partial(self.learner.loss, settings=self.settings))
 
     def _descend(self, batch: Batch, loss: Loss) -> float:
@@ -174,7 +175,7 @@ class Tuner:
 
     def _usual(self, sums: Tensor) -> float:
         """The median reward: the mean follows the few sequences that are worth nothing, whose number varies."""
-        return (sums @ self.weights).median().item()
+        return self.objective.reward(sums).median().item()
 
     def _move_level(self, level: float) -> None:
         self.descent.move_values(level - self.level)
@@ -195,8 +196,7 @@ class Tuner:
         generator, primer = self.generators[number], self.primer.expand(size, -1)
         if self.config.sampling_primer is None:
             primer = self.domain.random_primer(size, generator)
-        log_policy = self.learner.log_policy
-        rollout = sample(self.domain, self.prior, size, generator, self.policy, log_policy, primer, self._epsilon())
+        rollout = self.policy.sample(size, generator, primer, self._epsilon())
         return rollout, None if self.domain.slow_scoring else self._score(rollout)
 
     @property
@@ -210,14 +210,14 @@ class Tuner:
         return max(0.1, 1 - 1.8 * self.progress) if self.settings.argmax else None
 
     @property
-    def weights(self) -> Tensor:
-        """The weights as they stand, (K,)."""
-        return torch.tensor([*self.weights_by_name.values()], device=self.device)
+    def objective(self) -> Objective:
+        """Weights and c as they stand."""
+        return Objective(self.domain, self.weights_by_name, self.c)
 
     @property
     def learning_c(self) -> float:
         """c as the learner has it now: higher at first, so that it finds many good sequences before the best ones."""
-        return self.c * self.settings.anneal ** max(0.0, 1 - self.progress / ANNEALED)
+        return min(LARGEST_C, self.c * self.settings.anneal ** max(0.0, 1 - self.progress / ANNEALED))
 
     @property
     def warming(self) -> bool:
@@ -236,7 +236,8 @@ class Tuner:
         kl, entropy = (each.sum().item() for each in divergence(rollout))
         steps, count = int(rollout.lengths.sum()), len(rollout.tokens)
         sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)  # (B, K)
-        reward = (sums @ self.weights).mean().item()
+        objective = self.objective
+        reward = objective.reward(sums).mean().item()
         self.recent = rollout.tokens if self.recent is None else torch.cat([self.recent, rollout.tokens])[-1024:]
         return Progress(
             update=self.update,
@@ -248,7 +249,7 @@ class Tuner:
             kl=kl / count,
             kl_per_token=kl / steps,
             entropy=entropy / steps,
-            j=reward / self.c - kl / count,
+            j=objective.j(reward, kl / count),
             distinct=distinct(self.recent),
             loss=error,
             weights=self.weights_by_name,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pretty_midi
 import pytest
 
-from seqtutor_core import priors
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
+from seqtutor_core.runs.policies import policy_of
 from tests.browsing import (
     PATIENCE,
     expect,
@@ -76,8 +76,8 @@ def test_a_whole_session(page, address):
     with page.expect_download() as download:
         page.locator(".st-key-C-mid button").first.click()
     read = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
-    melody, prior = Melody(), priors.load("melody").network
-    tokens = next(rollouts(melody, prior, store.load_policy(run), run.config.learner, 1, 0)).tokens[0].tolist()
+    melody = Melody()
+    tokens = next(rollouts(policy_of(run), 1)).tokens[0].tolist()
     piece = studio.piece(melody, tokens, (), "Tuned")
     heard = [(n.pitch, round(n.start / piece.step_seconds), round(n.end / piece.step_seconds)) for n in _notes(read)]
     assert heard == [(n.pitch, n.start, n.end) for n in piece.notes]

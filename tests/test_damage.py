@@ -14,25 +14,28 @@ import pytest
 
 from pages.ui import gauge_panel, readout
 from pages.ui.curves import chart_data
-from pages.ui.frontier import _standing
+from pages.ui.frontier import _finished
 from pages.ui.melody.cards import drawing
 from pages.ui.melody.spec import MELODY
 from pages.ui.page import page_of
 from seqtutor_core import priors
 from seqtutor_core.admitted import admit, check_admitted
 from seqtutor_core.cli.runs import _facts
-from seqtutor_core.cli.sampling import _policy
 from seqtutor_core.config import Change
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, SeqTutorError
+from seqtutor_core.objective import Objective
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.checkpoints import load_checkpoint
+from seqtutor_core.runs.policies import policy_of
 from seqtutor_core.runs.steering import ControlReader
+from seqtutor_core.runs.top_sequences import rewards
 from tests.paging import opened
 from tests.running import OFTEN, execute, small, tiny_prior
 
 MUTATIONS = 2000
 TERMS = domain("melody").terms
+KEY = Objective(domain("melody"), {"key": 1.0}, 1.0)
 NASTY: tuple[Any, ...] = (
     None, True, -1, 0, 1.5, 10**400, 1e308, -(10**30), float("nan"), float("inf"), "", "abc", "\ud800", "x" * 70_000,
     [], [[]], [None], {}, {"a": []}, {"key": "much"}, ["key"], [1e9], {"state": "running"},
@@ -69,7 +72,7 @@ def read_everything(run: store.Run, name: str) -> None:
             lambda: run.top_sequences(),
         ),
         "metrics.jsonl": (lambda: run.metrics(), lambda: run.curves()),
-        "best.jsonl": (lambda: sorted(entry.reward({"key": 1.0}) for entry in run.top_sequences()),),
+        "best.jsonl": (lambda: sorted(rewards(run.top_sequences(), KEY)),),
         "controls.jsonl": (lambda: ControlReader(run.folder / "controls.jsonl", TERMS).read(),),
         "samples": (lambda: [drawing(tokens) for moment in run.samples()[:1] for tokens in moment.sequences[:1]],),
     }
@@ -78,7 +81,7 @@ def read_everything(run: store.Run, name: str) -> None:
         lambda: json.dumps(_facts(run)),
         lambda: readout.stage(run.state, run.status, run.config.seconds),
         lambda: gauge_panel.bar(gauge_panel.newest(run, run.curves()[0])[0] or {}) if gauged(run) else None,
-        lambda: _standing.__wrapped__(  # type: ignore[attr-defined]  # behind the cache
+        lambda: _finished.__wrapped__(  # type: ignore[attr-defined]  # behind the cache
             run.id, None, "melody", MELODY
         ),
     ):
@@ -273,7 +276,7 @@ def test_a_run_names_admitted_priors_only(folder: Path, tmp_path: Path) -> None:
         assert execute(other) == 1
         assert other.state == "failed" and "prior" in other.status.error
         with pytest.raises(PriorError):
-            _policy(other.id)
+            policy_of(other)
         shutil.rmtree(other.folder)
     admit(str(foreign))
     check_admitted(str(foreign))

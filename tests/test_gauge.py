@@ -8,14 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains.base import UNBOUNDED, highest_reward
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
-from seqtutor_core.gauge import DELTA, Ceiling, Gauge, Source, frontier, measure, reference, source
+from seqtutor_core.domains.base import UNBOUNDED
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
+from seqtutor_core.frontier import frontier
+from seqtutor_core.gauge import DELTA, Ceiling, Gauge, Source, combine_estimates, measure_policy, measure_prior
 from seqtutor_core.network import Output
-from seqtutor_core.particles import Particles, Proposal, pool
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import LogPolicy, Policy
+from seqtutor_core.smc import WeightedSamples
 from seqtutor_core.tuning import tune
-from tests.test_particles import WEIGHTS, C, exact, generator
-from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
+from tests.test_smc import OBJECTIVE, PRIOR, WEIGHTS, C, exact, sampled
+from tests.tiny import Tiny, all_sequences, log_probabilities, tiny_prior, tiny_tuner
 
 
 def the_prior(output: Output, log_prior: Tensor) -> Tensor:
@@ -27,18 +31,21 @@ def one_token(output: Output, log_prior: Tensor) -> Tensor:
     return (log_prior + 60 * torch.tensor([1.0, 0.0, 0.0])).log_softmax(-1)
 
 
-def gauge_of(proposal: Proposal, n: int = 512, seed: int = 0) -> Gauge:
-    return measure(Tiny(), tiny_prior(), proposal, reference(Tiny(), tiny_prior(), WEIGHTS, C, n, seed), n, seed + 1)
+def of(log_policy: LogPolicy) -> Policy:
+    return Policy(Tiny(), tiny_prior(), tiny_prior(), log_policy)
+
+
+def gauge_of(policy: Policy, n: int = 512) -> Gauge:
+    return measure_policy(policy, measure_prior(PRIOR, OBJECTIVE, n, 0), n, 1)
 
 
 def test_everything_seen_is_log_z() -> None:
     """Over all distinct sequences the certain bound is log Z; repeated ones count once."""
     x = torch.cat([all_sequences(), all_sequences()])
-    log_p = outputs(tiny_prior(), x).logits.log_softmax(-1).gather(-1, x.unsqueeze(-1)).sum((1, 2)).double().detach()
-    reward = Tiny().score(x).sum(1) @ torch.tensor([WEIGHTS["rise"], WEIGHTS["close"]], dtype=torch.float64)
-    lengths, roots = torch.full((162,), 4), torch.arange(162)
-    run = Particles(x, lengths, torch.zeros(162), log_p, reward, roots, 0.0, C)
-    whole = source("all", [run])
+    reward = OBJECTIVE.reward(Tiny().score(x).sum(1))
+    lengths, index = torch.full((162,), 4), torch.arange(162)
+    run = WeightedSamples(x, lengths, torch.zeros(162), PRIOR.log_prob(x), reward, index, 0.0, C)
+    whole = combine_estimates("all", [run])
     assert whole.seen == pytest.approx(exact()[0])
     assert whole.distinct == 0.5
 
@@ -54,17 +61,18 @@ def test_bounds_by_hand() -> None:
 def test_the_bounds_hold_as_often_as_they_say() -> None:
     """Over 200 trials log Z is outside its bounds, or the share outside of what is said, in at most 5 %, for a policy
     that is neither prior nor optimum."""
-    prior, task = mini_prior(), mini_task(DEFAULT_WEIGHTS)
-    exact = task.solve(c=1.0)
+    prior, task = Policy(Mini(), mini_prior()), mini_task(DEFAULT_WEIGHTS)
+    objective, exact = Objective(Mini(), DEFAULT_WEIGHTS, 1.0), task.solve(c=1.0)
     early = torch.tensor([0.5, 0.3, 0.0, 0.0])  # letters, from which a word can rise
-    policy = Proposal(prior, lambda output, log_prior: (log_prior + early).log_softmax(-1))
-    j = task.standing((task.log_prior + early).log_softmax(-1)).j(1.0)
+    policy = replace(
+        prior, network=prior.prior, log_policy=lambda output, log_prior: (log_prior + early).log_softmax(-1)
+    )
+    j = objective.j(*task.evaluate((task.log_prior + early).log_softmax(-1)))
     share = (j - exact.j_prior) / (exact.log_z - exact.j_prior)
     assert share > 0.05
     found = []
     for seed in range(200):
-        against = reference(Mini(), prior, DEFAULT_WEIGHTS, 1.0, 64, 2 * seed)
-        found.append(measure(Mini(), prior, policy, against, 64, 2 * seed + 1))
+        found.append(measure_policy(policy, measure_prior(prior, objective, 64, 2 * seed), 64, 2 * seed + 1))
     highest = [math.inf if each.log_z_at_most is None else each.log_z_at_most for each in found]
     wrong = [
         not each.log_z_at_least <= exact.log_z <= most or not (each.at_least or 0.0) <= share <= (each.at_most or 0.0)
@@ -78,7 +86,7 @@ def test_the_bounds_hold_as_often_as_they_say() -> None:
 
 
 def test_the_prior_against_itself() -> None:
-    found = gauge_of(Proposal(tiny_prior(), the_prior), 4096)
+    found = gauge_of(of(the_prior), 4096)
     assert found.kl == pytest.approx(0, abs=1e-5)
     assert found.j == pytest.approx(found.j_prior, abs=5 * found.j_error)
     assert found.at_most is not None
@@ -89,9 +97,9 @@ def test_the_prior_against_itself() -> None:
 def test_a_tuned_policy_is_nearly_there() -> None:
     tuner = tiny_tuner("psi", updates=500, weights=WEIGHTS, c=C)
     list(tune(tuner))
-    found = gauge_of(Proposal(tuner.policy, tuner.learner.log_policy), 4096)
+    found = gauge_of(tuner.policy, 4096)
     log_p, log_pi = log_probabilities(tuner)
-    reward = Tiny().score(all_sequences()).sum(1) @ torch.tensor([1.0, 0.5], dtype=torch.float64)
+    reward = OBJECTIVE.reward(Tiny().score(all_sequences()).sum(1))
     j = (log_pi.exp() * (reward / C + log_p - log_pi)).sum().item()
     assert found.j == pytest.approx(j, abs=5 * found.j_error)
     assert found.log_z_at_least <= exact()[0] + 1e-6
@@ -101,7 +109,7 @@ def test_a_tuned_policy_is_nearly_there() -> None:
 
 
 def test_collapse_is_flagged_and_does_not_pass_for_perfection() -> None:
-    found = gauge_of(Proposal(tiny_prior(), one_token))
+    found = gauge_of(of(one_token))
     assert found.collapsed
     assert "collapsed" in found.sentence
     assert found.log_z_at_least > found.j + 0.5  # its own samples alone would say the gap is 0
@@ -110,8 +118,8 @@ def test_collapse_is_flagged_and_does_not_pass_for_perfection() -> None:
 
 
 def test_nothing_to_gain_is_said() -> None:
-    against = reference(Tiny(), tiny_prior(), {}, C, 256, 0)
-    found = measure(Tiny(), tiny_prior(), Proposal(tiny_prior(), the_prior), against, 256, 1)
+    against = measure_prior(PRIOR, Objective(Tiny(), {}, C), 256, 0)
+    found = measure_policy(of(the_prior), against, 256, 1)
     assert found.at_most is None
     assert "nothing better" in found.sentence
 
@@ -125,7 +133,7 @@ class Unbounded(Tiny):
 def test_bounded_rewards_are_gauged_from_both_sides() -> None:
     tuner = tiny_tuner("psi", updates=20, weights=WEIGHTS, c=C)
     list(tune(tuner))
-    found = gauge_of(Proposal(tuner.policy, tuner.learner.log_policy), 4096)
+    found = gauge_of(tuner.policy, 4096)
     log_z = exact()[0]
     assert found.log_z_at_most is not None and found.at_most is not None and found.at_least is not None
     assert found.log_z_at_least <= log_z <= found.log_z_at_most < log_z + 0.5
@@ -139,15 +147,15 @@ def test_bounded_rewards_are_gauged_from_both_sides() -> None:
 
 
 def test_where_it_says_little_the_lower_end_is_left_out() -> None:
-    for proposal in (Proposal(tiny_prior(), the_prior), Proposal(tiny_prior(), one_token)):
-        found = gauge_of(proposal)
+    for policy in (of(the_prior), of(one_token)):
+        found = gauge_of(policy)
         assert found.at_least == 0.0
         assert found.sentence.startswith(f"At most {found.at_most:.0%} of the reachable")
 
 
 def test_without_bounds_there_is_an_upper_end_alone() -> None:
-    against = reference(Unbounded(), tiny_prior(), WEIGHTS, C, 512, 0)
-    found = measure(Unbounded(), tiny_prior(), Proposal(tiny_prior(), the_prior), against, 512, 1)
+    against = measure_prior(PRIOR, Objective(Unbounded(), WEIGHTS, C), 512, 0)
+    found = measure_policy(of(the_prior), against, 512, 1)
     assert against.ceiling is None
     assert (found.log_z_at_most, found.at_least) == (None, None)
     assert found.sentence.startswith(f"At most {found.at_most:.0%} of the reachable")
@@ -162,23 +170,14 @@ def test_the_ceiling_by_hand() -> None:
     assert Ceiling(0.9, 0.25, 100, 3.0).bound(0.05) == 3.0  # no mean is above 1
 
 
-def test_the_highest_reward() -> None:
-    assert highest_reward(Tiny.terms, {"rise": 1.0, "close": 0.5}) == 3.5
-    assert highest_reward(Tiny.terms, {"rise": -2.0, "close": -1.0}) == 4.0  # what costs is best left out
-    assert highest_reward(Tiny.terms, {}) == 0.0
-    assert highest_reward(Unbounded.terms, {"rise": 1.0}) == math.inf
-    assert highest_reward(Unbounded.terms, {"rise": 0.0}) == 0.0
-
-
 def test_never_the_word() -> None:
-    assert "optimal" not in gauge_of(Proposal(tiny_prior(), the_prior)).sentence.lower()
+    assert "optimal" not in gauge_of(of(the_prior)).sentence.lower()
 
 
-def test_the_frontier_of_particles() -> None:
+def test_the_frontier_of_samples() -> None:
     """Reward and KL at several c against exact sums; its slope dR/dKL is c."""
-    vector = torch.tensor([WEIGHTS["rise"], WEIGHTS["close"]])
     cs = [4.0, 2.0, 1.0, C]
-    curve = frontier(pool(Tiny(), tiny_prior(), 20_000, generator(11)).weigh(vector, C), cs)
+    curve = frontier(sampled(PRIOR, 20_000, 11).weigh(OBJECTIVE), cs)
     for i, c in enumerate(cs):
         log_z, reward = exact(c)
         assert curve.reward[i].item() == pytest.approx(reward, abs=0.06)

@@ -9,21 +9,21 @@ import torch
 
 from seqtutor_core import priors
 from seqtutor_core.config import Change, TuningConfig
-from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import rollouts
-from seqtutor_core.gauge import Gauge, measure, reference
-from seqtutor_core.learners import LEARNERS
-from seqtutor_core.particles import Proposal
+from seqtutor_core.gauge import Gauge, measure_policy, measure_prior
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import gauge_monitor
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.gauge_monitor import SEED, GaugeMonitor, gauge_to_json, why_no_gauge
+from seqtutor_core.runs.policies import objective_of, policy_of
 from seqtutor_core.runs.store import Run, load_policy
 from seqtutor_core.tuning import Tuner
 from tests.running import executed, small, tiny_prior
-from tests.tiny import tiny_tuner
+from tests.tiny import Tiny, tiny_tuner
 
 N = 64
 
@@ -55,15 +55,11 @@ def worked(config: TuningConfig, gauge_every: float = 0.0) -> Run:
 
 def directly(run: Run, n: int, seed: int | None = None) -> dict[str, Any]:
     """The gauge of a finished run, without a worker; with a seed, from the policy's sequences of that seed."""
-    config = run.config
-    known, network = domain(config.domain, config.settings), priors.load(config.prior).network
-    weights = {t.name: float(config.weights.get(t.name, 0.0)) for t in known.terms}
-    against = reference(known, network, weights, config.kl_coefficient, n, SEED, config.primer)
-    policy = load_policy(run)
-    proposal, drawn = Proposal(policy, LEARNERS[config.learner].log_policy), None
-    if seed is not None:
-        drawn = Rollout.concat([*rollouts(known, network, policy, config.learner, n, seed, config.primer)])
-    found = measure(known, network, proposal, against, n, SEED + 1, config.primer, drawn)
+    config, policy = run.config, policy_of(run)
+    objective = objective_of(config, [])
+    against = measure_prior(Policy(policy.space, policy.prior), objective, n, SEED, config.primer)
+    drawn = None if seed is None else Rollout.concat([*rollouts(policy, n, seed, config.primer)])
+    found = measure_policy(policy, against, n, SEED + 1, config.primer, drawn)
     return gauge_to_json(found, n, config.kl_coefficient)
 
 
@@ -93,7 +89,7 @@ def test_a_gauge_that_fails_is_told_and_ends_nothing(prior: Path, monkeypatch: p
     def broken(*_: Any) -> Gauge:
         raise left.pop(0)
 
-    monkeypatch.setattr(gauge_monitor, "measure", broken)
+    monkeypatch.setattr(gauge_monitor, "measure_policy", broken)
     run = worked(small(prior, updates=3))
     assert left == []
     assert run.state == "finished"
@@ -180,9 +176,9 @@ def timed(clock: Clock, monkeypatch: pytest.MonkeyPatch, budget: float | None = 
 
     def slow(*arguments: Any) -> Gauge:
         clock.now += 1.0
-        return measure(*arguments)
+        return measure_policy(*arguments)
 
-    monkeypatch.setattr(gauge_monitor, "measure", slow)
+    monkeypatch.setattr(gauge_monitor, "measure_policy", slow)
     return gauge
 
 
@@ -225,22 +221,19 @@ def test_a_c_that_a_budget_moves_hastens_nothing(monkeypatch: pytest.MonkeyPatch
     assert second["kl_coefficient"] == 2.0
 
 
-def test_the_reference_holds_until_weights_or_c_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[dict[str, float], float]] = []
+def test_the_priors_gauge_holds_until_the_objective_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Objective] = []
 
-    def counted(*arguments: Any) -> Any:
-        asked.append((arguments[2], arguments[3]))
-        return reference(*arguments)
+    def counted(prior: Policy, objective: Objective, *more: Any) -> Any:
+        asked.append(objective)
+        return measure_prior(prior, objective, *more)
 
-    monkeypatch.setattr(gauge_monitor, "reference", counted)
+    monkeypatch.setattr(gauge_monitor, "measure_prior", counted)
     gauge = GaugeMonitor(tiny_tuner("psi", 4, {"rise": 1.0}))
     for change in (Change(), Change(), Change(weights={"close": 1.0}), Change(kl_coefficient=2.0), Change()):
         gauge.tuner.apply(change)
         gauge.measure(N)
-    assert asked == [
-        ({"rise": 1.0, "close": 0.0}, 1.0),
-        ({"rise": 0.0, "close": 1.0}, 1.0),
-        ({"rise": 0.0, "close": 1.0}, 2.0),
-    ]
+    rise, close = (Objective(Tiny(), {name: 1.0}, 1.0) for name in ("rise", "close"))
+    assert asked == [rise, close, close.replace(c=2.0)]
     gauge.measure(2 * N)
     assert len(asked) == 4

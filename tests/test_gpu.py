@@ -18,15 +18,15 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.descent import Descent
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.domains.melody.theory import correlation
-from seqtutor_core.gauge import measure, reference
+from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import Crew
-from seqtutor_core.particles import Proposal
+from seqtutor_core.policy import Policy
 from seqtutor_core.preview import preview
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import sample
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
 from seqtutor_core.tuning import Tuner, tune
@@ -56,7 +56,7 @@ def random_melodies(n: int, seed: int = 0) -> torch.Tensor:
 
 def sampled_batch(network: RecurrentNetwork, n: int = 64) -> Batch:
     """Melodies of the prior with their rewards at c = 4, on the CPU."""
-    rollout = sample(MELODY, network, n, torch.Generator().manual_seed(3))
+    rollout = Policy(MELODY, network).sample(n, torch.Generator().manual_seed(3))
     reward = MELODY.score(rollout.tokens)[..., : len(PAPER_TERMS)].sum(-1).float() / 4
     return Batch(rollout.tokens, rollout.primer, rollout.mask.float(), rollout.log_prior, reward)
 
@@ -75,9 +75,7 @@ def config(device: str, learner: str = "psi", updates: int = 6, **overrides: Any
 
 def test_a_rollout_has_the_log_probabilities_that_the_cpu_gives_its_melodies(network: RecurrentNetwork) -> None:
     tuner = Tuner(config("cuda"), MELODY, network)
-    rollout = sample(
-        MELODY, tuner.prior, 512, tuner.generators[0], tuner.policy, tuner.learner.log_policy, epsilon=None
-    )
+    rollout = tuner.policy.sample(512, tuner.generators[0])
     assert rollout.tokens.device.type == "cuda"
     with torch.no_grad():
         expected = outputs(network, rollout.tokens.cpu(), rollout.primer.cpu(), MELODY).logits.log_softmax(-1)
@@ -90,7 +88,7 @@ def test_a_rollout_has_the_log_probabilities_that_the_cpu_gives_its_melodies(net
 def test_the_gpu_samples_as_often_as_it_should(network: RecurrentNetwork) -> None:
     """First tokens: counts of 20,000 melodies against 20,000 p, within five standard deviations."""
     prior, n = priors.load("melody").network.to(GPU), 20_000
-    rollout = sample(MELODY, prior, n, torch.Generator(GPU).manual_seed(0))
+    rollout = Policy(MELODY, prior).sample(n, torch.Generator(GPU).manual_seed(0))
     counts = torch.bincount(rollout.tokens[:, 0], minlength=38).double().cpu()
     p = outputs(network, torch.zeros(1, 1, dtype=torch.long), space=MELODY).logits[0, 0].softmax(-1).double()
     deviation = (n * p * (1 - p)).sqrt()
@@ -99,7 +97,7 @@ def test_the_gpu_samples_as_often_as_it_should(network: RecurrentNetwork) -> Non
 
 def test_same_seed_same_melodies(network: RecurrentNetwork) -> None:
     one, two = (
-        sample(MELODY, Tuner(config("cuda"), MELODY, network).prior, 256, torch.Generator(GPU).manual_seed(7)).tokens
+        Tuner(config("cuda"), MELODY, network).policy.sample(256, torch.Generator(GPU).manual_seed(7)).tokens
         for _ in range(2)
     )
     assert torch.equal(one, two)
@@ -157,7 +155,7 @@ def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNe
         tuner.iterate()
     rollout, _ = tuner.play((0, 64))
     with torch.no_grad():
-        now = outputs(tuner.policy, rollout.tokens, rollout.primer, MELODY)
+        now = outputs(tuner.network, rollout.tokens, rollout.primer, MELODY)
     torch.testing.assert_close(rollout.log_policy, tuner.learner.log_policy(now, rollout.log_prior), rtol=0, atol=2e-4)
     assert (rollout.log_policy[:, 0] - before[:, 0]).abs().max() > 0.1
 
@@ -175,17 +173,19 @@ def test_an_update_moves_the_policy_as_on_the_cpu(
         tuner = Tuner(config(device.type, learner, **settings), MELODY, network)
         crew = Crew(device)
         crew.size = 1  # log Z and the baseline are means over a shard
-        descent = Descent(tuner.policy, tuner.features, tuner.settings, crew)
+        descent = Descent(tuner.network, tuner.features, tuner.settings, crew)
         rule = partial(tuner.learner.loss, settings=tuner.settings)
         loss, gradient = descent.gradient(on(batch, device), rule)
         for _ in range(3):
             descent.step(on(batch, device), rule, 1e-3)
-        flat = [torch.cat([p.detach().cpu().flatten() for p in each]) for each in (gradient, tuner.policy.parameters())]
+        flat = [
+            torch.cat([p.detach().cpu().flatten() for p in each]) for each in (gradient, tuner.network.parameters())
+        ]
         after[device.type] = loss.cpu(), *flat
     torch.testing.assert_close(after["cuda"][0], after["cpu"][0], rtol=1e-4, atol=1e-4)
     assert (after["cuda"][1] - after["cpu"][1]).norm() < 1e-3 * after["cpu"][1].norm()
     start = torch.cat(
-        [p.detach().flatten() for p in Tuner(config("cpu", learner), MELODY, network).policy.parameters()]
+        [p.detach().flatten() for p in Tuner(config("cpu", learner), MELODY, network).network.parameters()]
     )
     moved = (after["cpu"][2] - start).norm()
     assert moved > 0
@@ -224,7 +224,8 @@ def test_molecules_learn_on_the_gpu() -> None:
     asked = TuningConfig("molecule", "molecule", weights={"qed": 40.0}, kl_coefficient=1.0, updates=5, device="cuda")
     steps = list(tune(Tuner(asked, molecule, network)))
     assert steps[-1].figures["valid"] > 0.9
-    rollout = sample(molecule, priors.load("molecule").network.to(GPU), 256, torch.Generator(GPU).manual_seed(0))
+    prior = Policy(molecule, priors.load("molecule").network.to(GPU))
+    rollout = prior.sample(256, torch.Generator(GPU).manual_seed(0))
     with torch.no_grad():
         expected = network(rollout.tokens.cpu()).logits.log_softmax(-1)
     there, here = (each[rollout.mask.cpu()] for each in (rollout.log_prior.cpu(), expected))
@@ -261,7 +262,7 @@ def test_a_run_goes_on_on_another_device(one: str, other: str, network: Recurren
     assert checkpoint is not None
     second = Tuner(config(other), MELODY, network)
     second.restore(checkpoint.tensors, checkpoint.plain)
-    pairs = zip(first.policy.parameters(), second.policy.parameters(), strict=True)
+    pairs = zip(first.network.parameters(), second.network.parameters(), strict=True)
     assert all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs)
     assert torch.equal(first.replay.store["tokens"][:192].cpu(), second.replay.store["tokens"][:192].cpu())
     assert [p.update for p in tune(second)] == [4, 5, 6]
@@ -290,11 +291,12 @@ def test_preview_and_gauge_agree_with_the_cpu(network: RecurrentNetwork) -> None
     """log Z at c = 8 by 4,096 particles; and a gauge of the prior itself."""
     estimates, gauges = [], []
     for device in (CPU, GPU):
-        prior = priors.load("melody").network.to(device)
-        estimates.append(preview(MELODY, prior, NINE, 8.0, n=4096).found.log_z)
-        against = reference(MELODY, prior, NINE, 8.0, 2048, seed=1)
+        prior = Policy(MELODY, priors.load("melody").network.to(device))
+        objective = Objective(MELODY, NINE, 8.0)
+        estimates.append(preview(prior, objective, n=4096).samples.log_z)
+        against = measure_prior(prior, objective, 2048, seed=1)
         tuner = Tuner(config(device.type), MELODY, network)
-        gauges.append(measure(MELODY, prior, Proposal(tuner.policy, tuner.learner.log_policy), against, 2048, seed=2))
+        gauges.append(measure_policy(tuner.policy, against, 2048, seed=2))
     assert estimates[1] == pytest.approx(estimates[0], abs=0.7)
     assert gauges[1].j == pytest.approx(gauges[0].j, abs=6 * gauges[0].j_error)
     assert gauges[1].log_z_at_least == pytest.approx(gauges[0].log_z_at_least, abs=1.5)

@@ -99,9 +99,9 @@ def test_the_value_head_moves_with_c_where_all_is_paid_at_the_end() -> None:
     tuner.domain = Late()
     tuner.learning_rate = 1e-9
     first = next(tune(tuner))
-    bias = tuner.policy.value.bias.item()
+    bias = tuner.network.value.bias.item()
     assert tuner.c < 1.0
-    assert bias == pytest.approx(float((first.sums @ tuner.weights).median()) / tuner.c, rel=1e-4)
+    assert bias == pytest.approx(float(tuner.objective.reward(first.sums).median()) / tuner.c, rel=1e-4)
     assert tuner.level == pytest.approx(bias, rel=1e-4)
 
 

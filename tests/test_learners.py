@@ -216,7 +216,7 @@ def test_q_finds_the_best_sequence() -> None:
     worth = log_p + rewards() / c
     best = all_sequences()[worth.argmax()]
     with torch.no_grad():
-        output = outputs(tuner.policy, best.unsqueeze(0))
+        output = outputs(tuner.network, best.unsqueeze(0))
     assert output.logits.argmax(-1)[0].tolist() == best.tolist()
     q = PUBLISHED["q"].values(output, torch.empty(0), from_logits=False)
     assert q.state[0, 0].item() == pytest.approx(worth.max().item(), abs=0.1)

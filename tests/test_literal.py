@@ -93,7 +93,7 @@ KNOWN = {
     "melody/downloads.py:downloads": {"label"},  # of a table of ours
     "method.py:": {"lead"},  # docs/method.md
     "mini.py:_figures": {"label"},
-    "mini.py:_words": {"title", "_rows(table, likeliest(table, WORDS))"},  # words of the mini task's own letters
+    "mini.py:_words": {"title", "_rows(table, top_sequences(table, WORDS))"},  # words of the mini task's own letters
     "molecule/detail.py:_properties": {"rows"},  # names of properties, and numbers
     "molecule/typed.py:_place": {"empty"},  # checked where `follow` is called
     "molecule/cards.py:row": {"caption(one)"},  # numbers

@@ -8,12 +8,13 @@ import pytest
 from filelock import FileLock
 
 from pages.ui import changes, gauge_panel, interpolation, sampling
-from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import averages, rollouts
+from seqtutor_core.objective import Objective
 from seqtutor_core.runs import store
 from seqtutor_core.runs.cadence import Cadence
+from seqtutor_core.runs.policies import objective_of, policy_of
 from tests.paging import opened, texts
 from tests.running import executed, small
 
@@ -130,13 +131,12 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
     slider = page.slider(key=PREFIX[name] + "strength")
     assert (slider.value, slider.min, slider.max) == (1.0, 0.0, 1.5)
     config, c = run.config, run.config.kl_coefficient
-    known, network = domain(config.domain, config.settings), priors.load(config.prior).network
+    known = domain(config.domain, config.settings)
     known.set_active_terms(config.weights)
     for s in (0.0, 1.5):
         page.slider(key=PREFIX[name] + "strength").set_value(s).run()
         assert not page.exception
-        policy = store.load_policy(run)
-        (rollout,) = rollouts(known, network, policy, config.learner, interpolation.SAMPLES, interpolation.SEED, (), s)
+        (rollout,) = rollouts(policy_of(run).interpolate(s), interpolation.SAMPLES, interpolation.SEED)
         terms, kl = averages(known, rollout)
         reward = sum(weight * terms[term] for term, weight in config.weights.items())
         assert f"reward **{reward:.1f}**, KL **{kl:.2f}**, J **{reward / c - kl:.2f}**" in texts(page.caption)
@@ -157,8 +157,7 @@ def test_what_is_drawn_follows_the_strength(prior):
         return sampling._draw("melody", settings, str(prior), policy, (64, 7), ())
 
     assert drawn(0.0) == drawn()
-    known, network = domain("melody", {"length": 16}), priors.load(str(prior)).network
-    (policy,) = rollouts(known, network, store.load_policy(run), run.config.learner, 64, 7)
+    (policy,) = rollouts(replace(policy_of(run), space=domain("melody", {"length": 16})), 64, 7)
     assert drawn(1.0) == policy.tokens.tolist()
     assert drawn(1.5) != drawn(1.0) != drawn(0.0)
 
@@ -168,19 +167,20 @@ def test_a_living_run_has_measured_itself(prior):
     last = run.metrics()[0][-1]
     with FileLock(run.folder / "worker.lock"):
         run.write_status(replace(run.status, state="running"))
-        found = interpolation.measure_at(run, 1.0, last["weights"])
+        objective = objective_of(run.config, [last])
+        found = interpolation.measure_at(run, 1.0, objective)
     assert found.reward == pytest.approx(last["reward"], rel=1e-5)
-    assert found.j(last["kl_coefficient"]) == pytest.approx(last["j"], rel=1e-4)
+    assert objective.j(*found) == pytest.approx(last["j"], rel=1e-4)
 
 
 def test_a_point_for_the_frontier(prior):
     run = finished("melody", prior)
-    weights = {"key": 2.0, "motif": 0.0}
-    point = interpolation.point(strength_of(1.0), run, weights)
-    other = interpolation.point(strength_of(0.5), run, weights)
+    objective = Objective(domain("melody"), {"key": 2.0, "motif": 0.0}, 4.0)
+    point = interpolation.point(strength_of(1.0), run, objective)
+    other = interpolation.point(strength_of(0.5), run, objective)
     assert (point.label, other.label) == ("this run", "this run, strength 0.5")
     assert point.kl > other.kl > 0
-    assert point.reward == interpolation.measure_at(run, 1.0, {"key": 1.0}).reward * 2
+    assert point.reward == interpolation.measure_at(run, 1.0, objective.replace(weights={"key": 1.0})).reward * 2
 
 
 def strength_of(value):

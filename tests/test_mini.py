@@ -1,6 +1,7 @@
 """The exact mini task: dynamic programming against enumeration, and every learner against the optimum."""
 
 import math
+from collections.abc import Mapping
 from itertools import product
 
 import pytest
@@ -8,12 +9,15 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, LENGTH, SHUT, TERMS, Mini, mini_prior, mini_task, text
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, LENGTH, TERMS, Mini, text
+from seqtutor_core.domains.mini.exact_task import SHUT, mini_prior, mini_task
 from seqtutor_core.errors import SettingError
-from seqtutor_core.exact import MarkovTask, along, likeliest
+from seqtutor_core.exact import MarkovTask, sum_over_time, top_sequences
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.rollout import gather_actions, sample
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
+from seqtutor_core.rollout import gather_actions
 from seqtutor_core.tuning import Tuner, tune
 from tests.tiny import fitting, outputs
 
@@ -46,7 +50,7 @@ def log_prior(sequences: Tensor) -> Tensor:
     return log_probabilities(mini_prior(), sequences)
 
 
-def rewards(tokens: Tensor, weights: dict[str, float]) -> Tensor:
+def rewards(tokens: Tensor, weights: Mapping[str, float]) -> Tensor:
     """R(x), (N,)."""
     return Mini().score(tokens).sum(1) @ torch.tensor([weights.get(t.name, 0.0) for t in TERMS], dtype=torch.float64)
 
@@ -92,7 +96,7 @@ def test_prior_is_markov(sequences: Tensor, log_prior: Tensor) -> None:
 
 def test_prior_step_by_step(sequences: Tensor, log_prior: Tensor) -> None:
     """What sampling sees, one token at a time, is the same table."""
-    rollout = sample(Mini(), mini_prior(), 200, torch.Generator().manual_seed(3))
+    rollout = Policy(Mini(), mini_prior()).sample(200, torch.Generator().manual_seed(3))
     rows = (rollout.tokens * 4 ** torch.arange(LENGTH - 1, -1, -1)).sum(1)
     torch.testing.assert_close(rollout.log_prior.double(), log_prior[rows], rtol=1e-5, atol=1e-6)
 
@@ -113,7 +117,7 @@ def test_against_enumeration(weights: dict[str, float], c: float, sequences: Ten
     assert exact.reward == pytest.approx((best @ r).item(), rel=1e-9, abs=1e-9)
     assert exact.kl == pytest.approx((best @ (log_best - log_p)).item(), rel=1e-9, abs=1e-9)
     assert exact.j_prior == pytest.approx((log_p.exp() @ r).item() / c, rel=1e-9, abs=1e-9)
-    torch.testing.assert_close(along(exact.log_policy, sequences), log_best)
+    torch.testing.assert_close(sum_over_time(exact.log_policy, sequences), log_best)
     for t in range(1, LENGTH):  # pi*(a | t, b) is the share of a among all that come to t by b
         pairs = torch.zeros(16, dtype=torch.float64).index_add(0, 4 * sequences[:, t - 1] + sequences[:, t], best)
         come = pairs.view(4, 4).sum(1, keepdim=True)
@@ -129,9 +133,9 @@ def test_identities_of_the_optimum(c: float) -> None:
     torch.testing.assert_close(exact.log_policy.exp().sum(-1), torch.ones(LENGTH, 5, dtype=torch.float64))
     towards_best = MarkovTask(exact.log_policy, task.reward)
     for strength in (0.0, 0.5, 1.5):
-        policy = task.between(exact.log_policy, strength)
-        missing = exact.log_z - task.standing(policy).j(c)
-        assert missing == pytest.approx(towards_best.standing(policy).kl, rel=1e-9, abs=1e-9)
+        policy = task.geometric_mixture(exact.log_policy, strength)
+        missing = exact.log_z - Objective(Mini(), DEFAULT_WEIGHTS, c).j(*task.evaluate(policy))
+        assert missing == pytest.approx(towards_best.evaluate(policy).kl, rel=1e-9, abs=1e-9)
         assert missing > 0 or c == 1000
 
 
@@ -147,7 +151,7 @@ def test_one_token_by_hand() -> None:
 
 def test_the_prior_stands_where_the_frontier_begins() -> None:
     task = mini_task(DEFAULT_WEIGHTS)
-    prior = task.standing(task.log_prior)
+    prior = task.evaluate(task.log_prior)
     assert prior.kl == 0.0
     (far,) = task.frontier([1e6])
     assert far.reward == pytest.approx(prior.reward, abs=1e-4)
@@ -169,19 +173,19 @@ def test_mixtures_stay_just_below_the_frontier(c: float) -> None:
     """Mixing at each step leads from prior to pi*; the frontier's reward at its KL is min over c of c (log Z + KL)."""
     task = mini_task(DEFAULT_WEIGHTS)
     best = task.solve(c).log_policy
-    torch.testing.assert_close(task.between(best, 0.0), task.log_prior)
-    torch.testing.assert_close(task.between(best, 1.0), best)
+    torch.testing.assert_close(task.geometric_mixture(best, 0.0), task.log_prior)
+    torch.testing.assert_close(task.geometric_mixture(best, 1.0), best)
     frontier = task.frontier([0.05 * 1.05**i for i in range(150)])
     for strength in (0.25, 0.5, 0.75, 1.25, 1.5):
-        mixed = task.standing(task.between(best, strength))
+        mixed = task.evaluate(task.geometric_mixture(best, strength))
         assert 0 < min(at.c * (at.log_z + mixed.kl) for at in frontier) - mixed.reward < 0.055
 
 
-def test_likeliest_against_enumeration(sequences: Tensor) -> None:
+def test_top_sequences_against_enumeration(sequences: Tensor) -> None:
     policy = mini_task(DEFAULT_WEIGHTS).solve(0.6).log_policy
-    values, rows = along(policy, sequences).topk(7)
-    found = likeliest(policy, 7)
-    torch.testing.assert_close(along(policy, found), values)
+    values, rows = sum_over_time(policy, sequences).topk(7)
+    found = top_sequences(policy, 7)
+    torch.testing.assert_close(sum_over_time(policy, found), values)
     assert found.tolist() == sequences[rows].tolist()
 
 
@@ -213,7 +217,7 @@ def test_reaches_log_z(name: str, sequences: Tensor, log_prior: Tensor) -> None:
     assert exact.j_prior < exact.log_z - 3
     with torch.no_grad():
         log_policies = (
-            tuner.learner.log_policy(outputs(tuner.policy, x, space=Mini), log_p)
+            tuner.learner.log_policy(outputs(tuner.network, x, space=Mini), log_p)
             for x, log_p in zip(sequences.split(CHUNK), log_prior.float().split(CHUNK), strict=True)
         )
         log_pi = gather_actions(torch.cat(list(log_policies)).double(), sequences).sum(1)
@@ -225,7 +229,7 @@ def test_reaches_log_z(name: str, sequences: Tensor, log_prior: Tensor) -> None:
 
 def test_the_copy_learns_to_remember_but_never_opens_its_forget_gate() -> None:
     """The gate without a slope stays shut; recurrent weights leave zero."""
-    lstm = tuned("psi", 1.0, updates=3).policy.lstm
+    lstm = tuned("psi", 1.0, updates=3).network.lstm
     _, recurrent, bias, _ = lstm.all_weights[0]
     hidden = lstm.hidden_size
     assert bias[hidden : 2 * hidden].tolist() == [SHUT] * hidden
@@ -235,8 +239,8 @@ def test_the_copy_learns_to_remember_but_never_opens_its_forget_gate() -> None:
 def test_q_finds_the_best_sequence() -> None:
     """Acting greedily on Q gives the x with the largest log p(x) + R(x)/c."""
     c = 0.5
-    best = likeliest(mini_task(DEFAULT_WEIGHTS).solve(c).log_policy, 1)
-    policy = tuned("q", c, updates=250, lambda_=0.0).policy
+    best = top_sequences(mini_task(DEFAULT_WEIGHTS).solve(c).log_policy, 1)
+    network = tuned("q", c, updates=250, lambda_=0.0).network
     with torch.no_grad():
-        greedy = outputs(policy, best, space=Mini).logits.argmax(-1)
+        greedy = outputs(network, best, space=Mini).logits.argmax(-1)
     assert text(greedy[0]) == text(best[0])

@@ -15,7 +15,7 @@ from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.chemistry.tokens import END_ID, LONGEST, encode
-from seqtutor_core.domains import domain, highest_reward
+from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.desirability import Desirability
@@ -24,6 +24,7 @@ from seqtutor_core.domains.molecule.statistics import LABELS, central_range, dis
 from seqtutor_core.domains.molecule.terms import QED_HIGHEST, TERM_PROPERTIES
 from seqtutor_core.domains.molecule.training_set import in_training_set
 from seqtutor_core.errors import SettingError, TokenError
+from seqtutor_core.objective import Objective
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
@@ -240,13 +241,17 @@ def test_terms_stay_within_their_bounds() -> None:
             assert all(term.bounds[0] <= value <= term.bounds[1] for value in values), term.name
 
 
+def highest_reward(molecule: Molecule, weights: dict[str, float]) -> float:
+    return Objective(molecule, weights, 1.0).highest_reward
+
+
 def test_the_highest_reward_of_a_molecule() -> None:
     weights = {"qed": 40.0, "validity": 20.0, "too_short": 20.0, "alerts": 5.0}
-    assert highest_reward(Molecule().terms, weights) == pytest.approx(40 * QED_HIGHEST + 20)
-    assert highest_reward(Molecule().terms, {"alerts": -5.0}) == math.inf
-    assert highest_reward(Molecule().terms, {"log_p": 1.0}) == math.inf
+    assert highest_reward(Molecule(), weights) == pytest.approx(40 * QED_HIGHEST + 20)
+    assert highest_reward(Molecule(), {"alerts": -5.0}) == math.inf
+    assert highest_reward(Molecule(), {"log_p": 1.0}) == math.inf
     wished = Molecule(MoleculeSettings.of({"shapes": {"log_p": {"kind": "higher"}, "qed": {"kind": "higher"}}}))
-    assert highest_reward(wished.terms, {"log_p": 3.0, "qed": 2.0}) == 5.0
+    assert highest_reward(wished, {"log_p": 3.0, "qed": 2.0}) == 5.0
 
 
 # ---------------------------------------------------------------- figures

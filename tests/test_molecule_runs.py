@@ -11,10 +11,12 @@ from seqtutor_core.chemistry.tokens import END_ID, decode
 from seqtutor_core.config import Change, TuningConfig, learner_settings
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.errors import PriorError
-from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.evaluation import evaluate
 from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.runs import top_sequences
-from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences
+from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences, rewards
 from seqtutor_core.tuning import Tuner, tune
 from tests.running import executed
 from tests.test_cli import cli, last_json  # noqa: F401  cli is a fixture
@@ -50,7 +52,7 @@ def test_the_value_head_starts_at_the_usual_reward_and_follows_the_sliders(netwo
     job_ = tuner(network, {"validity": 600.0}, overrides={**SMALL, "batch": 128})
     first = job_.iterate()
     assert first.reward < 595  # some are no molecules
-    assert job_.policy.value.bias.item() == pytest.approx(600 / 2, rel=1e-5)  # which does not move it
+    assert job_.network.value.bias.item() == pytest.approx(600 / 2, rel=1e-5)  # which does not move it
     job_.apply(Change(weights={"validity": 60.0}))
     job_.iterate()
     assert job_.level == pytest.approx(60 / 2, rel=1e-5)
@@ -88,7 +90,7 @@ def test_a_restored_run_goes_on_as_if_never_stopped(network: RecurrentNetwork) -
     second = tuner(network)
     second.restore({k: v.clone() for k, v in tensors.items()}, json.loads(json.dumps(plain)))
     assert [p.reward for p in tune(second)] == expected[3:]
-    for mine, theirs in zip(whole.policy.parameters(), second.policy.parameters(), strict=True):
+    for mine, theirs in zip(whole.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(mine, theirs)
 
 
@@ -139,9 +141,11 @@ def test_a_run_leaves_figures_alarms_and_its_best() -> None:
     assert lines[-1]["figures"]["recent"] == 48
     assert lines[-1]["alarms"] == []
     assert not {"tokens", "lengths", "sums"} & set(lines[-1])
-    best = sorted(run.top_sequences(), key=lambda e: -e.reward(config.weights))
+    entries = run.top_sequences()
+    earned = rewards(entries, Objective(Molecule(), config.weights, 1.0))
+    best = [entry for _, entry in sorted(zip(earned, entries, strict=True), key=lambda pair: -pair[0])]
     assert 16 <= len(best) <= 48
-    assert best[0].reward(config.weights) > 45
+    assert max(earned) > 45
     assert best[0].tokens[-1] == END_ID
     assert decode(best[0].tokens)
     assert run.status.summary is not None
@@ -156,21 +160,20 @@ def test_the_board_keeps_the_best_and_ranks_anew_when_a_slider_moves(
     seen: list[ScoredSequence] = []
     for _ in range(3):
         progress = job_.iterate()
-        kept.add(progress)
+        kept.add(progress, job_.objective)
         names = list(progress.terms)
         rows = zip(progress.tokens.tolist(), progress.lengths.tolist(), progress.sums.tolist(), strict=True)
         seen += [
             ScoredSequence(tuple(t[:n]), dict(zip(names, s, strict=True)), progress.update, progress.seconds)
             for t, n, s in rows
         ]
-    weights = job_.config.weights
-    expected = sorted({e.tokens: e.reward(weights) for e in seen}.values())[-10:]
-    assert sorted(e.reward(weights) for e in kept.by_tokens.values()) == pytest.approx(expected)
+    expected = sorted(rewards({e.tokens: e for e in seen}.values(), job_.objective))[-10:]
+    assert sorted(rewards(kept.by_tokens.values(), job_.objective)) == pytest.approx(expected)
     kept.save(tmp_path / "best.jsonl")
     again = top_sequences.load_top_sequences(tmp_path / "best.jsonl")
     assert {e.tokens: e.terms for e in again} == {e.tokens: e.terms for e in kept.by_tokens.values()}
     job_.apply(Change(weights={"log_p": 1.0}))
-    kept.add(job_.iterate())
+    kept.add(job_.iterate(), job_.objective)
     assert len(kept.by_tokens) == 10
 
 
@@ -206,6 +209,6 @@ def test_sample_evaluate_and_tune(cli):  # noqa: F811
 
 def test_evaluation_measures_what_the_weights_ask_for(network: RecurrentNetwork) -> None:
     """A domain that has scored nothing yet does not measure QED of itself."""
-    found = evaluate_policy(Molecule(), network, None, None, {"qed": 1.0}, 1.0, 64)
+    found = evaluate(Policy(Molecule(), network), Objective(Molecule(), {"qed": 1.0}, 1.0), 64)
     assert found["reward"] == pytest.approx(found["metrics"]["qed_all"], abs=1e-6)
     assert found["reward"] > 0.5

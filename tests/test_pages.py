@@ -11,9 +11,10 @@ from pages.ui import learning, mini, state
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, text
+from seqtutor_core.domains.mini.exact_task import mini_task
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
-from seqtutor_core.exact import likeliest
+from seqtutor_core.exact import top_sequences
 from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.runs import store, trash
 from tests.paging import choose_preset, opened, press, texts
@@ -227,8 +228,8 @@ def test_the_exact_task_follows_its_slider(tmp_path, monkeypatch):
         assert shown["J of prior"] == f"{exact.j_prior:.2f}"
         assert any(f"{exact.log_z - exact.j_prior:.2f} nats and no more" in m.value for m in page.markdown)
         prior, best = (list(table.value["Word"]) for table in page.table)
-        assert prior == [text(word) for word in likeliest(task.log_prior, 5)]
-        assert best == [text(word) for word in likeliest(exact.log_policy, 5)]
+        assert prior == [text(word) for word in top_sequences(task.log_prior, 5)]
+        assert best == [text(word) for word in top_sequences(exact.log_policy, 5)]
 
 
 def test_the_frontier_is_drawn_as_it_is():

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains.mini import Mini, mini_prior
+from seqtutor_core.domains.mini import Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior
 from seqtutor_core.errors import SettingError, TokenError
 from seqtutor_core.network import Output
 from seqtutor_core.policy import Policy, geometric_mixture, mixture

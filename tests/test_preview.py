@@ -13,17 +13,18 @@ from pages.ui.frontier import REACH, Point, around, comparable_runs, frontier_fi
 from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.previews import Draw, PreviewRequest
-from seqtutor_core import gauge
 from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
+from seqtutor_core.frontier import Frontier, frontier
+from seqtutor_core.objective import Objective
 from seqtutor_core.preview import FEW, preview
-from seqtutor_core.rollout import sample
 from seqtutor_core.runs import names, store
 from seqtutor_core.runs.names import generated_name
 from tests import running
-from tests.test_particles import WEIGHTS, C, exact, generator
-from tests.tiny import Tiny, tiny_prior
+from tests.test_smc import OBJECTIVE, PRIOR, WEIGHTS, C, exact, generator
+from tests.tiny import Tiny
 
 
 class Late(Tiny):
@@ -37,63 +38,63 @@ class Late(Tiny):
         return paid
 
 
+LATE = Objective(Late(), WEIGHTS, C)
+
 # ---------------------------------------------------------------- what is drawn
 
 
 def test_drawn_sequences_earn_what_the_best_policy_earns():
-    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=20_000, seed=1)
-    reward = Tiny().score(found.tokens).sum(1) @ torch.tensor([1.0, 0.5], dtype=torch.float64)
+    found = preview(PRIOR, OBJECTIVE, n=20_000, seed=1)
+    reward = OBJECTIVE.reward(Tiny().score(found.tokens).sum(1))
     assert reward.mean().item() == pytest.approx(exact()[1], abs=0.05)
-    assert torch.equal(found.tokens, found.found.tokens[found.rows])
+    assert torch.equal(found.tokens, found.samples.tokens[found.rows])
 
 
 def test_some_are_evenly_spread_over_those_drawn():
-    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=64)
+    found = preview(PRIOR, OBJECTIVE, n=64)
     assert torch.equal(found.some(8), found.rows[::8])
     assert found.some(6).tolist() == found.rows[[0, 10, 21, 32, 42, 53]].tolist()
 
 
 def test_the_best_are_distinct_and_the_heaviest_first():
-    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=64)
+    found = preview(PRIOR, OBJECTIVE, n=64)
     best = found.best(5)
-    weights = found.found.log_weights[best].tolist()
+    weights = found.samples.log_weights[best].tolist()
     assert weights == sorted(weights, reverse=True)
-    assert weights[0] == found.found.log_weights.max().item()
-    assert len(found.found.tokens[best].unique(dim=0)) == 5
+    assert weights[0] == found.samples.log_weights.max().item()
+    assert len(found.samples.tokens[best].unique(dim=0)) == 5
 
 
 def test_without_weights_it_is_the_prior():
     """Every particle counts the same, and they are what the prior samples from that seed."""
-    found = preview(Tiny(), tiny_prior(), {}, C, n=64, seed=3)
-    assert found.found.effective_sample_size == pytest.approx(64)
+    found = preview(PRIOR, OBJECTIVE.replace(weights={}), n=64, seed=3)
+    assert found.samples.effective_sample_size == pytest.approx(64)
     assert found.rows.tolist() == list(range(64))
-    assert torch.equal(found.found.tokens, sample(Tiny(), tiny_prior(), 64, generator(3)).tokens)
-    assert found.found.log_z == pytest.approx(0)
+    assert torch.equal(found.samples.tokens, PRIOR.sample(64, generator(3)).tokens)
+    assert found.samples.log_z == pytest.approx(0)
 
 
 def test_the_same_rollout_is_weighed_under_any_weights():
-    rollout = sample(Late(), tiny_prior(), 64, generator(4))
-    for weights, c in (({"rise": 1.0}, 0.7), ({"close": 2.0}, 3.0)):
-        found = preview(Late(), tiny_prior(), weights, c, n=64, drawn=rollout).found
-        reward = Tiny().score(rollout.tokens).sum(1) @ torch.tensor(
-            [weights.get("rise", 0.0), weights.get("close", 0.0)], dtype=torch.float64
-        )
-        assert torch.equal(found.tokens, rollout.tokens)
-        torch.testing.assert_close(found.log_weights, reward / c)
+    rollout = PRIOR.sample(64, generator(4))
+    for objective in (LATE.replace(weights={"rise": 1.0}), LATE.replace(weights={"close": 2.0}, c=3.0)):
+        samples = preview(PRIOR, objective, n=64, rollout=rollout).samples
+        assert torch.equal(samples.tokens, rollout.tokens)
+        reward = objective.reward(Tiny().score(rollout.tokens).sum(1))
+        torch.testing.assert_close(samples.log_weights, reward / objective.c)
 
 
 def test_it_is_rough_when_few_particles_count():
-    assert preview(Late(), tiny_prior(), WEIGHTS, 0.05, n=64).rough
-    assert not preview(Late(), tiny_prior(), WEIGHTS, 50.0, n=64).rough
+    assert preview(PRIOR, LATE.replace(c=0.05), n=64).rough
+    assert not preview(PRIOR, LATE.replace(c=50.0), n=64).rough
 
 
 def test_exact_samples_where_all_is_paid_at_the_end():
-    found = preview(Late(), tiny_prior(), WEIGHTS, 2.0, n=4096, seed=2)
+    found = preview(PRIOR, LATE.replace(c=2.0), n=4096, seed=2)
     log_z = exact(2.0)[0]
     assert len(found.exact) / 4096 == pytest.approx(math.exp(log_z - 3.5 / 2.0), rel=0.1)
-    reward = found.found.reward[found.exact].mean().item()
-    assert reward == pytest.approx(exact(2.0)[1], abs=5 * found.found.reward.std().item() / len(found.exact) ** 0.5)
-    assert len(preview(Tiny(), tiny_prior(), WEIGHTS, 2.0, n=64).exact) == 0
+    reward = found.samples.reward[found.exact].mean().item()
+    assert reward == pytest.approx(exact(2.0)[1], abs=5 * found.samples.reward.std().item() / len(found.exact) ** 0.5)
+    assert len(preview(PRIOR, OBJECTIVE.replace(c=2.0), n=64).exact) == 0
 
 
 def test_expected_figures_by_hand():
@@ -114,7 +115,7 @@ def test_the_grid_is_logarithmic_around_c():
     assert all(b / a == pytest.approx(2**0.25) for a, b in pairwise(grid))
 
 
-CURVE = gauge.Frontier(
+CURVE = Frontier(
     torch.tensor([1.0, 2.0, 4.0]),
     torch.tensor([9.0, 8.0, 5.0]),
     torch.tensor([3.0, 2.5, 1.0]),
@@ -171,7 +172,8 @@ def ended(tmp_path, monkeypatch):
 
 def wanted(studio, weights, **settings):
     draw = Draw(studio.domain, studio.domain, "{}", 0, ())
-    return PreviewRequest(draw, json.dumps(studio.objective_settings(settings)), json.dumps(weights), 4.0)
+    world = domain(studio.domain, studio.objective_settings(settings))
+    return PreviewRequest(draw, Objective(world, weights, 4.0))
 
 
 def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
@@ -209,8 +211,8 @@ def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tm
     run = running.executed(running.small(prior, weights=weights, updates=2, device="cpu"))
     assert run.metrics()[0][-1]["weights"]["key"] == 1.2
     draw = Draw("melody", str(prior), "{}", 0, ())
-    wanted = PreviewRequest(draw, json.dumps(MELODY.objective_settings(run.config.settings)), json.dumps(weights), 4.0)
-    (point,) = comparable_runs(MELODY, wanted)
+    world = domain("melody", MELODY.objective_settings(run.config.settings))
+    (point,) = comparable_runs(MELODY, PreviewRequest(draw, Objective(world, weights, 4.0)))
     assert point.name.startswith(generated_name(run.id))
 
 
@@ -230,8 +232,8 @@ def test_judged_settings_are_whole_and_leave_out_how_it_sounds():
     assert shapes["molecular_weight"]["kind"] == "range"
 
 
-def test_the_chart_reads_what_the_gauge_gives():
-    found = preview(Tiny(), tiny_prior(), WEIGHTS, C, n=256).found
-    curve = gauge.frontier(found, around(C))
+def test_the_chart_reads_what_the_frontier_gives():
+    samples = preview(PRIOR, OBJECTIVE, n=256).samples
+    curve = frontier(samples, around(C))
     point = curve.reward[REACH].item() / C - curve.kl[REACH].item()
-    assert point == pytest.approx(found.log_z), "on the tangent J is log Z"
+    assert point == pytest.approx(samples.log_z), "on the tangent J is log Z"

@@ -8,10 +8,15 @@ from seqtutor_core.domains.melody import Melody, MelodySettings
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork, Stepper
+from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import Crew, cut
+from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
-from seqtutor_core.rollout import Rollout, gather_actions, sample
+from seqtutor_core.rollout import Rollout, gather_actions
 from tests.tiny import Tiny, outputs, tiny_prior
+
+PRIOR = Policy(Tiny(), tiny_prior())
+ONES = Objective(Tiny(), {"rise": 1.0, "close": 1.0}, 1.0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -42,7 +47,7 @@ def test_steps_equal_the_whole(layers: int, primer: int, bar: int) -> None:
 
 def test_sampled_tokens_follow_the_probabilities() -> None:
     prior = tiny_prior()
-    rollout = sample(Tiny(), prior, 20_000, generator())
+    rollout = Policy(Tiny(), prior).sample(20_000, generator())
     first = torch.bincount(rollout.tokens[:, 0], minlength=3) / 20_000
     torch.testing.assert_close(first, rollout.log_prior[0, 0].exp(), atol=0.015, rtol=0)
     with torch.no_grad():
@@ -51,10 +56,10 @@ def test_sampled_tokens_follow_the_probabilities() -> None:
 
 
 def test_same_seed_same_melodies_and_a_primer_is_heard() -> None:
-    melody, prior = Melody(), priors.load("melody").network
-    one, two = (sample(melody, prior, 4, generator(3)).tokens for _ in range(2))
+    prior = Policy(Melody(), priors.load("melody").network)
+    one, two = (prior.sample(4, generator(3)).tokens for _ in range(2))
     assert torch.equal(one, two)
-    low, high = (sample(melody, prior, 64, generator(3), primer=torch.full((64, 16), p)) for p in (7, 31))
+    low, high = (prior.sample(64, generator(3), [p] * 16) for p in (7, 31))
     first = [float(gather_actions(r.log_prior[:, :1], torch.full((64, 1), 31))[0]) for r in (low, high)]
     assert first[1] > first[0] + 1  # after a high note, a high note is likelier
 
@@ -63,14 +68,14 @@ def test_an_end_token_ends() -> None:
     class Ending(Tiny):
         end: int | None = 2
 
-    rollout = sample(Ending(), tiny_prior(), 500, generator())
+    rollout = Policy(Ending(), tiny_prior()).sample(500, generator())
     for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
         assert tokens.index(2) + 1 == length if 2 in tokens[:length] else length == 4
     assert rollout.mask.sum() == rollout.lengths.sum()
 
 
 def test_greedy_without_exploration_takes_the_likeliest() -> None:
-    rollout = sample(Tiny(), tiny_prior(), 8, generator(), epsilon=0.0)
+    rollout = PRIOR.sample(8, generator(), epsilon=0.0)
     assert torch.equal(rollout.tokens, rollout.log_prior.argmax(-1))
 
 
@@ -79,25 +84,25 @@ def test_greedy_without_exploration_takes_the_likeliest() -> None:
 
 def test_replay_reweights_what_was_seen() -> None:
     replay = Replay(6)
-    rollout = sample(Tiny(), tiny_prior(), 4, generator())
+    rollout = PRIOR.sample(4, generator())
     replay.add(rollout, Tiny().score(rollout.tokens).float())
-    for weights in ([1.0, 0.0], [0.5, 2.0]):
-        batch = replay.sample(4, 4, torch.tensor(weights), 2.0, generator())
-        expected = Tiny().score(rollout.tokens).float() @ torch.tensor(weights) / 2.0
+    for rise, close in ([1.0, 0.0], [0.5, 2.0]):
+        batch = replay.sample(4, 4, Objective(Tiny(), {"rise": rise, "close": close}, 2.0), generator())
+        expected = Tiny().score(rollout.tokens).float() @ torch.tensor([rise, close]) / 2.0
         torch.testing.assert_close(batch.reward, expected)
 
 
 def test_replay_forgets_the_oldest_and_survives_a_checkpoint() -> None:
     replay = Replay(6)
-    parts = [sample(Tiny(), tiny_prior(), 4, generator(i)) for i in range(3)]
+    parts = [PRIOR.sample(4, generator(i)) for i in range(3)]
     for part in parts:
         replay.add(part, Tiny().score(part.tokens).float())
     assert len(replay) == 6
-    newest = replay.sample(4, 4, torch.ones(2), 1.0, generator())
+    newest = replay.sample(4, 4, ONES, generator())
     assert torch.equal(newest.tokens, parts[2].tokens)
     other = Replay(6)
     other.restore(replay.state())
-    one, two = (r.sample(5, 2, torch.ones(2), 1.0, generator(9)) for r in (replay, other))
+    one, two = (r.sample(5, 2, ONES, generator(9)) for r in (replay, other))
     assert torch.equal(one.tokens, two.tokens)
 
 
@@ -108,7 +113,7 @@ def test_shards_cover_the_batch() -> None:
     assert crew.map(lambda n: n * n, range(20)) == [n * n for n in range(20)]
     with pytest.raises(ZeroDivisionError):
         crew.map(lambda n: 1 // n, range(3))
-    rollout = sample(Tiny(), tiny_prior(), 5, generator())
+    rollout = PRIOR.sample(5, generator())
     pieces = [Rollout(*(v.split([2, 3])[i] for v in vars(rollout).values())) for i in (0, 1)]
     assert torch.equal(Rollout.concat(pieces).tokens, rollout.tokens)
 

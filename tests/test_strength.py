@@ -1,13 +1,12 @@
 """Tutor strength: prior and policy mixed as sequences are sampled, against sums over all sequences."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
-from seqtutor_core.errors import SettingError
-from seqtutor_core.evaluation import averages, evaluate_policy, rollouts
+from seqtutor_core.evaluation import averages, evaluate, rollouts
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.rollout import gather_actions
 from seqtutor_core.tuning import Tuner, tune
 from tests.tiny import Tiny, all_sequences, outputs, tiny_tuner
@@ -27,7 +26,7 @@ def exact(tuner: Tuner, strength: float) -> tuple[dict[str, float], float]:
     """Means of the terms and KL of the mixture, over all 81 sequences."""
     x = all_sequences()
     log_p = outputs(tuner.prior, x).logits.log_softmax(-1)
-    log_pi = tuner.learner.log_policy(outputs(tuner.policy, x), log_p)
+    log_pi = tuner.learner.log_policy(outputs(tuner.network, x), log_p)
     log_mix = ((1 - strength) * log_p + strength * log_pi).log_softmax(-1)
     mix, prior = (gather_actions(each, x).sum(1).double() for each in (log_mix, log_p))
     terms = mix.exp() @ Tiny().score(x).sum(1)
@@ -35,7 +34,7 @@ def exact(tuner: Tuner, strength: float) -> tuple[dict[str, float], float]:
 
 
 def drawn(tuner: Tuner, strength: float, n: int = 1000) -> tuple[Tensor, dict[str, float], float]:
-    (rollout,) = rollouts(Tiny(), tuner.prior, tuner.policy, "psi", n, 7, (), strength)
+    (rollout,) = rollouts(tuner.policy.interpolate(strength), n, 7)
     return rollout.tokens, *averages(Tiny(), rollout)
 
 
@@ -49,8 +48,8 @@ def test_reward_and_kl_are_those_of_the_mixture(tuner: Tuner, strength: float) -
 
 
 def test_none_is_the_prior_and_one_the_policy(tuner: Tuner) -> None:
-    (prior,) = rollouts(Tiny(), tuner.prior, None, None, 1000, 7)
-    (policy,) = rollouts(Tiny(), tuner.prior, tuner.policy, "psi", 1000, 7)
+    (prior,) = rollouts(Policy(Tiny(), tuner.prior), 1000, 7)
+    (policy,) = rollouts(tuner.policy, 1000, 7)
     tokens, _, kl = drawn(tuner, 0.0)
     assert torch.equal(tokens, prior.tokens)
     assert kl == pytest.approx(0.0, abs=1e-6)
@@ -58,14 +57,8 @@ def test_none_is_the_prior_and_one_the_policy(tuner: Tuner) -> None:
     assert drawn(tuner, 0.5)[2] < drawn(tuner, 1.0)[2] < drawn(tuner, 1.5)[2]
 
 
-def test_evaluation_takes_a_strength(tuner: Tuner) -> None:
+def test_a_mixture_is_evaluated(tuner: Tuner) -> None:
     _, terms, kl = drawn(tuner, 0.5)
-    found = evaluate_policy(Tiny(), tuner.prior, tuner.policy, "psi", ONES, 0.5, 1000, 7, (), 0.5)
+    found = evaluate(tuner.policy.interpolate(0.5), Objective(Tiny(), ONES, 0.5), 1000, 7)
     assert found["kl"] == pytest.approx(kl, rel=1e-5)
     assert found["reward"] == pytest.approx(sum(terms.values()))
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.6, math.nan])
-def test_a_strength_out_of_range_is_refused(tuner: Tuner, strength: float) -> None:
-    with pytest.raises(SettingError, match="from 0, which is the prior"):
-        drawn(tuner, strength)

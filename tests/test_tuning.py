@@ -9,7 +9,8 @@ import torch
 from seqtutor_core.config import Change, TuningConfig, resolve_device
 from seqtutor_core.descent import Loss
 from seqtutor_core.errors import SettingError
-from seqtutor_core.evaluation import evaluate_policy
+from seqtutor_core.evaluation import evaluate
+from seqtutor_core.objective import Objective
 from seqtutor_core.replay import Batch
 from seqtutor_core.tuning import tune
 from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
@@ -23,7 +24,7 @@ def test_figures_are_what_they_say() -> None:
     list(tune(tuner))
     log_p, log_pi = log_probabilities(tuner)
     reward = Tiny().score(all_sequences()).sum((1, 2))
-    found = evaluate_policy(Tiny(), tuner.prior, tuner.policy, "psi", ONES, 0.5, 20_000)
+    found = evaluate(tuner.policy, Objective(Tiny(), ONES, 0.5), 20_000)
     pi = log_pi.exp()
     assert found["kl"] == pytest.approx((pi * (log_pi - log_p)).sum().item(), abs=0.03)
     assert found["entropy"] == pytest.approx(-(pi * log_pi).sum().item() / 4, abs=0.03)
@@ -58,7 +59,7 @@ def test_resumed_is_as_if_never_stopped() -> None:
     second = tiny_tuner("psi", updates=14, weights=ONES)
     second.restore(*first.state())
     list(tune(second))
-    pairs = zip(whole.policy.parameters(), second.policy.parameters(), strict=True)
+    pairs = zip(whole.network.parameters(), second.network.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
@@ -122,9 +123,9 @@ def test_the_learners_c_falls_to_what_was_asked() -> None:
     judged: list[float] = []
     drawn = tuner.replay.sample
 
-    def noted(size: int, newest: int, weights: torch.Tensor, c: float, generator: torch.Generator) -> Batch:
-        judged.append(c)
-        return drawn(size, newest, weights, c, generator)
+    def noted(size: int, newest: int, objective: Objective, generator: torch.Generator) -> Batch:
+        judged.append(objective.c)
+        return drawn(size, newest, objective, generator)
 
     tuner.replay.sample = noted  # type: ignore[method-assign]
     seen = list(tune(tuner))
@@ -152,10 +153,10 @@ def test_on_policy_is_the_newest_rollout_and_nothing_else() -> None:
 @pytest.mark.parametrize("learner", ["trajectory_balance", "rloo"])
 def test_learners_without_values_have_no_target_network(learner: str) -> None:
     tuner = tiny_tuner(learner, 3, ONES, batch=2, minibatch=2)
-    before = tuner.policy.value.bias.clone()
+    before = tuner.network.value.bias.clone()
     *_, last = tune(tuner)
     assert tuner.descent.target is None
-    assert torch.equal(tuner.policy.value.bias, before)
+    assert torch.equal(tuner.network.value.bias, before)
     assert math.isfinite(last.loss) and last.loss != 0.0  # two sequences are never cut apart
 
 

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini, mini_prior, mini_task
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
+from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
 from seqtutor_core.errors import SettingError
-from seqtutor_core.gauge import measure, reference
-from seqtutor_core.particles import Proposal
+from seqtutor_core.gauge import measure_policy, measure_prior
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.tuning import WARM_SHARE, Tuner, tune
 from tests.tiny import fitting
 
@@ -32,8 +34,8 @@ def tuner(domain: Mini, updates: int, learner: str = "rloo", warm: bool = True) 
 
 
 def j(job: Tuner) -> float:
-    against = reference(Mini(), job.prior, DEFAULT_WEIGHTS, 0.5, 256, 0)
-    return measure(Mini(), job.prior, Proposal(job.policy, job.learner.log_policy), against, 4096, 1).j
+    against = measure_prior(Policy(Mini(), job.prior), Objective(Mini(), DEFAULT_WEIGHTS, 0.5), 256, 0)
+    return measure_policy(job.policy, against, 4096, 1).j
 
 
 @pytest.mark.parametrize("domain", [Mini(), PaysAtEnd()], ids=["along", "at the end"])

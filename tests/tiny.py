@@ -1,6 +1,6 @@
 """A task small enough to solve exactly: 3 tokens, 4 steps, 81 sequences."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -25,7 +25,6 @@ class Tiny(BaseDomain):
     vocabulary = Vocabulary(["a", "b", "c"])
     length = 4
     features = FEATURES
-    end: int | None = None
     terms: tuple[RewardTerm, ...] = (
         RewardTerm("rise", "Rise", "One", "A larger token than the last.", 1.0, 5.0, "points", (-2.0, 2.0)),
         RewardTerm("close", "Close", "One", "End on the first token.", 1.0, 5.0, "points", (0.0, 3.0)),
@@ -40,14 +39,8 @@ class Tiny(BaseDomain):
             close[:, -1] = 3.0 * (tokens[:, -1] == 0)
         return torch.stack([rise, close], -1)
 
-    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-        yield from ({"line": line} for line in lines)
-
     def metrics(self, tokens: Tensor, lengths: Tensor | None = None) -> dict[str, float | None]:
         return {"first": (tokens[:, 0] == 0).double().mean().item()}
-
-    def random_primer(self, batch: int, generator: Any) -> Tensor:
-        return torch.randint(3, (batch, 1), generator=generator)
 
 
 def tiny_prior(hidden: int = 24) -> RecurrentNetwork:
@@ -87,5 +80,5 @@ def log_probabilities(tuner: Tuner) -> tuple[Tensor, Tensor]:
     """log p(x) and log pi(x) of every sequence, (81,) each."""
     x = all_sequences()
     log_prior = outputs(tuner.prior, x).logits.log_softmax(-1)
-    log_pi = tuner.learner.log_policy(outputs(tuner.policy, x), log_prior)
+    log_pi = tuner.learner.log_policy(outputs(tuner.network, x), log_prior)
     return tuple(v.gather(-1, x.unsqueeze(-1)).sum((1, 2)).double() for v in (log_prior, log_pi))  # type: ignore[return-value]

@@ -1,6 +1,5 @@
 """Reward against KL: the frontier as particles show it, the place of the page's c on it, and where policies stand."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -12,15 +11,16 @@ import streamlit as st
 from pages.ui import interpolation, state
 from pages.ui.charts import BLUE, GREEN, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, TUNED, dress
 from pages.ui.page import fragment, show_errors
-from pages.ui.previews import FIRST_SEED, PreviewRequest, drawn, preview_request, previewed
+from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, drawn, preview_request, previewed
 from pages.ui.sampling import can_draw, has_policy
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core.domains import weight_vector
+from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.gauge import Frontier, frontier
+from seqtutor_core.evaluation import averages
+from seqtutor_core.frontier import Frontier, frontier
+from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
-from seqtutor_core.particles import pool_of
 from seqtutor_core.preview import FEW
 from seqtutor_core.runs import store
 from seqtutor_core.runs.names import run_name
@@ -61,33 +61,34 @@ def _frontier(studio: Studio, run: store.Run | None) -> None:
         return
     with show_errors():
         wanted = preview_request(studio)
-        if not wanted.rewarding:
+        draw, objective = wanted
+        if not objective.active_terms:
             st.caption("Every weight is 0, so there is nothing to gain. Move one, and reward stands against KL here.")
             return
-        prior = Point("A prior", 0.0, _prior_reward(replace(wanted, c=1.0)), PRIOR, "circle", "A")
+        reward = _prior_reward(replace(draw, seed=FIRST_SEED), objective.replace(c=1.0))
+        prior = Point("A prior", 0.0, reward, PRIOR, "circle", "A")
         others = numbered(comparable_runs(studio, wanted, run.id if run else ""))
         points = [prior, *in_view(studio, wanted, run), *others]
-        figure = frontier_figure(frontier(previewed(wanted).found, around(wanted.c)), REACH, points)
+        figure = frontier_figure(frontier(previewed(wanted).samples, around(objective.c)), REACH, points)
         alt = "Reward against KL: the frontier, its tangent at your c, prior, preview and runs"
         st.plotly_chart(figure, key="frontier", config={"displayModeBar": False}, alt=alt)
         st.caption(
             "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted "
             f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat "
-            f"buys {wanted.c:g} points, and no policy lies above the dashed line. A is the prior, B the preview, "
+            f"buys {objective.c:g} points, and no policy lies above the dashed line. A is the prior, B the preview, "
             "C the run in view (a star at another tutor strength); diamonds are other runs under the same rewards."
         )
         if legend := [f"- **{point.letter}** {literal(point.name)}" for point in others if point.letter.isdigit()]:
             st.markdown("\n".join(legend))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _prior_reward(wanted: PreviewRequest) -> float:
-    """Return the prior's mean reward under these weights, whatever c is."""
-    world, weights = wanted.world, json.loads(wanted.weights)
-    world.set_active_terms(weights)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
+def _prior_reward(draw: Draw, objective: Objective) -> float:
+    """Return the prior's mean reward, whatever c is."""
+    objective.domain.set_active_terms(objective.weights)
     with one_thread():
-        means = pool_of(world, drawn(replace(wanted.draw, seed=FIRST_SEED))).terms.mean(0)
-    return sum(weight * mean for weight, mean in zip(weight_vector(world.terms, weights), means.tolist(), strict=True))
+        terms, _ = averages(objective.domain, drawn(draw))
+    return objective.reward_by_name(terms)
 
 
 def around(c: float) -> list[float]:
@@ -99,13 +100,12 @@ def around(c: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class FinishedRun:
     """A run that was measured at its end, and what it was measured under."""
 
     prior: str
     primer: tuple[int, ...] | None
-    settings: Mapping[str, Any]
-    weights: Mapping[str, float]
+    objective: Objective
     point: Point
 
 
@@ -114,13 +114,14 @@ def comparable_runs(studio: Studio, wanted: PreviewRequest, viewed: str = "") ->
 
     The run of the id `viewed` is C.
     """
-    draw = wanted.draw
-    same = (draw.prior, draw.primer, json.loads(wanted.settings), json.loads(wanted.weights))
+    draw, objective = wanted
     points = []
     for run in store.all_runs():
-        stand = _standing(run.id, run.status.ended, studio.domain, studio) if run.state in ENDED else None
-        if stand and (stand.prior, stand.primer, stand.settings, stand.weights) == same:
-            point = replace(stand.point, name=f"{run_name(run)}: {stand.point.name}")
+        one = _finished(run.id, run.status.ended, studio.domain, studio) if run.state in ENDED else None
+        if one is None or (one.prior, one.primer) != (draw.prior, draw.primer):
+            continue
+        if one.objective.replace(c=objective.c) == objective:
+            point = replace(one.point, name=f"{run_name(run)}: {one.point.name}")
             viewing = run.id == viewed
             points.append(replace(point, name=f"C {point.name}", colour=TUNED, letter="C") if viewing else point)
     return points
@@ -135,27 +136,27 @@ def numbered(points: Sequence[Point]) -> list[Point]:
     return [replace(point, letter=numbers.get(point, point.letter)) for point in points]
 
 
-@st.cache_data(max_entries=1024, show_spinner=False)
-def _standing(run_id: str, ended: float | None, domain: str, _studio: Studio) -> Standing | None:
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _finished(run_id: str, ended: float | None, domain_name: str, _studio: Studio) -> FinishedRun | None:
     """How a run of the domain stood when it ended, if it was measured then; read again when it has ended anew."""
     try:
         run = store.open_run(run_id)
         config, summary, lines = run.config, run.status.summary, run.metrics()[0]
         place: list[Any] = [(summary or {}).get(name) for name in ("kl", "reward", "kl_coefficient")]
-        if config.domain != domain or None in place:
+        if config.domain != domain_name or None in place:
             return None
-        settings = json.loads(json.dumps(_studio.objective_settings(config.settings)))
+        kl, reward, c = place
+        weights = lines[-1].get("weights", {}) if lines else config.weights  # sliders may have moved since it began
+        objective = Objective(_rewarded(_studio, run), weights, c)
     except SeqTutorError:  # damaged, or settings of another version
         return None
-    weights = lines[-1].get("weights", {}) if lines else config.weights  # sliders may have moved since it began
-    kl, reward, c = place
-    return Standing(
-        config.prior,
-        config.sampling_primer,
-        settings,
-        {term: weight for term, weight in weights.items() if weight},
-        Point(f"{config.learner}, c = {c:.3g}", kl, reward),
-    )
+    point = Point(f"{config.learner}, c = {c:.3g}", kl, reward)
+    return FinishedRun(config.prior, config.sampling_primer, objective, point)
+
+
+def _rewarded(studio: Studio, run: store.Run) -> Domain:
+    """Return the domain that a run was rewarded in, with those of its settings that rewards depend on."""
+    return domain(run.config.domain, studio.objective_settings(run.config.settings))
 
 
 def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> list[Point]:
@@ -169,10 +170,9 @@ def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> li
     if whole and run.state in ENDED:
         return []
     try:
-        settings = json.loads(json.dumps(studio.objective_settings(run.config.settings)))
-        if settings != json.loads(wanted.settings):
+        if _rewarded(studio, run).settings != wanted.objective.domain.settings:
             return []
-        here = interpolation.point(studio, run, json.loads(wanted.weights))
+        here = interpolation.point(studio, run, wanted.objective)
     except SeqTutorError:  # damaged, or settings of another version
         return []
     return [Point(f"C {here.label}", here.kl, here.reward, TUNED, "diamond" if whole else "star", "C")]

@@ -1,6 +1,5 @@
 """How strongly the tutor speaks: prior and policy mixed as sequences are sampled, without training."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import streamlit as st
@@ -11,10 +10,13 @@ from pages.ui.rows import row, show_value, widget
 from pages.ui.sampling import has_policy, policy, written
 from pages.ui.studio import Studio
 from seqtutor_core.domains import domain
-from seqtutor_core.evaluation import STRONGEST, averages, rollouts
-from seqtutor_core.exact import Standing
+from seqtutor_core.evaluation import averages, rollouts
+from seqtutor_core.exact import Evaluation
+from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
+from seqtutor_core.policy import MAX_STRENGTH
 from seqtutor_core.runs import store
+from seqtutor_core.runs.policies import objective_of
 
 SAMPLES, SEED = 256, 30_000
 
@@ -28,7 +30,7 @@ class Point(NamedTuple):
 
 
 def strength(studio: Studio) -> float:
-    """Return how far sampling goes from the prior to the tuned policy: 0 to STRONGEST."""
+    """Return how far sampling goes from the prior to the tuned policy: 0 to MAX_STRENGTH."""
     return float(state.value(studio, state.STRENGTH))
 
 
@@ -51,7 +53,7 @@ def _slider(studio: Studio, tuned: bool) -> None:
         "Tutor strength",
         state.STRENGTH,
         min_value=0.0,
-        max_value=STRONGEST,
+        max_value=MAX_STRENGTH,
         step=0.05,
         format="%.2f",
         disabled=not tuned,
@@ -62,37 +64,30 @@ def _slider(studio: Studio, tuned: bool) -> None:
 
 def _figures(studio: Studio, run: store.Run) -> None:
     with show_errors():
-        weights, c = weights_and_c(run)
-        found = measure_at(run, strength(studio), weights)
+        objective = objective_of(run.config, state.lines(run))
+        found = measure_at(run, strength(studio), objective)
         st.caption(
-            f"At this strength: reward **{found.reward:.1f}**, KL **{found.kl:.2f}**, J **{found.j(c):.2f}**",
+            f"At this strength: reward **{found.reward:.1f}**, KL **{found.kl:.2f}**, J **{objective.j(*found):.2f}**",
             help=f"Reward is the weighted sum per {studio.one}, as the run was rewarded last; KL is in nats per "
-            f"{studio.one} away from the prior; J is reward / c - KL at the run's c of {c:.3g}. {SAMPLES} samples",
+            f"{studio.one} away from the prior; J is reward / c - KL at the run's c of {objective.c:.3g}. {SAMPLES} "
+            "samples",
         )
 
 
-def point(studio: Studio, run: store.Run, weights: Mapping[str, float]) -> Point:
-    """The run's policy at the chosen strength, under these weights; it has to have a policy."""
+def point(studio: Studio, run: store.Run, objective: Objective) -> Point:
+    """Return where the run's policy stands at the chosen strength, under an objective; it has to have a policy."""
     here = strength(studio)
-    return Point(*measure_at(run, here, weights), "this run" if here == 1 else f"this run, strength {here:g}")
+    return Point(*measure_at(run, here, objective), "this run" if here == 1 else f"this run, strength {here:g}")
 
 
-def weights_and_c(run: store.Run) -> tuple[Mapping[str, float], float]:
-    """Weights and c that the run's newest figures were reckoned with."""
-    if lines := state.lines(run):
-        return lines[-1]["weights"], lines[-1].get("kl_coefficient", run.config.kl_coefficient)
-    return run.config.weights, run.config.kl_coefficient
-
-
-def measure_at(run: store.Run, strength: float, weights: Mapping[str, float]) -> Standing:
-    """Reward and KL at a strength. A living run has just measured itself at 1; everything else is sampled."""
+def measure_at(run: store.Run, strength: float, objective: Objective) -> Evaluation:
+    """Return reward and KL at a strength. A living run has just measured itself at 1; everything else is sampled."""
     lines = state.lines(run)
     if strength == 1 and lines and run.state in store.ACTIVE:
         terms, kl = lines[-1]["terms"], lines[-1]["kl"]
     else:
-        wanted = tuple(sorted(name for name, weight in weights.items() if weight))
-        terms, kl = _averages(run.id, written(run), strength, wanted)
-    return Standing(sum(weight * terms.get(name, 0.0) for name, weight in weights.items()), kl)
+        terms, kl = _averages(run.id, written(run), strength, tuple(objective.active_terms))
+    return Evaluation(objective.reward_by_name(terms), kl)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -101,7 +96,6 @@ def _averages(run_id: str, when: int, strength: float, wanted: tuple[str, ...]) 
     config = store.open_run(run_id).config
     known = domain(config.domain, config.settings)
     known.set_active_terms(dict.fromkeys(wanted, 1.0))
-    prior, tuned = state.prior(config.domain, config.prior).network, policy(run_id, when)
     with one_thread():
-        found = rollouts(known, prior, tuned, config.learner, SAMPLES, SEED, config.sampling_primer, strength)
+        found = rollouts(policy(run_id, when).interpolate(strength), SAMPLES, SEED, config.sampling_primer)
         return averages(known, next(found))

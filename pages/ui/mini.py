@@ -6,8 +6,9 @@ from torch import Tensor
 
 from pages.ui.charts import BLUE, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, dress
 from pages.ui.page import fragment
-from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, mini_task, text
-from seqtutor_core.exact import Exact, MarkovTask, Standing, along, likeliest
+from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, text
+from seqtutor_core.domains.mini.exact_task import mini_task
+from seqtutor_core.exact import Evaluation, Exact, MarkovTask, sum_over_time, top_sequences
 
 CS = (0.1, 0.14, 0.2, 0.28, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
 FINE = [0.08 * 1.12**i for i in range(60)]  # of the curve, up to 64
@@ -66,10 +67,10 @@ def _solved(c: float) -> Exact:
 
 
 @st.cache_resource(max_entries=len(CS), show_spinner=False)
-def _mixtures(c: float) -> list[Standing]:
-    """Where prior and best policy, mixed at each step, stand for each strength."""
+def _mixtures(c: float) -> list[Evaluation]:
+    """Return what prior and best policy, mixed at each step, earn and cost for each strength."""
     best = _solved(c).log_policy
-    return [_task().standing(_task().between(best, s)) for s in STRENGTHS]
+    return [_task().evaluate(_task().geometric_mixture(best, s)) for s in STRENGTHS]
 
 
 # ---------------------------------------------------------------- in words and numbers
@@ -94,15 +95,15 @@ def _words(exact: Exact) -> None:
     ):
         with column:
             st.caption(f"Likeliest words: {title}")
-            st.table(_rows(table, likeliest(table, WORDS)))
+            st.table(_rows(table, top_sequences(table, WORDS)))
 
 
 def _rows(log_policy: Tensor, words: Tensor) -> dict[str, list[str]]:
     """Columns of the table of words (N, T)."""
     return {
         "Word": [text(word) for word in words.tolist()],
-        "Chance": [f"{chance:.2%}" for chance in along(log_policy, words).exp().tolist()],
-        "Reward": [f"{reward:.0f}" for reward in along(_task().reward, words).tolist()],
+        "Chance": [f"{chance:.2%}" for chance in sum_over_time(log_policy, words).exp().tolist()],
+        "Reward": [f"{reward:.0f}" for reward in sum_over_time(_task().reward, words).tolist()],
     }
 
 
@@ -112,7 +113,7 @@ def _rows(log_policy: Tensor, words: Tensor) -> dict[str, list[str]]:
 def frontier_chart(exact: Exact) -> go.Figure:
     """The frontier with prior, best policy, its tangent of slope c, and mixtures of the two."""
     frontier = _frontier()
-    highest, lowest = frontier[0].reward, _task().standing(_task().log_prior).reward
+    highest, lowest = frontier[0].reward, _task().evaluate(_task().log_prior).reward
     meets = exact.c * exact.log_z  # the tangent at KL 0
     far = 2 * frontier[0].kl
     figure = go.Figure()

@@ -5,15 +5,19 @@ in the background, so there is never more than one preview under way in a sessio
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from pages.ui import state
 from pages.ui.studio import Studio
-from seqtutor_core.domains import Domain, domain
+from seqtutor_core.domains import domain
 from seqtutor_core.evaluation import rollouts
+from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
+from seqtutor_core.policy import Policy
 from seqtutor_core.preview import FEW, PARTICLES, Preview, preview
 from seqtutor_core.rollout import Rollout
 
@@ -32,26 +36,16 @@ class Draw:
     primer: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class PreviewRequest:
+class PreviewRequest(NamedTuple):
     """All that a preview depends on."""
 
     draw: Draw
-    settings: str
-    """Those that a sequence or its reward depends on, as JSON."""
-    weights: str
-    """Those that are not 0, as JSON."""
-    c: float
+    objective: Objective
+    """Of the domain with those of its settings alone that a sequence or its reward depends on."""
 
-    @property
-    def rewarding(self) -> bool:
-        """Whether there is anything to learn from."""
-        return self.weights != "{}"
 
-    @property
-    def world(self) -> Domain:
-        """The domain under these settings."""
-        return domain(self.draw.domain, json.loads(self.settings))
+BY_OBJECTIVE: dict[str | type[Any], Callable[[Any], Any]] = {Objective: lambda objective: objective.key}
+"""The hash_funcs of what is kept for an objective: how Streamlit tells objectives apart."""
 
 
 def preview_request(studio: Studio) -> PreviewRequest:
@@ -63,40 +57,32 @@ def preview_request(studio: Studio) -> PreviewRequest:
         FIRST_SEED + state.draw_seed(studio, state.PREVIEW),
         studio.primer(studio),
     )
-    weights = {name: weight for name, weight in state.weights(studio).items() if weight}
-    settings = studio.objective_settings(studio.valid_settings(studio))
-    return PreviewRequest(draw, _json(settings), _json(weights), float(state.value(studio, state.KL)))
+    world = domain(studio.domain, studio.objective_settings(studio.valid_settings(studio)))
+    return PreviewRequest(draw, Objective(world, state.weights(studio), state.value(studio, state.KL)))
 
 
 def _json(values: object) -> str:
     return json.dumps(values, sort_keys=True)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
 def previewed(wanted: PreviewRequest) -> Preview:
     """The preview; SettingError for a weight that cannot count yet.
 
     Where all is paid at the end, the prior's own sequences are drawn once and only weighed anew.
     """
-    draw, world = wanted.draw, wanted.world
-    return preview(
-        world,
-        state.prior(draw.domain, draw.prior).network,
-        json.loads(wanted.weights),
-        wanted.c,
-        seed=draw.seed,
-        primer=draw.primer,
-        drawn=drawn(draw) if world.terminal_reward else None,
-    )
+    draw, objective = wanted
+    prior = Policy(objective.domain, state.prior(draw.domain, draw.prior).network)
+    rollout = drawn(draw) if objective.domain.terminal_reward else None
+    return preview(prior, objective, seed=draw.seed, primer=draw.primer, rollout=rollout)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def drawn(draw: Draw) -> Rollout:
     """As many sequences of the prior as a preview has particles."""
-    world = domain(draw.domain, json.loads(draw.settings))
-    network = state.prior(draw.domain, draw.prior).network
+    prior = Policy(domain(draw.domain, json.loads(draw.settings)), state.prior(draw.domain, draw.prior).network)
     with one_thread():
-        return next(rollouts(world, network, None, None, PARTICLES, draw.seed, draw.primer))
+        return next(rollouts(prior, PARTICLES, draw.seed, draw.primer))
 
 
 # ---------------------------------------------------------------- what is said with it
@@ -105,10 +91,10 @@ def drawn(draw: Draw) -> Rollout:
 def remarks(studio: Studio, wanted: PreviewRequest, found: Preview) -> None:
     """From how much it was drawn, how fast, and how far its figures can be trusted."""
     count = len(found.rows)
-    if not wanted.rewarding:
+    if not wanted.objective.active_terms:
         st.caption("Every weight is 0, so nothing is preferred: this is what the prior writes by itself.")
         return
-    size = found.found.effective_sample_size
+    size = found.samples.effective_sample_size
     if found.rough:
         st.caption(
             f":orange-badge[Rough] The weight rests on about {size:.0f} of {count} {studio.many}, so take the figures "

@@ -1,6 +1,7 @@
 """What the page draws from a network itself: a few sequences of the prior, or of a run's policy."""
 
 import json
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,8 +11,9 @@ from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.files import reason
-from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.learners import LEARNERS
 from seqtutor_core.parallel import one_thread
+from seqtutor_core.policy import Policy
 from seqtutor_core.runs import store
 from seqtutor_core.runs.checkpoints import policy_seconds
 
@@ -81,18 +83,20 @@ def _draw(
     primer: tuple[int, ...] | None,
 ) -> list[list[int]]:
     """The draw, kept for when only a slider has moved. `tuned`: a run, when its policy was written, the strength."""
-    network, known = state.prior(name, prior).network, domain(name, json.loads(settings))
+    known = domain(name, json.loads(settings))
     if tuned is None:
-        found = rollouts(known, network, None, None, *many_and_seed, primer)
+        drawing = Policy(known, state.prior(name, prior).network)
     else:
         run_id, when, strength = tuned
-        learner = store.open_run(run_id).config.learner
-        found = rollouts(known, network, policy(run_id, when), learner, *many_and_seed, primer, strength)
-    with one_thread():  # here the sampling happens
-        return [tokens for rollout in found for tokens in rollout.tokens.tolist()]
+        drawing = replace(policy(run_id, when), space=known).interpolate(strength)
+    with one_thread():
+        return [tokens for rollout in rollouts(drawing, *many_and_seed, primer) for tokens in rollout.tokens.tolist()]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def policy(run_id: str, when: int) -> RecurrentNetwork:
-    """A run's policy as of a moment; loaded again when the worker has written a newer one."""
-    return store.load_policy(store.open_run(run_id))
+def policy(run_id: str, when: int) -> Policy:
+    """Return a run's policy as of a moment; loaded again when the worker has written a newer one."""
+    run = store.open_run(run_id)
+    config, network = run.config, store.load_policy(run)
+    prior = state.prior(config.domain, config.prior).network
+    return Policy(domain(config.domain, config.settings), prior, network, LEARNERS[config.learner].log_policy)

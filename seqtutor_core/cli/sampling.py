@@ -2,14 +2,13 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 
 from seqtutor_core import priors
 from seqtutor_core import text as texts
-from seqtutor_core.admitted import check_admitted
 from seqtutor_core.cli.options import (
     DOMAIN,
     RUN,
@@ -23,20 +22,20 @@ from seqtutor_core.cli.options import (
     reward_weights,
 )
 from seqtutor_core.cli.output import show, two_columns
-from seqtutor_core.config import SEED, TuningConfig
+from seqtutor_core.config import SEED
 from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import InputError, SettingError
-from seqtutor_core.evaluation import evaluate_policy, rollouts
+from seqtutor_core.evaluation import evaluate as evaluating
+from seqtutor_core.evaluation import rollouts
 from seqtutor_core.files import read_whole, reason
-from seqtutor_core.gauge import Gauge, measure, reference
-from seqtutor_core.learners import LEARNERS
-from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.objective import check_kl_coefficient, check_weights
-from seqtutor_core.particles import Proposal
+from seqtutor_core.gauge import Gauge, measure_policy, measure_prior
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.preview import PARTICLES
 from seqtutor_core.preview import preview as previewing
 from seqtutor_core.rules import shown, whole
 from seqtutor_core.runs import store
+from seqtutor_core.runs.policies import objective_of, policy_of
 
 MOST_PARTICLES = 100_000
 MOST_BYTES = 256 * 2**20  # of a file to score
@@ -67,17 +66,14 @@ def add_commands(commands: Commands) -> None:
     add_settings(parser)
 
 
-def _policy(what: str) -> tuple[Domain, RecurrentNetwork, RecurrentNetwork | None, TuningConfig | None]:
-    """Domain, prior and policy of a run, or of prior:NAME (no policy)."""
+def _open(what: str) -> tuple[Domain, Policy, store.Run | None]:
+    """Return the domain and the policy of a run, with the run, or those of prior:NAME."""
     if what.startswith("prior:"):
         prior = priors.load(what.removeprefix("prior:"))
-        return domain(prior.card.get("domain", "")), prior.network, None, None
+        known = domain(prior.card.get("domain", ""))
+        return known, Policy(known, prior.network), None
     run = store.open_run(what)
-    config = run.config
-    known = domain(config.domain, config.settings)
-    check_admitted(config.prior)
-    prior = priors.load(config.prior, space=known)
-    return known, prior.network, store.load_policy(run), config
+    return domain(run.config.domain, run.config.settings), policy_of(run), run
 
 
 def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENCES) -> None:
@@ -86,20 +82,11 @@ def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENC
     SEED("--seed", options.seed)
 
 
-def _standing(run: store.Run) -> tuple[Mapping[str, float], float]:
-    """Weights and c of a run as they stood last: sliders, or a KL budget, may have moved them."""
-    lines, _ = run.curves()
-    if not lines:
-        return run.config.weights, run.config.kl_coefficient
-    return lines[-1]["weights"], lines[-1].get("kl_coefficient", run.config.kl_coefficient)
-
-
 def sample(options: Namespace) -> None:
     """One sequence a line."""
     _check_numbers(options)
-    known, prior, policy, config = _policy(options.what)
-    learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
-    for rollout in rollouts(known, prior, policy, learner, options.n, options.seed, primer):
+    known, policy, run = _open(options.what)
+    for rollout in rollouts(policy, options.n, options.seed, run.config.sampling_primer if run else ()):
         for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
             show(known.to_json(tokens[:length]), True)
 
@@ -107,10 +94,9 @@ def sample(options: Namespace) -> None:
 def evaluate(options: Namespace) -> None:
     """The metrics of n sampled sequences."""
     _check_numbers(options)
-    known, prior, policy, config = _policy(options.what)
-    weights, c = _standing(store.open_run(options.what)) if config else ({}, 1.0)
-    learner, primer = (config.learner, config.sampling_primer) if config else (None, ())
-    found = evaluate_policy(known, prior, policy, learner, weights, c, options.n, options.seed, primer)
+    known, policy, run = _open(options.what)
+    objective = objective_of(run.config, run.curves()[0]) if run else Objective(known, {}, 1.0)
+    found = evaluating(policy, objective, options.n, options.seed, run.config.sampling_primer if run else ())
     show({**found, "n": options.n}, options.json, two_columns(found["metrics"]))
 
 
@@ -119,18 +105,15 @@ def preview(options: Namespace) -> None:
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
     known = domain(options.domain, parse_pairs(options.set))
-    c = kl_coefficient(known, options)
-    check_kl_coefficient(c)
-    weights = reward_weights(known, options)
-    check_weights(weights)
-    prior = priors.load(options.prior or known.name, space=known).network
-    found = previewing(known, prior, weights, c, options.particles, options.seed)
+    objective = Objective(known, reward_weights(known, options), kl_coefficient(known, options))
+    prior = Policy(known, priors.load(options.prior or known.name, space=known).network)
+    found = previewing(prior, objective, options.particles, options.seed)
     rows = zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)
     figures = {
         "milliseconds": found.milliseconds,
-        "log_z": found.found.log_z,
-        "effective_sample_size": found.found.effective_sample_size,
-        "ancestors": found.found.ancestors,
+        "log_z": found.samples.log_z,
+        "effective_sample_size": found.samples.effective_sample_size,
+        "ancestors": found.samples.ancestors,
         **({"exact": len(found.exact)} if known.terminal_reward else {}),
     }
     metrics = known.metrics(found.tokens, found.lengths)
@@ -141,17 +124,17 @@ def preview(options: Namespace) -> None:
 def gauge(options: Namespace) -> None:
     """How far a run has come towards the best reachable, for its weights and c as they stood at the end."""
     _check_numbers(options, 64, MOST_PARTICLES)
-    run = store.open_run(options.id)
-    known, prior, policy, config = _policy(options.id)
-    if policy is None or config is None:
+    _, policy, run = _open(options.id)
+    if run is None:
         raise SettingError(f"{options.id} is a prior; the gauge measures a run against its prior")
+    config = run.config
     if config.sampling_primer is None:
         raise SettingError(f"the sequences of {options.id} begin with a random note each, so they share no log Z")
-    weights, c = _standing(run)
-    against = reference(known, prior, weights, c, options.n, options.seed, config.primer)
-    proposal = Proposal(policy, LEARNERS[config.learner].log_policy)
-    found = measure(known, prior, proposal, against, options.n, options.seed + 1, config.primer)
-    facts = asdict(found) | {"sentence": found.sentence, "kl_coefficient": c, "n": options.n}
+    objective = objective_of(config, run.curves()[0])
+    prior = Policy(policy.space, policy.prior)
+    against = measure_prior(prior, objective, options.n, options.seed, config.primer)
+    found = measure_policy(policy, against, options.n, options.seed + 1, config.primer)
+    facts = asdict(found) | {"sentence": found.sentence, "kl_coefficient": objective.c, "n": options.n}
     brief = {name: value for name, value in facts.items() if name not in ("sources", "sentence")}
     show(facts, options.json, f"{found.sentence}\n\n{two_columns(brief)}\n\n{_sources(found)}")
 

@@ -7,8 +7,6 @@ from seqtutor_core.domains.base import (
     Figure,
     RewardTerm,
     every_weight,
-    highest_reward,
-    weight_vector,
 )
 from seqtutor_core.domains.registry import DOMAINS, DomainEntry, domain
 
@@ -22,6 +20,4 @@ __all__ = [
     "RewardTerm",
     "domain",
     "every_weight",
-    "highest_reward",
-    "weight_vector",
 ]

@@ -8,10 +8,12 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
-from seqtutor_core.errors import SettingError
+from seqtutor_core.errors import InputError, SettingError, TokenError
 from seqtutor_core.features import InputFeature, LastToken
+from seqtutor_core.rules import parse_json
 from seqtutor_core.vocabulary import Vocabulary
 
 UNBOUNDED = (-math.inf, math.inf)
@@ -146,13 +148,17 @@ class Domain(TokenSpace, Rewards, Metrics, RunMonitor, Protocol):
 
 
 class BaseDomain:
-    """What most domains share: networks that see the last token, terms that are all scored at once and along the way,
-    no primer, nothing observed.
+    """What most domains share: sequences of one length, networks that see the last token, terms that are all scored at
+    once and along the way, no primer, no metrics, nothing observed. A domain adds name, vocabulary, length, terms and
+    `score`, and what it has otherwise.
     """
 
     vocabulary: Vocabulary
     settings: Hashable = None
+    terms: tuple[RewardTerm, ...]
+    end: int | None = None
     primer: tuple[int, ...] = ()
+    paper_weights: Mapping[str, float] = {}
     figures: tuple[Figure, ...] = ()
     terminal_reward = False
     slow_scoring = False
@@ -161,8 +167,37 @@ class BaseDomain:
     def features(self) -> Mapping[str, InputFeature]:
         return {"token": LastToken(len(self.vocabulary))}
 
+    def random_primer(self, batch: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(len(self.vocabulary), (batch, 1), generator=generator, device=generator.device)
+
     def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
         return {"tokens": list(tokens)}
+
+    def parse(self, line: str) -> list[int]:
+        """Return the tokens of a line of text; InputError or TokenError, in words, for a wrong one."""
+        try:
+            listed = parse_json(line)
+        except ValueError as error:
+            raise InputError(f"not a JSON list of tokens: {error}") from None
+        return self.vocabulary.check(listed if isinstance(listed, list) else [listed])
+
+    def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} scores no sequences")
+
+    def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Yield what `to_json` says of the sequence on each line, and its terms step by step."""
+        for number, line in enumerate(lines, start=1):
+            try:
+                tokens = self.parse(line)
+            except (InputError, TokenError) as error:
+                yield {"line": number, "error": str(error)}
+                continue
+            values = self.score(torch.tensor([tokens]), torch.tensor([len(tokens)]))[0].T.tolist()
+            names = (term.name for term in self.terms)
+            yield {**self.to_json(tokens), "terms": dict(zip(names, values, strict=True))}
+
+    def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
+        return {}
 
     def set_active_terms(self, weights: Mapping[str, float]) -> bool:
         return False
@@ -183,22 +218,11 @@ class BaseDomain:
 # ---------------------------------------------------------------- reward terms
 
 
-def weight_vector(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> list[float]:
-    """The K weights in the order of the terms, 0 for a term not named; SettingError for an unknown name."""
-    return [*every_weight(terms, weights).values()]
-
-
 def every_weight(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> dict[str, float]:
-    """The weight of each term, in their order, 0 for a term not named; SettingError for an unknown name."""
+    """Return the weight of each term, in their order, 0 for a term not named; SettingError for an unknown name."""
     unknown = set(weights) - {t.name for t in terms}
     if unknown:
         raise SettingError(
             f"no reward term named {', '.join(sorted(unknown))}; there are: {', '.join(t.name for t in terms)}"
         )
     return {t.name: float(weights.get(t.name, 0.0)) for t in terms}
-
-
-def highest_reward(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> float:
-    """Return a reward that no sequence exceeds under these weights; infinite when a weighted term has no bound."""
-    pairs = zip(weight_vector(terms, weights), terms, strict=True)
-    return sum(max(weight * bound for bound in term.bounds) for weight, term in pairs if weight)

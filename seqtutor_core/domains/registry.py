@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,45 +55,23 @@ class DomainEntry:
     """What learners begin with here."""
 
 
-def _melody(settings: Mapping[str, Any]) -> Domain:
-    from seqtutor_core.domains.melody import Melody, MelodySettings
+def _shipped(name: str, kl_coefficient: float = DomainEntry.kl_coefficient) -> DomainEntry:
+    """A folder beside this file, with `build` and the modules `recipes` and `learner_defaults`."""
 
-    return Melody(MelodySettings.of(settings))
+    def module(part: str = "") -> Any:
+        return import_module(f"seqtutor_core.domains.{name}{part}")
 
-
-def _melody_recipes() -> TrainingRecipes:
-    from seqtutor_core.domains.melody import recipes
-
-    return recipes
-
-
-def _molecule(settings: Mapping[str, Any]) -> Domain:
-    from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
-
-    return Molecule(MoleculeSettings.of(settings))
-
-
-def _molecule_recipes() -> TrainingRecipes:
-    from seqtutor_core.domains.molecule import recipes
-
-    return recipes
-
-
-def _melody_defaults() -> LearnerDefaults:
-    from seqtutor_core.domains.melody.learner_defaults import LEARNER_DEFAULTS
-
-    return LEARNER_DEFAULTS
-
-
-def _molecule_defaults() -> LearnerDefaults:
-    from seqtutor_core.domains.molecule.learner_defaults import LEARNER_DEFAULTS
-
-    return LEARNER_DEFAULTS
+    return DomainEntry(
+        build=lambda settings: module().build(settings),
+        training_recipes=lambda: module(".recipes"),
+        kl_coefficient=kl_coefficient,
+        learner_defaults=lambda: module(".learner_defaults").LEARNER_DEFAULTS,
+    )
 
 
 DOMAINS: dict[str, DomainEntry] = {
-    "melody": DomainEntry(_melody, _melody_recipes, learner_defaults=_melody_defaults),
-    "molecule": DomainEntry(_molecule, _molecule_recipes, kl_coefficient=1.0, learner_defaults=_molecule_defaults),
+    "melody": _shipped("melody"),
+    "molecule": _shipped("molecule", kl_coefficient=1.0),
 }
 
 

@@ -1,4 +1,4 @@
-"""How far the policy of a living run has come: gauge.measure, now and then, at a pace that learning hardly feels.
+"""How far the policy of a living run has come, measured now and then, at a pace that learning hardly feels.
 
 Measuring has generators of its own and observes nothing for the domain, so a run learns the same with and without it.
 """
@@ -12,14 +12,14 @@ import torch
 
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.gauge import Gauge, Reference, measure, reference
+from seqtutor_core.gauge import Gauge, PriorGauge, measure_policy, measure_prior
 from seqtutor_core.parallel import one_thread
-from seqtutor_core.particles import Proposal
-from seqtutor_core.rollout import Rollout, beginning, sample
+from seqtutor_core.policy import Policy
+from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.tuning import Tuner
 
-SEED = 20_000  # apart from those that runs learn with; the same for all, so that runs share their reference
+SEED = 20_000  # apart from those that runs learn with; the same for all runs, and so are the prior's sequences
 
 
 def why_no_gauge(config: TuningConfig) -> str:
@@ -33,16 +33,17 @@ def why_no_gauge(config: TuningConfig) -> str:
 
 
 class GaugeMonitor:
-    """The gauges of one run, and the reference that they share while it holds."""
+    """The gauges of one run, and the gauge of its prior, which they share while the objective stands."""
 
     def __init__(self, tuner: Tuner, cadence: Cadence = DEFAULT, clock: Callable[[], float] = time.monotonic) -> None:
         self.tuner, self.cadence, self.clock = tuner, cadence, clock
         self.began = self.ended = clock()
         self.last_duration = 0.0  # by the last gauge
         self.measured_settings: tuple[Any, ...] | None = None  # the settings as of the last gauge
-        self.reference_n = 0  # sequences of the reference
-        self.reference: Reference | None = None
-        self.prior_rollout: Rollout | None = None  # by the prior
+        self.prior = Policy(tuner.domain, tuner.prior)
+        self.prior_gauge: PriorGauge | None = None
+        self.prior_n = 0  # sequences of the prior's gauge
+        self.prior_rollout: Rollout | None = None
         self.error = ""
         """Why the last gauge failed; empty when it did not."""
 
@@ -78,27 +79,23 @@ class GaugeMonitor:
             self.last_duration = self.ended - began
 
     def _measure(self, n: int, drawn: Rollout | None) -> Gauge:
-        tuner, against = self.tuner, self._reference(n)
-        proposal = Proposal(tuner.policy, tuner.learner.log_policy)
-        return measure(tuner.domain, tuner.prior, proposal, against, n, SEED + 1, tuner.config.primer, drawn)
+        return measure_policy(self.tuner.policy, self._measure_prior(n), n, SEED + 1, self.tuner.config.primer, drawn)
 
-    def _reference(self, n: int) -> Reference:
+    def _measure_prior(self, n: int) -> PriorGauge:
         """What the prior says of log Z: for other weights, c or n anew, else as it was."""
-        if n != self.reference_n:
-            self.reference_n, self.reference, self.prior_rollout = n, None, None
-        tuner, primer = self.tuner, self.tuner.config.primer
-        weights = tuner.weights_by_name
+        if n != self.prior_n:
+            self.prior_n, self.prior_gauge, self.prior_rollout = n, None, None
+        tuner, primer, objective = self.tuner, self.tuner.config.primer, self.tuner.objective
         if tuner.domain.terminal_reward:
             # the prior's sequences serve under all weights and c; they are weighed each time, since what a scaffold
             # earns depends on what the run has seen by now
             if self.prior_rollout is None:
-                before = beginning(tuner.domain, n, tuner.device, primer)
                 generator = torch.Generator(tuner.device).manual_seed(SEED)
-                self.prior_rollout = sample(tuner.domain, tuner.prior, n, generator, primer=before)
-        elif self.reference and (self.reference.weights, self.reference.c) == (weights, tuner.c):
-            return self.reference
-        self.reference = reference(tuner.domain, tuner.prior, weights, tuner.c, n, SEED, primer, self.prior_rollout)
-        return self.reference
+                self.prior_rollout = self.prior.sample(n, generator, primer)
+        elif self.prior_gauge and self.prior_gauge.objective == objective:
+            return self.prior_gauge
+        self.prior_gauge = measure_prior(self.prior, objective, n, SEED, primer, self.prior_rollout)
+        return self.prior_gauge
 
     def _settings(self) -> tuple[Any, ...]:
         """What a user can change of the objective; a KL budget moves c by itself."""

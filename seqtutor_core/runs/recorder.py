@@ -67,7 +67,7 @@ class Recorder:
             self.position = {"update": progress.update, "seconds": progress.seconds}
             tensors, plain = self.tuner.snapshot()
             self.snapshot = tensors, {**plain, "controls_offset": self.control_reader.offset}
-            self.top_sequences.add(progress)
+            self.top_sequences.add(progress, self.tuner.objective)
         if self.status.state != "running":
             self.write_status(state="running")
         gauge = self.gauge(self.cadence.gauge_samples) if self.gauge_monitor.due else None
@@ -155,7 +155,7 @@ class Recorder:
         began = time.monotonic()
         path = self.run.folder / "policy.safetensors"
         with self.lock:
-            save_policy(path, part(tensors, "policy."), self.tuner.policy.settings, self.position)
+            save_policy(path, part(tensors, "policy."), self.tuner.network.settings, self.position)
         now = time.monotonic()
         self.next_policy = now + max(self.cadence.policy_every, (now - began) / self.cadence.writing_share)
 

@@ -172,9 +172,7 @@ def _measure(recorder: Recorder, counts: list[int]) -> None:
 
 def sample_policy(tuner: Tuner, n: int) -> Rollout:
     """n sequences of the tuned policy."""
-    config, before = tuner.config, tuner.config.sampling_primer
-    drawn = rollouts(tuner.domain, tuner.prior, tuner.policy, config.learner, n, config.seed, before)
-    return Rollout.concat([*drawn])
+    return Rollout.concat([*rollouts(tuner.policy, n, tuner.config.seed, tuner.config.sampling_primer)])
 
 
 def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
@@ -190,7 +188,7 @@ def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
-        **figures(tuner.domain, [drawn], tuner.weights_by_name, tuner.c),
+        **figures(tuner.objective, [drawn]),
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor_core.config import Change
-from seqtutor_core.domains import RewardTerm, weight_vector
+from seqtutor_core.domains import RewardTerm, every_weight
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.files import reason
 from seqtutor_core.rules import made, parse_json
@@ -52,7 +52,7 @@ class ControlReader:
                     changes = [replace(c, pause=None, stop=False) for c in changes]
                     continue
                 change = made(Change, fact, "change")
-                weight_vector(self.terms, change.weights or {})
+                every_weight(self.terms, change.weights or {})
                 changes.append(change)
             except SettingError as error:
                 self.errors.append(f"a request was skipped: {error}")

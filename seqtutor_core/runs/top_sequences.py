@@ -1,13 +1,14 @@
-"""The best sequences of a run so far, under its weights as they stand: best.jsonl in the run folder."""
+"""The best sequences of a run so far, under its objective as it stands: best.jsonl in the run folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from seqtutor_core.files import replace_text
+from seqtutor_core.objective import Objective
 from seqtutor_core.progress import Progress
 from seqtutor_core.runs.jsonl import parse_objects, read_lines, replace_nonfinite
 from seqtutor_core.runs.schemas import TOP_SEQUENCE
@@ -25,34 +26,35 @@ class ScoredSequence:
     update: int
     seconds: float
 
-    def reward(self, weights: Mapping[str, float]) -> float:
-        """The weighted sum of its terms."""
-        return sum(weights.get(name, 0.0) * value for name, value in self.terms.items())
+
+def rewards(sequences: Iterable[ScoredSequence], objective: Objective) -> list[float]:
+    """Return R of each sequence; a term that it was not given counts 0."""
+    terms = [[one.terms.get(name, 0.0) for name in objective.weights] for one in sequences]
+    return objective.reward(torch.tensor(terms, dtype=torch.float64)).tolist() if terms else []
 
 
 class TopSequences:
-    """SIZE distinct sequences, kept by the worker; a moved slider ranks them anew."""
+    """CAPACITY distinct sequences, kept by the worker; a moved slider ranks them anew."""
 
     def __init__(self, entries: Sequence[ScoredSequence] = ()) -> None:
         self.by_tokens = {entry.tokens: entry for entry in entries}
         self.unsaved = False
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: Progress, objective: Objective) -> None:
         """Let the best of a rollout in, and the worst out."""
-        names, weights = list(progress.terms), progress.weights
-        rewards = progress.sums.double() @ progress.sums.new_tensor([weights[n] for n in names], dtype=torch.float64)
-        worst = min((e.reward(weights) for e in self.by_tokens.values()), default=0.0)
-        for row in rewards.topk(min(CANDIDATES, len(rewards))).indices.tolist():
-            if len(self.by_tokens) >= CAPACITY and rewards[row].item() <= worst:
+        earned = objective.reward(progress.sums.double())  # (B,)
+        worst = min(rewards(self.by_tokens.values(), objective), default=0.0)
+        for row in earned.topk(min(CANDIDATES, len(earned))).indices.tolist():
+            if len(self.by_tokens) >= CAPACITY and earned[row].item() <= worst:
                 break
             tokens = tuple(progress.tokens[row, : int(progress.lengths[row])].tolist())
             if tokens not in self.by_tokens:
-                terms = dict(zip(names, progress.sums[row].tolist(), strict=True))
+                terms = dict(zip(objective.weights, progress.sums[row].tolist(), strict=True))
                 self.by_tokens[tokens] = ScoredSequence(tokens, terms, progress.update, progress.seconds)
                 self.unsaved = True
         if len(self.by_tokens) > CAPACITY:
-            kept = sorted(self.by_tokens.values(), key=lambda e: -e.reward(weights))[:CAPACITY]
-            self.by_tokens = {entry.tokens: entry for entry in kept}
+            ranked = zip(rewards(self.by_tokens.values(), objective), self.by_tokens.items(), strict=True)
+            self.by_tokens = dict(pair for _, pair in sorted(ranked, key=lambda each: -each[0])[:CAPACITY])
 
     def save(self, path: Path) -> None:
         """Write what changed."""

@@ -15,10 +15,10 @@ from pages.ui.previews import preview_request, previewed
 from pages.ui.sampling import draw, has_policy
 from pages.ui.text import literal
 from seqtutor_core import kept
-from seqtutor_core.domains import weight_vector
 from seqtutor_core.domains.melody import Melody, studio
 from seqtutor_core.domains.melody.audio import archive
 from seqtutor_core.errors import SettingError
+from seqtutor_core.objective import Objective
 from seqtutor_core.runs import store
 
 PAGE = 12
@@ -76,7 +76,7 @@ def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
     seed = 1000 + state.draw_seed(MELODY, state.SET)
     if source == "B":
         found = previewed(preview_request(MELODY))
-        return found.found.tokens[found.some(PAGE)].tolist()
+        return found.samples.tokens[found.some(PAGE)].tolist()
     if source == "A" or run is None:
         return draw(MELODY, None, PAGE, seed)
     strength, settings = state.value(MELODY, state.STRENGTH), MELODY.sampling(MELODY)
@@ -88,8 +88,8 @@ def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
 
 def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
     """Reward under the sliders and tokens, the best first."""
-    weights = torch.tensor(weight_vector(known.terms, state.weights(MELODY)), dtype=torch.float64)
-    totals = (known.score(torch.tensor(tokens)).sum(1) @ weights).tolist()
+    objective = Objective(known, state.weights(MELODY), state.value(MELODY, state.KL))
+    totals = objective.reward(known.score(torch.tensor(tokens)).sum(1)).tolist()
     return sorted(zip(totals, tokens, strict=True), key=lambda pair: -pair[0])
 
 

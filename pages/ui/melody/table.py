@@ -1,14 +1,13 @@
 """The paper's Table 1 for prior, preview and tuned policy, side by side."""
 
-import json
 from dataclasses import replace
 
 import streamlit as st
 
 from pages.ui.melody.figures import shown
-from pages.ui.melody.spec import MELODY
-from pages.ui.previews import FIRST_SEED, Draw, PreviewRequest, drawn, preview_request, previewed, remarks
-from seqtutor_core.domains import domain
+from pages.ui.melody.spec import MELODY, melody
+from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, drawn, preview_request, previewed, remarks
+from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.runs import store
@@ -19,7 +18,7 @@ Row = dict[str, float | None]
 def panel(run: store.Run | None) -> None:
     """Draw the table, and say how each column was measured."""
     wanted = preview_request(MELODY)
-    prior = of_prior(replace(wanted.draw, seed=FIRST_SEED), wanted.settings)
+    prior = of_prior(replace(wanted.draw, seed=FIRST_SEED), melody())
     columns = {"A Prior": prior, "B Preview": _of_preview(wanted), "C Tuned": _of_run(run)}
     rows = [
         {"Figure": label} | {title: shown(name, row.get(name)) for title, row in columns.items()}
@@ -34,17 +33,17 @@ def _of_run(run: store.Run | None) -> Row:
     return ((run.status.summary if run else None) or {}).get("metrics", {})
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
 def _of_preview(wanted: PreviewRequest) -> Row:
     """The figures of melodies drawn by weight."""
     found = previewed(wanted)
     with one_thread():
-        return wanted.world.metrics(found.tokens, found.lengths)
+        return wanted.objective.domain.metrics(found.tokens, found.lengths)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def of_prior(draw: Draw, settings: str) -> Row:
+@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={Melody: lambda known: known.settings})
+def of_prior(draw: Draw, known: Melody) -> Row:
     """Return the prior's figures."""
-    rollout, world = drawn(draw), domain(draw.domain, json.loads(settings))
+    rollout = drawn(draw)
     with one_thread():
-        return world.metrics(rollout.tokens, rollout.lengths)
+        return known.metrics(rollout.tokens, rollout.lengths)

@@ -93,10 +93,11 @@ def _chosen() -> list[Heard]:
 def _preview(known: Melody) -> Heard:
     """The heaviest particle."""
     wanted = preview_request(MELODY)
+    rewarding = wanted.objective.active_terms
     found = previewed(wanted)
-    tokens = found.found.tokens[found.best(1)[0]].tolist()
-    rough = ", rough" if wanted.rewarding and found.rough else ""
-    caption = f"no training, {found.milliseconds:.0f} ms{rough}" if wanted.rewarding else "every weight is 0"
+    tokens = found.samples.tokens[found.best(1)[0]].tolist()
+    rough = ", rough" if rewarding and found.rough else ""
+    caption = f"no training, {found.milliseconds:.0f} ms{rough}" if rewarding else "every weight is 0"
     return Heard("B", known, studio.piece(known, tokens, MELODY.primer(MELODY), "Preview"), caption)
 
 

@@ -1,13 +1,13 @@
 """The molecules that the page shows, scored under its settings."""
 
-import json
 from collections.abc import Sequence
+from typing import cast
 
 import streamlit as st
 
 from pages.ui import previews
 from pages.ui.molecule.settings import valid_settings
-from pages.ui.previews import PreviewRequest, preview_request
+from pages.ui.previews import BY_OBJECTIVE, PreviewRequest, preview_request
 from pages.ui.sampling import draw, has_policy
 from pages.ui.state import weights
 from pages.ui.studio import Studio
@@ -84,10 +84,9 @@ def of_source(studio: Studio, source: str, run: store.Run | None) -> list[Scored
     return list({one.smiles: one for one in found}.values())
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_OBJECTIVE)
 def _scored_prior(request: PreviewRequest) -> list[ScoredMolecule]:
     """Return the prior's molecules, measured and scored."""
-    domain = Molecule(MoleculeSettings.of(json.loads(request.settings)))
-    return score_molecules(
-        domain, smiles_of(domain, previews.drawn(request.draw).tokens.tolist()), json.loads(request.weights)
-    )
+    domain = cast(Molecule, request.objective.domain)
+    smiles = smiles_of(domain, previews.drawn(request.draw).tokens.tolist())
+    return score_molecules(domain, smiles, request.objective.weights)

@@ -1,21 +1,22 @@
 """Where compared runs stand: reward against KL, a point each, below the most reward that each KL can buy."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui import state
 from pages.ui.charts import GREY, GRID, dress
+from pages.ui.previews import BY_OBJECTIVE
 from pages.ui.runs.compared import Compared, curves
 from pages.ui.runs.reuse import STUDIOS
 from pages.ui.text import literal
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.gauge import frontier
+from seqtutor_core.frontier import frontier
+from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.preview import FEW, preview
 from seqtutor_core.runs.store import open_run
 
@@ -27,16 +28,13 @@ ALIKE = (
 )
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """What a run was rewarded for; of two runs with the same task the rewards can be compared."""
 
-    domain: str
     prior: str
     primer: tuple[int, ...] | None
-    settings: str
-    weights: str
-    """As JSON, both."""
+    objective: Objective
+    """At a c of 1, whatever the run's was."""
 
 
 def panel(runs: Sequence[Compared]) -> None:
@@ -60,12 +58,11 @@ def _task(one: Compared) -> Task | None:
     """What the run was rewarded for in the end; None, with the reason on the page, if it does not say."""
     try:
         config = open_run(one.run.id).config
-        settings = STUDIOS[config.domain].objective_settings(config.settings)
+        world = domain(config.domain, STUDIOS[config.domain].objective_settings(config.settings))
+        return Task(config.prior, config.sampling_primer, Objective(world, curves(one).weights, 1.0))
     except SeqTutorError as error:  # damaged, or settings of another version
         st.caption(literal(f"{one.run.name}: {error}"))
         return None
-    written = (json.dumps(part, sort_keys=True) for part in (settings, curves(one).weights))
-    return Task(config.domain, config.prior, config.sampling_primer, *written)
 
 
 def _envelope(task: Task, cs: Iterable[float]) -> list[tuple[float, float]]:
@@ -77,7 +74,7 @@ def _envelope(task: Task, cs: Iterable[float]) -> list[tuple[float, float]]:
     return line
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
 def _frontier(task: Task, c: float) -> list[tuple[float, float]]:
     """KL and reward of the best policies for c and larger ones, where enough samples count.
 
@@ -86,11 +83,12 @@ def _frontier(task: Task, c: float) -> list[tuple[float, float]]:
     if task.primer is None:
         return []
     try:
-        known, network = domain(task.domain, json.loads(task.settings)), state.prior(task.domain, task.prior).network
-        found = preview(known, network, json.loads(task.weights), c, primer=task.primer).found
+        world = task.objective.domain
+        prior = Policy(world, state.prior(world.name, task.prior).network)
+        samples = preview(prior, task.objective.replace(c=c), primer=task.primer).samples
     except SeqTutorError:
         return []
-    curve = frontier(found, [c * 2 ** (k / 4) for k in range(-4, 13)])
+    curve = frontier(samples, [c * 2 ** (k / 4) for k in range(-4, 13)])
     points = zip(curve.kl.tolist(), curve.reward.tolist(), (curve.effective_sample_size >= FEW).tolist(), strict=True)
     return [(kl, reward) for kl, reward, enough in points if enough]
 

@@ -172,3 +172,8 @@ class Melody(BaseDomain):
     def random_primer(self, batch: int, generator: torch.Generator) -> Tensor:
         """One random note for each melody, (B, 1); it does not count."""
         return torch.randint(FIRST_NOTE, len(VOCABULARY), (batch, 1), generator=generator, device=generator.device)
+
+
+def build(settings: Mapping[str, Any]) -> Melody:
+    """Return the domain under settings by name; SettingError for an unknown or an impossible one."""
+    return Melody(MelodySettings.of(settings))

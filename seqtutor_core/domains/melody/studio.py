@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from seqtutor_core.domains.base import weight_vector
+from seqtutor_core.domains.base import every_weight
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.melody.audio import Piece
 from seqtutor_core.domains.melody.roll import Roll, make_roll
@@ -32,12 +32,12 @@ def roll(melody: Melody, tokens: Sequence[int], primer: Sequence[int], weights: 
     """The melody with what each weighted term paid, terms of weight 0 left out."""
     s = melody.settings
     values = melody.score(torch.tensor([list(tokens)]))[0]  # (T, K)
-    vector = weight_vector(melody.terms, weights)
-    chosen = [k for k, weight in enumerate(vector) if weight]
+    every = every_weight(melody.terms, weights)
+    chosen = [k for k, term in enumerate(melody.terms) if every[term.name]]
     return make_roll(
         tokens,
         values[:, chosen].tolist(),
-        [(melody.terms[k].label, vector[k]) for k in chosen],
+        [(melody.terms[k].label, every[melody.terms[k].name]) for k in chosen],
         primer=primer,
         bpm=s.tempo,
         beat=s.steps_per_beat,

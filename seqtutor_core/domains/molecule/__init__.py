@@ -244,3 +244,8 @@ class Molecule:
     def random_primer(self, batch: int, generator: Any) -> Tensor:
         """Return an empty primer (B, 0): a SMILES has no random first token."""
         return torch.zeros(batch, 0, dtype=torch.long, device=generator.device)
+
+
+def build(settings: Mapping[str, Any]) -> Molecule:
+    """Return the domain under settings by name; SettingError for an unknown or an impossible one."""
+    return Molecule(MoleculeSettings.of(settings))
