@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 from pages.ui.molecule.settings import HIGH, KIND, LOW, SOFT, shape, shape_key
@@ -42,10 +43,16 @@ def beside(studio: Studio, term: RewardTerm) -> None:
         picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
         _fields(studio, term)
         try:
-            picture.image(curve(term.name, shape(studio, term.name)))
+            _picture(picture, term, shape(studio, term.name))
         except SettingError as error:
-            picture.image(curve(term.name, DEFAULT_SHAPES[term.name]))
+            _picture(picture, term, DEFAULT_SHAPES[term.name])
             st.error(literal(error))
+
+
+def _picture(place: DeltaGenerator, term: RewardTerm, known: Shape) -> None:
+    place.image(
+        curve(term.name, known), alt=f"Desirability of {term.label} over the training molecules: {words(known)}"
+    )
 
 
 def words(known: Shape) -> str:
