@@ -63,12 +63,16 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
 
 
 class States:
-    """What is wrong in the states that a page is brought into, one after the other."""
+    """What is wrong in the states that a page is brought into, one after the other.
 
-    def __init__(self, page: Any) -> None:
+    Each look takes seconds: a page is not looked at as it opens where a later state shows the same and more.
+    """
+
+    def __init__(self, page: Any, opens: bool = True) -> None:
         self.page = page
         self.wrong: list[str] = []
-        self.look("as it opens")
+        if opens:
+            self.look("as it opens")
 
     def check(self) -> None:
         """Fail with everything that was found."""
@@ -105,7 +109,7 @@ def test_the_runs_page(opened):
     one, two = tuned("melody"), tuned("molecule")
     names.rename_run(one, "<b>slow</b> $air$")
     tags.add_tag(two, "slow")
-    states = States(opened(f"runs?chosen={one.id}"))
+    states = States(opened(f"runs?chosen={one.id}"), opens=False)
     page = states.page
     for name in ("Rename", "Tag"):
         page.get_by_role("button", name=name, exact=True).click()
@@ -149,7 +153,7 @@ def test_the_molecule_studio(opened):
 
 
 def test_all_fields_that_only_molecules_have(opened):
-    states = States(opened("molecule"))
+    states = States(opened("molecule"), opens=False)
     states.page.locator(".st-key-pane-sliders summary").evaluate_all(
         "all => all.filter(one => !one.parentElement.open).forEach(one => one.click())"
     )

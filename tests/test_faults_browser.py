@@ -46,7 +46,10 @@ def test_a_policy_and_then_a_run_that_vanish_while_they_are_shown(page, address)
     page.reload()  # nothing was heard here before
     expect(page.get_by_test_id("stAlert").filter(has_text="policy.safetensors is damaged").first).to_be_visible()
     expect(page.get_by_test_id("roll-choose-A")).to_be_enabled()
+    pane = page.locator(".st-key-pane-sliders")
+    place = pane.bounding_box()
     shutil.rmtree(run.folder)
     expect(page.get_by_test_id("stAlert").filter(has_text=run.id).first).to_be_visible()
     expect(stage(page, "Ready")).to_be_visible()
+    assert pane.bounding_box() == place, "what went wrong lies over the panes"
     expect(page.locator(".st-key-start button").first).to_be_enabled()

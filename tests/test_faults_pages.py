@@ -1,5 +1,6 @@
 """Accidents in the studios, without a browser: damaged files, absurd links, callbacks that overlap."""
 
+import errno
 import threading
 import time
 from collections import UserDict
@@ -11,9 +12,10 @@ import pytest
 from pages.ui import changes, readout, state, steering, transport
 from pages.ui.melody.downloads import file_name
 from pages.ui.melody.spec import MELODY
-from seqtutor_core import kept
+from seqtutor_core import files, kept
 from seqtutor_core.domains.melody import MelodySettings
-from seqtutor_core.runs import launcher, run_loop, store
+from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.runs import launcher, names, run_loop, store, tags
 from tests.paging import opened, press, texts
 from tests.running import OFTEN, small, tiny_prior
 
@@ -146,6 +148,28 @@ def test_two_tabs_that_start_at_once_make_one_run(session, monkeypatch):
     for one in both:
         one.join()
     assert len(store.all_runs()) == 1 and "one can learn at a time" in state.problem("melody")
+
+
+def test_a_full_disk_costs_no_name_no_tag_and_nothing_kept(monkeypatch):
+    run = store.create_run(small(Path("melody")))
+    names.rename_run(run, "first")
+    tags.add_tag(run, "one")
+    kept.keep("melody", {"title": "x"})
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    for act in (
+        lambda: names.rename_run(run, "second"),
+        lambda: tags.add_tag(run, "two"),
+        lambda: tags.remove_tag(run, "one"),
+        lambda: kept.keep("melody", {"title": "y"}),
+    ):
+        with pytest.raises(SeqTutorError, match="No space left"):
+            act()
+    assert (names.run_name(run), tags.run_tags(run)) == ("first", ("one",))
+    assert [one.content for one in kept.all_kept("melody")] == [{"title": "x"}]
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e400", "nan", "9" * 400, "abc", "\x00"])

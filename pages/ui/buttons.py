@@ -25,7 +25,7 @@ def safely(action: Callable[..., None], *arguments: Any) -> None:
 
 
 def problem(page: str) -> None:
-    """Say what went wrong, until a button is pressed; a page has one such place, drawn with the page as a whole."""
+    """Say what went wrong, until a button is pressed or, in a studio, a setting changed; drawn with the whole page."""
     if text := state.problem(page):
         with st.container(horizontal=True, vertical_alignment="center", key="problem"):
             st.error(literal(text), icon=":material/error:")

@@ -41,11 +41,15 @@ def record(studio: Studio) -> None:
 
     Not by callbacks: Streamlit (1.67) may drop one, and a run's settings are set from another page.
     """
-    before, now = st.session_state.get(_key(studio, _SETTINGS), {}), _settings(studio)
-    changed = {name: before[name] for name in before.keys() & now.keys() if before[name] != now[name]}
-    if changed:
+    if changed := _changed(studio):
         st.session_state[_key(studio, _HISTORY)] = [*_history(studio), changed][-MOST:]
-    st.session_state[_key(studio, _SETTINGS)] = now
+    st.session_state[_key(studio, _SETTINGS)] = _settings(studio)
+
+
+def forget_answered_problem(studio: Studio) -> None:
+    """Forget what went wrong once a setting has changed since it was shown. To be called before it is shown again."""
+    if not state.has_problem() and _changed(studio):
+        state.forget_problem()
 
 
 def can_undo(studio: Studio) -> bool:
@@ -64,6 +68,12 @@ def _settings(studio: Studio) -> dict[str, Any]:
     """The settings whose widgets have been drawn."""
     keys = {name: state.key(studio, name) for name in studio.defaults if name not in NOT_UNDONE}
     return {name: st.session_state[key] for name, key in keys.items() if key in st.session_state}
+
+
+def _changed(studio: Studio) -> dict[str, Any]:
+    """Return the settings that have changed since the page was drawn last, as they were then."""
+    before, now = st.session_state.get(_key(studio, _SETTINGS), {}), _settings(studio)
+    return {name: before[name] for name in before.keys() & now.keys() if before[name] != now[name]}
 
 
 def _history(studio: Studio) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from threading import Lock
 
 import streamlit as st
 
-from pages.ui import learning, readout, state, steering
+from pages.ui import changes, learning, readout, state, steering
 from pages.ui.buttons import action_button, problem
 from pages.ui.page import fragment
 from pages.ui.sampling import has_policy
@@ -47,6 +47,7 @@ def panel(studio: Studio) -> None:
             with st.container(horizontal=True, key="transport-owner", width="content"):
                 steering.panel(run)
         fragment(_follow, studio, drawn, every=1.0 if drawn[1] in store.ACTIVE else None, steady=True)
+        changes.forget_answered_problem(studio)
         problem(studio.domain)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 from pages.ui.molecule.settings import HIGH, KIND, LOW, SOFT, desirability, desirability_key
@@ -42,10 +43,15 @@ def beside(studio: Studio, term: RewardTerm) -> None:
         picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
         _fields(studio, term)
         try:
-            picture.image(curve(term.name, desirability(studio, term.name)))
+            _picture(picture, term, desirability(studio, term.name))
         except SettingError as error:
-            picture.image(curve(term.name, DEFAULT_DESIRABILITIES[term.name]))
+            _picture(picture, term, DEFAULT_DESIRABILITIES[term.name])
             st.error(literal(error))
+
+
+def _picture(place: DeltaGenerator, term: RewardTerm, chosen: Desirability) -> None:
+    alt = f"Desirability of {term.label} over the training molecules: {words(chosen)}"
+    place.image(curve(term.name, chosen), alt=alt)
 
 
 def words(chosen: Desirability) -> str:
