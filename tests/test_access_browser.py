@@ -148,7 +148,9 @@ def test_the_molecule_studio(opened):
     page = states.page
     page.locator(".st-key-look-A-0 button").click()
     states.look("Detail")
-    states.tabs("Properties", "Runs")
+    page.locator(".st-key-detail-kind").get_by_role("radio", name="In space").click()
+    states.look("In space")
+    states.tabs("Frontier", "Properties", "Runs")
     states.check()
 
 
