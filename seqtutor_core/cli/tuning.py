@@ -52,7 +52,7 @@ def _add_learning(parser: ArgumentParser, seconds: float) -> None:
 
 
 def config_of(options: Namespace) -> TuningConfig:
-    """The tuning job that the options ask for."""
+    """Return the tuning job that the options describe."""
     known = domain(options.domain, parse_pairs(options.set))
     return TuningConfig(
         domain=known.name,
@@ -92,7 +92,7 @@ def _ended_like_by_ctrl_c() -> Iterator[None]:
 
 
 def follow(run: store.Run) -> None:
-    """Print how a run comes on until it has ended; Ctrl-C or SIGTERM stops it, and is waited for."""
+    """Print a run's progress until it has ended; Ctrl-C or SIGTERM stops it and waits for that."""
     try:
         with _ended_like_by_ctrl_c():
             _until_the_end(run)
@@ -103,7 +103,7 @@ def follow(run: store.Run) -> None:
 
 
 def _until_the_end(run: store.Run) -> None:
-    """One line a second on standard error."""
+    """Print figures twice a second on standard error, until the run is over."""
     seen = 0
     while True:
         over = run.state not in store.ACTIVE
@@ -124,6 +124,7 @@ def _until_the_end(run: store.Run) -> None:
 
 
 def report(run: store.Run, as_json: bool) -> int:
+    """Print the final figures of a run that has ended and return 0; SeqTutorError when it has none."""
     status = run.status
     if not status.summary:
         why = status.error or status.message or "no figures were taken; resume it, or gauge or evaluate it as it is"
