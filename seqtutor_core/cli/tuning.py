@@ -9,15 +9,14 @@ from contextlib import contextmanager
 
 import torch
 
-from seqtutor_core import priors
 from seqtutor_core.cli.options import Commands, add_command, add_objective, kl_coefficient, parse_pairs, reward_weights
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
+from seqtutor_core.library import prepare_tuning
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.tuning import Tuner
 from seqtutor_core.tuning import tune as tuning
 
 
@@ -139,8 +138,7 @@ def report(run: store.Run, as_json: bool) -> int:
 def bench(options: Namespace) -> None:
     """Tune in this process and time it: environment steps a second over the budget, learning included."""
     config = config_of(options)
-    known = domain(config.domain, config.settings)
-    tuner = Tuner(config, known, priors.load(config.prior, space=known).network)
+    tuner = prepare_tuning(config)
     for _ in range(3):  # warm-up: the first iterations allocate
         tuner.iterate()
     tuner.seconds, before = 0.0, tuner.environment_steps
