@@ -53,7 +53,7 @@ def preview_request(studio: Studio) -> PreviewRequest:
     draw = Draw(
         studio.domain,
         state.value(studio, state.PRIOR),
-        _json(studio.sampling(studio)),
+        _json(studio.sampling_settings(studio)),
         FIRST_SEED + state.draw_seed(studio, state.PREVIEW),
         studio.primer(studio),
     )
