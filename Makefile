@@ -45,8 +45,7 @@ check: .venv/.dev  ## lint and check types
 	@$(BIN)/mypy
 
 docs: .venv/.dev  ## the API reference, from docstrings
-	@$(BIN)/python -m pdoc --no-show-source -o docs/api seqtutor_core '!seqtutor_core.__main__' '!seqtutor_core.cli'
-	@echo "docs/api/index.html"
+	@$(BIN)/python -m benchmarks.reference
 
 # ---------------------------------------------------------------- Python packages; each stamp says "done"
 
