@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app port test check docs fluidsynth chromium viewer notation editor molecules
+.PHONY: help app port test test-fast check docs fluidsynth chromium viewer notation editor molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
@@ -16,6 +16,8 @@ PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pi
 help:  ## say what there is
 	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=..., ALLOWED_HOSTS=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
+	@echo "make test-fast"
+	@echo "             the same without browsers and worker processes: under 90 seconds on two cores"
 	@echo "make check   set up, then run the linter and the type checker"
 	@echo "make docs    set up, then write the API reference into docs/api"
 	@echo "make viewer, make notation, make editor, make molecules"
@@ -34,14 +36,16 @@ OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 test: .venv/.dev fluidsynth chromium viewer notation editor molecules  ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+test-fast: .venv/.dev  ## run the tests that need no browser, no worker process and no GPU
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not slow and not gpu" $(ARGS)
+
 check: .venv/.dev  ## lint and check types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
 docs: .venv/.dev  ## the API reference, from docstrings
-	@$(BIN)/python -m pdoc --no-show-source -o docs/api seqtutor_core '!seqtutor_core.__main__' '!seqtutor_core.cli'
-	@echo "docs/api/index.html"
+	@$(BIN)/python -m benchmarks.reference
 
 # ---------------------------------------------------------------- Python packages; each stamp says "done"
 

@@ -20,7 +20,7 @@ from seqtutor_core.domains.molecule.terms import TERMS
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.preview import PARTICLES, Preview, preview
+from seqtutor_core.preview import PARTICLES, Preview, draw_preview
 
 C = 4.0
 WEIGHTS = dict.fromkeys(PAPER_TERMS, 1.0)
@@ -37,7 +37,7 @@ def melody_latency(particles: Sequence[int], lengths: Sequence[int], rounds: int
         for length in lengths:
             melody = Melody(MelodySettings(length=length))
             prior, objective = Policy(melody, network), Objective(melody, WEIGHTS, C)
-            found = [preview(prior, objective, n, seed) for seed in range(rounds + 1)]
+            found = [draw_preview(prior, objective, n, seed) for seed in range(rounds + 1)]
             row.append(f"{median(each.milliseconds for each in found[1:]):.0f} ms")
         table.append(row)
     return table
@@ -55,10 +55,10 @@ def molecule_latency(n: int, rounds: int) -> list[list[str]]:
 
     for seed in range(rounds + 1):
         first, second, third = (Objective(Molecule(), weights, C) for weights in (usual, moved, added))
-        timed("first: sample, measure, weigh", preview(prior, first, n, seed))
+        timed("first: sample, measure, weigh", draw_preview(prior, first, n, seed))
         rollout = next(rollouts(prior, n, seed))
-        timed("a slider moved: weigh", preview(prior, second, n, seed, rollout=rollout))
-        timed("a new property counts: measure, weigh", preview(prior, third, n, seed, rollout=rollout))
+        timed("a slider moved: weigh", draw_preview(prior, second, n, seed, rollout=rollout))
+        timed("a new property counts: measure, weigh", draw_preview(prior, third, n, seed, rollout=rollout))
     rows = [[name, f"{median(values[1:]):.0f} ms"] for name, values in times.items()]
     return [[f"{n} molecules", "latency"], *rows]
 
@@ -67,7 +67,7 @@ def quality(melodies: int, n: int) -> list[list[str]]:
     """Table 1 of melodies drawn from independent previews, beside the prior's and the published Psi."""
     melody = Melody()
     policy, objective = Policy(melody, priors.load("melody").network), Objective(melody, WEIGHTS, C)
-    found = [preview(policy, objective, n, seed) for seed in range(-(-melodies // DRAWN))]
+    found = [draw_preview(policy, objective, n, seed) for seed in range(-(-melodies // DRAWN))]
     tokens = torch.cat([each.samples.tokens[each.some(DRAWN)] for each in found])[:melodies]
     prior = torch.cat([rollout.tokens for rollout in rollouts(policy, melodies)])
     columns = {"prior": melody.metrics(prior), "preview": melody.metrics(tokens)}

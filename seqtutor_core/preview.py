@@ -48,7 +48,7 @@ class Preview:
         return self.rows[torch.arange(count) * len(self.rows) // count]
 
 
-def preview(
+def draw_preview(
     policy: Policy,
     objective: Objective,
     n: int = PARTICLES,

@@ -18,6 +18,13 @@ torch.set_num_threads(1)
 pytest.register_assert_rewrite("tests.browsing")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A command in a process of its own loads torch first: its tests are slow ones."""
+    for item in items:
+        if "cli" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The user's folder of the served app, new for each file of tests."""

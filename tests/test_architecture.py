@@ -127,8 +127,7 @@ def test_core_knows_no_pages(module: str) -> None:
 def test_core_imports_downwards(module: str) -> None:
     part = core_part(module)
     if part is None:
-        assert not [n for n in IMPORTS[module] if known(module, n)], "importing seqtutor_core imports nothing else"
-        return
+        return  # the package itself imports its names when they are used: tests/test_library.py
     for name in (n for n in IMPORTS[module] if known(module, n)):
         other = core_part(name)
         assert other is None or level(other) <= level(part), (

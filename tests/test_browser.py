@@ -10,7 +10,7 @@ from pathlib import Path
 import pretty_midi
 import pytest
 
-from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import policy_of
@@ -78,7 +78,7 @@ def test_a_whole_session(page, address):
     read = pretty_midi.PrettyMIDI(io.BytesIO(Path(download.value.path()).read_bytes()))
     melody = Melody()
     tokens = next(rollouts(policy_of(run), 1)).tokens[0].tolist()
-    piece = studio.piece(melody, tokens, (), "Tuned")
+    piece = presentation.piece(melody, tokens, (), "Tuned")
     heard = [(n.pitch, round(n.start / piece.step_seconds), round(n.end / piece.step_seconds)) for n in _notes(read)]
     assert heard == [(n.pitch, n.start, n.end) for n in piece.notes]
 

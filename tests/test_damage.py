@@ -138,6 +138,7 @@ def change(value: Any, chance: random.Random) -> None:
         return
 
 
+@pytest.mark.slow
 def test_two_thousand_mutations_raise_nothing_foreign(folder: Path) -> None:
     chance = random.Random(12)
     names = ["config.json", "status.json", "metrics.jsonl", "best.jsonl", "controls.jsonl"]

@@ -156,3 +156,20 @@ def test_every_reward_and_metric_is_defined() -> None:
     defined = {each for cell in cells for each in re.findall(r"`(\w+)`", cell)}
     missing = set(reported()) - defined
     assert not missing, f"docs/rewards.md lacks {sorted(missing)}"
+
+
+# ---------------------------------------------------------------- the API reference
+
+
+@pytest.mark.slow
+def test_the_reference_documents_each_public_name(tmp_path: Path) -> None:
+    import pdoc
+
+    import seqtutor_core
+    from benchmarks.reference import write
+
+    page = write(tmp_path, "seqtutor_core", "!seqtutor_core.").read_text(encoding="utf-8")
+    members = pdoc.doc.Module(seqtutor_core).members
+    for name in {*seqtutor_core.__all__} - {"errors"}:  # a module, which has a page of its own
+        assert f'id="{name}"' in page, f"the reference lacks {name}"
+        assert members[name].docstring, f"{name} has no docstring"

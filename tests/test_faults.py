@@ -22,6 +22,8 @@ from seqtutor_core.runs.locks import shared_index_lock
 from seqtutor_core.runs.store import Run, load_policy, open_run
 from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
 
+pytestmark = pytest.mark.slow  # real worker processes
+
 UPDATES = 150
 
 

@@ -58,6 +58,7 @@ def test_bounds_by_hand() -> None:
     assert Source("seen more", runs, 2.0, 10.0, 1.0).bound(0.05) == 2.0
 
 
+@pytest.mark.slow
 def test_the_bounds_hold_as_often_as_they_say() -> None:
     """Over 200 trials log Z is outside its bounds, or the share outside of what is said, in at most 5 %, for a policy
     that is neither prior nor optimum."""
@@ -94,6 +95,7 @@ def test_the_prior_against_itself() -> None:
     assert found.gap == pytest.approx(exact()[0] - found.j, abs=0.2)
 
 
+@pytest.mark.slow
 def test_a_tuned_policy_is_nearly_there() -> None:
     tuner = tiny_tuner("psi", updates=500, weights=WEIGHTS, c=C)
     list(tune(tuner))

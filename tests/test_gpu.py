@@ -24,7 +24,7 @@ from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import Crew
 from seqtutor_core.policy import Policy
-from seqtutor_core.preview import preview
+from seqtutor_core.preview import draw_preview
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
 from seqtutor_core.runs import launcher, store
@@ -293,7 +293,7 @@ def test_preview_and_gauge_agree_with_the_cpu(network: RecurrentNetwork) -> None
     for device in (CPU, GPU):
         prior = Policy(MELODY, priors.load("melody").network.to(device))
         objective = Objective(MELODY, NINE, 8.0)
-        estimates.append(preview(prior, objective, n=4096).samples.log_z)
+        estimates.append(draw_preview(prior, objective, n=4096).samples.log_z)
         against = measure_prior(prior, objective, 2048, seed=1)
         tuner = Tuner(config(device.type), MELODY, network)
         gauges.append(measure_policy(tuner.policy, against, 2048, seed=2))

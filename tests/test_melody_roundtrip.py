@@ -6,7 +6,7 @@ from itertools import product
 import pretty_midi
 import pytest
 
-from seqtutor_core.domains.melody import Melody, MelodySettings, studio
+from seqtutor_core.domains.melody import Melody, MelodySettings, presentation
 from seqtutor_core.domains.melody.audio import midi, musicxml
 from seqtutor_core.domains.melody.primer import from_midi, from_picked
 from seqtutor_core.domains.melody.tokens import decode
@@ -29,7 +29,7 @@ def upload(notes, *, bpm=120.0, metre=None) -> bytes:
 
 
 def exported(primer, settings: MelodySettings) -> bytes:
-    return midi(studio.piece(Melody(settings), (0, 1), primer.tokens, "Own"))
+    return midi(presentation.piece(Melody(settings), (0, 1), primer.tokens, "Own"))
 
 
 def sounding(file: bytes, bpm: float) -> list[tuple[int, float, float]]:
@@ -152,7 +152,7 @@ def test_midi_and_musicxml_say_the_chosen_metre(steps, bar):
 
     settings = MelodySettings(steps_per_beat=steps, bar=bar)
     beats = 3 if (steps, bar) in ((4, 12), (2, 12)) else 4
-    piece = studio.piece(Melody(settings), (14, 1, 1, 16, 1, 1) * 4, (), "One")
+    piece = presentation.piece(Melody(settings), (14, 1, 1, 16, 1, 1) * 4, (), "One")
     (metre,) = pretty_midi.PrettyMIDI(io.BytesIO(midi(piece))).time_signature_changes
     assert (metre.numerator, metre.denominator, metre.time) == (beats, 4, 0)
     score = converter.parseData(musicxml(piece), format="musicxml")
@@ -165,7 +165,7 @@ def test_midi_and_musicxml_say_the_chosen_key():
     from music21 import converter
 
     for key, mode in product(range(12), ("major", "minor")):
-        piece = studio.piece(Melody(MelodySettings(key=key, mode=mode)), (14, 1), (), "One")
+        piece = presentation.piece(Melody(MelodySettings(key=key, mode=mode)), (14, 1), (), "One")
         (written,) = pretty_midi.PrettyMIDI(io.BytesIO(midi(piece))).key_signature_changes
         assert written.key_number == key + (12 if mode == "minor" else 0)
         (shown,) = converter.parseData(musicxml(piece), format="musicxml").recurse().getElementsByClass("Key")

@@ -283,6 +283,7 @@ shared.measure(["CCN"], PropertyQuery(), frozenset({"log_p"}))
 
 @pytest.mark.parametrize("then", ["time.sleep(600)", BUSY], ids=["idle", "in a long computation"])
 @pytest.mark.usefixtures("odd")
+@pytest.mark.slow
 def test_processes_end_when_their_parent_is_killed(then: str) -> None:
     script = f"from seqtutor_core.chemistry import worker_client; worker_client.COMMAND = {worker_client.COMMAND!r}\n"
     source = script + PARENT.replace("pool.shared()", "pool.Pool(2, timeout=3.0)") + then

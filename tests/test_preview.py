@@ -19,7 +19,7 @@ from seqtutor_core.domains import domain
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
 from seqtutor_core.frontier import Frontier, frontier
 from seqtutor_core.objective import Objective
-from seqtutor_core.preview import FEW, preview
+from seqtutor_core.preview import FEW, draw_preview
 from seqtutor_core.runs import names, store
 from seqtutor_core.runs.names import generated_name
 from tests import running
@@ -44,20 +44,20 @@ LATE = Objective(Late(), WEIGHTS, C)
 
 
 def test_drawn_sequences_earn_what_the_best_policy_earns():
-    found = preview(PRIOR, OBJECTIVE, n=20_000, seed=1)
+    found = draw_preview(PRIOR, OBJECTIVE, n=20_000, seed=1)
     reward = OBJECTIVE.reward(Tiny().score(found.tokens).sum(1))
     assert reward.mean().item() == pytest.approx(exact()[1], abs=0.05)
     assert torch.equal(found.tokens, found.samples.tokens[found.rows])
 
 
 def test_some_are_evenly_spread_over_those_drawn():
-    found = preview(PRIOR, OBJECTIVE, n=64)
+    found = draw_preview(PRIOR, OBJECTIVE, n=64)
     assert torch.equal(found.some(8), found.rows[::8])
     assert found.some(6).tolist() == found.rows[[0, 10, 21, 32, 42, 53]].tolist()
 
 
 def test_the_best_are_distinct_and_the_heaviest_first():
-    found = preview(PRIOR, OBJECTIVE, n=64)
+    found = draw_preview(PRIOR, OBJECTIVE, n=64)
     best = found.best(5)
     weights = found.samples.log_weights[best].tolist()
     assert weights == sorted(weights, reverse=True)
@@ -67,7 +67,7 @@ def test_the_best_are_distinct_and_the_heaviest_first():
 
 def test_without_weights_it_is_the_prior():
     """Every particle counts the same, and they are what the prior samples from that seed."""
-    found = preview(PRIOR, OBJECTIVE.replace(weights={}), n=64, seed=3)
+    found = draw_preview(PRIOR, OBJECTIVE.replace(weights={}), n=64, seed=3)
     assert found.samples.effective_sample_size == pytest.approx(64)
     assert found.rows.tolist() == list(range(64))
     assert torch.equal(found.samples.tokens, PRIOR.sample(64, generator(3)).tokens)
@@ -77,24 +77,24 @@ def test_without_weights_it_is_the_prior():
 def test_the_same_rollout_is_weighed_under_any_weights():
     rollout = PRIOR.sample(64, generator(4))
     for objective in (LATE.replace(weights={"rise": 1.0}), LATE.replace(weights={"close": 2.0}, c=3.0)):
-        samples = preview(PRIOR, objective, n=64, rollout=rollout).samples
+        samples = draw_preview(PRIOR, objective, n=64, rollout=rollout).samples
         assert torch.equal(samples.tokens, rollout.tokens)
         reward = objective.reward(Tiny().score(rollout.tokens).sum(1))
         torch.testing.assert_close(samples.log_weights, reward / objective.c)
 
 
 def test_it_is_rough_when_few_particles_count():
-    assert preview(PRIOR, LATE.replace(c=0.05), n=64).rough
-    assert not preview(PRIOR, LATE.replace(c=50.0), n=64).rough
+    assert draw_preview(PRIOR, LATE.replace(c=0.05), n=64).rough
+    assert not draw_preview(PRIOR, LATE.replace(c=50.0), n=64).rough
 
 
 def test_exact_samples_where_all_is_paid_at_the_end():
-    found = preview(PRIOR, LATE.replace(c=2.0), n=4096, seed=2)
+    found = draw_preview(PRIOR, LATE.replace(c=2.0), n=4096, seed=2)
     log_z = exact(2.0)[0]
     assert len(found.exact) / 4096 == pytest.approx(math.exp(log_z - 3.5 / 2.0), rel=0.1)
     reward = found.samples.reward[found.exact].mean().item()
     assert reward == pytest.approx(exact(2.0)[1], abs=5 * found.samples.reward.std().item() / len(found.exact) ** 0.5)
-    assert len(preview(PRIOR, OBJECTIVE.replace(c=2.0), n=64).exact) == 0
+    assert len(draw_preview(PRIOR, OBJECTIVE.replace(c=2.0), n=64).exact) == 0
 
 
 def test_expected_figures_by_hand():
@@ -233,7 +233,7 @@ def test_judged_settings_are_whole_and_leave_out_how_it_sounds():
 
 
 def test_the_chart_reads_what_the_frontier_gives():
-    samples = preview(PRIOR, OBJECTIVE, n=256).samples
+    samples = draw_preview(PRIOR, OBJECTIVE, n=256).samples
     curve = frontier(samples, around(C))
     point = curve.reward[REACH].item() / C - curve.kl[REACH].item()
     assert point == pytest.approx(samples.log_z), "on the tangent J is log Z"

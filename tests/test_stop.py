@@ -49,6 +49,8 @@ from seqtutor_core.runs.cadence import Cadence
 sys.exit(worker.main([folder], Cadence(metrics_every=0.0, gauge_first=0.0)))
 """
 
+pytestmark = pytest.mark.slow  # real worker processes
+
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -26,7 +26,7 @@ from seqtutor_core.frontier import frontier
 from seqtutor_core.network import NetworkSettings
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.preview import preview
+from seqtutor_core.preview import draw_preview
 from seqtutor_core.rules import check, flag, made, whole
 from seqtutor_core.runs import launcher, run_loop, store
 from seqtutor_core.training import Sequences, TrainingSettings
@@ -218,7 +218,7 @@ def test_it_is_swept_over_c(prior: Path) -> None:
     """More reward for more KL, as c falls."""
     brackets = domain("brackets", {"ends": True})
     policy = Policy(brackets, priors.load(str(prior), space=brackets).network)
-    seen = preview(policy, Objective(brackets, {"closed": 1.0}, 0.5), n=512)
+    seen = draw_preview(policy, Objective(brackets, {"closed": 1.0}, 0.5), n=512)
     points = frontier(seen.samples, [2.0, 1.0, 0.5])
     assert (torch.diff(points.reward) > 0).all() and (torch.diff(points.kl) > 0).all()
 

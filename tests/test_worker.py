@@ -231,6 +231,7 @@ def test_a_prior_is_named_or_given_by_its_folder(prior: Path) -> None:
         load("nowhere")
 
 
+@pytest.mark.slow
 def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) -> None:
     alive: list[bool] = []
     run = launcher.start(small(prior, seconds=600), lambda run: alive.append(run.alive))

@@ -18,7 +18,7 @@ from seqtutor_core.evaluation import rollouts
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.policy import Policy
-from seqtutor_core.preview import FEW, PARTICLES, Preview, preview
+from seqtutor_core.preview import FEW, PARTICLES, Preview, draw_preview
 from seqtutor_core.rollout import Rollout
 
 FIRST_SEED = 1000  # as of the sets that pages draw from the prior: what was measured of those is known here
@@ -53,7 +53,7 @@ def preview_request(studio: Studio) -> PreviewRequest:
     draw = Draw(
         studio.domain,
         state.value(studio, state.PRIOR),
-        _json(studio.sampling(studio)),
+        _json(studio.sampling_settings(studio)),
         FIRST_SEED + state.draw_seed(studio, state.PREVIEW),
         studio.primer(studio),
     )
@@ -74,7 +74,7 @@ def previewed(wanted: PreviewRequest) -> Preview:
     draw, objective = wanted
     prior = Policy(objective.domain, state.prior(draw.domain, draw.prior).network)
     rollout = drawn(draw) if objective.domain.terminal_reward else None
-    return preview(prior, objective, seed=draw.seed, primer=draw.primer, rollout=rollout)
+    return draw_preview(prior, objective, seed=draw.seed, primer=draw.primer, rollout=rollout)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -60,13 +60,13 @@ class Studio:
     help: str
     """How the studio is used, in Markdown."""
     settings: Callable[["Studio"], dict[str, Any]]
-    """The domain's own settings for TuningConfig; SettingError or InputError when they do not fit together."""
+    """Returns the domain's own settings for TuningConfig; SettingError or InputError if they do not fit together."""
     valid_settings: Callable[["Studio"], dict[str, Any]]
-    """The same as far as they can be read, for what the page shows meanwhile."""
+    """Returns the settings that can be read, for what the page shows meanwhile."""
     objective_settings: Callable[[Mapping[str, Any]], dict[str, Any]]
-    """Of such settings, defaults filled in, those that a sequence or its reward depends on; JSON values."""
-    sampling: Callable[["Studio"], dict[str, Any]]
-    """Those among them that a draw from a network depends on."""
+    """Returns the settings, defaults included, that change sequences or rewards; JSON values."""
+    sampling_settings: Callable[["Studio"], dict[str, Any]]
+    """Returns the settings that samples of a network depend on."""
     primer: Callable[["Studio"], tuple[int, ...]]
     """Tokens that every sequence continues."""
     reused: Callable[["Studio", TuningConfig], dict[str, Any]]

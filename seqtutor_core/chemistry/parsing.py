@@ -107,7 +107,7 @@ def check_text(text: str, what: str) -> None:
 
 
 def _syntax(text: str, log: str, what: str) -> str:
-    """A fault of the notation. RDKit says where it gave up, except for rings and atoms in brackets."""
+    """Describe a syntax error. RDKit says where it gave up, except for rings and atoms in brackets."""
     opened = text.rfind("[")
     if opened > text.rfind("]"):
         return f"this bracket is never closed: {pointed(text, opened + 1)}"

@@ -24,7 +24,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def info(options: Namespace) -> None:
-    """The cards."""
+    """Print the priors' cards."""
     cards = {name: priors.load(name).card for name in priors.available()}
     lines = (
         f"{name}: {card.get('held_out_nats', math.nan):.3f} nats a token, {card.get('licence', 'no licence given')}"
@@ -34,7 +34,7 @@ def info(options: Namespace) -> None:
 
 
 def corpus(options: Namespace) -> None:
-    """Build the corpus with a progress bar."""
+    """Build a domain's corpus, with a progress bar on standard error."""
     from seqtutor_core import recipes
 
     domain_recipes, folder = recipes.training_recipes(options.domain), recipes.corpus_folder(options.domain)

@@ -26,7 +26,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def read(options: Namespace) -> None:
-    """The notes of a MIDI file as tokens, or the molecules of a file; InputError when nothing can be read."""
+    """Print the notes of a MIDI file as tokens, or the molecules of a file; InputError when nothing can be read."""
     kind = Path(options.file).suffix.lower()
     if kind in MELODIES:
         _melody(options)
@@ -71,7 +71,7 @@ def _molecules(options: Namespace) -> None:
 
 
 def _content(file: str, most: int) -> bytes:
-    """The bytes of a file, at most one more than `most`, so that the reader can say that they are too many."""
+    """Return the bytes of a file, at most one more than `most`, so that the reader can say that they are too many."""
     if not Path(file).is_file():
         raise InputError(f"there is no file {file!r}; check its name and folder")
     try:

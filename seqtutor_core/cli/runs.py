@@ -40,7 +40,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def list_runs(options: Namespace) -> None:
-    """All runs."""
+    """Print all runs, newest first."""
     if options.json:
         show([_facts(run) for run in store.all_runs()], True)
     else:
@@ -48,21 +48,21 @@ def list_runs(options: Namespace) -> None:
 
 
 def _line(run: RunInfo) -> str:
-    """A run for people."""
+    """Return a run as a line for people."""
     what = run.problem or f"{run.domain} {run.learner} c = {run.kl_coefficient}"
     tags = "".join(f"  #{tag}" for tag in run.tags)
     return f"{run.id}  {run.name:<20}  {run.state:<11} {run.bytes / 1e6:6.1f} MB  {what}{tags}"
 
 
 def _facts(run: store.Run) -> dict[str, Any]:
-    """Id, name, state, settings and status of a run; of a damaged one what is wrong with it."""
+    """Return id, name, state, settings and status of a run; of a damaged one, what is wrong with it."""
     known: dict[str, Any] = {"id": run.id, "name": run_name(run), "tags": run_tags(run), "state": run.state}
     known |= {"problem": run.problem, "bytes": run.size}
     return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
 
 
 def details(options: Namespace) -> None:
-    """One run."""
+    """Print one run's settings and status."""
     facts = _facts(store.open_run(options.id))
     show(facts, options.json, two_columns(facts))
 
@@ -75,7 +75,7 @@ def rename(options: Namespace) -> None:
 
 
 def resume(options: Namespace) -> int:
-    """Go on, and follow."""
+    """Resume a run and follow it to its end."""
     run = store.open_run(options.id)
     launcher.resume(run, options.seconds)
     follow(run)
@@ -83,14 +83,14 @@ def resume(options: Namespace) -> int:
 
 
 def stop(options: Namespace) -> None:
-    """Stop, and wait for its last checkpoint."""
+    """Stop a run and wait for its last checkpoint."""
     run = store.open_run(options.id)
     launcher.stop(run, wait=60)
     show(_facts(run), options.json, f"{run.id}: {run.state}")
 
 
 def delete(options: Namespace) -> None:
-    """Delete."""
+    """Delete a run; it can be restored for ten minutes."""
     trash.purge()
     run = store.open_run(options.id)
     trash.discard(run)
@@ -99,14 +99,14 @@ def delete(options: Namespace) -> None:
 
 
 def restore(options: Namespace) -> None:
-    """Bring back what was deleted a moment ago."""
+    """Restore a run that was deleted a moment ago."""
     run = trash.restore(options.id)
     facts = {"restored": run.id, "name": run_name(run), "state": run.state}
     show(facts, options.json, f"{run.id} is back: {facts['name']}, {facts['state']}")
 
 
 def tag(options: Namespace) -> None:
-    """Give a run a tag, or take it away."""
+    """Add a tag to a run, or remove it."""
     run = store.open_run(options.id)
     (remove_tag if options.remove else add_tag)(run, options.tag)
     tags = run_tags(run)
@@ -114,7 +114,7 @@ def tag(options: Namespace) -> None:
 
 
 def doctor(options: Namespace) -> None:
-    """Parts of this machine."""
+    """Print which parts this machine has, and the remedy for what is missing."""
     parts = [part.__dict__ for part in machine.diagnose()]
     lines = (
         f"{'ok     ' if p['present'] else 'missing'}  {p['name']}: {p['detail']}"

@@ -28,11 +28,10 @@ from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.evaluation import evaluate as evaluating
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.files import read_whole, reason
-from seqtutor_core.gauge import Gauge, measure_policy, measure_prior
+from seqtutor_core.gauge import Gauge, gauge_policy
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.preview import PARTICLES
-from seqtutor_core.preview import preview as previewing
+from seqtutor_core.preview import PARTICLES, draw_preview
 from seqtutor_core.rules import shown, whole
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import objective_of, policy_of
@@ -107,7 +106,7 @@ def preview(options: Namespace) -> None:
     known = domain(options.domain, parse_pairs(options.set))
     objective = Objective(known, reward_weights(known, options), kl_coefficient(known, options))
     prior = Policy(known, priors.load(options.prior or known.name, space=known).network)
-    found = previewing(prior, objective, options.particles, options.seed)
+    found = draw_preview(prior, objective, options.particles, options.seed)
     rows = zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)
     figures = {
         "milliseconds": found.milliseconds,
@@ -131,9 +130,7 @@ def gauge(options: Namespace) -> None:
     if config.sampling_primer is None:
         raise SettingError(f"the sequences of {options.id} begin with a random note each, so they share no log Z")
     objective = objective_of(config, run.curves()[0])
-    prior = Policy(policy.space, policy.prior)
-    against = measure_prior(prior, objective, options.n, options.seed, config.primer)
-    found = measure_policy(policy, against, options.n, options.seed + 1, config.primer)
+    found = gauge_policy(policy, objective, options.n, options.seed, config.primer)
     facts = asdict(found) | {"sentence": found.sentence, "kl_coefficient": objective.c, "n": options.n}
     brief = {name: value for name, value in facts.items() if name not in ("sources", "sentence")}
     show(facts, options.json, f"{found.sentence}\n\n{two_columns(brief)}\n\n{_sources(found)}")

@@ -9,15 +9,14 @@ from contextlib import contextmanager
 
 import torch
 
-from seqtutor_core import priors
 from seqtutor_core.cli.options import Commands, add_command, add_objective, kl_coefficient, parse_pairs, reward_weights
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
+from seqtutor_core.library import prepare_tuning
 from seqtutor_core.runs import launcher, store
-from seqtutor_core.tuning import Tuner
 from seqtutor_core.tuning import tune as tuning
 
 
@@ -52,7 +51,7 @@ def _add_learning(parser: ArgumentParser, seconds: float) -> None:
 
 
 def config_of(options: Namespace) -> TuningConfig:
-    """The tuning job that the options ask for."""
+    """Return the tuning job that the options describe."""
     known = domain(options.domain, parse_pairs(options.set))
     return TuningConfig(
         domain=known.name,
@@ -92,7 +91,7 @@ def _ended_like_by_ctrl_c() -> Iterator[None]:
 
 
 def follow(run: store.Run) -> None:
-    """Print how a run comes on until it has ended; Ctrl-C or SIGTERM stops it, and is waited for."""
+    """Print a run's progress until it has ended; Ctrl-C or SIGTERM stops it and waits for that."""
     try:
         with _ended_like_by_ctrl_c():
             _until_the_end(run)
@@ -103,7 +102,7 @@ def follow(run: store.Run) -> None:
 
 
 def _until_the_end(run: store.Run) -> None:
-    """One line a second on standard error."""
+    """Print figures twice a second on standard error, until the run is over."""
     seen = 0
     while True:
         over = run.state not in store.ACTIVE
@@ -124,6 +123,7 @@ def _until_the_end(run: store.Run) -> None:
 
 
 def report(run: store.Run, as_json: bool) -> int:
+    """Print the final figures of a run that has ended and return 0; SeqTutorError when it has none."""
     status = run.status
     if not status.summary:
         why = status.error or status.message or "no figures were taken; resume it, or gauge or evaluate it as it is"
@@ -138,8 +138,7 @@ def report(run: store.Run, as_json: bool) -> int:
 def bench(options: Namespace) -> None:
     """Tune in this process and time it: environment steps a second over the budget, learning included."""
     config = config_of(options)
-    known = domain(config.domain, config.settings)
-    tuner = Tuner(config, known, priors.load(config.prior, space=known).network)
+    tuner = prepare_tuning(config)
     for _ in range(3):  # warm-up: the first iterations allocate
         tuner.iterate()
     tuner.seconds, before = 0.0, tuner.environment_steps

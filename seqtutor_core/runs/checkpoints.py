@@ -26,7 +26,7 @@ MAX_CHECKPOINTS = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a worker needs to go on."""
+    """What a worker needs to resume."""
 
     tensors: dict[str, Tensor]
     plain: dict[str, Any]
@@ -42,13 +42,16 @@ def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], plain: Mapping[
 
 
 def prune_checkpoints(folder: Path, kept: int) -> None:
-    """Drop all but the newest checkpoints."""
+    """Delete all but the `kept` newest checkpoints."""
     for old in _newest_first(folder)[kept:]:
         old.unlink()
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that is whole; None when there is none at all."""
+    """Return the newest undamaged checkpoint; None when the folder has no checkpoint at all.
+
+    When all are damaged, return an empty one that names them.
+    """
     damaged: list[str] = []
     for path in _newest_first(folder):
         try:
@@ -59,18 +62,18 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def delete_damaged(folder: Path, checkpoint: Checkpoint) -> None:
-    """Remove what could not be read, so that it never counts among the two that are kept."""
+    """Delete what could not be read, so that it never counts among the two that are kept."""
     for name in checkpoint.damaged:
         (folder / name).unlink(missing_ok=True)
 
 
 def save_policy(path: Path, tensors: Mapping[str, Tensor], settings: NetworkSettings, at: Mapping[str, float]) -> None:
-    """Write a policy alone, with the shape of its network and the update and learning second that it is of."""
+    """Write a policy alone, with the shape of its network; `at` holds its update and its second of learning."""
     _write(path, tensors, {"network": asdict(settings), **at})
 
 
 def policy_seconds(path: Path) -> float | None:
-    """Return the learning second that a policy is of; None when the file does not say it."""
+    """Return after how many seconds of learning a policy was written; None when its file does not say."""
     try:
         with safe_open(path, "pt") as file:
             return float(json.loads((file.metadata() or {})["plain"])["seconds"])
@@ -79,7 +82,7 @@ def policy_seconds(path: Path) -> float | None:
 
 
 def read_policy(path: Path) -> RecurrentNetwork:
-    """A policy on the CPU, frozen and in evaluation mode; RunError when it is missing or damaged."""
+    """Return a policy's network, frozen, on the CPU; RunError when the file is missing or damaged."""
     tensors, plain = _read(path)
     try:
         return network_of(current_network(plain.get("network")), tensors)
@@ -123,9 +126,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _sums(tensors: Mapping[str, Tensor], text: str) -> dict[str, str]:
-    """Checksums of the tensors, of the plain values, and of the tensors' types and shapes.
+    """Return checksums of the tensors, of the plain values, and of the tensors' types and shapes.
 
-    Raises TypeError for a type of tensor that no checkpoint has.
+    TypeError for a type of tensor that no checkpoint has.
     """
     kinds = json.dumps([(name, str(tensors[name].dtype), list(tensors[name].shape)) for name in sorted(tensors)])
     return {
@@ -136,7 +139,7 @@ def _sums(tensors: Mapping[str, Tensor], text: str) -> dict[str, str]:
 
 
 def _crc32(tensors: Mapping[str, Tensor]) -> int:
-    """Over all tensors by name: a flipped bit leaves a safetensors file readable, and wrong."""
+    """Return a checksum over all tensors by name: a flipped bit leaves a safetensors file readable, and wrong."""
     value = 0
     for name in sorted(tensors):
         value = zlib.crc32(tensors[name].numpy().tobytes(), zlib.crc32(name.encode(), value))

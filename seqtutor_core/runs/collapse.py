@@ -13,7 +13,7 @@ COLLAPSE_MESSAGE = (
 
 
 class CollapseDetector:
-    """Counts the newest lines of a run's curves in which the policy was collapsed, by the gauge's two thresholds.
+    """Counts consecutive lines of metrics in which the policy was collapsed, by the gauge's two thresholds.
 
     The share of distinct sequences is held against that of the first line, when the policy was still the prior: a run
     without a gauge has none of the prior's own.
@@ -23,12 +23,15 @@ class CollapseDetector:
         self.consecutive = 0
 
     def update(self, first: Mapping[str, Any], line: Mapping[str, Any]) -> None:
-        """Take note of a line; one in which a slider was moved begins the count anew."""
+        """Count a line of metrics; a healthy one, or one in which a slider moved, resets the count.
+
+        first: the run's first line.
+        """
         few = line["distinct"] < FEW_DISTINCT * (first.get("distinct") or 1.0)
         collapsed = (few or line["entropy"] < LOW_ENTROPY) and not line["changed"]
         self.consecutive = self.consecutive + 1 if collapsed else 0
 
     @property
     def collapsed(self) -> bool:
-        """Whether the policy has been collapsed for long enough to stop."""
+        """Whether the policy was collapsed for PATIENCE lines in a row."""
         return self.consecutive >= PATIENCE

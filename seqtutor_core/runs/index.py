@@ -25,7 +25,7 @@ Stamps = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run in a list; None stands for what it does not say."""
+    """A run as a list shows it; None: its files do not say."""
 
     id: str
     name: str
@@ -55,12 +55,12 @@ class RunInfo:
 
 
 def all_run_info() -> list[RunInfo]:
-    """Return a summary of every run, newest first."""
+    """Return what a list shows of every run, newest first."""
     return [found for run in store.all_runs() if (found := run_info(run))]
 
 
 def run_info(run: Run) -> RunInfo | None:
-    """Return what a run says of itself now; None when its folder is gone."""
+    """Return what a list shows of a run; None when its folder is gone."""
     try:
         found = _read(run.folder, _stamps(run.folder))
     except FileNotFoundError:
@@ -69,7 +69,10 @@ def run_info(run: Run) -> RunInfo | None:
 
 
 def _stamps(folder: Path) -> Stamps:
-    """Of the folder, which changes with each file that is replaced, and of WATCHED; FileNotFoundError without one."""
+    """Return stamps of the folder, which changes with each replaced file, and of WATCHED_FILES.
+
+    FileNotFoundError when there is no folder.
+    """
     found = [folder.stat()]
     for name in WATCHED_FILES:
         with suppress(OSError):
@@ -101,7 +104,7 @@ def _read(folder: Path, stamps: Stamps) -> RunInfo:
 
 
 def _figures(run: Run, status: Status) -> dict[str, Any]:
-    """Reward, kl, j, distinct and gauge as measured at the end, else as its last line has them."""
+    """Return reward, kl, j, distinct and gauge: from the final summary, or else from the last line of metrics."""
     if status.summary:
         last = {**status.summary, **status.summary.get("metrics", {})}
         gauge = last.get("gauge")
@@ -119,7 +122,7 @@ def _figures(run: Run, status: Status) -> dict[str, Any]:
 
 
 def config_differences(configs: Sequence[TuningConfig]) -> dict[str, list[Any]]:
-    """Return what the configs do not agree on: the setting's name -> its value in each, None where it is not set."""
+    """Return the settings that differ: name -> its value in each config, None where it is not set."""
     flat = [_flat(config) for config in configs]
     names = dict.fromkeys(name for values in flat for name in values)
     rows = {name: [values.get(name, 0.0 if name.startswith("weight ") else None) for values in flat] for name in names}
@@ -127,7 +130,7 @@ def config_differences(configs: Sequence[TuningConfig]) -> dict[str, list[Any]]:
 
 
 def _flat(config: TuningConfig) -> dict[str, Any]:
-    """The config's values by name, weights, settings and overrides one by one."""
+    """Return a config's values by name; weights, settings and overrides each under a name of their own."""
     values: dict[str, Any] = asdict(config)
     weights, settings, overrides = (values.pop(name) for name in ("weights", "settings", "overrides"))
     return {

@@ -12,7 +12,7 @@ MAX_BYTES = 256 * 2**20  # a run of a day writes a third of it
 
 
 def append_line(path: Path, fact: dict[str, Any]) -> None:
-    """Add one line in one write; half a line that a killed writer left is ended first. OSError on a full disk."""
+    """Append one line in one write, after ending half a line that a killed writer left. OSError on a full disk."""
     line = json.dumps(replace_nonfinite(fact), allow_nan=False) + "\n"
     with open(path, "a+b") as file:
         if file.tell() and _last_byte(path) != b"\n":
@@ -21,10 +21,10 @@ def append_line(path: Path, fact: dict[str, Any]) -> None:
 
 
 def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """Whole lines from a byte offset on, blank ones left out, and the offset to go on from.
+    """Return the complete lines from a byte offset on, without blank ones, and the offset to continue from.
 
-    A file that is shorter was cut or made anew, and is read from its beginning: the offset to go on from is smaller.
-    OSError for what is no file, or has more bytes than anybody should read at once.
+    A file that is shorter was cut or replaced: it is read from its beginning, and the new offset is smaller.
+    OSError when the path is not a file, or has more than MAX_BYTES left to read.
     """
     try:
         size = path.stat().st_size
@@ -43,7 +43,7 @@ def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
 
 
 def parse_objects(lines: list[bytes]) -> list[dict[str, Any]]:
-    """Lines that are JSON objects; what a killed writer left half-written is passed over."""
+    """Return the lines that are JSON objects; skip others, which killed writers leave."""
     found = []
     for line in lines:
         try:
@@ -56,7 +56,7 @@ def parse_objects(lines: list[bytes]) -> list[dict[str, Any]]:
 
 
 def replace_nonfinite(value: Any) -> Any:
-    """NaN and infinity as None, which JSON can say."""
+    """Return the value with None for NaN and infinity, which JSON lacks."""
     if isinstance(value, dict):
         return {name: replace_nonfinite(each) for name, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

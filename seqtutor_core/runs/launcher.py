@@ -25,7 +25,7 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None) -> Run:
-    """A new run with a living worker; it waits its turn while another run holds the device.
+    """Create a run, start its worker and return the run; it waits its turn while another run holds the device.
 
     `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
     SettingError for an unknown device, domain, setting or reward term, or without any reward; TokenError for a primer
@@ -43,7 +43,7 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
 
 
 def run_on_device(device: str = "auto") -> Run | None:
-    """The run that holds the device, else one on its way to it; None when a new run would begin at once."""
+    """Return the run that holds the device, or else one that waits for it; None when a new run would begin at once."""
     wanted = resolve_device(device).type
     waiting = None
     for run in all_runs():
@@ -56,7 +56,7 @@ def run_on_device(device: str = "auto") -> Run | None:
 
 
 def resume(run: Run, extra_seconds: float = 0.0) -> None:
-    """Go on from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
+    """Resume from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
 
     A budget in updates becomes one in seconds when seconds are added. RunError for a run that is alive, damaged, or
     without budget; SettingError for a budget of more than a day.
@@ -78,7 +78,7 @@ def resume(run: Run, extra_seconds: float = 0.0) -> None:
 
 
 def stop(run: Run, wait: float = 0.0) -> bool:
-    """Ask a living run to stop and wait up to so many seconds; whether it has ended. RunError when it is over."""
+    """Ask a living run to stop, wait up to `wait` seconds, and return whether it ended. RunError when it is over."""
     run.change(Change(stop=True))
     deadline = time.monotonic() + wait
     while run.state in ACTIVE:
@@ -124,7 +124,7 @@ def _begin(run: Run) -> None:
 
 
 def _spawn(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
-    """The worker's process, which inherits both descriptors."""
+    """Start the worker's process, which inherits both descriptors, and return it."""
     path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(run.folder / "worker.log", "ab") as log:
         return subprocess.Popen(
@@ -140,7 +140,7 @@ def _spawn(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
 
 
 def _report(run: Run, why: str) -> str:
-    """Fail the run; the message with the end of the worker's log."""
+    """Record that the run failed; return the message, with the last line of the worker's log."""
     lines = (run.folder / "worker.log").read_text(errors="replace").splitlines()
     message = f"run {run.id} could not be started: {why}" + (f" ({lines[-1]})" if lines else "")
     run.write_status(replace(run.status, state="failed", error=message, ended=time.time()))

@@ -20,14 +20,14 @@ RUN_LOCK = "worker.lock"
 
 
 def runs_folder() -> Path:
-    """The folder of all runs."""
+    """Return the folder of all runs."""
     return home() / "runs"
 
 
 def acquire(path: Path, timeout: float = 0.0) -> int | None:
-    """A descriptor that holds the lock file until it is closed, here and in every process that it was handed on to.
+    """Lock a file and return the descriptor: it is held until that is closed here and wherever it was handed on.
 
-    None when somebody else holds it for so many seconds.
+    None when another process still holds it after `timeout` seconds.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
     deadline = time.monotonic() + timeout
@@ -44,7 +44,7 @@ def acquire(path: Path, timeout: float = 0.0) -> int | None:
 
 @contextmanager
 def shared_index_lock() -> Iterator[None]:
-    """Within it hidden folders of runs are made or deleted, and nobody sweeps them."""
+    """Hold the index while hidden folders of runs are made or deleted, so that nobody removes them meanwhile."""
     with open(_index_lock(), "a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
@@ -52,7 +52,7 @@ def shared_index_lock() -> Iterator[None]:
 
 @contextmanager
 def exclusive_index_lock() -> Iterator[bool]:
-    """Whether nobody is within `index_in_use`; then nobody gets there meanwhile. Its users' deaths set it free."""
+    """Yield whether nobody is within `shared_index_lock`; if so, nobody enters it meanwhile. The dead free it."""
     descriptor = acquire(_index_lock())
     try:
         yield descriptor is not None
@@ -68,14 +68,14 @@ def _index_lock() -> Path:
 
 
 def device_lock(device: str) -> FileLock:
-    """The lock of a device ("cpu", "cuda"): one run at a time."""
+    """Return the lock of a device ("cpu", "cuda"), which one run holds at a time."""
     folder = home() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f"slot-{device}.lock")
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock file. The system frees a dead process's locks, so this cannot go stale.
+    """Return whether a process holds the lock file. The system frees a dead process's locks, so this cannot go stale.
 
     Tested by a shared lock, so that two readers testing at once do not take each other for the holder.
     """
@@ -90,12 +90,12 @@ def is_held(path: Path) -> bool:
 
 
 def write_device_holder(device: str, run_id: str) -> None:
-    """Note who holds the device's slot; called by the holder."""
+    """Record that a run holds the device; called by the holder."""
     replace_text(_signature(device), json.dumps({"run": run_id}))
 
 
 def device_holder(device: str) -> str:
-    """The id of the run that took the slot last, or empty."""
+    """Return the id of the run that took the device last, or an empty text."""
     try:
         return str(parse_json(read_whole(_signature(device), 10_000))["run"])
     except (OSError, ValueError, KeyError, TypeError):

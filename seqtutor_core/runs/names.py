@@ -42,7 +42,7 @@ def generated_name(run_id: str) -> str:
 
 
 def run_name(run: Run) -> str:
-    """Return what the run is called; its made name when nobody has named it, or name.json is damaged."""
+    """Return what the run is called; its generated name when nobody has named it, or name.json is damaged."""
     try:
         return checked_line(SUBJECT, MAX_LENGTH, parse_json(read_whole(run.folder / NAME_FILE, MAX_BYTES))["name"])
     except (OSError, ValueError, KeyError, TypeError):  # SettingError is a ValueError
@@ -50,9 +50,9 @@ def run_name(run: Run) -> str:
 
 
 def rename_run(run: Run, name: str) -> None:
-    """Call the run otherwise; an empty name gives it its made one again.
+    """Name the run; an empty name restores the generated one.
 
-    SettingError for a name that is none, RunError when it cannot be written.
+    SettingError for a name that breaks the rules, RunError when it cannot be written.
     """
     try:
         if not isinstance(name, str) or name.strip():
@@ -64,7 +64,7 @@ def rename_run(run: Run, name: str) -> None:
 
 
 def checked_line(what: str, most: int, value: object) -> str:
-    """Return a text without the blanks around it; SettingError for one that is too long, empty or not to be seen."""
+    """Return a text without the blanks around it; SettingError when it is too long, empty or invisible."""
     text = text_of(most)(what, value.strip() if isinstance(value, str) else value)
     kinds = {unicodedata.category(character) for character in text}
     turned = any(unicodedata.bidirectional(character) in BIDI_CONTROLS for character in text)

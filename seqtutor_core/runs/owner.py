@@ -18,7 +18,7 @@ OWNER_FILE = "owner.json"
 
 
 def claim(run: Run) -> str:
-    """Make the run one's own: a new secret, of which the folder keeps the hash; RunError when it has an owner."""
+    """Return a new secret that owns the run, and keep its hash in the folder; RunError when it has an owner."""
     secret = secrets.token_urlsafe(24)
     try:
         with open(run.folder / OWNER_FILE, "x", encoding="utf-8") as file:  # of two at once, one is refused
@@ -31,12 +31,12 @@ def claim(run: Run) -> str:
 
 
 def has_owner(run: Run) -> bool:
-    """Whether somebody has claimed the run."""
+    """Return whether somebody has claimed the run."""
     return (run.folder / OWNER_FILE).exists()
 
 
 def owns(run: Run, secret: str) -> bool:
-    """Whether this is the owner's secret; never for a run without an owner, or whose owner.json is damaged."""
+    """Return whether this is the owner's secret; never for a run without an owner, or whose owner.json is damaged."""
     try:
         kept = parse_json(read_whole(run.folder / OWNER_FILE, 10_000))["sha256"]
         return hmac.compare_digest(str(kept).encode(), _hash(secret).encode())

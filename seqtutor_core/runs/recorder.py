@@ -56,7 +56,7 @@ class Recorder:
     # ------------------------------------------------------------ after each update
 
     def on_update(self, progress: Progress) -> None:
-        """Take note of an update, writing what is due; while paused, wait a little. OSError on a full disk."""
+        """Write what is due after an update; while paused, wait a little. OSError on a full disk."""
         self.notices += self.control_reader.errors + ([progress.message] if progress.message else [])
         self.control_reader.errors.clear()
         if progress.paused:
@@ -93,7 +93,7 @@ class Recorder:
         time.sleep(0.1)
 
     def gauge(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
-        """How far the policy has come, over n sequences; what goes wrong with it is a notice."""
+        """Return the gauge of the policy over n sequences, None where there is none; its errors become notices."""
         gauge = self.gauge_monitor.measure(n, drawn)
         self.notices += [self.gauge_monitor.error] if self.gauge_monitor.error else []
         return gauge
@@ -101,13 +101,13 @@ class Recorder:
     # ------------------------------------------------------------ files
 
     def write_status(self, **changes: Any) -> None:
-        """Replace the status."""
+        """Replace status.json, with these fields changed."""
         with self.lock:
             self.status = replace(self.status, **{**self.position, **changes})
             self.run.write_status(self.status)
 
     def write_metrics(self, gauge: Mapping[str, Any] | None = None) -> None:
-        """One line of metrics.jsonl for the last update, unless it has one, and the status with it."""
+        """Append the last update to metrics.jsonl, unless it is there, and write the status."""
         with self.lock:
             self._write_metrics(gauge)
 
@@ -131,7 +131,7 @@ class Recorder:
         self.write_status(message=message or self.status.message)
 
     def write_checkpoint(self) -> None:
-        """Save everything needed to go on, and the policy alone, unless that is done; plan the next."""
+        """Save all that is needed to resume, and the policy alone, unless that is done; plan the next."""
         with self.lock:
             self._write_checkpoint()
 
@@ -185,7 +185,7 @@ class Recorder:
                 path.unlink()
 
     def take_notices(self) -> str:
-        """The notices since the last call, as one sentence or more."""
+        """Return the notices since the last call, joined by semicolons."""
         notices, self.notices = "; ".join(dict.fromkeys(self.notices)), []
         return notices
 
@@ -195,7 +195,7 @@ def _settings_at(tuner: Tuner) -> dict[str, float]:
 
 
 def _settings(weights: dict[str, float], c: float, kl_budget: float | None, rate: float) -> dict[str, float]:
-    """All that a control can change, by the name that a chart marks it with; a KL budget sets c itself."""
+    """Return all that steering can change, by the name that a chart marks it with; a KL budget sets c itself."""
     by_term = {f"weights.{name}": weight for name, weight in weights.items()}
     strength = {"kl_coefficient": c} if kl_budget is None else {"kl_budget": kl_budget}
     return {**by_term, **strength, "learning_rate": rate}

@@ -69,12 +69,12 @@ class PolicySamples:
 
 
 def number_or_nan(name: str, value: Any) -> float:
-    """A number; what was not finite when it was written has become nothing, and is not a number again."""
+    """Return a number, or NaN for null, which stands for one that was not finite; SettingError for anything else."""
     return math.nan if value is None else number()(name, value)
 
 
 def number_or_nonfinite(name: str, value: Any) -> float:
-    """A number, or what a run that fell apart has instead of one: it can still be resumed, and steered back."""
+    """Return a number, finite or not: a run that diverged can still be resumed and steered back."""
     return value if isinstance(value, float) and not math.isfinite(value) else number()(name, value)
 
 

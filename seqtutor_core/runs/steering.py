@@ -16,20 +16,20 @@ RESUMED = "resumed"  # a line with this key: older requests to pause or stop are
 
 
 def append_change(path: Path, change: Change) -> None:
-    """Ask for a change; OSError when it cannot be written."""
-    wanted = {f.name: getattr(change, f.name) for f in fields(change)}
+    """Append a request for a change; OSError when it cannot be written."""
+    values = {f.name: getattr(change, f.name) for f in fields(change)}
     if change.weights is not None:
-        wanted["weights"] = dict(change.weights)
-    append_line(path, {"time": time.time(), **{name: value for name, value in wanted.items() if value is not None}})
+        values["weights"] = dict(change.weights)
+    append_line(path, {"time": time.time(), **{name: value for name, value in values.items() if value is not None}})
 
 
 def append_resume(path: Path) -> None:
-    """Say that the run goes on, whatever was asked before."""
+    """Append that the run resumes, which settles older requests to pause or stop."""
     append_line(path, {"time": time.time(), RESUMED: True})
 
 
 class ControlReader:
-    """The reader's side, with its place in the file: each line is heard once, a half-written last one later."""
+    """The worker's side, with its offset in the file: delivers each complete line once; a partial last line waits."""
 
     def __init__(self, path: Path, terms: tuple[RewardTerm, ...], offset: int = 0) -> None:
         self.path, self.terms, self.offset = path, terms, offset
@@ -39,7 +39,7 @@ class ControlReader:
         """Changes put back for the next read."""
 
     def read(self) -> list[Change]:
-        """The changes asked for since the last call; RunError for what is no file."""
+        """Return the changes requested since the last call; RunError when the file cannot be read."""
         changes, self.pending = self.pending, []
         try:
             lines, self.offset = read_lines(self.path, self.offset)

@@ -68,7 +68,7 @@ class StopWatchdog(threading.Thread):
 
 
 def _stop_requested_after(lines: list[bytes], requested: bool) -> bool:
-    """Whether a stop is requested after these lines; a resumption settles older requests."""
+    """Return whether a stop is requested after these lines; a resumption settles older requests."""
     for fact in parse_objects(lines):
         requested = fact.get("stop") is True or (requested and "resumed" not in fact)
     return requested

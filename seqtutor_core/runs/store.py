@@ -54,6 +54,7 @@ class Run:
 
     @property
     def id(self) -> str:
+        """The name of its folder."""
         return self.folder.name
 
     # ------------------------------------------------------------ settings and state
@@ -65,6 +66,7 @@ class Run:
             return made(TuningConfig, current_config(self._json("config.json")), "setting")
 
     def write_config(self, config: TuningConfig) -> None:
+        """Replace config.json."""
         replace_text(self.folder / "config.json", json.dumps(_plain(config), indent=2))
 
     @property
@@ -74,7 +76,7 @@ class Run:
             return made(Status, STATUS("it", self._json("status.json")), "status")
 
     def write_status(self, status: Status) -> None:
-        """For the worker, and for the launcher while there is no worker."""
+        """Replace status.json: for the worker, or for the launcher while there is no worker."""
         replace_text(
             self.folder / "status.json", json.dumps(replace_nonfinite(asdict(status)), indent=2, allow_nan=False)
         )
@@ -115,14 +117,16 @@ class Run:
     # ------------------------------------------------------------ what it left
 
     def metrics(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """Whole lines of metrics.jsonl from a byte offset on, and the offset to go on from; RunError for a wrong one.
+        """Return the complete lines of metrics.jsonl from a byte offset on, and the offset to continue from.
+
+        RunError for a line that breaks its rule.
 
         A line is a Progress without its tokens, plus `time` and `changed`. See `consistent` for a resumed run.
         """
         return self._lines(METRICS_LINE, since)
 
     def curves(self, since: int = 0) -> tuple[list[dict[str, Any]], int]:
-        """The same; RunError for a line that lacks something that is drawn."""
+        """Return the same as `metrics`; RunError also for a line that lacks what curves are drawn from."""
         return self._lines(CURVE_LINE, since)
 
     def _lines(self, rule: Rule, since: int) -> tuple[list[dict[str, Any]], int]:
@@ -131,7 +135,7 @@ class Run:
             return drop_superseded([rule("a line", fact) for fact in parse_objects(lines)]), offset
 
     def samples(self) -> list[PolicySamples]:
-        """Sequences kept on the way, oldest first; older moments are kept more sparsely. RunError for a wrong one."""
+        """Return sequences sampled as it learned, oldest first, older ones sparser; RunError for a damaged file."""
         moments = []
         for path in sorted((self.folder / "samples").glob("*.jsonl")):
             with self._reading(f"samples/{path.name}"):
@@ -142,7 +146,7 @@ class Run:
         return moments
 
     def top_sequences(self) -> list[ScoredSequence]:
-        """The best sequences so far, in no order, for the reader to rank; RunError for a wrong one."""
+        """Return the best sequences so far, in no order, for the reader to rank; RunError for a damaged file."""
         with self._reading(TOP_SEQUENCES_FILE):
             entries = load_board(self.folder / TOP_SEQUENCES_FILE)
             for entry in entries:
@@ -162,7 +166,7 @@ class Run:
     # ------------------------------------------------------------ acting on it
 
     def change(self, change: Change) -> None:
-        """Ask the worker for a change; RunError when the run is over."""
+        """Request a change of the living run; RunError when it is over."""
         state = self.state
         if state not in ACTIVE:
             raise RunError(f"run {self.id} is {state} and takes no changes; resume it or start a new one")
@@ -172,17 +176,17 @@ class Run:
             raise RunError(f"the request to run {self.id} could not be written: {error.strerror}") from None
 
     def delete_partial_files(self) -> None:
-        """Remove half-written files that a killed worker left; for the worker, under its lock."""
+        """Delete half-written files that a killed worker left; for the worker, under its lock."""
         for folder in (self.folder, self.folder / "checkpoints", self.folder / "samples"):
             for path in folder.glob(".*.tmp"):
                 path.unlink(missing_ok=True)
 
     def free_reserve(self) -> None:
-        """Give up the reserved bytes: the disk is full and the status must be written."""
+        """Delete the reserved bytes: the disk is full and the status must be written."""
         (self.folder / ".reserve").unlink(missing_ok=True)
 
     def fill_reserve(self) -> None:
-        """Set bytes aside for a full disk; OSError when it is full already."""
+        """Reserve bytes for the day when the disk is full; OSError when it is full already."""
         path = self.folder / ".reserve"
         if not path.exists():
             path.write_bytes(os.urandom(RESERVE_BYTES))  # random, so that no file system stores it in no space
@@ -192,7 +196,7 @@ class Run:
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
-        """Within it a file is read: what breaks a rule, or cannot be read, becomes a RunError with the way out."""
+        """Turn errors of reading a file into a RunError that names the file and the way out."""
         try:
             yield
         except (ValueError, OSError) as error:  # SettingError and TokenError are ValueErrors
@@ -206,7 +210,7 @@ class Run:
 
 
 def create_run(config: TuningConfig) -> Run:
-    """A new run folder, in state waiting; nothing is launched. It appears whole, or not at all with a RunError."""
+    """Create a run's folder, in state waiting, and return the run. It appears whole, or not at all with a RunError."""
     moment = datetime.now(UTC)
     run_id = f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{config.learner}-{secrets.token_hex(2)}"
     hidden = Run(runs_folder() / f".new-{run_id}")
@@ -232,21 +236,21 @@ def create_run(config: TuningConfig) -> Run:
 
 
 def delete_unfinished() -> None:
-    """Remove folders of runs that somebody died over while making them."""
+    """Delete folders of runs whose creator died before they were complete."""
     with exclusive_index_lock() as unused:
         for folder in runs_folder().glob(".new-*") if unused else ():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def all_runs() -> list[Run]:
-    """All runs, newest first; a damaged one is among them and says so by its state."""
+    """Return all runs, newest first; damaged ones too, with the state "damaged"."""
     if not runs_folder().is_dir():
         return []
     return [Run(p) for p in sorted(runs_folder().iterdir(), reverse=True) if p.is_dir() and RUN_ID.fullmatch(p.name)]
 
 
 def open_run(run_id: str) -> Run:
-    """A run by its id; RunError names those there are."""
+    """Return a run by its id; RunError names those there are."""
     run = Run(runs_folder() / run_id)
     if not RUN_ID.fullmatch(run_id) or not run.folder.is_dir():
         ids = [r.id for r in all_runs()]
@@ -256,7 +260,7 @@ def open_run(run_id: str) -> Run:
 
 
 def load_policy(run: Run) -> RecurrentNetwork:
-    """The tuned policy as of the last checkpoint, frozen, on the CPU; RunError when there is none yet."""
+    """Return the tuned policy's network as last written, frozen, on the CPU; RunError when there is none yet."""
     path = run.folder / "policy.safetensors"
     if not path.exists():
         raise RunError(f"run {run.id} has no tuned policy yet ({run.state}); let it learn for some seconds")
@@ -264,7 +268,7 @@ def load_policy(run: Run) -> RecurrentNetwork:
 
 
 def drop_superseded(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Metrics without what a killed worker wrote after the checkpoint that the run then resumed from.
+    """Return lines of metrics without those that a killed worker wrote after the checkpoint that was resumed from.
 
     Readers that collect lines by offset apply it to all they have.
     """
@@ -277,7 +281,7 @@ def drop_superseded(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _plain(config: TuningConfig) -> dict[str, Any]:
-    """A config as JSON values."""
+    """Return a config as JSON values."""
     values = {f.name: getattr(config, f.name) for f in fields(config)}
     mappings = {name: dict(values[name]) for name in ("weights", "settings", "overrides")}
     return {**values, **mappings, "primer": list(config.primer)}

@@ -26,20 +26,20 @@ def run_tags(run: Run) -> tuple[str, ...]:
 
 
 def add_tag(run: Run, tag: str) -> None:
-    """Give the run a tag, if it has not got it already; capitals do not count.
+    """Add a tag to the run, unless it has it already; capitals do not count.
 
     SettingError for a tag that breaks the rules, or one too many; RunError when it cannot be written.
     """
-    wanted, known = _checked("a tag", tag), run_tags(run)
-    if wanted.casefold() in map(str.casefold, known):
+    tag, known = _checked("a tag", tag), run_tags(run)
+    if tag.casefold() in map(str.casefold, known):
         return
     if len(known) >= MAX_TAGS:
         raise SettingError(f"run {run.id} has {MAX_TAGS} tags, which is the most; remove one of {', '.join(known)}")
-    _write(run, _sorted([*known, wanted]))
+    _write(run, _sorted([*known, tag]))
 
 
 def remove_tag(run: Run, tag: str) -> None:
-    """Take a tag away; SettingError when the run does not have it, RunError when it cannot be written."""
+    """Remove a tag; SettingError when the run does not have it, RunError when it cannot be written."""
     unwanted, known = _checked("a tag", tag).casefold(), run_tags(run)
     kept = [one for one in known if one.casefold() != unwanted]
     if len(kept) == len(known):
@@ -59,5 +59,5 @@ def _sorted(tags: list[str]) -> tuple[str, ...]:
 
 
 def _checked(_: str, tag: object) -> str:
-    """A tag as it is kept, accents in the one way of writing them, so that what looks alike is the same."""
+    """Return a tag as it is kept, in Unicode's form NFC, so that what looks alike is equal; SettingError if invalid."""
     return checked_line("a tag", MAX_LENGTH, unicodedata.normalize("NFC", tag) if isinstance(tag, str) else tag)

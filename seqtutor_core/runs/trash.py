@@ -16,7 +16,7 @@ PREFIX = ".trash-"
 
 
 def discard(run: Run) -> None:
-    """Take a run out of the index; RunError while its worker lives, or when it is gone already."""
+    """Move a run to the trash; RunError while its worker lives, or when it is gone already."""
     if (state := run.state) in ACTIVE:
         raise RunError(f"run {run.id} is {state}; stop it before deleting it")
     hidden = runs_folder() / f"{PREFIX}{run.id}"
@@ -29,7 +29,7 @@ def discard(run: Run) -> None:
 
 
 def restore(run_id: str) -> Run:
-    """Bring a discarded run back and return it; RunError when it was swept meanwhile."""
+    """Restore a discarded run and return it; RunError when it was purged meanwhile."""
     run = Run(runs_folder() / run_id)
     hidden = runs_folder() / f"{PREFIX}{run_id}"
     if not RUN_ID.fullmatch(run_id) or not hidden.is_dir():
@@ -46,7 +46,7 @@ def restore(run_id: str) -> Run:
 
 
 def seconds_left(run_id: str) -> float | None:
-    """Return for how long a discarded run can still come back; None for one that is not in the trash."""
+    """Return for how many seconds a discarded run can still be restored; None when it is not in the trash."""
     try:
         age = time.time() - (runs_folder() / f"{PREFIX}{run_id}").stat().st_mtime
     except (OSError, ValueError):  # a name that no file can have
@@ -55,7 +55,7 @@ def seconds_left(run_id: str) -> float | None:
 
 
 def purge(kept: float = KEEP_SECONDS) -> None:
-    """Remove for good what was discarded more than so many seconds ago."""
+    """Delete for good what was discarded at least `kept` seconds ago."""
     if not runs_folder().is_dir():
         return
     with exclusive_index_lock() as unused:

@@ -21,7 +21,7 @@ NICENESS = 5  # the page stays responsive
 
 
 def main(arguments: list[str], cadence: Cadence = DEFAULT) -> int:
-    """Work on a run; the exit code is 0 unless it failed."""
+    """Execute a run and return the exit code: 0 unless it failed."""
     if len(arguments) not in (1, 3):
         print("usage: python -m seqtutor_core.runs.worker RUN_FOLDER_OR_ID [LOCK WORD]", file=sys.stderr)
         return 2
@@ -55,7 +55,7 @@ def main(arguments: list[str], cadence: Cadence = DEFAULT) -> int:
 
 
 def _inherit_lock(lock: int, word: int) -> int:
-    """The launcher's lock, kept from processes that this one starts; tell the launcher that it was taken over."""
+    """Return the launcher's lock, withheld from processes that this one starts, and tell the launcher."""
     os.set_inheritable(lock, False)
     with contextlib.suppress(BrokenPipeError), open(word, "wb") as pipe:  # the launcher may be gone
         pipe.write(b"1")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.example import example
 from pages.ui.melody.player import Track, piano_rolls
-from seqtutor_core.domains.melody import PAPER_TERMS, Melody, studio
+from seqtutor_core.domains.melody import PAPER_TERMS, Melody, presentation
 from seqtutor_core.domains.melody.audio import sound
 
 
@@ -18,6 +18,6 @@ def _tracks() -> list[Track]:
     melody, weights = Melody(), dict.fromkeys(PAPER_TERMS, 1.0)
     tracks = []
     for letter, (title, tokens) in zip("AC", example("melody").items(), strict=True):
-        piece = studio.piece(melody, tokens, (), title)
-        tracks.append(Track(letter, title, studio.roll(melody, tokens, (), weights), sound(piece)))
+        piece = presentation.piece(melody, tokens, (), title)
+        tracks.append(Track(letter, title, presentation.roll(melody, tokens, (), weights), sound(piece)))
     return tracks

@@ -15,7 +15,7 @@ from pages.ui.previews import preview_request, previewed
 from pages.ui.sampling import draw, has_policy
 from pages.ui.text import literal
 from seqtutor_core import kept
-from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.domains.melody.audio import archive
 from seqtutor_core.errors import SettingError
 from seqtutor_core.objective import Objective
@@ -79,7 +79,7 @@ def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
         return found.samples.tokens[found.some(PAGE)].tolist()
     if source == "A" or run is None:
         return draw(MELODY, None, PAGE, seed)
-    strength, settings = state.value(MELODY, state.STRENGTH), MELODY.sampling(MELODY)
+    strength, settings = state.value(MELODY, state.STRENGTH), MELODY.sampling_settings(MELODY)
     of = (run.id, run.state in store.ACTIVE, seed, strength, MELODY.primer(MELODY), settings)
     if st.session_state.get(_DRAWN, (None,))[0] != of:
         st.session_state[_DRAWN] = of, draw(MELODY, run, PAGE, seed)
@@ -141,7 +141,7 @@ def _zip_button(place: Any, shown: Sequence[dict[str, Any]], source: str) -> Non
     def made() -> bytes:
         numbered = enumerate(shown, start=1)
         return archive(
-            [studio.piece(melody_of(one), one["tokens"], one["primer"], f"{source} {i}") for i, one in numbered]
+            [presentation.piece(melody_of(one), one["tokens"], one["primer"], f"{source} {i}") for i, one in numbered]
         )
 
     place.download_button(

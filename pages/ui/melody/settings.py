@@ -69,7 +69,7 @@ def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name not in ("tempo", "key", "instrument")}
 
 
-def sampling(studio: Studio) -> dict[str, Any]:
+def sampling_settings(studio: Studio) -> dict[str, Any]:
     """Those that a draw from the prior depends on."""
     return {"length": state.value(studio, LENGTH), "bar": state.value(studio, BAR)}
 

@@ -13,7 +13,7 @@ from pages.ui.melody.spec import MELODY, melody
 from pages.ui.page import show_errors
 from pages.ui.previews import preview_request, previewed
 from pages.ui.sampling import draw, has_policy, second
-from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.domains.melody.audio import Piece, midi
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
@@ -48,7 +48,7 @@ class Heard(NamedTuple):
 
     def track(self, weights: Mapping[str, float]) -> Track:
         """Return what the player shows of it, with each note's account under these weights."""
-        roll = studio.roll(self.melody, self.piece.tokens, self.piece.primer, weights)
+        roll = presentation.roll(self.melody, self.piece.tokens, self.piece.primer, weights)
         return Track(self.letter, self.title, roll, self.sound_name, self.caption, self.play)
 
     def content(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def heard(run: store.Run | None) -> list[Heard]:
     """Return the melodies there are; InputError, SettingError or PriorError when the page's settings make none."""
     known, primer = melody(), MELODY.primer(MELODY)
     seed = state.draw_seed(MELODY, state.PAIR)
-    a = studio.piece(known, draw(MELODY, None, 1, seed)[0], primer, "Prior")
+    a = presentation.piece(known, draw(MELODY, None, 1, seed)[0], primer, "Prior")
     found = [Heard("A", known, a, f"draw {seed + 1} of the prior"), _preview(known)]
     if run and has_policy(run):
         with show_errors():
@@ -71,7 +71,7 @@ def heard(run: store.Run | None) -> list[Heard]:
 def _tuned(known: Melody, run: store.Run, seed: int) -> Heard:
     """C; while the policy cannot be read the last one that could. RunError when there was none."""
     try:
-        c = studio.piece(known, draw(MELODY, run, 1, seed)[0], MELODY.primer(MELODY), "Tuned")
+        c = presentation.piece(known, draw(MELODY, run, 1, seed)[0], MELODY.primer(MELODY), "Tuned")
         st.session_state[_LAST] = run.id, Heard("C", known, c, policy_caption(run))
     except RunError:
         if st.session_state.get(_LAST, ("",))[0] != run.id:
@@ -86,7 +86,7 @@ def _chosen() -> list[Heard]:
     if known is None:
         return []
     made = melody_of(known)
-    one = studio.piece(made, known["tokens"], known["primer"], known["title"])
+    one = presentation.piece(made, known["tokens"], known["primer"], known["title"])
     return [Heard("★", made, one, known["title"], plays)]
 
 
@@ -98,7 +98,7 @@ def _preview(known: Melody) -> Heard:
     tokens = found.samples.tokens[found.best(1)[0]].tolist()
     rough = ", rough" if rewarding and found.rough else ""
     caption = f"no training, {found.milliseconds:.0f} ms{rough}" if rewarding else "every weight is 0"
-    return Heard("B", known, studio.piece(known, tokens, MELODY.primer(MELODY), "Preview"), caption)
+    return Heard("B", known, presentation.piece(known, tokens, MELODY.primer(MELODY), "Preview"), caption)
 
 
 def policy_caption(run: store.Run) -> str:

@@ -85,7 +85,7 @@ def why_not(one: ScoredMolecule) -> None:
 
 
 def _look(one: ScoredMolecule, name: str, slot: int, first: int) -> None:
-    """The whole page is drawn again: the pane of the molecule looked at stands apart from all rows."""
+    """Draw the card's button; the whole page reruns, since the detail pane is apart from all rows."""
     place = first + slot
     arguments = (one.smiles, name, place)
     if st.button(f"Look at {name} {place + 1:d}", f"look-{name}-{slot}", on_click=selection.look_at, args=arguments):

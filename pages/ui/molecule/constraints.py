@@ -1,4 +1,4 @@
-"""The fields that sliders cannot be: a molecule to resemble, substructures, alerts, a fragment to grow from."""
+"""Fields for what no slider can set: a molecule to resemble, substructures, alerts, a fragment to grow from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight
 
 
 def controls(studio: Studio) -> None:
-    """Everything below the sliders that only molecules have."""
+    """Draw the fields below the sliders that only molecules have."""
     st.markdown("## Which molecules?", anchors=False)
     with st.expander("Resemble a molecule", expanded=state.given(studio, TARGET)):
         _target(studio)
@@ -103,7 +103,7 @@ def _beginning(studio: Studio) -> None:
 
 
 def _weightless(studio: Studio, term: str) -> None:
-    """Say it when a wish does not count yet."""
+    """Offer a weight if a constraint has none yet."""
     if not state.value(studio, term):
         label = next(t.label for t in studio.terms if t.name == term)
         st.caption(f"It counts once **{label}** has a weight.")
@@ -111,7 +111,7 @@ def _weightless(studio: Studio, term: str) -> None:
 
 
 def _as_begun(studio: Studio) -> None:
-    """A run cannot be told new wishes of this kind: they change what is measured."""
+    """Say that a living run keeps its constraints: they change what is measured."""
     run = state.run(studio)
     if run and run.state in store.ACTIVE:
         st.caption("The living run keeps the molecules, substructures and shapes that it began with.")
@@ -149,7 +149,7 @@ def _file(studio: Studio) -> None:
 
 
 def uploaded(data: bytes, filename: str) -> UploadedMolecules:
-    """What a file holds; InputError for one that holds nothing."""
+    """Return the molecules of a file; InputError for a file without any."""
     found = _read_once(data, filename)
     if isinstance(found, str):
         raise InputError(found)
@@ -158,9 +158,9 @@ def uploaded(data: bytes, filename: str) -> UploadedMolecules:
 
 @st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
 def _read_once(data: bytes, filename: str) -> UploadedMolecules | str:
-    """The same content is read once, not whenever the page is drawn, and what is wrong with it is kept as well.
+    """Read a file once, not whenever the page is drawn; return its molecules, or its error.
 
-    Not for ever: on a busy machine a part may not have been read in time.
+    The result expires, since a busy machine may not have read all of it in time.
     """
     try:
         return remote.upload(data, filename)
@@ -169,7 +169,7 @@ def _read_once(data: bytes, filename: str) -> UploadedMolecules | str:
 
 
 def uses(studio: Studio, smiles: str, key: str) -> None:
-    """What a molecule at hand can be used for. The whole page is drawn again: the fields stand elsewhere on it."""
+    """Draw buttons that put a molecule into a field; the whole page reruns, since the fields are elsewhere."""
     with st.container(horizontal=True):
         for label, values in (
             ("Resemble it", {TARGET: smiles, "similarity": COUNTED["similarity"]}),

@@ -61,7 +61,7 @@ def _panel() -> None:
 
 
 def _steps(look: Look | None) -> None:
-    """Which one it is, buttons to its neighbours, to keep it and to take it away; its card is framed."""
+    """Draw its name and buttons: previous, next, keep and download; frame its card."""
     with st.container(horizontal=True, vertical_alignment="center", key="detail-bar"):
         nothing = not selection.shown()
         for label, icon, by in (("Previous", "chevron_left", -1), ("Next", "chevron_right", 1)):
@@ -78,7 +78,7 @@ def _steps(look: Look | None) -> None:
 
 
 def _picture(one: ScoredMolecule) -> None:
-    """The drawing or the shape in space, of one height, with what can be set about either."""
+    """Draw the molecule in the plane or in space, at one height, with the settings of either."""
     with st.container(horizontal=True, vertical_alignment="center", key="detail-kinds"):
         kind = st.segmented_control(
             "Show it", [FLAT, SPACE], default=FLAT, required=True, key="detail-kind",
@@ -102,7 +102,7 @@ def _flat(one: ScoredMolecule, colouring: str) -> None:
 
 
 def _in_space(smiles: str, style: str) -> None:
-    """The molecule to turn, or why it cannot be shown."""
+    """Draw the molecule in 3D, or say why not."""
     if not three_d.available():
         st.info(f"The viewer is not installed; the drawing stands. To get it: {three_d.REMEDY}.")
         return

@@ -97,7 +97,7 @@ def distributions(sets: Sets) -> go.Figure:
 
 
 def _names(sets: Sets) -> list[str]:
-    """The properties shown; similarity takes the last place when there is a target."""
+    """Return the properties to show; with a target, similarity replaces the last."""
     targeted = any(SIMILARITY in one.measurement.values for found in sets.values() for one in found)
     return [*SHOWN[:-1], SIMILARITY] if targeted else list(SHOWN)
 
@@ -107,7 +107,7 @@ def _values(found: Sequence[ScoredMolecule], name: str) -> np.ndarray:
 
 
 def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]) -> None:
-    """One plot: the training molecules as a filled ground, the sets as lines."""
+    """Add one plot: the training molecules as a filled area, the sets as lines."""
     edges = _edges(name, rows)
     middles = (edges[1:] + edges[:-1]) / 2
     where = {"row": place[0], "col": place[1]}
@@ -139,7 +139,7 @@ def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], plac
 
 
 def _edges(name: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Edges of the bins: whole numbers for counts; wide enough for all that is shown."""
+    """Return the edges of the bins: whole numbers for counts, wide enough for every set."""
     low, high = (0.0, 1.0) if name == SIMILARITY else central_range(name, 0.998)
     for found in rows.values():
         if len(found):
@@ -153,7 +153,7 @@ def _edges(name: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _mark_selected(figure: go.Figure, names: Sequence[str]) -> None:
-    """A line in each plot for the molecule looked at and for each chosen one; a ground for limits that hold."""
+    """Add a line to each plot for the molecule looked at and each chosen one, and shade the limits."""
     look = selection.looked_at()
     smiles = [*selection.chosen(), *([look.smiles] if look else [])]
     marked = (

@@ -53,7 +53,7 @@ def sketch(smiles: str, *, key: str, pattern: bool = False) -> str:
 
 
 def open_button(name: str) -> None:
-    """Open the editor for a field; nothing where it is not installed, which `missing` says."""
+    """Draw a button that opens the editor for a field, if it is installed; `missing` says if not."""
     if sketcher.available():
         subject = SUBJECTS[name]
         st.button(
@@ -68,7 +68,7 @@ def missing() -> None:
 
 
 def panel(studio: Studio) -> None:
-    """The editor, when somebody opened it."""
+    """Draw the editor if it is open."""
     if name := st.session_state.get(_OPEN):
         subject = SUBJECTS[name]
         st.dialog(subject.title, width="medium", on_dismiss=_close)(_draw)(studio, name)
@@ -95,13 +95,13 @@ def _draw(studio: Studio, name: str) -> None:
 
 
 def _which(lines: list[str]) -> int:
-    """The place of the line that is drawn anew, the next one for another."""
+    """Let the user choose the line to edit; return its index, or the number of lines for a new one."""
     names = [*(f"{i + 1}. {line[:SHOWN]}" for i, line in enumerate(lines)), "Another one"]
     return int(st.selectbox("Which one", range(len(names)), format_func=names.__getitem__, key="editor-line"))
 
 
 def _first(subject: Subject, lines: list[str]) -> str:
-    """What the editor begins with."""
+    """Return the structure that the editor starts with."""
     try:
         return subject.shown(lines[0]) if lines else ""
     except SeqTutorError as error:
@@ -110,7 +110,7 @@ def _first(subject: Subject, lines: list[str]) -> str:
 
 
 def _lines(studio: Studio, name: str) -> list[str]:
-    """The structures that a field holds."""
+    """Return the structures of a field."""
     text = state.value(studio, name)
     return [line for line in map(str.strip, text.splitlines() if SUBJECTS[name].pattern else [text]) if line]
 
@@ -129,7 +129,7 @@ def _use(studio: Studio, values: dict[str, str]) -> None:
 
 
 def _nothing() -> None:
-    """Streamlit asks for a callback."""
+    """Do nothing: Streamlit requires a callback."""
 
 
 # ---------------------------------------------------------------- what is drawn
@@ -140,13 +140,13 @@ def _molecule(text: str) -> str:
 
 
 def _same(text: str) -> str:
-    """The text as it is; InputError for one that is no molecule."""
+    """Return the text unchanged; InputError if it is not a molecule."""
     remote.molecule(text)
     return text
 
 
 def _smiles(text: str) -> str:
-    """A pattern that is a SMILES."""
+    """Return the pattern unchanged; InputError if it is not a SMILES."""
     if more_than_smiles(text):
         raise InputError("a pattern of this kind can only be typed")
     return _same(text)

@@ -11,7 +11,7 @@ HEIGHT = 380
 
 
 def molecule() -> None:
-    """One molecule of a tuned policy, with a button that turns it, and its figures."""
+    """Draw one molecule of a tuned policy, a button that turns it, and its figures."""
     shown = example("molecule")
     viewer = three_d.view(shown["mol_block"], SCRIPT) if three_d.available() else ""
     page = source("turning_molecule.html").replace("<!-- drawing -->", shown["drawing"])

@@ -63,7 +63,7 @@ def downloads(found: Sequence[ScoredMolecule], key: str, name: str = "molecules"
 
 
 def rows(found: Sequence[ScoredMolecule]) -> list[Row]:
-    """Molecules numbered as they stand, with reward and properties as columns."""
+    """Return molecules as rows in their order, with reward and properties as columns."""
     return [
         Row(one.smiles, f"molecule {i}", {"reward": one.reward, **one.measurement.values})
         for i, one in enumerate(found, start=1)

@@ -118,7 +118,7 @@ def chosen() -> list[str]:
 
 
 def choose(smiles: Sequence[str], among: Sequence[str]) -> None:
-    """Of the molecules `among` choose these and no others; those chosen elsewhere stay."""
+    """Choose these of the molecules `among` and no others of them; those chosen elsewhere stay."""
     kept = [one for one in chosen() if one not in among or one in smiles]
     st.session_state[_CHOSEN] = dict.fromkeys([*kept, *smiles])
     st.session_state[_MOVED] = True

@@ -156,6 +156,6 @@ def complaint(studio: Studio, name: str) -> str:
     return ""
 
 
-def sampling(studio: Studio) -> dict[str, Any]:
+def sampling_settings(studio: Studio) -> dict[str, Any]:
     """Return the settings that a draw depends on."""
     return {"prefix": valid_settings(studio).get("prefix", "")}

@@ -28,7 +28,7 @@ BRAIN = {
 
 
 def _ranges(text: str, desirabilities: dict[str, Desirability], **more: float) -> RewardPreset:
-    """A preset that wants properties within ranges, each worth as much as the others."""
+    """Return a preset that rewards properties within ranges, all with one weight."""
     weights = {**HONEST, **dict.fromkeys(desirabilities, 10.0), **more}
     return RewardPreset(text, weights, settings.desirability_values({**DEFAULT_DESIRABILITIES, **desirabilities}))
 
@@ -86,7 +86,7 @@ MOLECULE = Studio(
     settings=settings.settings,
     valid_settings=settings.valid_settings,
     objective_settings=settings.objective_settings,
-    sampling=settings.sampling,
+    sampling_settings=settings.sampling_settings,
     primer=lambda studio: (),
     reused=settings.reused,
     more_controls=constraints.controls,

@@ -80,7 +80,7 @@ def _side_by_side(run: store.Run | None) -> None:
 
 
 def _tuned(run: store.Run | None) -> None:
-    """The tuned row; while its run lives it follows the newest policy."""
+    """Draw the tuned row, which follows the newest policy of a living run."""
     with show_errors():
         if run is None or not has_policy(run):
             _head(TUNED, COMING[TUNED] if run is None else "This run has no policy yet.")
@@ -147,7 +147,7 @@ def _table_of(source: str, run: store.Run | None) -> tuple[list[ScoredMolecule],
 
 
 def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> None:
-    """All molecules of a source that the filters leave, page by page."""
+    """Draw all molecules of a source that pass the filters, page by page."""
     with show_errors():
         everything, which = _table_of(source, run) if shape == TABLE else _newest(source, run)
         if not everything:

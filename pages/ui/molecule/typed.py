@@ -42,7 +42,7 @@ Read = Callable[[str], Structure]
 
 
 def follow(studio: Studio, name: str, read: Read, empty: str, room: int = ROOM) -> None:
-    """Show what a field stands for, also while somebody types; an empty one says what it is for."""
+    """Show the structure of a field, also while it is typed; an empty field says what it is for."""
     with st.container(key=f"steady-typed-{name}"):
         fragment(_place, studio, name, read, empty, room)
 
@@ -70,7 +70,7 @@ def _show_committed(structure: Structure, name: str) -> None:
 
 
 def _show_typed(structure: Structure, name: str) -> None:
-    """Few words on what is wrong, for it may be right a letter later; the last drawing stays meanwhile, dimmed."""
+    """Show the last drawing dimmed and a short error, since the text may be valid a letter later."""
     if structure.pictures or not structure.problem:
         _show_pictures(structure.pictures, name)
     else:
@@ -93,7 +93,7 @@ def _draw(pictures: Pictures) -> None:
 
 
 def _kept(name: str) -> str:
-    """The key of the last drawings of a field."""
+    """Return the session key of a field's last drawings."""
     return f"_typed_{name}"
 
 
@@ -102,7 +102,7 @@ def _dimmed(svg: str) -> str:
 
 
 def _nothing() -> None:
-    """Streamlit asks for a callback."""
+    """Do nothing: Streamlit requires a callback."""
 
 
 # ---------------------------------------------------------------- what a text stands for

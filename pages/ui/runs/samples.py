@@ -11,7 +11,7 @@ from pages.ui.sampling import draw_as_tuned, has_policy
 from pages.ui.text import literal
 from seqtutor_core.chemistry import remote
 from seqtutor_core.domains import domain
-from seqtutor_core.domains.melody import Melody, studio
+from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.domains.melody.audio import sound
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.scored_molecules import smiles_of
@@ -86,8 +86,8 @@ def _player(melodies: dict[Place, tuple[Compared, list[int]]]) -> None:
     known = domain(config.domain, config.settings)
     assert isinstance(known, Melody)
     title = f"{one.mark}.{place[1] + 1} {one.run.name}"
-    roll = studio.roll(known, tokens, config.primer, curves(one).weights)
-    heard = sound(studio.piece(known, tokens, config.primer, title))
+    roll = presentation.roll(known, tokens, config.primer, curves(one).weights)
+    heard = sound(presentation.piece(known, tokens, config.primer, title))
     piano_rolls([Track(one.mark, title, roll, heard, play=st.session_state.get(_PLAYS, 0))], key="runs-player")
 
 

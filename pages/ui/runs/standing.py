@@ -17,7 +17,7 @@ from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.frontier import frontier
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.preview import FEW, preview
+from seqtutor_core.preview import FEW, draw_preview
 from seqtutor_core.runs.store import open_run
 
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star")  # a second cue beside the colour
@@ -85,7 +85,7 @@ def _frontier(task: Task, c: float) -> list[tuple[float, float]]:
     try:
         world = task.objective.domain
         prior = Policy(world, state.prior(world.name, task.prior).network)
-        samples = preview(prior, task.objective.replace(c=c), primer=task.primer).samples
+        samples = draw_preview(prior, task.objective.replace(c=c), primer=task.primer).samples
     except SeqTutorError:
         return []
     curve = frontier(samples, [c * 2 ** (k / 4) for k in range(-4, 13)])

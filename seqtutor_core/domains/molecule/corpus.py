@@ -35,7 +35,7 @@ class Tokens(Sequence[tuple[bytes, int]]):
         return len(self.ends)
 
     def __getitem__(self, i: int) -> tuple[bytes, int]:  # type: ignore[override]  # no slices
-        """One sequence, and its period 0: molecules have no bars."""
+        """Return one sequence, and its period 0: molecules have no bars."""
         if not 0 <= i < len(self):
             raise IndexError(i)
         return self.flat[self.ends[i - 1] if i else 0 : self.ends[i]].tobytes(), 0

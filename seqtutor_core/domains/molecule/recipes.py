@@ -58,12 +58,12 @@ def ship(folder: Path) -> None:
 
 
 def sequences(folder: Path) -> tuple[Sequences, Sequences]:
-    """Training and held-out tokens; InputError when the corpus is not built."""
+    """Return training and held-out tokens; InputError if the corpus is not built."""
     built = corpus.load(folder)
     held_out = built["held_out"]
     return built["training"], [held_out[i] for i in range(0, len(held_out), HELD_OUT_EVERY)]
 
 
 def corpus_facts() -> dict[str, Any]:
-    """What the cards say of the corpus."""
+    """Return what the cards say of the corpus."""
     return {"molecules": corpus.SIZES}

@@ -1,4 +1,4 @@
-"""From a sampled melody to what a person meets: a piece that sounds, a roll with its account."""
+"""Present a melody: as a piece that sounds, and as a piano roll with the reward of each term."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from seqtutor_core.domains.melody.tokens import PITCH_NAMES
 
 
 def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: str) -> Piece:
-    """The melody in the key, tempo, metre and instrument of its settings."""
+    """Return the melody in the key, tempo, metre and instrument of its settings."""
     s = melody.settings
     return Piece(
         tuple(tokens),
@@ -29,7 +29,7 @@ def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: s
 
 
 def roll(melody: Melody, tokens: Sequence[int], primer: Sequence[int], weights: Mapping[str, float]) -> Roll:
-    """The melody with what each weighted term paid, terms of weight 0 left out."""
+    """Return the piano roll with the reward of each term and step; terms of weight 0 are left out."""
     s = melody.settings
     values = melody.score(torch.tensor([list(tokens)]))[0]  # (T, K)
     every = every_weight(melody.terms, weights)

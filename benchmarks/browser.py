@@ -1,7 +1,7 @@
 """What people meet in the browser: where things stand, what moves, who can use it, how soon it answers.
 
-python -m benchmarks.studio [looks] [speed]: needs Chromium; both parts unless one is named. Prints tables, and writes
-benchmarks/results/studio.json.
+python -m benchmarks.browser [looks] [speed]: needs Chromium; both parts unless one is named. Prints tables, and writes
+benchmarks/results/browser.json.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 from tests import looking
 from tests.browsing import PATIENCE, ROOT, chromium, press, served
 
-RESULTS = Path(__file__).parent / "results" / "studio.json"
+RESULTS = Path(__file__).parent / "results" / "browser.json"
 PAGES = ("", "melody", "molecule", "runs", "method")
 SIZES = ((390, 844), (820, 1180), (1440, 900), (1920, 1080), (2560, 1440))
 MOVES = 7  # of a slider
