@@ -22,7 +22,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.gauge import measure_policy, measure_prior
@@ -31,7 +31,7 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
-from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning import Tuner, iterate, tune
 
 RESULTS = Path(__file__).with_name("results")
 BATCHES = (256, 1024, 4096, 16_384)
@@ -40,8 +40,8 @@ GAUGED = 2048  # sequences
 KL = 4.0
 NINE = dict.fromkeys(PAPER_TERMS, 1.0)
 MELODY = Melody()
+PHASES = ("rollout", "learning")
 SPEEDS = ("speed", "speed_by_learner", "speed_unrecorded", "speed_cpu")  # sections of speeds, as they are shown
-PHASES = {"play": "rollout", "_learn": "learning"}  # methods of a tuner
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {
         "device": card.name if card else "cpu",
         "memory_gib": round(card.total_memory / 2**30, 1) if card else None,
-        "cores": cores(),
+        "cores": cpu_count(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
     }
@@ -113,7 +113,7 @@ def correctness(device: torch.device) -> dict[str, float]:
 def _gradient(batch: Batch, learner: str, device: torch.device) -> torch.Tensor:
     tuner = _tuner(device.type, 256, learner)
     on_device = Batch(*(each.to(device) for each in vars(batch).values()))
-    _, gradient = tuner.descent.gradient(on_device, partial(tuner.learner.loss, settings=tuner.settings))
+    _, gradient = tuner.optimizer.gradient(on_device, partial(tuner.learner.loss, settings=tuner.settings))
     return torch.cat([each.flatten() for each in gradient]).cpu()
 
 
@@ -135,22 +135,23 @@ def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT, recor
     """Environment steps a second, learning included; milliseconds an iteration by phase; gigabytes at most."""
     tuner = _tuner(device, batch, learner)
     if not recorded:
-        tuner.play = tuner._play
+        tuner.sampler.play = tuner.sampler.play_shard
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for _ in range(3):  # the first iterations allocate
-        tuner.iterate()
+        iterate(tuner)
     _synchronise(device)
     began, before, iterations = time.perf_counter(), tuner.environment_steps, 0
     while time.perf_counter() < began + seconds:
-        tuner.iterate()
+        iterate(tuner)
         iterations += 1
     _synchronise(device)
-    recordings = tuner.play.recordings if isinstance(tuner.play, Recorded) else None
+    play = tuner.sampler.play
+    recordings = play.recordings if isinstance(play, Recorded) else None
     took, steps = time.perf_counter() - began, tuner.environment_steps - before
     with _phases(tuner, device) as spent:
         for _ in range(ITERATIONS):
-            tuner.iterate()
+            iterate(tuner)
     return {
         "batch": batch,
         "learner": learner,
@@ -178,12 +179,11 @@ def _phases(tuner: Tuner, device: str) -> Iterator[dict[str, float]]:
 
         return run
 
-    methods = {name: getattr(tuner, name) for name in PHASES}
-    for name, method in methods.items():
-        setattr(tuner, name, timed(method, PHASES[name]))
+    sample, step = tuner.sampler.sample, tuner.optimizer.step
+    tuner.sampler.sample = timed(sample, PHASES[0])  # type: ignore[method-assign]
+    tuner.optimizer.step = timed(step, PHASES[1])  # type: ignore[method-assign]
     yield spent
-    for name, method in methods.items():
-        setattr(tuner, name, method)
+    tuner.sampler.sample, tuner.optimizer.step = sample, step  # type: ignore[method-assign]
 
 
 def _synchronise(device: str) -> None:
@@ -195,13 +195,13 @@ def profiled(device: str, batch: int) -> dict[str, Any]:
     """Kernels an iteration, how much of the time the device computes, and the operations that take most of it."""
     tuner = _tuner(device, batch)
     for _ in range(3):
-        tuner.iterate()
+        iterate(tuner)
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
     _synchronise(device)
     with profile(activities=kinds, acc_events=True) as recorded:
         began = time.perf_counter()
         for _ in range(ITERATIONS):
-            tuner.iterate()
+            iterate(tuner)
         _synchronise(device)
         took = time.perf_counter() - began
     kernels = [event for event in recorded.events() if event.device_type.name == "CUDA"]
@@ -230,7 +230,7 @@ def quality(device: str, batch: int, seconds: float) -> dict[str, Any]:
     return {
         "batch": batch,
         "seconds": seconds,
-        "updates": last.update,
+        "updates": last.counters.update,
         "steps_per_second": tuner.environment_steps / tuner.seconds,
         "j": gauge.j,
         "j_error": gauge.j_error,
@@ -263,7 +263,7 @@ def tables(found: dict[str, Any]) -> list[str]:
                 f"{each['steps_per_second']:,.0f}",
                 f"{each['steps_per_second'] / cpu['steps_per_second']:.1f}",
                 f"{each['milliseconds']:.0f}",
-                *(f"{phases[name]:.0f}" for name in PHASES.values()),
+                *(f"{phases[name]:.0f}" for name in PHASES),
                 f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
             )
         )
@@ -274,7 +274,7 @@ def tables(found: dict[str, Any]) -> list[str]:
         "steps a second",
         "times the CPU",
         "ms an iteration",
-        *PHASES.values(),
+        *PHASES,
         "GB",
     )
     lines += ["", *_table(head, rows)]

@@ -27,7 +27,7 @@ from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.runs.top_sequences import TopSequences
-from seqtutor_core.tuning import Progress, Tuner, tune
+from seqtutor_core.tuning import Progress, Tuner, iterate, tune
 
 CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
 TASKS: Mapping[str, tuple[Mapping[str, float], float]] = {  # weights and c
@@ -69,8 +69,8 @@ def tuned(seconds: float, n: int) -> dict[str, Any]:
             config = TuningConfig("molecule", "molecule", learner, "default", weights, c, seconds)
             tuner, last = run(config, Molecule(), network)
             columns[learner] = evaluate(tuner.policy, objective.replace(domain=Molecule()), n) | {
-                "updates": last.update,
-                "sequences_per_second": last.update * tuner.settings.batch / tuner.seconds,
+                "updates": last.counters.update,
+                "sequences_per_second": last.counters.update * tuner.settings.batch / tuner.seconds,
             }
         found[f"{task}, c = {c:.3g}"] = columns
         print(_table(f"{task}, c = {c:.3g}, {seconds:.0f} s", columns), file=sys.stderr, flush=True)
@@ -93,7 +93,7 @@ def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
         nearest = best.terms["similarity"]
         if not curve or nearest > curve[-1]["similarity"]:
             facts = {"similarity": nearest, "smiles": decode(best.tokens), "molecules": shared().scored}
-            curve.append(facts | {"seconds": progress.seconds})
+            curve.append(facts | {"seconds": progress.counters.seconds})
     sequences = tuner.update * tuner.settings.batch
     found = {"best": curve[-1], "curve": curve, "molecules": shared().scored, "sequences": sequences}
     print(json.dumps(curve[-1]), shared().scored, sequences, file=sys.stderr)
@@ -109,7 +109,7 @@ def speed(seconds: float) -> dict[str, Any]:
     config = TuningConfig("molecule", "molecule", "psi", "default", weights, 4.0, seconds, overrides=overrides)
     tuner = Tuner(config, Molecule(), network)
     for _ in range(5):  # warm-up: processes start, the first iterations allocate
-        tuner.iterate()
+        iterate(tuner)
     before, began, tuner.seconds = tuner.update, time.perf_counter(), 0.0
     for _ in tune(tuner):
         pass

@@ -68,7 +68,7 @@ def run(race: str, c: float, seed: int, entrant: str, seconds: float) -> dict[st
         name, name, weights=weights, kl_coefficient=c, seconds=seconds, seed=seed, **ENTRANTS[entrant]
     )
     tuner = Tuner(config, world, network)
-    curve = [(p.seconds, p.j) for p in tune(tuner)]
+    curve = [(p.counters.seconds, p.metrics.j) for p in tune(tuner)]
     objective, policy = tuner.objective, tuner.policy
     gauge = measure_policy(policy, measure_prior(Policy(world, tuner.prior), objective, MEASURED, 1), MEASURED, 2)
     rollout = policy.sample(MEASURED, torch.Generator(policy.device).manual_seed(3))

@@ -20,7 +20,7 @@ from rdkit.Chem import QED, Crippen
 from seqtutor_core.chemistry.pool import Pool
 from seqtutor_core.chemistry.properties import calculate, measure, prepare, read
 from seqtutor_core.chemistry.property_query import PROPERTIES, SCAFFOLD, Measurement, PropertyQuery
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.molecule import corpus
 
 QUERY = PropertyQuery(target="Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1", required=("[#7]",), forbidden=("S",))
@@ -49,7 +49,7 @@ def main() -> None:
     figures: dict[str, float] = {name: round(statistics.median(t), 1) for name, t in times.items()}
     rates = {f"{n} processes": round(_rate(n, molecules, options.molecules)) for n in (1, 2)}
 
-    print(f"{cores()} cores, load {os.getloadavg()[0]:.1f}, RDKit {Chem.rdBase.rdkitVersion}\n")
+    print(f"{cpu_count()} cores, load {os.getloadavg()[0]:.1f}, RDKit {Chem.rdBase.rdkitVersion}\n")
     print("| what | microseconds a molecule |\n|---|---|")
     for name, figure in figures.items():
         print(f"| {name} | {figure:.0f} |")

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from seqtutor_core import parallel, priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.parallel import MOST_SHARDS
 from seqtutor_core.policy import Policy
-from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning import Tuner, iterate, tune
 
 import torch  # isort: skip  # after seqtutor_core, which sets how torch's threads wait
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     network = priors.load("melody").network
-    print(f"{cores()} cores, torch {torch.__version__}, medians of {options.runs}")
+    print(f"{cpu_count()} cores, torch {torch.__version__}, medians of {options.runs}")
 
     for learner in ("q", "psi", "g"):
         rates = {}
@@ -48,7 +48,7 @@ def _rate(learner: str, network: RecurrentNetwork, seconds: float) -> float:
     )
     tuner = Tuner(config, Melody(), network)
     for _ in range(3):  # the first iterations allocate
-        tuner.iterate()
+        iterate(tuner)
     tuner.seconds, before = 0.0, tuner.environment_steps
     for _ in tune(tuner):
         pass

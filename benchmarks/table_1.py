@@ -51,7 +51,7 @@ def main() -> None:
             tuner = Tuner(config, melody, network)
             *_, last = tune(tuner)
             found = evaluate(tuner.policy, objective, options.n, primer=config.sampling_primer)
-            rate = {"steps_per_second": tuner.environment_steps / tuner.seconds, "updates": last.update}
+            rate = {"steps_per_second": tuner.environment_steps / tuner.seconds, "updates": last.counters.update}
             columns[f"{learner}, {preset}"] = found | rate
     print(json.dumps(columns, indent=1))
     print(_markdown(columns), file=sys.stderr)

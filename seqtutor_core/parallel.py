@@ -13,23 +13,23 @@ from typing import TypeVar
 
 import torch
 
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_SHARDS = 8
 
 
-class Crew:
+class ShardPool:
     """Threads that run the same function on the shards of a batch; on a GPU there is one shard and no thread."""
 
     def __init__(self, device: torch.device) -> None:
-        self.size = min(cores(), MOST_SHARDS) if device.type == "cpu" else 1
+        self.size = min(cpu_count(), MOST_SHARDS) if device.type == "cpu" else 1
         self.aside = ThreadPoolExecutor(1)
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
 
-    def later(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
-        """Run a function beside everything else, for work that is done by other processes."""
+    def run_aside(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Run a function beside everything else, for work that other processes do; return what will have its result."""
         return self.aside.submit(function, item)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -66,7 +66,7 @@ def fast_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())  # torch has no public name for it
 
 
-def cut(total: int, shards: int) -> list[int]:
-    """Sizes of the shards, as equal as can be, none empty."""
+def shard_sizes(total: int, shards: int) -> list[int]:
+    """Return the sizes of the shards, as equal as can be, none empty."""
     shards = min(shards, total)
     return [total // shards + (i < total % shards) for i in range(shards)]

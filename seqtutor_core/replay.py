@@ -78,7 +78,7 @@ class Replay:
         if filled:
             self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
-    def state(self, added: int | None = None) -> dict[str, Tensor]:
+    def state_dict(self, added: int | None = None) -> dict[str, Tensor]:
         """Tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
 
         That is possible for now and for before the last `add`, also amid one that another thread is at.
@@ -92,7 +92,7 @@ class Replay:
                 filled[name][rows[there]] = value[there]
         return {**filled, "added": torch.tensor(added)}
 
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take over a state; nothing is remembered where there is none, as in the checkpoint of a finished run."""
         self.added = int(state.get("added", 0))
         for name in self.FIELDS if self.added else ():

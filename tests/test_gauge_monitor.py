@@ -21,7 +21,7 @@ from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.gauge_monitor import SEED, GaugeMonitor, gauge_to_json, why_no_gauge
 from seqtutor_core.runs.policies import objective_of, policy_of
 from seqtutor_core.runs.store import Run, load_policy
-from seqtutor_core.tuning import Tuner
+from seqtutor_core.tuning import Tuner, iterate
 from tests.running import executed, small, tiny_prior
 from tests.tiny import Tiny, tiny_tuner
 
@@ -139,20 +139,21 @@ def test_molecules_remember_nothing_of_a_gauge() -> None:
     one, other = (Tuner(config, Molecule(), network) for _ in range(2))
     gauge = GaugeMonitor(one)
     for each in (one, other):
-        each.iterate()
+        iterate(each)
     first = gauge.measure(N)
     drawn = gauge.prior_rollout
     assert first is not None and len(first["sources"]) == 2
     assert one.domain.state_dict() == other.domain.state_dict()
-    assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(one.generators, other.generators, strict=True))
+    generators = (each.sampler.generators for each in (one, other))
+    assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(*generators, strict=True))
     for each in (one, other):
         each.apply(Change(kl_coefficient=8.0))
     second = gauge.measure(N)
     assert gauge.prior_rollout is drawn
     assert second is not None
     assert second["j_prior"] == pytest.approx(first["j_prior"] / 2, rel=0.02)  # but for what scaffolds cost by now
-    a, b = one.iterate(), other.iterate()
-    assert torch.equal(a.tokens, b.tokens) and a.reward == b.reward
+    a, b = iterate(one), iterate(other)
+    assert torch.equal(a.tokens, b.tokens) and a.metrics.reward == b.metrics.reward
 
 
 # ---------------------------------------------------------------- when
@@ -171,7 +172,7 @@ class Clock:
 def timed(clock: Clock, monkeypatch: pytest.MonkeyPatch, budget: float | None = None) -> GaugeMonitor:
     """A gauge of the tiny task that takes a second."""
     tuner = tiny_tuner("psi", 4, {"rise": 1.0})
-    tuner.kl_budget = budget
+    tuner.adaptive_kl.target_kl = budget
     gauge = GaugeMonitor(tuner, clock=clock)
 
     def slow(*arguments: Any) -> Gauge:
@@ -213,7 +214,7 @@ def test_a_c_that_a_budget_moves_hastens_nothing(monkeypatch: pytest.MonkeyPatch
     gauge = timed(clock, monkeypatch, budget=1.0)
     clock.now = DEFAULT.gauge_first
     first = gauge.measure(N)
-    gauge.tuner.c = 2.0
+    gauge.tuner.objective = gauge.tuner.objective.replace(c=2.0)
     assert due_after(gauge, clock, 1.0 / DEFAULT.gauge_share)
     second = gauge.measure(N)
     assert first is not None and second is not None

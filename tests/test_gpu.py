@@ -15,21 +15,21 @@ import torch
 
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.descent import Descent
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.domains.melody.theory import correlation
 from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
-from seqtutor_core.parallel import Crew
+from seqtutor_core.parallel import ShardPool
 from seqtutor_core.policy import Policy
 from seqtutor_core.preview import draw_preview
 from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
-from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning import Tuner, iterate, tune
+from seqtutor_core.tuning.optim import PolicyOptimizer
 from tests.tiny import outputs
 
 pytestmark = [
@@ -75,7 +75,7 @@ def config(device: str, learner: str = "psi", updates: int = 6, **overrides: Any
 
 def test_a_rollout_has_the_log_probabilities_that_the_cpu_gives_its_melodies(network: RecurrentNetwork) -> None:
     tuner = Tuner(config("cuda"), MELODY, network)
-    rollout = tuner.policy.sample(512, tuner.generators[0])
+    rollout = tuner.policy.sample(512, tuner.sampler.generators[0])
     assert rollout.tokens.device.type == "cuda"
     with torch.no_grad():
         expected = outputs(network, rollout.tokens.cpu(), rollout.primer.cpu(), MELODY).logits.log_softmax(-1)
@@ -139,21 +139,21 @@ def test_recorded_scores_decide_ties_alike() -> None:
 
 def test_a_recorded_rollout_is_the_one_that_would_be_sampled(network: RecurrentNetwork) -> None:
     recorded, plain = (Tuner(config("cuda"), MELODY, network) for _ in range(2))
-    assert isinstance(recorded.play, Recorded)
-    plain.play = plain._play
+    assert isinstance(recorded.sampler.play, Recorded)
+    plain.sampler.play = plain.sampler.play_shard
     for _ in range(2):  # the recording goes on with the random numbers, as sampling does
-        one, two = (tuner.play((0, 64)) for tuner in (recorded, plain))
+        one, two = (tuner.sampler.play((0, 64, None)) for tuner in (recorded, plain))
         assert torch.equal(one[0].tokens, two[0].tokens)
         torch.testing.assert_close(one[1], two[1])
-    assert [*recorded.play.recordings.values()] != [None]
+    assert [*recorded.sampler.play.recordings.values()] != [None]
 
 
 def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNetwork) -> None:
     tuner = Tuner(config("cuda", learning_rate=1e-2), MELODY, network)
-    before = tuner.play((0, 64))[0].log_policy.clone()
+    before = tuner.sampler.play((0, 64, None))[0].log_policy.clone()
     for _ in range(5):
-        tuner.iterate()
-    rollout, _ = tuner.play((0, 64))
+        iterate(tuner)
+    rollout, _ = tuner.sampler.play((0, 64, None))
     with torch.no_grad():
         now = outputs(tuner.network, rollout.tokens, rollout.primer, MELODY)
     torch.testing.assert_close(rollout.log_policy, tuner.learner.log_policy(now, rollout.log_prior), rtol=0, atol=2e-4)
@@ -171,13 +171,13 @@ def test_an_update_moves_the_policy_as_on_the_cpu(
     batch, after = sampled_batch(network), {}
     for device in (CPU, GPU):
         tuner = Tuner(config(device.type, learner, **settings), MELODY, network)
-        crew = Crew(device)
-        crew.size = 1  # log Z and the baseline are means over a shard
-        descent = Descent(tuner.network, tuner.features, tuner.settings, crew)
+        shards = ShardPool(device)
+        shards.size = 1  # log Z and the baseline are means over a shard
+        optimizer = PolicyOptimizer(tuner.network, tuner.policy.features, tuner.settings, shards)
         rule = partial(tuner.learner.loss, settings=tuner.settings)
-        loss, gradient = descent.gradient(on(batch, device), rule)
+        loss, gradient = optimizer.gradient(on(batch, device), rule)
         for _ in range(3):
-            descent.step(on(batch, device), rule, 1e-3)
+            optimizer.step(on(batch, device), rule, 1e-3)
         flat = [
             torch.cat([p.detach().cpu().flatten() for p in each]) for each in (gradient, tuner.network.parameters())
         ]
@@ -195,8 +195,8 @@ def test_an_update_moves_the_policy_as_on_the_cpu(
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_a_short_run_learns(learner: str, network: RecurrentNetwork) -> None:
     steps = list(tune(Tuner(config("cuda", learner, updates=40, batch=256, minibatch=256), MELODY, network)))
-    assert steps[-1].j > steps[0].j + 5
-    assert np.isfinite([p.loss for p in steps]).all()
+    assert steps[-1].metrics.j > steps[0].metrics.j + 5
+    assert np.isfinite([p.metrics.loss for p in steps]).all()
 
 
 @pytest.mark.parametrize("warm_start", [False, True])
@@ -212,7 +212,7 @@ def test_bfloat16_and_a_warm_start_run(warm_start: bool, network: RecurrentNetwo
         kl_budget=6.0,
     )
     steps = list(tune(Tuner(asked, MELODY, network)))
-    assert steps[-1].j > steps[0].j
+    assert steps[-1].metrics.j > steps[0].metrics.j
 
 
 def test_molecules_learn_on_the_gpu() -> None:
@@ -223,7 +223,7 @@ def test_molecules_learn_on_the_gpu() -> None:
     molecule, network = Molecule(), priors.load("molecule").network
     asked = TuningConfig("molecule", "molecule", weights={"qed": 40.0}, kl_coefficient=1.0, updates=5, device="cuda")
     steps = list(tune(Tuner(asked, molecule, network)))
-    assert steps[-1].figures["valid"] > 0.9
+    assert steps[-1].metrics.figures["valid"] > 0.9
     prior = Policy(molecule, priors.load("molecule").network.to(GPU))
     rollout = prior.sample(256, torch.Generator(GPU).manual_seed(0))
     with torch.no_grad():
@@ -241,14 +241,14 @@ def test_resumed_is_as_if_never_stopped(network: RecurrentNetwork, tmp_path: Pat
     steps = tune(first)
     for _ in range(3):
         next(steps)
-    save_checkpoint(tmp_path, *first.state(), update=3)
+    save_checkpoint(tmp_path, *first.state_dict(), update=3)
     second = Tuner(config("cuda"), MELODY, network)
     checkpoint = load_checkpoint(tmp_path)
     assert checkpoint is not None
-    second.restore(checkpoint.tensors, checkpoint.plain)
+    second.load_state_dict(checkpoint.tensors, checkpoint.plain)
     rest = list(tune(second))
     assert torch.equal(rest[0].tokens, whole[3].tokens)
-    assert rest[-1].j == pytest.approx(whole[-1].j, abs=0.5)  # the GPU adds gradients in no fixed order
+    assert rest[-1].metrics.j == pytest.approx(whole[-1].metrics.j, abs=0.5)  # the GPU adds gradients in no fixed order
 
 
 @pytest.mark.parametrize(("one", "other"), [("cuda", "cpu"), ("cpu", "cuda")])
@@ -257,15 +257,15 @@ def test_a_run_goes_on_on_another_device(one: str, other: str, network: Recurren
     steps = tune(first)
     for _ in range(3):
         next(steps)
-    save_checkpoint(tmp_path, *first.state(), update=3)
+    save_checkpoint(tmp_path, *first.state_dict(), update=3)
     checkpoint = load_checkpoint(tmp_path)
     assert checkpoint is not None
     second = Tuner(config(other), MELODY, network)
-    second.restore(checkpoint.tensors, checkpoint.plain)
+    second.load_state_dict(checkpoint.tensors, checkpoint.plain)
     pairs = zip(first.network.parameters(), second.network.parameters(), strict=True)
     assert all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs)
     assert torch.equal(first.replay.store["tokens"][:192].cpu(), second.replay.store["tokens"][:192].cpu())
-    assert [p.update for p in tune(second)] == [4, 5, 6]
+    assert [p.counters.update for p in tune(second)] == [4, 5, 6]
 
 
 def test_out_of_memory_halves_the_batch(network: RecurrentNetwork) -> None:
@@ -278,7 +278,7 @@ def test_out_of_memory_halves_the_batch(network: RecurrentNetwork) -> None:
     room = torch.cuda.memory_reserved() + 16_384 * 32 * (38 + 20) * 4 + 300 * 2**20
     torch.cuda.set_per_process_memory_fraction(room / total)
     try:
-        progress = tuner.iterate()
+        progress = iterate(tuner)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
         torch.cuda.empty_cache()

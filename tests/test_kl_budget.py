@@ -11,19 +11,26 @@ import pytest
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.errors import SettingError
-from seqtutor_core.kl_budget import DAMPING, GAIN, LARGEST_STEP, steered
 from seqtutor_core.runs.steering import ControlReader, append_change
 from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning.adaptive_kl import DAMPING, GAIN, LARGEST_STEP, AdaptiveKL
 from tests.tiny import Tiny, fitting, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
 
-def budgeted(learner: str, updates: int, budget: float, c: float) -> Tuner:
+def budgeted(learner: str, updates: int, budget: float, c: float, domain: Tiny | None = None) -> Tuner:
     small = {"batch": 64, "minibatch": 64, "replay_steps": 4096, "learning_rate": 5e-3}
     small = fitting(learner, small)
     config = TuningConfig("tiny", "tiny", learner, "default", ONES, c, 60.0, updates, budget, overrides=small)
-    return Tuner(config, Tiny(), tiny_prior())
+    return Tuner(config, domain or Tiny(), tiny_prior())
+
+
+def moved(c: float, kl: float, before: float, target_kl: float) -> float:
+    """The coefficient after rollouts of these two KLs."""
+    adaptive = AdaptiveKL(target_kl)
+    adaptive.update(1.0, before)
+    return adaptive.update(c, kl)
 
 
 # ---------------------------------------------------------------- the rule
@@ -31,19 +38,19 @@ def budgeted(learner: str, updates: int, budget: float, c: float) -> Tuner:
 
 def test_c_by_hand() -> None:
     """A tenth too much and steady; as much and rising by a tenth; on the budget and steady."""
-    assert steered(4.0, 8.8, 8.8, 8.0) == pytest.approx(4.0 * math.exp(0.1 * GAIN))
-    assert steered(4.0, 4.4, 4.0, 8.0) == pytest.approx(4.0 * math.exp(-0.45 * GAIN + 0.05 * DAMPING))
-    assert steered(4.0, 8.0, 8.0, 8.0) == 4.0
+    assert moved(4.0, 8.8, 8.8, 8.0) == pytest.approx(4.0 * math.exp(0.1 * GAIN))
+    assert moved(4.0, 4.4, 4.0, 8.0) == pytest.approx(4.0 * math.exp(-0.45 * GAIN + 0.05 * DAMPING))
+    assert moved(4.0, 8.0, 8.0, 8.0) == 4.0
 
 
 def test_a_rollout_moves_c_by_a_tenth_at_most() -> None:
-    assert steered(4.0, 1e6, 0.0, 8.0) == pytest.approx(4.0 * math.exp(LARGEST_STEP))
-    assert steered(4.0, 0.0, 1e6, 8.0) == pytest.approx(4.0 * math.exp(-LARGEST_STEP))
+    assert moved(4.0, 1e6, 0.0, 8.0) == pytest.approx(4.0 * math.exp(LARGEST_STEP))
+    assert moved(4.0, 0.0, 1e6, 8.0) == pytest.approx(4.0 * math.exp(-LARGEST_STEP))
 
 
 def test_c_keeps_within_what_a_slider_may_set() -> None:
-    assert steered(999.0, 50.0, 0.0, 8.0) == 1000.0
-    assert steered(0.0101, 0.0, 0.0, 8.0) == 0.01
+    assert moved(999.0, 50.0, 0.0, 8.0) == 1000.0
+    assert moved(0.0101, 0.0, 0.0, 8.0) == 0.01
 
 
 # ---------------------------------------------------------------- runs
@@ -54,39 +61,39 @@ def test_c_keeps_within_what_a_slider_may_set() -> None:
 def test_a_run_ends_within_its_budget(learner: str, budget: float, c: float) -> None:
     """From a c that would have led to a third of the KL, and from one that would have led to three times as much."""
     seen = list(tune(budgeted(learner, 180, budget, c)))
-    assert seen[0].kl_coefficient == c and seen[0].kl_budget == budget
-    last = [p.kl for p in seen[-40:]]
+    assert seen[0].steering.objective.c == c and seen[0].steering.kl_budget == budget
+    last = [p.metrics.kl for p in seen[-40:]]
     assert sum(last) / len(last) == pytest.approx(budget, rel=0.15)
     for p in seen[-3:]:
-        assert p.j == pytest.approx(p.reward / p.kl_coefficient - p.kl, abs=1e-4)
+        assert p.metrics.j == pytest.approx(p.metrics.reward / p.steering.objective.c - p.metrics.kl, abs=1e-4)
 
 
 def test_without_a_budget_c_stays() -> None:
-    assert {p.kl_coefficient for p in tune(tiny_tuner("psi", 5, ONES, c=0.5))} == {0.5}
+    assert {p.steering.objective.c for p in tune(tiny_tuner("psi", 5, ONES, c=0.5))} == {0.5}
 
 
 def test_a_budget_is_steered_while_the_run_lives() -> None:
     script = {2: Change(kl_budget=0.5), 5: Change(kl_budget=0.0)}
     polls = iter(range(100))
     seen = list(tune(tiny_tuner("psi", 9, ONES), lambda: [script[n]] if (n := next(polls)) in script else []))
-    assert [p.kl_budget for p in seen] == [None] * 2 + [0.5] * 3 + [None] * 4
-    c = [p.kl_coefficient for p in seen]
+    assert [p.steering.kl_budget for p in seen] == [None] * 2 + [0.5] * 3 + [None] * 4
+    c = [p.steering.objective.c for p in seen]
     assert c[0] == c[2] == 1.0  # a rollout is judged first
     assert all(before != after for before, after in pairwise(c[2:6]))  # then c moves after each
     assert len(set(c[5:])) == 1  # and stays where the budget left it
 
 
 def test_resumed_keeps_c_and_its_way() -> None:
-    whole = [p.kl_coefficient for p in tune(budgeted("rloo", 10, 0.5, 1.0))]
+    whole = [p.steering.objective.c for p in tune(budgeted("rloo", 10, 0.5, 1.0))]
     first = budgeted("rloo", 10, 0.5, 1.0)
     steps = tune(first)
     for _ in range(4):
         next(steps)
     first.apply(Change(kl_budget=0.5))
-    tensors, plain = first.state()
+    tensors, plain = first.state_dict()
     second = budgeted("rloo", 10, 3.0, 1.0)  # what was steered since holds, not what the run began with
-    second.restore(tensors, json.loads(json.dumps(plain)))
-    assert [p.kl_coefficient for p in tune(second)] == whole[4:]
+    second.load_state_dict(tensors, json.loads(json.dumps(plain)))
+    assert [p.steering.objective.c for p in tune(second)] == whole[4:]
 
 
 def test_the_value_head_moves_with_c_where_all_is_paid_at_the_end() -> None:
@@ -95,14 +102,13 @@ def test_the_value_head_moves_with_c_where_all_is_paid_at_the_end() -> None:
     class Late(Tiny):
         terminal_reward = slow_scoring = True
 
-    tuner = budgeted("psi", 3, 1.0, 1.0)
-    tuner.domain = Late()
+    tuner = budgeted("psi", 3, 1.0, 1.0, Late())
     tuner.learning_rate = 1e-9
     first = next(tune(tuner))
     bias = tuner.network.value.bias.item()
-    assert tuner.c < 1.0
-    assert bias == pytest.approx(float(tuner.objective.reward(first.sums).median()) / tuner.c, rel=1e-4)
-    assert tuner.level == pytest.approx(bias, rel=1e-4)
+    assert tuner.objective.c < 1.0
+    assert bias == pytest.approx(float(tuner.objective.reward(first.sums).median()) / tuner.objective.c, rel=1e-4)
+    assert tuner.value_offset.offset == pytest.approx(bias, rel=1e-4)
 
 
 # ---------------------------------------------------------------- what is refused

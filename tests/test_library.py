@@ -87,7 +87,7 @@ def test_a_prior_is_previewed_tuned_and_gauged(tmp_path: Path) -> None:
     objective = st.Objective(melody, config.weights, c=4.0)
     assert st.draw_preview(prior, objective, n=64).tokens.shape == (64, 16)
     tuner = st.prepare_tuning(config)
-    assert [progress.update for progress in st.tune(tuner)] == [1, 2]
+    assert [progress.counters.update for progress in st.tune(tuner)] == [1, 2]
     figures = st.evaluate(tuner.policy, objective, n=64)
     assert figures["j"] == pytest.approx(figures["reward"] / 4.0 - figures["kl"])
     gauge = st.gauge_policy(tuner.policy, objective, n=64)

@@ -17,7 +17,7 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.runs import top_sequences
 from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences, rewards
-from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning import Tuner, iterate, tune
 from tests.running import executed
 from tests.test_cli import cli, last_json  # noqa: F401  cli is a fixture
 
@@ -40,27 +40,27 @@ def tuner(network: RecurrentNetwork, weights: dict[str, float] | None = None, **
 
 
 def test_what_lies_beyond_the_end_counts_for_nothing(network: RecurrentNetwork) -> None:
-    progress = tuner(network).iterate()
+    progress = iterate(tuner(network))
     assert (progress.lengths < progress.tokens.shape[1]).any()
     for row, length in zip(progress.tokens.tolist(), progress.lengths.tolist(), strict=True):
         assert set(row[length:]) <= {END_ID}
         assert row[: length - 1].count(END_ID) == 0
-    assert progress.environment_steps == int(progress.lengths.sum())
+    assert progress.counters.environment_steps == int(progress.lengths.sum())
 
 
 def test_the_value_head_starts_at_the_usual_reward_and_follows_the_sliders(network: RecurrentNetwork) -> None:
     job_ = tuner(network, {"validity": 600.0}, overrides={**SMALL, "batch": 128})
-    first = job_.iterate()
-    assert first.reward < 595  # some are no molecules
+    first = iterate(job_)
+    assert first.metrics.reward < 595  # some are no molecules
     assert job_.network.value.bias.item() == pytest.approx(600 / 2, rel=1e-5)  # which does not move it
     job_.apply(Change(weights={"validity": 60.0}))
-    job_.iterate()
-    assert job_.level == pytest.approx(60 / 2, rel=1e-5)
+    iterate(job_)
+    assert job_.value_offset.offset == pytest.approx(60 / 2, rel=1e-5)
 
 
 def test_a_slider_that_asks_for_something_new_scores_the_replay_anew(network: RecurrentNetwork) -> None:
     job_ = tuner(network, {"validity": 20.0}, overrides={**SMALL, "batch": 64})  # one in ten molecules has an alert
-    job_.iterate()
+    iterate(job_)
     k = [t.name for t in job_.domain.terms].index("alerts")
     assert not job_.replay.store["terms"][..., k].any()
     before = job_.replay.store["terms"][:64].clone()
@@ -74,29 +74,29 @@ def test_a_slider_that_asks_for_something_new_scores_the_replay_anew(network: Re
 
 def test_a_slider_without_its_setting_is_told_and_costs_nothing(network: RecurrentNetwork) -> None:
     job_ = tuner(network)
-    job_.iterate()
+    iterate(job_)
     job_.apply(Change(weights={"similarity": 50.0}))
-    assert "nothing to go by" in job_.iterate().message
+    assert "nothing to go by" in iterate(job_).message
 
 
 def test_a_restored_run_goes_on_as_if_never_stopped(network: RecurrentNetwork) -> None:
     """Scaffold memory included: it changes what later molecules are paid."""
     whole = tuner(network)
-    expected = [p.reward for p in tune(whole)]
+    expected = [p.metrics.reward for p in tune(whole)]
     first = tuner(network)
     for _ in range(3):
-        first.iterate()
-    tensors, plain = first.state()
+        iterate(first)
+    tensors, plain = first.state_dict()
     second = tuner(network)
-    second.restore({k: v.clone() for k, v in tensors.items()}, json.loads(json.dumps(plain)))
-    assert [p.reward for p in tune(second)] == expected[3:]
+    second.load_state_dict({k: v.clone() for k, v in tensors.items()}, json.loads(json.dumps(plain)))
+    assert [p.metrics.reward for p in tune(second)] == expected[3:]
     for mine, theirs in zip(whole.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(mine, theirs)
 
 
 def test_a_prefix_is_kept_by_every_molecule(network: RecurrentNetwork) -> None:
     job_ = tuner(network, settings={"prefix": "CC(=O)Oc1ccccc1"})
-    progress = job_.iterate()
+    progress = iterate(job_)
     assert isinstance(job_.domain, Molecule)
     smiles = job_.domain.smiles(progress.tokens, progress.lengths)
     assert all(s.startswith("CC(=O)Oc1ccccc1") for s in smiles if s)
@@ -159,21 +159,19 @@ def test_the_board_keeps_the_best_and_ranks_anew_when_a_slider_moves(
     job_, kept = tuner(network), TopSequences()
     seen: list[ScoredSequence] = []
     for _ in range(3):
-        progress = job_.iterate()
+        progress = iterate(job_)
         kept.add(progress, job_.objective)
-        names = list(progress.terms)
+        names = list(progress.metrics.terms)
         rows = zip(progress.tokens.tolist(), progress.lengths.tolist(), progress.sums.tolist(), strict=True)
-        seen += [
-            ScoredSequence(tuple(t[:n]), dict(zip(names, s, strict=True)), progress.update, progress.seconds)
-            for t, n, s in rows
-        ]
+        at = progress.counters.update, progress.counters.seconds
+        seen += [ScoredSequence(tuple(t[:n]), dict(zip(names, s, strict=True)), *at) for t, n, s in rows]
     expected = sorted(rewards({e.tokens: e for e in seen}.values(), job_.objective))[-10:]
     assert sorted(rewards(kept.by_tokens.values(), job_.objective)) == pytest.approx(expected)
     kept.save(tmp_path / "best.jsonl")
     again = top_sequences.load_top_sequences(tmp_path / "best.jsonl")
     assert {e.tokens: e.terms for e in again} == {e.tokens: e.terms for e in kept.by_tokens.values()}
     job_.apply(Change(weights={"log_p": 1.0}))
-    kept.add(job_.iterate(), job_.objective)
+    kept.add(iterate(job_), job_.objective)
     assert len(kept.by_tokens) == 10
 
 

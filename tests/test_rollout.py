@@ -9,7 +9,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork, Stepper
 from seqtutor_core.objective import Objective
-from seqtutor_core.parallel import Crew, cut
+from seqtutor_core.parallel import ShardPool, shard_sizes
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout, gather_actions
@@ -101,18 +101,18 @@ def test_replay_forgets_the_oldest_and_survives_a_checkpoint() -> None:
     newest = replay.sample(4, 4, ONES, generator())
     assert torch.equal(newest.tokens, parts[2].tokens)
     other = Replay(6)
-    other.restore(replay.state())
+    other.load_state_dict(replay.state_dict())
     one, two = (r.sample(5, 2, ONES, generator(9)) for r in (replay, other))
     assert torch.equal(one.tokens, two.tokens)
 
 
 def test_shards_cover_the_batch() -> None:
-    assert cut(7, 3) == [3, 2, 2]
-    assert cut(1, 4) == [1]
-    crew = Crew(torch.device("cpu"))
-    assert crew.map(lambda n: n * n, range(20)) == [n * n for n in range(20)]
+    assert shard_sizes(7, 3) == [3, 2, 2]
+    assert shard_sizes(1, 4) == [1]
+    shards = ShardPool(torch.device("cpu"))
+    assert shards.map(lambda n: n * n, range(20)) == [n * n for n in range(20)]
     with pytest.raises(ZeroDivisionError):
-        crew.map(lambda n: 1 // n, range(3))
+        shards.map(lambda n: 1 // n, range(3))
     rollout = PRIOR.sample(5, generator())
     pieces = [Rollout(*(v.split([2, 3])[i] for v in vars(rollout).values())) for i in (0, 1)]
     assert torch.equal(Rollout.concat(pieces).tokens, rollout.tokens)

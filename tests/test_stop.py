@@ -111,12 +111,12 @@ def stop(run: Run, process: subprocess.Popen[bytes], by_signal: bool = False) ->
 @pytest.mark.parametrize(
     ("place", "times", "saved"),
     [
-        ("seqtutor_core.tuning:sample", 4, 3),
+        ("seqtutor_core.tuning.sampler:Sampler.sample", 4, 3),
         ("seqtutor_core.replay:Replay.add", 4, 3),
-        ("seqtutor_core.descent:Descent._follow", 4, 3),  # the policy has moved
-        ("seqtutor_core.tuning:Tuner._keep_budget", 4, 3),  # the iteration is over, but nobody has heard of it
+        ("seqtutor_core.tuning.optim:PolicyOptimizer._follow", 4, 3),  # the policy has moved
+        ("seqtutor_core.tuning.tuner:Tuner._adapt_c", 4, 3),  # the iteration is over, but nobody has heard of it
         ("seqtutor_core.runs.gauge_monitor:GaugeMonitor.measure", 1, 1),
-        ("seqtutor_core.evaluation:sample", 1, UPDATES),
+        ("seqtutor_core.runs.run_loop:sample_policy", 1, UPDATES),
     ],
 )
 def test_a_run_stops_wherever_it_stands_and_goes_on_as_if_it_had_not(
@@ -158,7 +158,7 @@ def test_a_command_that_follows_a_run_and_is_ended_ends_the_run(prior: Path) -> 
 
 
 def test_a_warm_start_stops(prior: Path, started) -> None:
-    run, process = started(small(prior, updates=40, warm_start=True), "seqtutor_core.tuning:sequential", 3)
+    run, process = started(small(prior, updates=40, warm_start=True), "seqtutor_core.tuning.warm_start:smc", 3)
     stop(run, process)
     assert run.status.update == updates(run)[-1] >= 1
 
@@ -168,7 +168,7 @@ def test_a_change_that_is_heard_amid_the_stop_is_heard_again(prior: Path, starte
         wait_for(lambda: updates(run), run)
         run.change(Change(weights={"key": 7.0, "motif": 1.0}))
 
-    run, process = started(small(prior, seconds=600), "seqtutor_core.tuning:Tuner.apply", 1, ask)
+    run, process = started(small(prior, seconds=600), "seqtutor_core.tuning.tuner:Tuner.apply", 1, ask)
     stop(run, process)
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     assert checkpoint is not None and checkpoint.plain["controls_offset"] == 0
@@ -191,7 +191,7 @@ def test_a_molecule_run_stops_with_its_processes(tmp_path: Path, started) -> Non
         updates=600,
         device="cpu",
     )
-    run, process = started(config, "seqtutor_core.tuning:Tuner._score", 3)
+    run, process = started(config, "seqtutor_core.tuning.sampler:Sampler.score", 3)
     assert updates(run)[-1] == 2
     stop(run, process)
     deadline = time.monotonic() + PATIENCE
@@ -223,9 +223,9 @@ def test_a_replay_can_be_saved_as_it_was_before_the_last_rollout(before: int) ->
 
     for number in range(before):
         add(number)
-    earlier = replay.state()
-    assert earlier.keys() == replay.state(replay.added).keys()
+    earlier = replay.state_dict()
+    assert earlier.keys() == replay.state_dict(replay.added).keys()
     add(99)
-    later = replay.state(int(earlier["added"]))
+    later = replay.state_dict(int(earlier["added"]))
     assert all(torch.equal(earlier[name], later[name]) for name in earlier)
-    assert replay.state()["tokens"].eq(99).any() and not later["tokens"].eq(99).any()
+    assert replay.state_dict()["tokens"].eq(99).any() and not later["tokens"].eq(99).any()

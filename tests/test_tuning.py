@@ -1,5 +1,6 @@
 """The tuning loop: its figures, its steering, its budget, its checkpoints, and what it refuses."""
 
+import json
 import math
 from typing import Any
 
@@ -7,12 +8,12 @@ import pytest
 import torch
 
 from seqtutor_core.config import Change, TuningConfig, resolve_device
-from seqtutor_core.descent import Loss
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate
 from seqtutor_core.objective import Objective
 from seqtutor_core.replay import Batch
-from seqtutor_core.tuning import tune
+from seqtutor_core.tuning import schedules, tune
+from seqtutor_core.tuning.optim import Loss
 from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
@@ -34,18 +35,19 @@ def test_figures_are_what_they_say() -> None:
 
 def test_progress_adds_up() -> None:
     progress = list(tune(tiny_tuner("g", updates=12, weights={"rise": 2.0, "close": 0.5}, c=2.0)))
-    assert [p.update for p in progress] == list(range(1, 13))
-    assert progress[-1].environment_steps == 12 * 64 * 4
+    assert [p.counters.update for p in progress] == list(range(1, 13))
+    assert progress[-1].counters.environment_steps == 12 * 64 * 4
     for p in progress:
-        assert p.reward == pytest.approx(2.0 * p.terms["rise"] + 0.5 * p.terms["close"], rel=1e-5)
-        assert p.j == pytest.approx(p.reward / 2.0 - p.kl, abs=1e-4)
-        assert p.kl_per_token == pytest.approx(p.kl / 4)
-        assert 0 < p.distinct <= 1
+        m = p.metrics
+        assert m.reward == pytest.approx(2.0 * m.terms["rise"] + 0.5 * m.terms["close"], rel=1e-5)
+        assert m.j == pytest.approx(m.reward / 2.0 - m.kl, abs=1e-4)
+        assert m.kl_per_token == pytest.approx(m.kl / 4)
+        assert 0 < m.distinct <= 1
 
 
 def test_same_seed_same_numbers() -> None:
     one, two = (list(tune(tiny_tuner("psi", updates=8, weights=ONES))) for _ in range(2))
-    assert [p.j for p in one] == [p.j for p in two]
+    assert [p.metrics.j for p in one] == [p.metrics.j for p in two]
     assert torch.equal(one[-1].tokens, two[-1].tokens)
 
 
@@ -57,7 +59,7 @@ def test_resumed_is_as_if_never_stopped() -> None:
     for _ in range(6):
         next(steps)
     second = tiny_tuner("psi", updates=14, weights=ONES)
-    second.restore(*first.state())
+    second.load_state_dict(*first.state_dict())
     list(tune(second))
     pairs = zip(whole.network.parameters(), second.network.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -74,21 +76,21 @@ def test_steering_pausing_and_stopping() -> None:
     polls = iter(range(100))
     seen = list(tune(tiny_tuner("psi", 50, ONES), lambda: [script[n]] if (n := next(polls)) in script else []))
     assert [p.paused for p in seen] == [False] * 6 + [True] * 2 + [False] * 2
-    assert seen[3].weights == {"rise": 0.0, "close": 3.0}
-    assert (seen[5].kl_coefficient, seen[5].learning_rate) == (9.0, 1e-4)
-    assert seen[7].update == seen[5].update == 6
+    assert seen[3].steering.objective.weights == {"rise": 0.0, "close": 3.0}
+    assert (seen[5].steering.objective.c, seen[5].steering.learning_rate) == (9.0, 1e-4)
+    assert seen[7].counters.update == seen[5].counters.update == 6
 
 
 def test_out_of_memory_halves_the_batch_and_says_so() -> None:
     tuner = tiny_tuner("psi", 3, ONES, batch=64)
-    whole = tuner._iterate
+    sample = tuner.sampler.sample
 
-    def scarce() -> Any:
-        if tuner.batch > 16:
+    def scarce(n: int, epsilon: float | None) -> Any:
+        if n > 16:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole()
+        return sample(n, epsilon)
 
-    tuner._iterate = scarce  # type: ignore[method-assign]
+    tuner.sampler.sample = scarce  # type: ignore[method-assign]
     first, *rest = tune(tuner)
     assert tuner.batch == 16
     assert "16 sequences" in first.message
@@ -98,10 +100,10 @@ def test_out_of_memory_halves_the_batch_and_says_so() -> None:
 def test_other_errors_are_not_taken_for_memory() -> None:
     tuner = tiny_tuner("psi", 3, ONES)
 
-    def broken() -> Any:
+    def broken(n: int, epsilon: float | None) -> Any:
         raise RuntimeError("shapes do not fit")
 
-    tuner._iterate = broken  # type: ignore[method-assign]
+    tuner.sampler.sample = broken  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="shapes"):
         next(tune(tuner))
 
@@ -114,7 +116,7 @@ def test_every_learner_and_preset_runs(learner: str, preset: str) -> None:
     from seqtutor_core.tuning import Tuner
 
     *_, last = tune(Tuner(config, Tiny(), tiny_prior()))
-    assert math.isfinite(last.j)
+    assert math.isfinite(last.metrics.j)
 
 
 def test_the_learners_c_falls_to_what_was_asked() -> None:
@@ -130,21 +132,21 @@ def test_the_learners_c_falls_to_what_was_asked() -> None:
     tuner.replay.sample = noted  # type: ignore[method-assign]
     seen = list(tune(tuner))
     assert judged == pytest.approx([2.0 * 4.0 ** (-update / 4) for update in range(4)] + [0.5] * 4)
-    assert {p.kl_coefficient for p in seen} == {0.5}
-    assert all(p.j == pytest.approx(p.reward / 0.5 - p.kl, abs=1e-4) for p in seen)
+    assert {p.steering.objective.c for p in seen} == {0.5}
+    assert all(p.metrics.j == pytest.approx(p.metrics.reward / 0.5 - p.metrics.kl, abs=1e-4) for p in seen)
 
 
 def test_on_policy_is_the_newest_rollout_and_nothing_else() -> None:
     tuner = tiny_tuner("rloo", 3, ONES, batch=16)
     learned = []
-    gradient = tuner.descent.gradient
+    gradient = tuner.optimizer.gradient
 
     def noted(batch: Batch, loss: Loss) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         learned.append(batch.tokens)
         return gradient(batch, loss)
 
-    tuner.descent.gradient = noted  # type: ignore[method-assign]
-    tuner.crew.pool = None  # shards in order
+    tuner.optimizer.gradient = noted  # type: ignore[method-assign]
+    tuner.shards.pool = None  # shards in order
     for progress in tune(tuner):
         assert torch.equal(torch.cat(learned), progress.tokens)
         learned.clear()
@@ -155,9 +157,9 @@ def test_learners_without_values_have_no_target_network(learner: str) -> None:
     tuner = tiny_tuner(learner, 3, ONES, batch=2, minibatch=2)
     before = tuner.network.value.bias.clone()
     *_, last = tune(tuner)
-    assert tuner.descent.target is None
+    assert tuner.optimizer.target is None
     assert torch.equal(tuner.network.value.bias, before)
-    assert math.isfinite(last.loss) and last.loss != 0.0  # two sequences are never cut apart
+    assert math.isfinite(last.metrics.loss) and last.metrics.loss != 0.0  # two sequences are never cut apart
 
 
 def test_argmax_acting_explores_less_and_less() -> None:
@@ -167,7 +169,7 @@ def test_argmax_acting_explores_less_and_less() -> None:
     for progress in tune(tuner):
         log_pi = outputs(tuner.prior, progress.tokens).logits
         explored = (progress.tokens != log_pi.argmax(-1)).double().mean().item()
-        epsilon = max(0.1, 1 - 0.18 * (progress.update - 1))
+        epsilon = max(0.1, 1 - 0.18 * (progress.counters.update - 1))
         assert explored == pytest.approx(2 / 3 * epsilon, abs=0.035)
 
 
@@ -234,12 +236,83 @@ def test_devices() -> None:
             resolve_device("cuda")
 
 
+# ---------------------------------------------------------------- parts
+
+
+def test_schedules_by_hand() -> None:
+    """At the start, a quarter, half and three quarters of the budget, and at its end."""
+    along = (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert [schedules.learning_rate(0.4, t) for t in along] == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.02])
+    assert [schedules.annealed_c(0.5, 4.0, t) for t in along] == pytest.approx([2.0, 1.0, 0.5, 0.5, 0.5])
+    assert [schedules.epsilon(t) for t in along] == pytest.approx([1.0, 0.55, 0.1, 0.1, 0.1])
+    assert [schedules.is_warm_start(t) for t in (0.0, 0.149, 0.15, 1.0)] == [True, True, False, False]
+
+
+def test_a_line_of_metrics_is_flat_as_it_has_always_been() -> None:
+    """Readers, other programs and older runs know these names, in this order."""
+    names = "update environment_steps seconds steps_per_second terms reward kl kl_per_token entropy j distinct loss"
+    more = "weights kl_coefficient kl_budget learning_rate paused figures"
+    (progress,) = tune(tiny_tuner("psi", 1, ONES, c=0.5))
+    line = progress.to_json()
+    assert [*line] == [*names.split(), *more.split()]
+    assert (line["update"], line["weights"], line["kl_coefficient"], line["kl_budget"]) == (1, ONES, 0.5, None)
+    assert json.loads(json.dumps(line)) == line
+
+
+# ---------------------------------------------------------------- checkpoints of older versions
+
+# What a checkpoint of the last version with one flat Tuner held, of a psi run with a rollout behind it.
+OLD_PLAIN = {
+    "update": 2,
+    "environment_steps": 512,
+    "seconds": 0.25,
+    "weights_by_name": {"rise": 1.2, "close": 0.1},
+    "batch": 32,
+    "learning_rate": 0.002,
+    "c": 0.5,
+    "kl_budget": 3.0,
+    "kl_before": 0.75,
+    "level": 1.5,
+    "level_holds": True,
+    "memory": {},
+}
+OLD_TENSORS = {"policy.", "target.", "optimiser.", "replay.", "generators", "recent"}
+
+
+def old_checkpoint() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """In the old layout, which a run of today writes as well."""
+    tuner = tiny_tuner("psi", 8, ONES)
+    steps = tune(tuner)
+    next(steps), next(steps)
+    tensors, plain = tuner.state_dict()
+    assert {name.partition(".")[0] + "." * ("." in name) for name in tensors} == OLD_TENSORS
+    assert plain.keys() == OLD_PLAIN.keys()
+    return tensors, OLD_PLAIN
+
+
+def test_a_checkpoint_in_the_old_layout_is_taken_over() -> None:
+    tensors, plain = old_checkpoint()
+    tuner = tiny_tuner("psi", 8, ONES)
+    tuner.load_state_dict(tensors, json.loads(json.dumps(plain)))
+    assert (tuner.update, tuner.environment_steps, tuner.seconds, tuner.batch) == (2, 512, 0.25, 32)
+    assert (tuner.objective.weights, tuner.objective.c, tuner.learning_rate) == (
+        {"rise": 1.2, "close": 0.1},
+        0.5,
+        0.002,
+    )
+    assert (tuner.adaptive_kl.target_kl, tuner.adaptive_kl.last_kl) == (3.0, 0.75)
+    assert (tuner.value_offset.offset, tuner.value_offset.settled) == (1.5, True)
+    again, written = tuner.state_dict()
+    assert written == plain
+    assert again.keys() == tensors.keys() and all(torch.equal(again[name], tensors[name]) for name in tensors)
+    assert [p.counters.update for p in tune(tuner)] == [3, 4, 5, 6, 7, 8]
+
+
 def test_a_checkpoint_from_before_weights_had_names_restores() -> None:
-    """It has them as a tensor in single precision, in the order of the terms."""
-    tuner = tiny_tuner("psi", 4, {"rise": 1.2, "close": 0.1})
-    tensors, plain = tuner.state()
-    assert "weights" not in tensors and plain["weights_by_name"] == {"rise": 1.2, "close": 0.1}
-    del plain["weights_by_name"]
-    later = tiny_tuner("psi", 4, ONES)
-    later.restore({**tensors, "weights": torch.tensor([3.0, 0.5])}, plain)
-    assert later.weights_by_name == {"rise": 3.0, "close": 0.5}
+    """It has them as a tensor in single precision, in the order of the terms, and knows neither budget nor offset."""
+    tensors, plain = old_checkpoint()
+    older = {name: plain[name] for name in ("update", "environment_steps", "seconds", "batch", "learning_rate", "c")}
+    later = tiny_tuner("psi", 8, ONES)
+    later.load_state_dict({**tensors, "weights": torch.tensor([3.0, 0.5])}, older)
+    assert later.objective.weights == {"rise": 3.0, "close": 0.5}
+    assert (later.adaptive_kl.target_kl, later.value_offset.offset, later.update) == (None, 0.0, 2)

@@ -10,7 +10,8 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.tuning import WARM_SHARE, Tuner, tune
+from seqtutor_core.tuning import Tuner, iterate, tune
+from seqtutor_core.tuning.schedules import WARM_SHARE
 from tests.tiny import fitting
 
 
@@ -43,7 +44,7 @@ def test_imitation_alone_comes_most_of_the_way(domain: Mini) -> None:
     updates = 200
     job = tuner(domain, updates)
     while job.warming:
-        job.iterate()
+        iterate(job)
     assert job.update == round(WARM_SHARE * updates)
     exact = mini_task(DEFAULT_WEIGHTS).solve(0.5)
     assert j(job) > exact.j_prior + 0.6 * (exact.log_z - exact.j_prior)
@@ -59,7 +60,7 @@ def test_the_learner_then_takes_over(learner: str) -> None:
 
 def test_same_seed_same_numbers() -> None:
     one, two = (tuner(Mini(), 6) for _ in range(2))
-    assert [p.j for p in tune(one)] == [p.j for p in tune(two)]
+    assert [p.metrics.j for p in tune(one)] == [p.metrics.j for p in tune(two)]
 
 
 def test_random_primers_are_refused() -> None:

@@ -18,7 +18,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from seqtutor_core.chemistry.parsing import parse
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.files import replace_text
 
@@ -47,7 +47,7 @@ def build(folder: Path, smiles: Sequence[str], progress: Callable[[int, int], No
     words = np.empty((len(smiles), WORDS), np.uint64)  # (n, 16)
     done = 0
     portions = [smiles[start : start + PORTION] for start in range(0, len(smiles), PORTION)]
-    with ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
         for packed in pool.map(_fingerprints, portions):
             rows = np.frombuffer(packed, np.uint64).reshape(-1, WORDS)
             words[done : done + len(rows)] = rows

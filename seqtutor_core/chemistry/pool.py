@@ -14,7 +14,7 @@ from functools import cache
 from seqtutor_core.chemistry.cache import PropertyCache
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.errors import SeqTutorError
 
 MAX_PROCESSES = 8  # each takes 60 to 150 MB
@@ -30,7 +30,7 @@ class Pool:
 
     def __init__(self, processes: int | None = None, timeout: float = 10.0) -> None:
         """Use one process a core, at most 8, unless told otherwise; `timeout` is in seconds for each molecule."""
-        self.processes = processes or min(cores(), MAX_PROCESSES)
+        self.processes = processes or min(cpu_count(), MAX_PROCESSES)
         self.timeout = timeout
         self.scored = 0
         """Molecules measured, those answered from the cache left out."""

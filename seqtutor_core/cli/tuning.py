@@ -17,6 +17,7 @@ from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.library import prepare_tuning
 from seqtutor_core.runs import launcher, store
+from seqtutor_core.tuning import iterate
 from seqtutor_core.tuning import tune as tuning
 
 
@@ -140,7 +141,7 @@ def bench(options: Namespace) -> None:
     config = config_of(options)
     tuner = prepare_tuning(config)
     for _ in range(3):  # warm-up: the first iterations allocate
-        tuner.iterate()
+        iterate(tuner)
     tuner.seconds, before = 0.0, tuner.environment_steps
     for _ in tuning(tuner):
         pass

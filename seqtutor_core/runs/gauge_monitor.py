@@ -70,7 +70,7 @@ class GaugeMonitor:
         began = self.clock()
         try:
             with one_thread():
-                return gauge_to_json(self._measure(n, drawn), n, self.tuner.c)
+                return gauge_to_json(self._measure(n, drawn), n, self.tuner.objective.c)
         except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
             self.error = f"there is no gauge: {str(error) or 'out of memory'}"
             return None
@@ -99,8 +99,9 @@ class GaugeMonitor:
 
     def _settings(self) -> tuple[Any, ...]:
         """What a user can change of the objective; a KL budget moves c by itself."""
-        tuner = self.tuner
-        return tuner.weights_by_name, tuner.kl_budget, tuner.c if tuner.kl_budget is None else None
+        steering = self.tuner.steering
+        c = steering.objective.c if steering.kl_budget is None else None
+        return steering.objective.weights, steering.kl_budget, c
 
 
 def gauge_to_json(gauge: Gauge, n: int, c: float) -> dict[str, Any]:

@@ -4,14 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
-from seqtutor_core.descent import part
 from seqtutor_core.files import replace_text
-from seqtutor_core.progress import Progress
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
@@ -22,10 +20,10 @@ from seqtutor_core.runs.schemas import ENDED
 from seqtutor_core.runs.steering import ControlReader
 from seqtutor_core.runs.store import TOP_SEQUENCES_FILE, Run, Status
 from seqtutor_core.runs.top_sequences import TopSequences
-from seqtutor_core.tuning import Snapshot, Tuner
+from seqtutor_core.tuning import Progress, Snapshot, Steering, Tuner
+from seqtutor_core.tuning.optim import subset_by_prefix
 
 SAMPLES_PER_FILE = 4  # sequences
-OMITTED = ("tokens", "lengths", "sums", "message")  # of a Progress
 
 
 class Recorder:
@@ -40,7 +38,7 @@ class Recorder:
         self.next_metrics = self.next_samples = now
         self.next_policy = now + cadence.policy_first
         self.next_checkpoint = now + cadence.checkpoint_first
-        self.settings = _settings_at(tuner)
+        self.settings = _settings(tuner.steering)
         self.notices: list[str] = []
         self.last_progress: Progress | None = None
         self.top_sequences = TopSequences(run.top_sequences())
@@ -64,7 +62,7 @@ class Recorder:
             return
         with self.lock:
             self.last_progress = progress
-            self.position = {"update": progress.update, "seconds": progress.seconds}
+            self.position = {"update": progress.counters.update, "seconds": progress.counters.seconds}
             tensors, plain = self.tuner.snapshot()
             self.snapshot = tensors, {**plain, "controls_offset": self.control_reader.offset}
             self.top_sequences.add(progress, self.tuner.objective)
@@ -113,13 +111,12 @@ class Recorder:
 
     def _write_metrics(self, gauge: Mapping[str, Any] | None) -> None:
         last = self.last_progress
-        if last is None or last.update == self.written_update:
+        if last is None or last.counters.update == self.written_update:
             return
-        values = {f.name: getattr(last, f.name) for f in fields(last) if f.name not in OMITTED}
         message = self.take_notices()
-        settings = _settings(last.weights, last.kl_coefficient, last.kl_budget, last.learning_rate)
+        settings = _settings(last.steering)
         changed = [name for name, value in settings.items() if value != self.settings.get(name)]
-        fact = {**values, "message": message, "time": time.time(), "changed": changed}
+        fact = {**last.to_json(), "message": message, "time": time.time(), "changed": changed}
         if gauge:
             fact["gauge"] = dict(gauge)
         self.first_line = self.first_line or fact
@@ -127,7 +124,7 @@ class Recorder:
         fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first_line, fact])]
         self.top_sequences.save(self.run.folder / TOP_SEQUENCES_FILE)
         append_line(self.run.folder / "metrics.jsonl", fact)
-        self.settings, self.written_update = settings, last.update
+        self.settings, self.written_update = settings, last.counters.update
         self.write_status(message=message or self.status.message)
 
     def write_checkpoint(self) -> None:
@@ -140,8 +137,8 @@ class Recorder:
         if self.snapshot is None or update == self.saved_update:
             return
         began = time.monotonic()
-        tensors, plain = self.tuner.state(self.snapshot)
-        if update == self.tuner.update and self.tuner.progress >= 1:
+        tensors, plain = self.tuner.state_dict(self.snapshot)
+        if update == self.tuner.update and self.tuner.fraction_done >= 1:
             # the replay memory is tens of megabytes, and a finished run can do without
             tensors = {name: value for name, value in tensors.items() if not name.startswith("replay.")}
         save_checkpoint(self.run.folder / "checkpoints", tensors, plain, update)
@@ -155,7 +152,7 @@ class Recorder:
         began = time.monotonic()
         path = self.run.folder / "policy.safetensors"
         with self.lock:
-            save_policy(path, part(tensors, "policy."), self.tuner.network.settings, self.position)
+            save_policy(path, subset_by_prefix(tensors, "policy."), self.tuner.network.settings, self.position)
         now = time.monotonic()
         self.next_policy = now + max(self.cadence.policy_every, (now - began) / self.cadence.writing_share)
 
@@ -175,10 +172,10 @@ class Recorder:
     def _write_samples(self, progress: Progress) -> None:
         folder = self.run.folder / "samples"
         folder.mkdir(exist_ok=True)
-        facts = {"update": progress.update, "seconds": progress.seconds}
+        facts = {"update": progress.counters.update, "seconds": progress.counters.seconds}
         rows = zip(progress.tokens[:SAMPLES_PER_FILE].tolist(), progress.lengths.tolist(), strict=False)
         lines = [json.dumps({**facts, "tokens": row[:length]}) for row, length in rows]
-        replace_text(folder / f"{progress.update:09d}.jsonl", "\n".join(lines) + "\n")
+        replace_text(folder / f"{progress.counters.update:09d}.jsonl", "\n".join(lines) + "\n")
         files = sorted(folder.glob("*.jsonl"))
         if len(files) > self.cadence.sample_files:
             for path in files[1 : -self.cadence.newest_sample_files : 2]:
@@ -190,12 +187,9 @@ class Recorder:
         return notices
 
 
-def _settings_at(tuner: Tuner) -> dict[str, float]:
-    return _settings(tuner.weights_by_name, tuner.c, tuner.kl_budget, tuner.learning_rate)
-
-
-def _settings(weights: dict[str, float], c: float, kl_budget: float | None, rate: float) -> dict[str, float]:
+def _settings(steering: Steering) -> dict[str, float]:
     """Return all that steering can change, by the name that a chart marks it with; a KL budget sets c itself."""
-    by_term = {f"weights.{name}": weight for name, weight in weights.items()}
-    strength = {"kl_coefficient": c} if kl_budget is None else {"kl_budget": kl_budget}
-    return {**by_term, **strength, "learning_rate": rate}
+    objective, kl_budget = steering.objective, steering.kl_budget
+    by_term = {f"weights.{name}": weight for name, weight in objective.weights.items()}
+    strength = {"kl_coefficient": objective.c} if kl_budget is None else {"kl_budget": kl_budget}
+    return {**by_term, **strength, "learning_rate": steering.learning_rate}

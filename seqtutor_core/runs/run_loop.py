@@ -118,7 +118,7 @@ def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
         return "no checkpoint could be read; the run began again"
     plain = {name: value for name, value in checkpoint.plain.items() if name != "controls_offset"}
     try:
-        tuner.restore(checkpoint.tensors, plain)
+        tuner.load_state_dict(checkpoint.tensors, plain)
     except (KeyError, ValueError, RuntimeError) as error:
         raise RunError(
             f"the checkpoint of run {run.id} does not fit its prior and settings ({error}); "
@@ -142,7 +142,7 @@ def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
         recorder.on_update(progress)
     recorder.write_metrics()
     recorder.write_checkpoint()
-    state = "finished" if tuner.progress >= 1 else "stopped"
+    state = "finished" if tuner.fraction_done >= 1 else "stopped"
     if state == "stopped" and has_collapsed():
         recorder.write_status(message=COLLAPSE_MESSAGE)
     if not should_stop():  # the system is in a hurry
@@ -183,8 +183,8 @@ def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
         "domain": config.domain,
         "learner": config.learner,
         "preset": config.preset,
-        "kl_coefficient": tuner.c,
-        "kl_budget": tuner.kl_budget,
+        "kl_coefficient": tuner.objective.c,
+        "kl_budget": tuner.adaptive_kl.target_kl,
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,

@@ -9,9 +9,9 @@ import torch
 
 from seqtutor_core.files import replace_text
 from seqtutor_core.objective import Objective
-from seqtutor_core.progress import Progress
 from seqtutor_core.runs.jsonl import parse_objects, read_lines, replace_nonfinite
 from seqtutor_core.runs.schemas import TOP_SEQUENCE
+from seqtutor_core.tuning import Progress
 
 CAPACITY = 200
 CANDIDATES = 32  # of a rollout that can enter at once
@@ -50,7 +50,9 @@ class TopSequences:
             tokens = tuple(progress.tokens[row, : int(progress.lengths[row])].tolist())
             if tokens not in self.by_tokens:
                 terms = dict(zip(objective.weights, progress.sums[row].tolist(), strict=True))
-                self.by_tokens[tokens] = ScoredSequence(tokens, terms, progress.update, progress.seconds)
+                self.by_tokens[tokens] = ScoredSequence(
+                    tokens, terms, progress.counters.update, progress.counters.seconds
+                )
                 self.unsaved = True
         if len(self.by_tokens) > CAPACITY:
             ranked = zip(rewards(self.by_tokens.values(), objective), self.by_tokens.items(), strict=True)

@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.locks import RUN_LOCK, acquire, runs_folder
 from seqtutor_core.runs.stop_watchdog import StopWatchdog
@@ -46,7 +46,7 @@ def main(arguments: list[str], cadence: Cadence = DEFAULT) -> int:
         from seqtutor_core.runs.store import Run
 
         os.nice(NICENESS)
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cores()))
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or cpu_count()))
         code = execute_run(Run(folder), lambda: bool(signals), watchdog, cadence)
         watchdog.finished.set()
         return code

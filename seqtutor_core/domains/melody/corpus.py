@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.melody.style import LONGEST_NOTE
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, NO_EVENT, Note, decode, encode
 from seqtutor_core.errors import InputError, MissingPartError
@@ -131,7 +131,7 @@ def build(folder: Path, progress: Callable[[int, int], None], workers: int | Non
     parts.mkdir(parents=True, exist_ok=True)
     waiting = [f for f in files if not _part(parts, f).exists()]
     progress(len(files) - len(waiting), len(files))
-    with ProcessPoolExecutor(workers or cores()) as pool:
+    with ProcessPoolExecutor(workers or cpu_count()) as pool:
         jobs = [(f, pool.submit(_parse_file, f)) for f in waiting]
         for done, (file, job) in enumerate(jobs, start=len(files) - len(waiting) + 1):
             replace_text(_part(parts, file), json.dumps(job.result()))

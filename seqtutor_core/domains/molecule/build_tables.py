@@ -5,7 +5,7 @@ from itertools import islice
 
 from seqtutor_core.chemistry.pool import Pool
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery
-from seqtutor_core.cores import cores
+from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.domains.molecule.statistics import LABELS, write_statistics
 from seqtutor_core.domains.molecule.training_set import write_training_set
@@ -30,7 +30,7 @@ def build_statistics() -> None:
 
 
 def _measured(molecules: Sequence[str], requested: frozenset[str]) -> list[Measurement]:
-    pool = Pool(cores())
+    pool = Pool(cpu_count())
     try:
         found: list[Measurement] = []
         for i in range(0, len(molecules), CHUNK):

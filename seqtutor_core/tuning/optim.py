@@ -10,52 +10,52 @@ from torch import Tensor, nn
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.learners import LearnerSettings
 from seqtutor_core.network import Output, RecurrentNetwork
-from seqtutor_core.parallel import Crew, cut, fast_bfloat16
+from seqtutor_core.parallel import ShardPool, fast_bfloat16, shard_sizes
 from seqtutor_core.replay import Batch
 
 Loss = Callable[[Output, Output, Batch], Tensor]
 """From the policy network's output, the target network's and their batch to a loss, summed over steps or sequences."""
 
 
-class Descent:
-    """A policy, the target network that follows it, if the settings want one, and their optimiser."""
+class PolicyOptimizer:
+    """Adam on a policy's network, and the target network that follows it, if the settings want one."""
 
     def __init__(
-        self, policy: RecurrentNetwork, features: InputFeatures, settings: LearnerSettings, crew: Crew
+        self, network: RecurrentNetwork, features: InputFeatures, settings: LearnerSettings, shards: ShardPool
     ) -> None:
-        self.policy, self.features, self.settings, self.crew = policy, features, settings, crew
-        self.target = deepcopy(policy).requires_grad_(False) if settings.target_rate < 1 else None
+        self.network, self.features, self.settings, self.shards = network, features, settings, shards
+        self.target = deepcopy(network).requires_grad_(False) if settings.target_rate < 1 else None
         if self.target is not None:
             self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
-        self.optimiser = torch.optim.Adam(policy.parameters(), settings.learning_rate)
-        self.bfloat16 = settings.bfloat16 and fast_bfloat16(policy.device)
+        self.optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
+        self.bfloat16 = settings.bfloat16 and fast_bfloat16(network.device)
 
     def step(self, batch: Batch, loss: Loss, learning_rate: float) -> float:
-        """One step; the loss per token before it."""
+        """Take one step; return the loss per token before it."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         size = len(batch.tokens)
-        shards = min(self.crew.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
-        parts = self.crew.map(partial(self.gradient, loss=loss), batch.split(cut(size, shards)))
+        count = min(self.shards.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
+        parts = self.shards.map(partial(self.gradient, loss=loss), batch.split(shard_sizes(size, count)))
         steps = batch.mask.sum()
-        for parameter, *each in zip(self.policy.parameters(), *(gradients for _, gradients in parts), strict=True):
+        for parameter, *each in zip(self.network.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps
-        nn.utils.clip_grad_norm_(self.policy.parameters(), self.settings.clip)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimiser.step()
         self._follow()
         return float(sum(error for error, _ in parts) / steps)
 
     def gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """A shard's summed loss and its gradient."""
-        with torch.autocast(self.policy.device.type, torch.bfloat16, enabled=self.bfloat16):
+        """Return a shard's summed loss and its gradient."""
+        with torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16):
             ids, start = self.features.sequence_ids(batch.tokens, batch.primer), batch.primer.shape[1]
-            online = self.policy(ids, start)
+            online = self.network(ids, start)
             target_output = online
             if self.target is not None:
                 with torch.no_grad():
                     target_output = self.target(ids, start)
         error = loss(online, target_output, batch)
-        parameters = list(self.policy.parameters())
+        parameters = list(self.network.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
         filled = (torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True))
         return error.detach(), tuple(filled)
@@ -63,35 +63,35 @@ class Descent:
     @torch.no_grad()
     def _follow(self) -> None:
         if self.target is not None:
-            for mine, theirs in zip(self.target.parameters(), self.policy.parameters(), strict=True):
+            for mine, theirs in zip(self.target.parameters(), self.network.parameters(), strict=True):
                 mine.lerp_(theirs, self.settings.target_rate)
 
     @torch.no_grad()
     def move_values(self, by: float) -> None:
         """Add a constant, in nats, to the value of every state."""
-        for network in (self.policy, self.target):
+        for network in (self.network, self.target):
             if network is not None:
                 network.value.bias.add_(by)
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything needed to go on: parameters, and the optimiser's memory of them."""
-        tensors = {f"policy.{k}": v for k, v in self.policy.state_dict().items()}
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that is needed to go on: parameters, and the optimiser's memory of them."""
+        tensors = {f"policy.{k}": v for k, v in self.network.state_dict().items()}
         if self.target is not None:
             tensors |= {f"target.{k}": v for k, v in self.target.state_dict().items()}
         for i, slot in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
         return tensors
 
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over a state; other tensors in it are left alone."""
-        self.policy.load_state_dict(part(tensors, "policy."))
+        self.network.load_state_dict(subset_by_prefix(tensors, "policy."))
         if self.target is not None:
-            self.target.load_state_dict(part(tensors, "target."))
-        slots = {i: part(tensors, f"optimiser.{i}.") for i in range(len(list(self.policy.parameters())))}
+            self.target.load_state_dict(subset_by_prefix(tensors, "target."))
+        slots = {i: subset_by_prefix(tensors, f"optimiser.{i}.") for i in range(len(list(self.network.parameters())))}
         whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
         self.optimiser.load_state_dict(whole)
 
 
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin with a prefix, without it."""
+def subset_by_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return those whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -3,6 +3,6 @@
 import os
 
 
-def cores() -> int:
-    """At least 1."""
+def cpu_count() -> int:
+    """Return the number, at least 1."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

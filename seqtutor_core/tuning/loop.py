@@ -1,0 +1,72 @@
+"""The tuning loop: sample, score, learn."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from torch import Tensor
+
+from seqtutor_core.config import Controls
+from seqtutor_core.rollout import Rollout
+from seqtutor_core.tuning.out_of_memory import halve_until_it_fits
+from seqtutor_core.tuning.progress import Progress
+from seqtutor_core.tuning.schedules import annealed_c, learning_rate
+from seqtutor_core.tuning.tuner import Tuner
+
+
+def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
+    """Iterate until the budget is used or a control says stop. While paused it yields the last Progress again."""
+    paused, last = False, None
+    while tuner.fraction_done < 1:
+        for change in controls():
+            tuner.apply(change)
+            paused = paused if change.pause is None else change.pause
+            if change.stop:
+                return
+        if paused and last is not None:
+            yield replace(last, paused=True, message="")
+            continue
+        last = iterate(tuner)
+        yield last
+
+
+def iterate(tuner: Tuner) -> Progress:
+    """Do one rollout and its updates, and report them. Out of memory halves the batch and says so."""
+    began = time.perf_counter()
+    rollout, terms, loss = halve_until_it_fits(tuner, partial(_iterate, tuner))
+    progress = tuner.report(rollout, terms, loss, time.perf_counter() - began)
+    for hook in tuner.hooks:
+        hook(progress)
+    return progress
+
+
+def _iterate(tuner: Tuner) -> tuple[Rollout, Tensor, float]:
+    """Return a rollout, its unweighted terms (B, T, K), and the last update's loss per token."""
+    rollout, wait_for_scores = tuner.sampler.sample(tuner.batch, tuner.epsilon)
+    one_behind = tuner.domain.slow_scoring and not tuner.warming  # learn from replay while other processes score
+    loss = _learn(tuner) if one_behind and len(tuner.replay) else 0.0
+    terms = wait_for_scores()
+    if not tuner.warming:
+        tuner.value_offset.settle(terms.sum(1), tuner.objective)
+    tuner.replay.add(rollout, terms)
+    if not one_behind:
+        loss = _imitate(tuner, rollout, terms) if tuner.warming else _learn(tuner)
+    return rollout, terms, loss
+
+
+def _learn(tuner: Tuner) -> float:
+    """Learn from replay under an objective whose c may be higher at first; return the last update's loss per token."""
+    done, loss = tuner.fraction_done, 0.0
+    objective = tuner.objective.replace(c=annealed_c(tuner.objective.c, tuner.settings.anneal, done))
+    for _ in range(tuner.settings.updates):
+        batch = tuner.replay.sample(*tuner.minibatch, objective, tuner.sampler.generators[0])
+        loss = tuner.optimizer.step(batch, tuner.loss, learning_rate(tuner.learning_rate, done))
+    return loss
+
+
+def _imitate(tuner: Tuner, rollout: Rollout, terms: Tensor) -> float:
+    """Make sequences of the best policy likelier, which sequential Monte Carlo draws; return the loss per token."""
+    batch = tuner.warm_start.batch(rollout, terms, tuner.objective)
+    rate = learning_rate(tuner.learning_rate, tuner.fraction_done)
+    return tuner.optimizer.step(batch, tuner.warm_start.loss, rate)

@@ -1,0 +1,82 @@
+"""Rollouts of a policy with their scores: a shard of the batch in each thread, or as one CUDA graph."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.domains import Domain
+from seqtutor_core.parallel import ShardPool, shard_sizes
+from seqtutor_core.policy import Policy
+from seqtutor_core.recorded import Recorded
+from seqtutor_core.rollout import Rollout
+
+SEED_STRIDE = 1_000_003  # between the seeds of a run that goes on on another kind of device
+LONGEST_RECORDED = 64  # tokens of a rollout in a CUDA graph; scoring one takes memory with the square of them
+SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
+
+Shard = tuple[int, int, float | None]
+"""Number and size of a shard, and epsilon as in Policy.sample."""
+
+
+class Sampler:
+    """Samples batches of sequences and scores them."""
+
+    def __init__(self, policy: Policy, domain: Domain, config: TuningConfig, shards: ShardPool) -> None:
+        self.policy, self.domain, self.config, self.shards = policy, domain, config, shards
+        seeds = range(config.seed, config.seed + shards.size)
+        self.generators = [torch.Generator(policy.device).manual_seed(seed) for seed in seeds]
+        self.primer = policy.primer_tokens(1, config.primer)
+        self.play = Recorded(self.play_shard, self.generators) if self._recordable else self.play_shard
+
+    @property
+    def _recordable(self) -> bool:
+        """Whether a rollout does the same each time, whatever is sampled, as a CUDA graph must."""
+        free = self.domain.end is not None or self.domain.slow_scoring or self.config.learner_settings.argmax
+        return self.policy.device.type == "cuda" and not free and self.domain.length <= LONGEST_RECORDED
+
+    def sample(self, n: int, epsilon: float | None) -> tuple[Rollout, Callable[[], Tensor]]:
+        """Return n sequences, and a function that waits for their unweighted terms (n, T, K) in single precision.
+
+        epsilon: as in Policy.sample.
+        """
+        sizes = shard_sizes(n, min(self.shards.size, max(n // SMALLEST_SHARD, 1)))
+        items = [(number, size, epsilon) for number, size in enumerate(sizes)]
+        rollouts, scores = zip(*self.shards.map(self.play, items), strict=True)
+        rollout = Rollout.concat(rollouts)
+        if self.domain.slow_scoring:
+            return rollout, self.shards.run_aside(self.score, rollout).result
+        terms = torch.cat(scores)
+        return rollout, lambda: terms
+
+    def play_shard(self, shard: Shard) -> tuple[Rollout, Tensor | None]:
+        """Return the rollout of a shard, with its terms unless other processes find them."""
+        number, size, epsilon = shard
+        generator, primer = self.generators[number], self.primer.expand(size, -1)
+        if self.config.sampling_primer is None:
+            primer = self.domain.random_primer(size, generator)
+        rollout = self.policy.sample(size, generator, primer, epsilon)
+        return rollout, None if self.domain.slow_scoring else self.score(rollout)
+
+    def score(self, rollout: Rollout) -> Tensor:
+        """Return the unweighted terms (B, T, K) of a rollout in single precision."""
+        return self.domain.score(rollout.tokens, rollout.lengths).float()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a checkpoint keeps."""
+        return {"generators": torch.stack([generator.get_state() for generator in self.generators])}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what a checkpoint kept, by fewer or more generators where the cores differ.
+
+        One of another kind of device has random numbers that are not to be had here: others follow, by its update.
+        """
+        kept = state["generators"].cpu()
+        if kept.shape[1:] == self.generators[0].get_state().shape:
+            for generator, each in zip(self.generators, kept, strict=False):
+                generator.set_state(each.clone())
+        else:
+            for i, generator in enumerate(self.generators):
+                generator.manual_seed(self.config.seed + i + SEED_STRIDE * state["update"])
