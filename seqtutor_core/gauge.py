@@ -32,13 +32,13 @@ INFORMATIVE = 0.01  # share below which "at least" is not worth saying
 
 @dataclass(frozen=True)
 class Source:
-    """Independent unbiased estimates of Z that were got in one way."""
+    """Independent unbiased estimates of Z, all made in one way."""
 
     name: str
     log_z: tuple[float, ...]
     """log of each estimate, nats."""
     seen: float
-    """log of the sum of p(x) exp(R(x)/c) over the distinct sequences that were met: below log Z for certain."""
+    """log of the sum of p(x) exp(R(x)/c) over the distinct sequences sampled: below log Z for certain."""
     effective_sample_size: float
     """Summed over the estimates."""
     distinct: float
@@ -120,7 +120,7 @@ class Gauge:
 
     @property
     def sentence(self) -> str:
-        """The figures in words."""
+        """Say the figures in words."""
         if self.at_most is None:
             return "Under these rewards nothing better than the prior is known for sure."
         share = f"At most {self.at_most:.0%}"

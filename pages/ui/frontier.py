@@ -1,4 +1,4 @@
-"""Reward against KL: the frontier as particles show it, the place of the page's c on it, and where policies stand."""
+"""Reward against KL: the frontier from weighted samples, the place of the page's c on it, and where policies stand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui import interpolation, state
 from pages.ui.charts import BLUE, GREEN, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, TUNED, dress
 from pages.ui.page import fragment, show_errors
-from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, drawn, preview_request, previewed
+from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, preview_request, previewed, prior_rollout
 from pages.ui.sampling import can_draw, has_policy
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -60,16 +60,16 @@ def _frontier(studio: Studio, run: store.Run | None) -> None:
         st.caption("The frontier is estimated from the preview, which needs the prior.")
         return
     with show_errors():
-        wanted = preview_request(studio)
-        draw, objective = wanted
+        request = preview_request(studio)
+        draw, objective = request
         if not objective.active_terms:
             st.caption("Every weight is 0, so there is nothing to gain. Move one, and reward stands against KL here.")
             return
         reward = _prior_reward(replace(draw, seed=FIRST_SEED), objective.replace(c=1.0))
         prior = Point("A prior", 0.0, reward, PRIOR, "circle", "A")
-        others = numbered(comparable_runs(studio, wanted, run.id if run else ""))
-        points = [prior, *in_view(studio, wanted, run), *others]
-        figure = frontier_figure(frontier(previewed(wanted).samples, around(objective.c)), REACH, points)
+        others = numbered(comparable_runs(studio, request, run.id if run else ""))
+        points = [prior, *in_view(studio, request, run), *others]
+        figure = frontier_figure(frontier(previewed(request).samples, around(objective.c)), REACH, points)
         alt = "Reward against KL: the frontier, its tangent at your c, prior, preview and runs"
         st.plotly_chart(figure, key="frontier", config={"displayModeBar": False}, alt=alt)
         st.caption(
@@ -87,12 +87,12 @@ def _prior_reward(draw: Draw, objective: Objective) -> float:
     """Return the prior's mean reward, whatever c is."""
     objective.domain.set_active_terms(objective.weights)
     with one_thread():
-        terms, _ = averages(objective.domain, drawn(draw))
+        terms, _ = averages(objective.domain, prior_rollout(draw))
     return objective.reward_by_name(terms)
 
 
 def around(c: float) -> list[float]:
-    """A logarithmic grid with c in its middle, at REACH."""
+    """Return a logarithmic grid with c in its middle, at REACH."""
     return [c * 2 ** (k / 4) for k in range(-REACH, REACH + 1)]
 
 
@@ -109,12 +109,12 @@ class FinishedRun:
     point: Point
 
 
-def comparable_runs(studio: Studio, wanted: PreviewRequest, viewed: str = "") -> list[Point]:
+def comparable_runs(studio: Studio, request: PreviewRequest, viewed: str = "") -> list[Point]:
     """Return the runs that wrote and were rewarded as the page asks, whatever their c, learner and time.
 
     The run of the id `viewed` is C.
     """
-    draw, objective = wanted
+    draw, objective = request
     points = []
     for run in store.all_runs():
         one = _finished(run.id, run.status.ended, studio.domain, studio) if run.state in ENDED else None
@@ -138,7 +138,7 @@ def numbered(points: Sequence[Point]) -> list[Point]:
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _finished(run_id: str, ended: float | None, domain_name: str, _studio: Studio) -> FinishedRun | None:
-    """How a run of the domain stood when it ended, if it was measured then; read again when it has ended anew."""
+    """Return a run of the domain as it was measured when it ended, if it was; read again when it has ended anew."""
     try:
         run = store.open_run(run_id)
         config, summary, lines = run.config, run.status.summary, run.metrics()[0]
@@ -159,7 +159,7 @@ def _rewarded(studio: Studio, run: store.Run) -> Domain:
     return domain(run.config.domain, studio.objective_settings(run.config.settings))
 
 
-def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> list[Point]:
+def in_view(studio: Studio, request: PreviewRequest, run: store.Run | None) -> list[Point]:
     """Return the run in view as C, at the chosen tutor strength, if it is rewarded for what the page asks.
 
     At strength 1 a run that has ended is not among them: `comparable_runs` has it, measured on more sequences.
@@ -170,9 +170,9 @@ def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> li
     if whole and run.state in ENDED:
         return []
     try:
-        if _rewarded(studio, run).settings != wanted.objective.domain.settings:
+        if _rewarded(studio, run).settings != request.objective.domain.settings:
             return []
-        here = interpolation.point(studio, run, wanted.objective)
+        here = interpolation.point(studio, run, request.objective)
     except SeqTutorError:  # damaged, or settings of another version
         return []
     return [Point(f"C {here.label}", here.kl, here.reward, TUNED, "diamond" if whole else "star", "C")]
@@ -182,7 +182,7 @@ def in_view(studio: Studio, wanted: PreviewRequest, run: store.Run | None) -> li
 
 
 def frontier_figure(curve: Frontier, here: int, points: Sequence[Point]) -> go.Figure:
-    """The frontier, its tangent at the place `here` in the curve, and policies as points named on hover.
+    """Return the frontier, its tangent at the place `here` in the curve, and policies as points named on hover.
 
     A point far below the frontier, as the prior often is, hangs at the lower edge and says its reward on hover.
     """

@@ -27,7 +27,7 @@ ENDS = """<div class="ends">
 
 
 def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) -> None:
-    """The newest gauge of a run; before there is one, when it comes or why it does not."""
+    """Draw the newest gauge of a run; before there is one, say when it comes or why it does not."""
     gauge, when = newest(run, lines)
     if gauge is None:
         later = "How much of what is reachable it has reached is measured after a few seconds."
@@ -60,7 +60,7 @@ def alarms(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> list[tuple[str
 
 
 def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, str]:
-    """The newest gauge and when it was read: the one of the end, or the last on the way; None without any."""
+    """Return the newest gauge, the one of the end or the last on the way, and when it was read; None without any."""
     if found := (run.status.summary or {}).get("gauge"):
         return found, "at the end"
     moved = False

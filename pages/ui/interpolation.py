@@ -65,9 +65,9 @@ def _slider(studio: Studio, tuned: bool) -> None:
 def _figures(studio: Studio, run: store.Run) -> None:
     with show_errors():
         objective = objective_of(run.config, state.lines(run))
-        found = measure_at(run, strength(studio), objective)
+        reward, kl = measure_at(run, strength(studio), objective)
         st.caption(
-            f"At this strength: reward **{found.reward:.1f}**, KL **{found.kl:.2f}**, J **{objective.j(*found):.2f}**",
+            f"At this strength: reward **{reward:.1f}**, KL **{kl:.2f}**, J **{objective.j(reward, kl):.2f}**",
             help=f"Reward is the weighted sum per {studio.one}, as the run was rewarded last; KL is in nats per "
             f"{studio.one} away from the prior; J is reward / c - KL at the run's c of {objective.c:.3g}. {SAMPLES} "
             "samples",
@@ -91,11 +91,11 @@ def measure_at(run: store.Run, strength: float, objective: Objective) -> Evaluat
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _averages(run_id: str, when: int, strength: float, wanted: tuple[str, ...]) -> tuple[dict[str, float], float]:
-    """Mean terms and KL of the policy that a run wrote at a moment; `wanted` terms are measured."""
+def _averages(run_id: str, when: int, strength: float, active: tuple[str, ...]) -> tuple[dict[str, float], float]:
+    """Return mean terms, of which `active` ones are scored, and KL of the policy that a run wrote at a moment."""
     config = store.open_run(run_id).config
-    known = domain(config.domain, config.settings)
-    known.set_active_terms(dict.fromkeys(wanted, 1.0))
+    rewarded = domain(config.domain, config.settings)
+    rewarded.set_active_terms(dict.fromkeys(active, 1.0))
     with one_thread():
-        found = rollouts(policy(run_id, when).interpolate(strength), SAMPLES, SEED, config.sampling_primer)
-        return averages(known, next(found))
+        sampled = rollouts(policy(run_id, when).interpolate(strength), SAMPLES, SEED, config.sampling_primer)
+        return averages(rewarded, next(sampled))

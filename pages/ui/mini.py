@@ -19,7 +19,7 @@ FRONTIER, BEST, TANGENT = BLUE, PREVIEW, RASPBERRY
 
 
 def panel() -> None:
-    """A slider for c, the frontier, and the likeliest words of prior and best policy."""
+    """Draw a slider for c, the frontier, and the likeliest words of prior and best policy."""
     fragment(_panel)
 
 
@@ -99,7 +99,7 @@ def _words(exact: Exact) -> None:
 
 
 def _rows(log_policy: Tensor, words: Tensor) -> dict[str, list[str]]:
-    """Columns of the table of words (N, T)."""
+    """Return the columns of the table of words (N, T)."""
     return {
         "Word": [text(word) for word in words.tolist()],
         "Chance": [f"{chance:.2%}" for chance in sum_over_time(log_policy, words).exp().tolist()],
@@ -111,7 +111,7 @@ def _rows(log_policy: Tensor, words: Tensor) -> dict[str, list[str]]:
 
 
 def frontier_chart(exact: Exact) -> go.Figure:
-    """The frontier with prior, best policy, its tangent of slope c, and mixtures of the two."""
+    """Return the frontier with prior, best policy, its tangent of slope c, and mixtures of the two."""
     frontier = _frontier()
     highest, lowest = frontier[0].reward, _task().evaluate(_task().log_prior).reward
     meets = exact.c * exact.log_z  # the tangent at KL 0

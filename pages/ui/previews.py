@@ -41,7 +41,7 @@ class PreviewRequest(NamedTuple):
 
     draw: Draw
     objective: Objective
-    """Of the domain with those of its settings alone that a sequence or its reward depends on."""
+    """Its domain has only those settings that change sequences or rewards, so that others redraw nothing."""
 
 
 BY_OBJECTIVE: dict[str | type[Any], Callable[[Any], Any]] = {Objective: lambda objective: objective.key}
@@ -49,7 +49,7 @@ BY_OBJECTIVE: dict[str | type[Any], Callable[[Any], Any]] = {Objective: lambda o
 
 
 def preview_request(studio: Studio) -> PreviewRequest:
-    """What the page's settings ask for, as far as they can be read."""
+    """Return what the page's settings ask for, as far as they can be read."""
     draw = Draw(
         studio.domain,
         state.value(studio, state.PRIOR),
@@ -66,20 +66,20 @@ def _json(values: object) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
-def previewed(wanted: PreviewRequest) -> Preview:
-    """The preview; SettingError for a weight that cannot count yet.
+def previewed(request: PreviewRequest) -> Preview:
+    """Return the preview; SettingError for a weight that cannot count yet.
 
     Where all is paid at the end, the prior's own sequences are drawn once and only weighed anew.
     """
-    draw, objective = wanted
+    draw, objective = request
     prior = Policy(objective.domain, state.prior(draw.domain, draw.prior).network)
-    rollout = drawn(draw) if objective.domain.terminal_reward else None
+    rollout = prior_rollout(draw) if objective.domain.terminal_reward else None
     return draw_preview(prior, objective, seed=draw.seed, primer=draw.primer, rollout=rollout)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def drawn(draw: Draw) -> Rollout:
-    """As many sequences of the prior as a preview has particles."""
+def prior_rollout(draw: Draw) -> Rollout:
+    """Return as many sequences of the prior as a preview weighs."""
     prior = Policy(domain(draw.domain, json.loads(draw.settings)), state.prior(draw.domain, draw.prior).network)
     with one_thread():
         return next(rollouts(prior, PARTICLES, draw.seed, draw.primer))
@@ -88,21 +88,21 @@ def drawn(draw: Draw) -> Rollout:
 # ---------------------------------------------------------------- what is said with it
 
 
-def remarks(studio: Studio, wanted: PreviewRequest, found: Preview) -> None:
-    """From how much it was drawn, how fast, and how far its figures can be trusted."""
-    count = len(found.rows)
-    if not wanted.objective.active_terms:
+def remarks(studio: Studio, request: PreviewRequest, result: Preview) -> None:
+    """Say how much the preview was drawn from, how fast, and how far its figures can be trusted."""
+    count = len(result.rows)
+    if not request.objective.active_terms:
         st.caption("Every weight is 0, so nothing is preferred: this is what the prior writes by itself.")
         return
-    size = found.samples.effective_sample_size
-    if found.rough:
+    size = result.samples.effective_sample_size
+    if result.rough:
         st.caption(
             f":orange-badge[Rough] The weight rests on about {size:.0f} of {count} {studio.many}, so take the figures "
             "as a hint. A larger c or gentler rewards make them surer; tuning finds what a preview cannot."
         )
-    exact = f" {len(found.exact)} of the {count} are exact samples of the best policy, by rejection."
+    exact = f" {len(result.exact)} of the {count} are exact samples of the best policy, by rejection."
     st.caption(
         f"Preview, no training: what tuning would lead to, from {count} {studio.many} weighed by their rewards "
-        f"in {found.milliseconds:.0f} ms; they count as much as {size:.0f} drawn one by one."
-        + (exact if len(found.exact) >= FEW else "")
+        f"in {result.milliseconds:.0f} ms; they count as much as {size:.0f} drawn one by one."
+        + (exact if len(result.exact) >= FEW else "")
     )

@@ -19,17 +19,17 @@ from seqtutor_core.runs.checkpoints import policy_seconds
 
 
 def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
-    """A button that lets a part of the page draw anew."""
+    """Draw a button that lets a part of the page sample anew."""
     st.button(label, key=key, icon=":material/casino:", on_click=state.draw_others, args=(studio, which), help=help)
 
 
 def has_policy(run: store.Run) -> bool:
-    """Whether there is a tuned policy to draw from; the worker writes the first after half a second."""
+    """Return whether there is a tuned policy to sample from; the worker writes the first after half a second."""
     return (run.folder / "policy.safetensors").exists()
 
 
 def written(run: store.Run) -> int:
-    """When the run's policy was written; another number for each policy. RunError when it vanished."""
+    """Return when the run's policy was written, in ns; another number for each policy. RunError when it vanished."""
     try:
         return (run.folder / "policy.safetensors").stat().st_mtime_ns
     except OSError as error:
@@ -39,7 +39,7 @@ def written(run: store.Run) -> int:
 
 
 def second(run: store.Run) -> float | None:
-    """The learning second of the run's policy; None when it does not say."""
+    """Return the learning second of the run's policy; None when it does not say."""
     return _second(run.id, written(run))
 
 
@@ -49,7 +49,7 @@ def _second(run_id: str, when: int) -> float | None:
 
 
 def can_draw(studio: Studio) -> bool:
-    """Whether the chosen prior can be loaded."""
+    """Return whether the chosen prior can be loaded."""
     try:
         state.prior(studio.domain, state.value(studio, state.PRIOR))
     except PriorError:
@@ -58,7 +58,7 @@ def can_draw(studio: Studio) -> bool:
 
 
 def draw(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[list[int]]:
-    """n sequences from the run's policy at the tutor's strength, or from the prior; same seed, same draw."""
+    """Return n sequences from the run's policy at the tutor's strength, or from the prior; same seed, same draw."""
     prior = run.config.prior if run else state.value(studio, state.PRIOR)
     tuned = (run.id, written(run), float(state.value(studio, state.STRENGTH))) if run else None
     primer = studio.primer(studio) or (run.config.sampling_primer if run else ())
@@ -82,13 +82,16 @@ def _draw(
     many_and_seed: tuple[int, int],
     primer: tuple[int, ...] | None,
 ) -> list[list[int]]:
-    """The draw, kept for when only a slider has moved. `tuned`: a run, when its policy was written, the strength."""
-    known = domain(name, json.loads(settings))
+    """Return sequences, kept for when only a slider has moved.
+
+    tuned: a run, when its policy was written, the strength; None: the prior.
+    """
+    space = domain(name, json.loads(settings))
     if tuned is None:
-        drawing = Policy(known, state.prior(name, prior).network)
+        drawing = Policy(space, state.prior(name, prior).network)
     else:
         run_id, when, strength = tuned
-        drawing = replace(policy(run_id, when), space=known).interpolate(strength)
+        drawing = replace(policy(run_id, when), space=space).interpolate(strength)
     with one_thread():
         return [tokens for rollout in rollouts(drawing, *many_and_seed, primer) for tokens in rollout.tokens.tolist()]
 

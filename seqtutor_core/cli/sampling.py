@@ -76,13 +76,13 @@ def _open(what: str) -> tuple[Domain, Policy, store.Run | None]:
 
 
 def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENCES) -> None:
-    """SettingError for a number of sequences or a seed that is not possible."""
+    """Raise SettingError for a number of sequences or a seed that is not possible."""
     whole(fewest, most)("-n", options.n)
     SEED("--seed", options.seed)
 
 
 def sample(options: Namespace) -> None:
-    """One sequence a line."""
+    """Print one sequence a line."""
     _check_numbers(options)
     known, policy, run = _open(options.what)
     for rollout in rollouts(policy, options.n, options.seed, run.config.sampling_primer if run else ()):
@@ -91,37 +91,37 @@ def sample(options: Namespace) -> None:
 
 
 def evaluate(options: Namespace) -> None:
-    """The metrics of n sampled sequences."""
+    """Print the metrics of n sampled sequences."""
     _check_numbers(options)
     known, policy, run = _open(options.what)
     objective = objective_of(run.config, run.curves()[0]) if run else Objective(known, {}, 1.0)
-    found = evaluating(policy, objective, options.n, options.seed, run.config.sampling_primer if run else ())
-    show({**found, "n": options.n}, options.json, two_columns(found["metrics"]))
+    result = evaluating(policy, objective, options.n, options.seed, run.config.sampling_primer if run else ())
+    show({**result, "n": options.n}, options.json, two_columns(result["metrics"]))
 
 
 def preview(options: Namespace) -> None:
-    """Samples of the best policy under the given rewards and c, without training."""
+    """Print samples of the best policy under the given rewards and c, without training."""
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
     known = domain(options.domain, parse_pairs(options.set))
     objective = Objective(known, reward_weights(known, options), kl_coefficient(known, options))
     prior = Policy(known, priors.load(options.prior or known.name, space=known).network)
-    found = draw_preview(prior, objective, options.particles, options.seed)
-    rows = zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)
+    result = draw_preview(prior, objective, options.particles, options.seed)
+    rows = zip(result.tokens.tolist(), result.lengths.tolist(), strict=True)
     figures = {
-        "milliseconds": found.milliseconds,
-        "log_z": found.samples.log_z,
-        "effective_sample_size": found.samples.effective_sample_size,
-        "ancestors": found.samples.ancestors,
-        **({"exact": len(found.exact)} if known.terminal_reward else {}),
+        "milliseconds": result.milliseconds,
+        "log_z": result.samples.log_z,
+        "effective_sample_size": result.samples.effective_sample_size,
+        "ancestors": result.samples.ancestors,
+        **({"exact": len(result.exact)} if known.terminal_reward else {}),
     }
-    metrics = known.metrics(found.tokens, found.lengths)
+    metrics = known.metrics(result.tokens, result.lengths)
     samples = [known.to_json(tokens[:length]) for tokens, length in rows]
     show({**figures, "metrics": metrics, "samples": samples}, options.json, two_columns({**figures, **metrics}))
 
 
 def gauge(options: Namespace) -> None:
-    """How far a run has come towards the best reachable, for its weights and c as they stood at the end."""
+    """Print how far a run has come towards the best reachable, for its weights and c as they stood at the end."""
     _check_numbers(options, 64, MOST_PARTICLES)
     _, policy, run = _open(options.id)
     if run is None:
@@ -130,23 +130,23 @@ def gauge(options: Namespace) -> None:
     if config.sampling_primer is None:
         raise SettingError(f"the sequences of {options.id} begin with a random note each, so they share no log Z")
     objective = objective_of(config, run.curves()[0])
-    found = gauge_policy(policy, objective, options.n, options.seed, config.primer)
-    facts = asdict(found) | {"sentence": found.sentence, "kl_coefficient": objective.c, "n": options.n}
+    result = gauge_policy(policy, objective, options.n, options.seed, config.primer)
+    facts = asdict(result) | {"sentence": result.sentence, "kl_coefficient": objective.c, "n": options.n}
     brief = {name: value for name, value in facts.items() if name not in ("sources", "sentence")}
-    show(facts, options.json, f"{found.sentence}\n\n{two_columns(brief)}\n\n{_sources(found)}")
+    show(facts, options.json, f"{result.sentence}\n\n{two_columns(brief)}\n\n{_sources(result)}")
 
 
-def _sources(found: Gauge) -> str:
-    """What each source says of log Z, a line each, at the confidence that the gauge holds it to."""
+def _sources(result: Gauge) -> str:
+    """Return what each source says of log Z, a line each, at the confidence that the gauge holds it to."""
     return "\n".join(
-        f"{source.name:<40} log Z at least {source.bound(found.delta):8.2f}   effective samples "
+        f"{source.name:<40} log Z at least {source.bound(result.delta):8.2f}   effective samples "
         f"{source.effective_sample_size:7.1f}   distinct {source.distinct:.2f}"
-        for source in found.sources
+        for source in result.sources
     )
 
 
 def score(options: Namespace) -> int:
-    """Every term of each line; a wrong line is reported and does not stop the rest."""
+    """Print every term of each line; a wrong line is reported and does not stop the rest."""
     failed = 0
     for result in domain(options.domain, parse_pairs(options.set)).score_lines(_lines(options.file)):
         failed += "error" in result
@@ -155,7 +155,7 @@ def score(options: Namespace) -> int:
 
 
 def _lines(file: str) -> Iterator[str]:
-    """The lines of a file of text, or of standard input, without a byte order mark."""
+    """Yield the lines of a file of text, or of standard input, without a byte order mark."""
     if file == "-":
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")

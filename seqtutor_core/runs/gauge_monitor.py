@@ -60,9 +60,10 @@ class GaugeMonitor:
             wait = self.last_duration / self.cadence.gauge_share_changed
         return self.clock() >= self.ended + wait
 
-    def measure(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
-        """A gauge over n sequences, drawn from the policy already or not, as JSON values; None where there is none:
-        `error` says why it failed.
+    def measure(self, n: int, rollout: Rollout | None = None) -> dict[str, Any] | None:
+        """Return a gauge over n sequences as JSON values; None where there is none, and `error` says why it failed.
+
+        rollout: n sequences of the policy, if they are there already.
         """
         self.error = ""
         if why_no_gauge(self.tuner.config):
@@ -70,7 +71,7 @@ class GaugeMonitor:
         began = self.clock()
         try:
             with one_thread():
-                return gauge_to_json(self._measure(n, drawn), n, self.tuner.objective.c)
+                return gauge_to_json(self._measure(n, rollout), n, self.tuner.objective.c)
         except (SeqTutorError, RuntimeError, MemoryError) as error:  # torch says with a RuntimeError that memory is out
             self.error = f"there is no gauge: {str(error) or 'out of memory'}"
             return None
@@ -78,11 +79,11 @@ class GaugeMonitor:
             self.ended, self.measured_settings = self.clock(), self._settings()
             self.last_duration = self.ended - began
 
-    def _measure(self, n: int, drawn: Rollout | None) -> Gauge:
-        return measure_policy(self.tuner.policy, self._measure_prior(n), n, SEED + 1, self.tuner.config.primer, drawn)
+    def _measure(self, n: int, rollout: Rollout | None) -> Gauge:
+        return measure_policy(self.tuner.policy, self._measure_prior(n), n, SEED + 1, self.tuner.config.primer, rollout)
 
     def _measure_prior(self, n: int) -> PriorGauge:
-        """What the prior says of log Z: for other weights, c or n anew, else as it was."""
+        """Return the prior's gauge: anew for another objective or n, else as it was."""
         if n != self.prior_n:
             self.prior_n, self.prior_gauge, self.prior_rollout = n, None, None
         tuner, primer, objective = self.tuner, self.tuner.config.primer, self.tuner.objective
@@ -98,14 +99,14 @@ class GaugeMonitor:
         return self.prior_gauge
 
     def _settings(self) -> tuple[Any, ...]:
-        """What a user can change of the objective; a KL budget moves c by itself."""
+        """Return what a user can change of the objective; a KL budget moves c by itself."""
         steering = self.tuner.steering
         c = steering.objective.c if steering.kl_budget is None else None
         return steering.objective.weights, steering.kl_budget, c
 
 
 def gauge_to_json(gauge: Gauge, n: int, c: float) -> dict[str, Any]:
-    """A gauge over n sequences, at this c, as JSON values."""
+    """Return a gauge over n sequences, at this c, as JSON values."""
     values = {f.name: getattr(gauge, f.name) for f in fields(gauge)}
     sources = {
         each.name: {"effective_sample_size": each.effective_sample_size, "distinct": each.distinct}

@@ -90,9 +90,9 @@ class Recorder:
             self.write_status(message=self.take_notices())
         time.sleep(0.1)
 
-    def gauge(self, n: int, drawn: Rollout | None = None) -> dict[str, Any] | None:
+    def gauge(self, n: int, rollout: Rollout | None = None) -> dict[str, Any] | None:
         """Return the gauge of the policy over n sequences, None where there is none; its errors become notices."""
-        gauge = self.gauge_monitor.measure(n, drawn)
+        gauge = self.gauge_monitor.measure(n, rollout)
         self.notices += [self.gauge_monitor.error] if self.gauge_monitor.error else []
         return gauge
 

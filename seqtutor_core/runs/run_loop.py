@@ -163,10 +163,10 @@ def _measure(recorder: Recorder, counts: list[int]) -> None:
         about = f", about {max(1, round(expected))} s" if expected else ""
         recorder.write_status(message=f"measuring {n:,} samples of the tuned policy{about}")
         with one_thread():
-            drawn = sample_policy(tuner, n)
-            summary = {**summarise(recorder.run, tuner, drawn), "gauge": None}
+            rollout = sample_policy(tuner, n)
+            summary = {**summarise(recorder.run, tuner, rollout), "gauge": None}
         recorder.write_status(summary=summary)
-    gauge = recorder.gauge(n, drawn)
+    gauge = recorder.gauge(n, rollout)
     recorder.write_status(summary={**summary, "gauge": gauge}, message=recorder.take_notices() or message)
 
 
@@ -175,7 +175,7 @@ def sample_policy(tuner: Tuner, n: int) -> Rollout:
     return Rollout.concat([*rollouts(tuner.policy, n, tuner.config.seed, tuner.config.sampling_primer)])
 
 
-def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
+def summarise(run: Run, tuner: Tuner, rollout: Rollout) -> dict[str, Any]:
     """The figures of the tuned policy's sequences, with the weights and c as they stand."""
     config = tuner.config
     return {
@@ -188,7 +188,7 @@ def summarise(run: Run, tuner: Tuner, drawn: Rollout) -> dict[str, Any]:
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
-        **figures(tuner.objective, [drawn]),
+        **figures(tuner.objective, [rollout]),
     }
 
 

@@ -75,8 +75,8 @@ def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
     """The set, which stays while a run learns: what one looks at does not change under one's hand."""
     seed = 1000 + state.draw_seed(MELODY, state.SET)
     if source == "B":
-        found = previewed(preview_request(MELODY))
-        return found.samples.tokens[found.some(PAGE)].tolist()
+        preview = previewed(preview_request(MELODY))
+        return preview.samples.tokens[preview.some(PAGE)].tolist()
     if source == "A" or run is None:
         return draw(MELODY, None, PAGE, seed)
     strength, settings = state.value(MELODY, state.STRENGTH), MELODY.sampling_settings(MELODY)

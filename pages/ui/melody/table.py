@@ -6,7 +6,16 @@ import streamlit as st
 
 from pages.ui.melody.figures import shown
 from pages.ui.melody.spec import MELODY, melody
-from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, drawn, preview_request, previewed, remarks
+from pages.ui.previews import (
+    BY_OBJECTIVE,
+    FIRST_SEED,
+    Draw,
+    PreviewRequest,
+    preview_request,
+    previewed,
+    prior_rollout,
+    remarks,
+)
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from seqtutor_core.parallel import one_thread
@@ -17,15 +26,15 @@ Row = dict[str, float | None]
 
 def panel(run: store.Run | None) -> None:
     """Draw the table, and say how each column was measured."""
-    wanted = preview_request(MELODY)
-    prior = of_prior(replace(wanted.draw, seed=FIRST_SEED), melody())
-    columns = {"A Prior": prior, "B Preview": _of_preview(wanted), "C Tuned": _of_run(run)}
+    request = preview_request(MELODY)
+    prior = of_prior(replace(request.draw, seed=FIRST_SEED), melody())
+    columns = {"A Prior": prior, "B Preview": _of_preview(request), "C Tuned": _of_run(run)}
     rows = [
         {"Figure": label} | {title: shown(name, row.get(name)) for title, row in columns.items()}
         for name, label in {**TABLE_1, **MORE}.items()
     ]
     st.table(rows)
-    remarks(MELODY, wanted, previewed(wanted))
+    remarks(MELODY, request, previewed(request))
     st.caption("A: as many melodies of the prior. C: 2,048 at the end of the run, or 256 where it was stopped.")
 
 
@@ -34,16 +43,16 @@ def _of_run(run: store.Run | None) -> Row:
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
-def _of_preview(wanted: PreviewRequest) -> Row:
-    """The figures of melodies drawn by weight."""
-    found = previewed(wanted)
+def _of_preview(request: PreviewRequest) -> Row:
+    """Return the figures of melodies drawn by weight."""
+    preview = previewed(request)
     with one_thread():
-        return wanted.objective.domain.metrics(found.tokens, found.lengths)
+        return request.objective.domain.metrics(preview.tokens, preview.lengths)
 
 
-@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={Melody: lambda known: known.settings})
-def of_prior(draw: Draw, known: Melody) -> Row:
+@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={Melody: lambda domain: domain.settings})
+def of_prior(draw: Draw, domain: Melody) -> Row:
     """Return the prior's figures."""
-    rollout = drawn(draw)
+    rollout = prior_rollout(draw)
     with one_thread():
-        return known.metrics(rollout.tokens, rollout.lengths)
+        return domain.metrics(rollout.tokens, rollout.lengths)

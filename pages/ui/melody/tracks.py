@@ -91,13 +91,13 @@ def _chosen() -> list[Heard]:
 
 
 def _preview(known: Melody) -> Heard:
-    """The heaviest particle."""
-    wanted = preview_request(MELODY)
-    rewarding = wanted.objective.active_terms
-    found = previewed(wanted)
-    tokens = found.samples.tokens[found.best(1)[0]].tolist()
-    rough = ", rough" if rewarding and found.rough else ""
-    caption = f"no training, {found.milliseconds:.0f} ms{rough}" if rewarding else "every weight is 0"
+    """Return the sequence of the preview that weighs most."""
+    request = preview_request(MELODY)
+    rewarding = request.objective.active_terms
+    preview = previewed(request)
+    tokens = preview.samples.tokens[preview.best(1)[0]].tolist()
+    rough = ", rough" if rewarding and preview.rough else ""
+    caption = f"no training, {preview.milliseconds:.0f} ms{rough}" if rewarding else "every weight is 0"
     return Heard("B", known, presentation.piece(known, tokens, MELODY.primer(MELODY), "Preview"), caption)
 
 

@@ -88,5 +88,5 @@ def of_source(studio: Studio, source: str, run: store.Run | None) -> list[Scored
 def _scored_prior(request: PreviewRequest) -> list[ScoredMolecule]:
     """Return the prior's molecules, measured and scored."""
     domain = cast(Molecule, request.objective.domain)
-    smiles = smiles_of(domain, previews.drawn(request.draw).tokens.tolist())
+    smiles = smiles_of(domain, previews.prior_rollout(request.draw).tokens.tolist())
     return score_molecules(domain, smiles, request.objective.weights)
