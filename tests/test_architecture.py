@@ -45,6 +45,7 @@ FREE_TO_LOOK = {"seqtutor_core.doctor"}  # says what is installed
 NO_PROCESS_NO_PAGES = {"subprocess", "multiprocessing", "concurrent", "streamlit"}
 
 LONGEST_PAGE = 120
+MOST_ARGUMENTS = 6
 LONGEST_FILE = 399
 
 
@@ -222,6 +223,27 @@ def test_files_are_short() -> None:
     lengths = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in python_files(*PROGRAM, *CHECKS)}
     long = {str(p.relative_to(ROOT)): n for p, n in lengths.items() if n > LONGEST_FILE}
     assert not long, f"split these: {long}"
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    yield from (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if type(node) is ast.FunctionDef)
+
+
+def arguments(function: ast.FunctionDef) -> list[str]:
+    """Without self and cls."""
+    of = function.args
+    return [a.arg for a in (*of.posonlyargs, *of.args, *of.kwonlyargs) if a.arg not in ("self", "cls")]
+
+
+def test_what_travels_together_is_an_object() -> None:
+    """No function is given more than six things."""
+    many = {
+        f"{path.relative_to(ROOT)}: {function.name}": len(names)
+        for path in python_files(*PROGRAM)
+        for function in functions(path)
+        if len(names := arguments(function)) > MOST_ARGUMENTS
+    }
+    assert not many, f"group what travels together: {many}"
 
 
 def test_modules_say_what_they_are_for() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqtutor_core.domains.melody.roll import RollNote, RollRest, make_roll
+from seqtutor_core.domains.melody.roll import Metre, RollNote, RollRest, make_roll
 from seqtutor_core.errors import SettingError, TokenError
 
 TERMS = [("Key", 1.0), ("Motif", 2.0)]
@@ -16,7 +16,7 @@ TERMS = [("Key", 1.0), ("Motif", 2.0)]
 def test_accounts_by_hand():
     tokens = [1, 14, 1, 0, 1, 16]
     values: list[list[float]] = [[0, 0], [1, 3], [0.5, 0], [-1, 0], [0, 1], [-1, 3]]
-    roll = make_roll(tokens, values, TERMS, bpm=90)
+    roll = make_roll(tokens, values, TERMS, metre=Metre(bpm=90))
     assert [(n.name, n.pitch, n.start, n.length) for n in roll.notes] == [("C4", 60, 1, 2), ("D4", 62, 5, 1)]
     assert [n.paid for n in roll.notes] == [{"Key": 1.5, "Motif": 6.0}, {"Key": -1.0, "Motif": 6.0}]
     assert [n.total for n in roll.notes] == [7.5, 5.0]
@@ -74,7 +74,7 @@ def test_as_dict_is_json_with_everything_in_it():
 )
 def test_what_does_not_fit_is_named(values, terms, bpm, message):
     with pytest.raises(SettingError, match=message):
-        make_roll([14, 1], values, terms, bpm=bpm)
+        make_roll([14, 1], values, terms, metre=Metre(bpm))
 
 
 def test_an_unknown_token_is_named():

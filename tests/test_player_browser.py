@@ -13,7 +13,7 @@ SCRIPT = """
     from pages.ui.melody.keyboard import keyboard
     from pages.ui.melody.player import Track, piano_rolls
     from seqtutor_core.domains.melody.audio import Piece, sound
-    from seqtutor_core.domains.melody.roll import make_roll
+    from seqtutor_core.domains.melody.roll import Metre, make_roll
 
     # C4, E4, rest, G4 over one bar; E4 costs 5 and gains 2, and the whole is +1.5
     TOKENS = (14, 1, 1, 1, 18, 1, 1, 1, 0, 1, 1, 1, 21, 1, 1, 1)
@@ -23,7 +23,7 @@ SCRIPT = """
 
     def track(letter, tokens, bpm, title, primer=()):
         piece = Piece(tokens, bpm=bpm, primer=primer)
-        return Track(letter, title, make_roll(tokens, VALUES, TERMS, bpm=bpm, primer=primer), sound(piece))
+        return Track(letter, title, make_roll(tokens, VALUES, TERMS, metre=Metre(bpm), primer=primer), sound(piece))
 
     st.set_page_config(layout="wide")
     first = track("A", TOKENS, 30, "Slow one")

@@ -12,7 +12,7 @@ SCRIPT = """
 
     from pages.ui.melody.player import Track, attach_sound, piano_rolls
     from seqtutor_core.domains.melody.audio import Piece, sound
-    from seqtutor_core.domains.melody.roll import make_roll
+    from seqtutor_core.domains.melody.roll import Metre, make_roll
 
     REST = (1, 1, 1, 18, 1, 1, 1, 0, 1, 1, 1, 21, 1, 1, 1)
 
@@ -27,7 +27,7 @@ SCRIPT = """
 
     def track(letter, title, n, sound, caption, play=0):
         tokens = piece(n).tokens
-        roll = make_roll(tokens, [[0.0]] * len(tokens), [("Leaps", 1.0)], bpm=45)
+        roll = make_roll(tokens, [[0.0]] * len(tokens), [("Leaps", 1.0)], metre=Metre(45))
         return Track(letter, title, roll, sound, caption, play)
 
     st.set_page_config(layout="wide")

@@ -7,7 +7,7 @@ import torch
 from seqtutor_core.domains.base import every_weight
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.melody.audio import Piece
-from seqtutor_core.domains.melody.roll import Roll, make_roll
+from seqtutor_core.domains.melody.roll import Metre, Roll, make_roll
 from seqtutor_core.domains.melody.tokens import PITCH_NAMES
 
 
@@ -39,8 +39,6 @@ def roll(melody: Melody, tokens: Sequence[int], primer: Sequence[int], weights: 
         values[:, chosen].tolist(),
         [(melody.terms[k].label, every[melody.terms[k].name]) for k in chosen],
         primer=primer,
-        bpm=s.tempo,
-        beat=s.steps_per_beat,
-        bar=s.steps_per_bar,
+        metre=Metre(s.tempo, s.steps_per_beat, s.steps_per_bar),
         transpose=s.transpose,
     )

@@ -36,6 +36,17 @@ class RollRest:
 
 
 @dataclass(frozen=True)
+class Metre:
+    """How steps become beats, bars and seconds."""
+
+    bpm: float = 120.0
+    beat: int = 4
+    """Steps in a beat."""
+    bar: int = 16
+    """Steps in a bar."""
+
+
+@dataclass(frozen=True)
 class Roll:
     """A whole melody with its account."""
 
@@ -65,16 +76,14 @@ def make_roll(
     terms: Sequence[tuple[str, float]],
     *,
     primer: Sequence[int] = (),
-    bpm: float = 120.0,
-    beat: int = 4,
-    bar: int = 16,
+    metre: Metre = Metre(),
     transpose: int = 0,
 ) -> Roll:
     """The roll of T tokens, their unweighted term values (T, K) and the K terms' (label, weight).
 
     Raises TokenError for a token out of range, SettingError when shapes do not fit or a value is not finite.
     """
-    _check(tokens, values, terms, bpm)
+    _check(tokens, values, terms, metre.bpm)
     pay = [[0.0] * len(terms)] * len(primer)  # (P, K)
     pay += [[weight * float(v) for (_, weight), v in zip(terms, row, strict=True)] for row in values]  # (P + T, K)
     labels = [label for label, _ in terms]
@@ -94,7 +103,9 @@ def make_roll(
     if len(pay) > end:
         rests.append(_rest(end, len(pay) - end, account(end, len(pay) - end)))
     whole = account(0, len(pay))
-    return Roll(tuple(notes), tuple(rests), len(pay), len(primer), bpm, beat, bar, whole, math.fsum(whole.values()))
+    return Roll(
+        tuple(notes), tuple(rests), len(pay), len(primer), **vars(metre), paid=whole, total=math.fsum(whole.values())
+    )
 
 
 def _rest(start: int, length: int, paid: dict[str, float]) -> RollRest:
