@@ -16,7 +16,7 @@ import pytest
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry import worker_client
 from seqtutor_core.chemistry.cache import PropertyCache
-from seqtutor_core.chemistry.pool import Pool
+from seqtutor_core.chemistry.pool import Backoff, Pool
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
@@ -222,8 +222,7 @@ def test_no_process_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     script = tmp_path / "broken.py"
     script.write_text(f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nimport rdkit_that_is_not_there\n")
     monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
-    monkeypatch.setattr(pools, "GIVE_UP_SECONDS", 2.0)
-    pool = Pool(1)
+    pool = Pool(1, backoff=Backoff(give_up=2.0))
     with pytest.raises(SeqTutorError, match=r"for 2 s now \(ModuleNotFoundError: .*rdkit_that_is_not_there"):
         pool.measure(["C"], PLAIN, ATOMS)
     assert 2 <= len((tmp_path / "starts").read_text()) <= 8
@@ -241,8 +240,7 @@ def test_processes_that_are_killed_at_once_are_started_again_for_a_while(
         "from seqtutor_core.chemistry import worker_main; worker_main.main()\n"
     )
     monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
-    monkeypatch.setattr(pools, "LONGEST_WAIT", 0.1)
-    pool = Pool(1)
+    pool = Pool(1, backoff=Backoff(longest=0.1))
     try:
         assert atoms(pool.measure(chains(3), PLAIN, ATOMS)) == [1, 2, 3]
     finally:

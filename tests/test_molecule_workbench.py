@@ -108,8 +108,8 @@ def test_slow_work_keeps_nobody_waiting(bench: Workbench) -> None:
 
 
 @pytest.mark.usefixtures("odd")
-def test_a_turn_is_not_waited_for_without_end(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "TURN_SECONDS", 0.2)
+def test_a_turn_is_not_waited_for_without_end() -> None:
+    bench = Workbench(turn_seconds=0.2)
     threads = [threading.Thread(target=_asleep, args=(bench, i), daemon=True) for i in range(workbench.QUICK)]
     for each in threads:
         each.start()

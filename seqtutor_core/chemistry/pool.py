@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 
 from seqtutor_core.chemistry.cache import PropertyCache
@@ -19,17 +20,29 @@ from seqtutor_core.errors import SeqTutorError
 
 MAX_PROCESSES = 8  # each takes 60 to 150 MB
 LARGEST_CHUNK = 64  # molecules
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds until another process is started after one that did not begin
-GIVE_UP_SECONDS = 120.0  # after which no more are
 CRASHED = "RDKit crashed on this molecule"
 CLOSED = "the pool that measures molecules was closed; ask another"
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds between attempts to start a process, each wait twice the one before."""
+
+    first: float = 0.1
+    longest: float = 5.0
+    give_up: float = 120.0
+    """After which no more attempts are made."""
+
+
+BACKOFF = Backoff()
 
 
 class Pool:
     """Worker processes and a cache of measurements. Any number of threads may call it at once."""
 
-    def __init__(self, processes: int | None = None, timeout: float = 10.0) -> None:
+    def __init__(self, processes: int | None = None, timeout: float = 10.0, backoff: Backoff = BACKOFF) -> None:
         """Use one process a core, at most 8, unless told otherwise; `timeout` is in seconds for each molecule."""
+        self.backoff = backoff
         self.processes = processes or min(cpu_count(), MAX_PROCESSES)
         self.timeout = timeout
         self.scored = 0
@@ -98,7 +111,7 @@ class Pool:
         """
         measured: list[Measurement] = []
         lost: set[str] = set()  # molecules over which a process ended
-        backoff = _StartBackoff(self._closed)
+        backoff = _StartBackoff(self._closed, self.backoff)
         while len(measured) < len(smiles):
             try:
                 worker = self._acquire()
@@ -150,23 +163,23 @@ class Pool:
 class _StartBackoff:
     """Exponential backoff between attempts to start a process, with a limit."""
 
-    def __init__(self, closed: threading.Event) -> None:
-        self.closed = closed
+    def __init__(self, closed: threading.Event, backoff: Backoff) -> None:
+        self.closed, self.backoff = closed, backoff
         self.reset()
 
     def reset(self) -> None:
         """Start over: a process has begun."""
-        self.began, self.pause = time.monotonic(), FIRST_WAIT
+        self.began, self.pause = time.monotonic(), self.backoff.first
 
     def wait(self, reason: str) -> None:
-        """Wait before the next attempt; SeqTutorError with the reason after GIVE_UP_SECONDS."""
-        if time.monotonic() > self.began + GIVE_UP_SECONDS:
+        """Wait before the next attempt; SeqTutorError with the reason when it is time to give up."""
+        if time.monotonic() > self.began + self.backoff.give_up:
             raise SeqTutorError(
-                f"the process that measures molecules does not start, for {GIVE_UP_SECONDS:g} s now ({reason}); "
+                f"the process that measures molecules does not start, for {self.backoff.give_up:g} s now ({reason}); "
                 "python -m seqtutor_core doctor says what is missing"
             )
         self.closed.wait(self.pause)
-        self.pause = min(2 * self.pause, LONGEST_WAIT)
+        self.pause = min(2 * self.pause, self.backoff.longest)
 
 
 def _result(chunk: Future[list[Measurement]]) -> list[Measurement]:

@@ -31,8 +31,9 @@ CLOSED = "the workbench was closed; ask another"
 class Workbench:
     """Worker processes for users' texts, and a cache of their answers. Any number of threads may call it at once."""
 
-    def __init__(self) -> None:
-        """Create a workbench; its processes start when they are first needed."""
+    def __init__(self, turn_seconds: float = TURN_SECONDS) -> None:
+        """Create a workbench; its processes start when needed. turn_seconds: the longest wait for a free one."""
+        self.turn_seconds = turn_seconds
         self._quick, self._slow = threading.Semaphore(QUICK), threading.Semaphore(SLOW)
         self._lock = threading.Lock()  # around all that follows
         self._free: list[WorkerClient] = []
@@ -58,8 +59,8 @@ class Workbench:
         answer = self._cached(key)
         if answer is None:
             turns = self._quick if seconds <= SECONDS else self._slow
-            if not turns.acquire(timeout=TURN_SECONDS):
-                raise InputError(f"it waited {TURN_SECONDS:g} s for the work of others to end; try again")
+            if not turns.acquire(timeout=self.turn_seconds):
+                raise InputError(f"it waited {self.turn_seconds:g} s for the work of others to end; try again")
             try:
                 answer = self._cached(key) or self._ask(request)  # another thread may have asked the same meanwhile
             finally:
