@@ -219,6 +219,7 @@ def test_exotic_molecules_equal_rdkit(smiles: str) -> None:
     assert values(smiles, *expected) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_training_molecules_equal_rdkit() -> None:
     for smiles in moses(3000):
         expected = reference(smiles)

@@ -23,7 +23,7 @@ SEED = 20_000  # apart from those that runs learn with; the same for all runs, a
 
 
 def why_no_gauge(config: TuningConfig) -> str:
-    """Why a run has no gauge; empty when it has one."""
+    """Return why a run has no gauge; empty when it has one."""
     if config.sampling_primer is None:
         return (
             "This run has no gauge: each of its sequences begins after a random note of its own, "

@@ -92,7 +92,7 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, caden
 
 
 def _wait_for_slot(run: Run, status: Status, control_reader: ControlReader, should_stop: ShouldStop) -> FileLock | None:
-    """The device's lock, held, when it is this run's turn; None when the run is stopped before."""
+    """Wait for the device and return its lock, held; None when the run is stopped before its turn."""
     lock, last_message = device_lock(status.device), ""
     while True:
         with contextlib.suppress(Timeout):
@@ -110,7 +110,7 @@ def _wait_for_slot(run: Run, status: Status, control_reader: ControlReader, shou
 
 
 def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
-    """Go on from a checkpoint; returns what the user should know about it."""
+    """Resume from a checkpoint, if there is one; return what the user should know about it."""
     if checkpoint is None:
         return ""
     delete_damaged(run.folder / "checkpoints", checkpoint)
@@ -155,7 +155,7 @@ def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
 
 
 def _measure(recorder: Recorder, counts: list[int]) -> None:
-    """Sum up so many sequences of the tuned policy, then more of them, and gauge the last; all is written at once."""
+    """Summarise n sequences of the tuned policy for each count, and gauge the last; write each result at once."""
     tuner, message = recorder.tuner, recorder.status.message
     seconds_each = recorder.gauge_monitor.last_duration / recorder.cadence.gauge_samples  # 0 without a gauge
     for n in counts:
@@ -171,12 +171,12 @@ def _measure(recorder: Recorder, counts: list[int]) -> None:
 
 
 def sample_policy(tuner: Tuner, n: int) -> Rollout:
-    """n sequences of the tuned policy."""
+    """Return n sequences of the tuned policy."""
     return Rollout.concat([*rollouts(tuner.policy, n, tuner.config.seed, tuner.config.sampling_primer)])
 
 
 def summarise(run: Run, tuner: Tuner, rollout: Rollout) -> dict[str, Any]:
-    """The figures of the tuned policy's sequences, with the weights and c as they stand."""
+    """Return the figures of the tuned policy's sequences, with the weights and c as they stand."""
     config = tuner.config
     return {
         "run": run.id,
@@ -196,7 +196,7 @@ def summarise(run: Run, tuner: Tuner, rollout: Rollout) -> dict[str, Any]:
 
 
 def _end(run: Run, **changes: Any) -> None:
-    """Write the last status, if need be into the room kept for it."""
+    """Write the last status, on a full disk into the bytes reserved for it."""
     try:
         status = run.status
     except RunError:

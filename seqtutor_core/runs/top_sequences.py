@@ -19,7 +19,7 @@ CANDIDATES = 32  # of a rollout that can enter at once
 
 @dataclass(frozen=True)
 class ScoredSequence:
-    """A sequence, the unweighted terms it was given, and when it was found."""
+    """A sequence, its unweighted terms, and the update and second at which it was first sampled."""
 
     tokens: tuple[int, ...]
     terms: dict[str, float]
@@ -41,7 +41,7 @@ class TopSequences:
         self.unsaved = False
 
     def add(self, progress: Progress, objective: Objective) -> None:
-        """Let the best of a rollout in, and the worst out."""
+        """Add the best of a rollout, and drop the worst beyond CAPACITY."""
         earned = objective.reward(progress.sums.double())  # (B,)
         worst = min(rewards(self.by_tokens.values(), objective), default=0.0)
         for row in earned.topk(min(CANDIDATES, len(earned))).indices.tolist():
@@ -59,7 +59,7 @@ class TopSequences:
             self.by_tokens = dict(pair for _, pair in sorted(ranked, key=lambda each: -each[0])[:CAPACITY])
 
     def save(self, path: Path) -> None:
-        """Write what changed."""
+        """Write the file, if anything changed since it was last written."""
         if self.unsaved:
             lines = (json.dumps(replace_nonfinite(vars(entry))) for entry in self.by_tokens.values())
             replace_text(path, "\n".join(lines) + "\n")
@@ -67,6 +67,6 @@ class TopSequences:
 
 
 def load_top_sequences(path: Path) -> list[ScoredSequence]:
-    """The entries of a file, in no order; none where there is no file. SettingError for what is no entry."""
+    """Return the sequences of a file, in no order; none if it does not exist. SettingError for a damaged line."""
     kept = (TOP_SEQUENCE("an entry", fact) for fact in parse_objects(read_lines(path, 0)[0]))
     return [ScoredSequence(e["tokens"], e["terms"], e["update"], e["seconds"]) for e in kept]
