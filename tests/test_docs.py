@@ -13,6 +13,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"python3? -m seqtutor_core\b([^`|>\n]*)")
 BENCHMARK = re.compile(r"python3? -m (benchmarks\.\w+)")
 MAP_HEADING = "## Map of the code"
+FOLDER_MAP, FILE_MAP = "README.md", "docs/architecture.md"
 
 
 def name(path: Path) -> str:
@@ -53,8 +54,9 @@ def mapped(text: str) -> Iterator[str]:
             folders.append(names.rstrip("/"))
 
 
-def readme_map() -> set[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def map_in(document: str) -> set[str]:
+    """Return the paths of a map: README's, of folders, to fit a screen; docs/architecture.md's, of files."""
+    text = (ROOT / document).read_text(encoding="utf-8")
     assert MAP_HEADING in text
     return set(mapped(text.split(MAP_HEADING)[1].split("```")[1].partition("\n")[2]))
 
@@ -64,17 +66,23 @@ def test_a_map_is_read_by_its_indentation() -> None:
     assert list(mapped(listing)) == ["a.py", "b", "b/c.py", "b/d.py", "b/e", "b/e/f.py", "g.md"]
 
 
-def test_map_names_what_exists() -> None:
-    missing = sorted(p for p in readme_map() if not (ROOT / p).exists())
-    assert not missing, f"README's map names {missing}"
+@pytest.mark.parametrize("document", [FOLDER_MAP, FILE_MAP])
+def test_map_names_what_exists(document: str) -> None:
+    missing = sorted(p for p in map_in(document) if not (ROOT / p).exists())
+    assert not missing, f"the map of {document} names {missing}"
 
 
 def test_map_leaves_no_part_out() -> None:
     """Every page, and every module or package at the top of the core."""
     parts = [*ROOT.glob("*.py"), *(ROOT / "pages").glob("*.py"), *(ROOT / "seqtutor_core").glob("*.py")]
     parts += [p.parent for p in (ROOT / "seqtutor_core").glob("*/__init__.py")]
-    unnamed = {name(p) for p in parts if p.name != "__init__.py"} - readme_map()
-    assert not unnamed, f"README's map lacks {sorted(unnamed)}"
+    unnamed = {name(p) for p in parts if p.name != "__init__.py"} - map_in(FILE_MAP)
+    assert not unnamed, f"the map of {FILE_MAP} lacks {sorted(unnamed)}"
+
+
+def test_the_folder_map_leaves_no_package_out() -> None:
+    packages = {name(p.parent) for p in (ROOT / "seqtutor_core").glob("*/__init__.py")}
+    assert packages <= map_in(FOLDER_MAP), f"README's map lacks {sorted(packages - map_in(FOLDER_MAP))}"
 
 
 # ---------------------------------------------------------------- the commands
