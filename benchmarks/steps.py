@@ -8,12 +8,12 @@ import statistics
 import time
 from collections.abc import Callable
 
-from seqtutor_core import parallel, priors
+from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.network import RecurrentNetwork
-from seqtutor_core.parallel import MOST_SHARDS
+from seqtutor_core.parallel import MAX_SHARDS, ShardPool
 from seqtutor_core.policy import Policy
 from seqtutor_core.tuning import Tuner, iterate, tune
 
@@ -30,10 +30,9 @@ def main() -> None:
 
     for learner in ("q", "psi", "g"):
         rates = {}
-        for most in (MOST_SHARDS, 1):  # in turn, so that both meet the same machine
-            parallel.MOST_SHARDS = most
-            rates[most] = statistics.median(_rate(learner, network, options.seconds) for _ in range(options.runs))
-        whole = rates[MOST_SHARDS]
+        for most in (MAX_SHARDS, 1):  # in turn, so that both meet the same machine
+            rates[most] = statistics.median(_rate(learner, network, options.seconds, most) for _ in range(options.runs))
+        whole = rates[MAX_SHARDS]
         print(f"{learner:<4}{whole:9,.0f} environment steps a second, {whole / rates[1]:.2f} times one shard's")
 
     generator = torch.Generator().manual_seed(0)
@@ -42,11 +41,11 @@ def main() -> None:
     print(f"sampling 512 melodies from the prior: {1000 * took:.0f} ms")
 
 
-def _rate(learner: str, network: RecurrentNetwork, seconds: float) -> float:
+def _rate(learner: str, network: RecurrentNetwork, seconds: float, most: int) -> float:
     config = TuningConfig(
         "melody", "melody", learner, weights=dict.fromkeys(PAPER_TERMS, 1.0), seconds=seconds, device="cpu"
     )
-    tuner = Tuner(config, Melody(), network)
+    tuner = Tuner(config, Melody(), network, ShardPool(torch.device("cpu"), most))
     for _ in range(3):  # the first iterations allocate
         iterate(tuner)
     tuner.seconds, before = 0.0, tuner.environment_steps

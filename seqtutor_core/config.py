@@ -114,7 +114,7 @@ class TuningConfig:
 
 
 def check_kl_budget(nats: float) -> None:
-    """SettingError unless a KL budget is positive, finite and at most 1,000 nats a sequence."""
+    """Raise SettingError unless a KL budget is positive, finite and at most 1,000 nats a sequence."""
     if not is_number(nats, 0, LARGEST_KL_BUDGET) or not nats:
         raise SettingError(
             f"a KL budget of {shown(nats)} nats a sequence is not possible; "
@@ -123,13 +123,13 @@ def check_kl_budget(nats: float) -> None:
 
 
 def check_seconds(seconds: float) -> None:
-    """SettingError unless a budget is a number of seconds above 0, up to a day."""
+    """Raise SettingError unless a budget is a number of seconds above 0, up to a day."""
     if not is_number(seconds, 0, LARGEST_BUDGET) or not seconds:
         raise SettingError(f"a budget of {shown(seconds)} seconds is not possible; choose more than 0, up to a day")
 
 
 def check_rewarding(weights: Mapping[str, float]) -> None:
-    """SettingError when there is nothing to learn."""
+    """Raise SettingError when there is nothing to learn."""
     if not any(weights.values()):
         raise SettingError("every weight is 0, so there is nothing to learn; raise at least one")
 
@@ -167,7 +167,7 @@ Controls = Callable[[], Sequence[Change]]
 
 
 def resolve_device(name: str) -> torch.device:
-    """auto: CUDA when there is one, else the CPU; SettingError for a device this machine has not."""
+    """Return the device of that name; auto: CUDA when there is one, else the CPU. SettingError where it is missing."""
     if name not in ("auto", "cpu", "cuda"):
         raise SettingError(f"no device named {shown(name)}; choose auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():

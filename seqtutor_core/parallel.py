@@ -17,14 +17,15 @@ from seqtutor_core.cpu_count import cpu_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-MOST_SHARDS = 8
+MAX_SHARDS = 8
 
 
 class ShardPool:
     """Threads that run the same function on the shards of a batch; on a GPU there is one shard and no thread."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.size = min(cpu_count(), MOST_SHARDS) if device.type == "cpu" else 1
+    def __init__(self, device: torch.device, most: int = MAX_SHARDS) -> None:
+        """most: shards on a CPU that has as many cores."""
+        self.size = min(cpu_count(), most) if device.type == "cpu" else 1
         self.aside = ThreadPoolExecutor(1)
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
 
@@ -33,7 +34,7 @@ class ShardPool:
         return self.aside.submit(function, item)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Results in order; the first error is raised once all have ended."""
+        """Return the results in order; the first error is raised once all have ended."""
         if self.pool is None:
             return [function(item) for item in items]
         with one_thread():
@@ -43,8 +44,8 @@ class ShardPool:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Lets torch use one thread meanwhile, for single steps of a small network: on a busy machine two of them wait
-    for each other longer than they save.
+    """Let torch use one thread meanwhile, for single steps of a small network: on a busy machine two of them wait for
+    each other longer than they save.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -60,7 +61,7 @@ def _alone(function: Callable[[Item], Result], item: Item) -> Result:
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether products in bfloat16 are faster than in float32 here."""
+    """Return whether products in bfloat16 are faster than in float32 here."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return bool(torch.cpu._is_avx512_bf16_supported())  # torch has no public name for it

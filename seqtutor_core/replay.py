@@ -21,7 +21,7 @@ class Batch:
     reward: Tensor  # (B, T), weighted sum of terms divided by c
 
     def split(self, sizes: list[int]) -> "list[Batch]":
-        """The batch in shards."""
+        """Return the batch in shards of these sizes."""
         return [
             Batch(*parts) for parts in zip(*(getattr(self, f.name).split(sizes) for f in fields(Batch)), strict=True)
         ]
@@ -79,7 +79,7 @@ class Replay:
             self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
     def state_dict(self, added: int | None = None) -> dict[str, Tensor]:
-        """Tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
+        """Return tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
 
         That is possible for now and for before the last `add`, also amid one that another thread is at.
         """
@@ -93,7 +93,7 @@ class Replay:
         return {**filled, "added": torch.tensor(added)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over a state; nothing is remembered where there is none, as in the checkpoint of a finished run."""
+        """Take over a state. An empty one, as a finished run keeps, leaves nothing to remember."""
         self.added = int(state.get("added", 0))
         for name in self.FIELDS if self.added else ():
             value = state[name]

@@ -249,6 +249,17 @@ def test_a_living_run_is_given_a_budget_and_loses_it_again(name, prior):
     assert [{key: value for key, value in line.items() if key not in ("time", "stop")} for line in asked(run)] == wanted
 
 
+def test_the_rate_that_a_living_run_learns_with_is_shown(prior):
+    """Where it is not the page's: here it was steered to, by another page perhaps."""
+    run = worked(small(prior, updates=2))
+    path, said = run.folder / "metrics.jsonl", "The living run learns with 0.002."
+    with FileLock(run.folder / "worker.lock"):
+        run.write_status(replace(run.status, state="running"))
+        assert said not in texts(opened("melody", run=run.id).run().caption)
+        path.write_text(path.read_text().replace('"learning_rate": 0.008', '"learning_rate": 0.002'))
+        assert said in texts(opened("melody", run=run.id).run().caption)
+
+
 def test_the_moving_c_is_shown(prior):
     run = worked(small(prior, updates=3, kl_budget=0.5))
     last = run.metrics()[0][-1]

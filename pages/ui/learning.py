@@ -14,6 +14,7 @@ from seqtutor_core.config import resolve_device
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import PUBLISHED
 from seqtutor_core.runs import store
+from seqtutor_core.runs.policies import learning_rate_of
 
 LEARNERS = {  # what each is called, and what it does
     "trajectory_balance": ("Balance", "Trajectory balance: makes whole sequences as likely as their rewards say."),
@@ -138,7 +139,7 @@ def _rules(studio: Studio, learner: str) -> None:
 
 
 def _rate(studio: Studio) -> None:
-    """The learning rate, and the one that a living run began with."""
+    """The learning rate, and the one that a living run learns with where it is another."""
     slider_row(
         studio,
         "Learning rate",
@@ -153,9 +154,9 @@ def _rate(studio: Studio) -> None:
     )
     run = state.run(studio)
     if run is not None and run.state in store.ACTIVE:
-        began = run.config.learner_settings.learning_rate
-        if began != state.value(studio, state.LEARNING_RATE):
-            st.caption(f"The living run began with {began:g}.")
+        in_use = learning_rate_of(run.config, state.lines(run))
+        if in_use != state.value(studio, state.LEARNING_RATE):
+            st.caption(f"The living run learns with {in_use:g}.")
 
 
 def _kl_budget(studio: Studio) -> None:

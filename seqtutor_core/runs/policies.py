@@ -30,3 +30,9 @@ def objective_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> Ob
     last: Mapping[str, Any] = lines[-1] if lines else {}
     weights, c = last.get("weights", config.weights), last.get("kl_coefficient", config.kl_coefficient)
     return Objective(domain(config.domain, config.settings), weights, c)
+
+
+def learning_rate_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> float:
+    """Return the learning rate that a run with these settings and lines of metrics has, as of its budget's start."""
+    last: Mapping[str, Any] = lines[-1] if lines else {}
+    return last.get("learning_rate", config.learner_settings.learning_rate)

@@ -120,6 +120,7 @@ CURVE_FIELDS = {
 """What every curve, figure and gauge is drawn from."""
 OTHER_FIELDS = {
     "kl_coefficient": number(),
+    "learning_rate": number(),
     "kl_budget": optional(number()),
     "figures": by_name(number_or_nan),
     "changed": listed(TEXT, 1000),

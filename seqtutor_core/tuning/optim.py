@@ -27,12 +27,12 @@ class PolicyOptimizer:
         self.target = deepcopy(network).requires_grad_(False) if settings.target_rate < 1 else None
         if self.target is not None:
             self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
-        self.optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
+        self.adam = torch.optim.Adam(network.parameters(), settings.learning_rate)
         self.bfloat16 = settings.bfloat16 and fast_bfloat16(network.device)
 
     def step(self, batch: Batch, loss: Loss, learning_rate: float) -> float:
         """Take one step; return the loss per token before it."""
-        for group in self.optimiser.param_groups:
+        for group in self.adam.param_groups:
             group["lr"] = learning_rate
         size = len(batch.tokens)
         count = min(self.shards.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
@@ -41,7 +41,7 @@ class PolicyOptimizer:
         for parameter, *each in zip(self.network.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
-        self.optimiser.step()
+        self.adam.step()
         self._follow()
         return float(sum(error for error, _ in parts) / steps)
 
@@ -78,7 +78,7 @@ class PolicyOptimizer:
         tensors = {f"policy.{k}": v for k, v in self.network.state_dict().items()}
         if self.target is not None:
             tensors |= {f"target.{k}": v for k, v in self.target.state_dict().items()}
-        for i, slot in self.optimiser.state_dict()["state"].items():
+        for i, slot in self.adam.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
         return tensors
 
@@ -88,8 +88,8 @@ class PolicyOptimizer:
         if self.target is not None:
             self.target.load_state_dict(subset_by_prefix(tensors, "target."))
         slots = {i: subset_by_prefix(tensors, f"optimiser.{i}.") for i in range(len(list(self.network.parameters())))}
-        whole = {**self.optimiser.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
-        self.optimiser.load_state_dict(whole)
+        whole = {**self.adam.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
+        self.adam.load_state_dict(whole)
 
 
 def subset_by_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -35,7 +35,10 @@ Snapshot = tuple[dict[str, Tensor], dict[str, Any]]
 class Tuner:
     """A tuning job that can be stepped (loop.iterate), steered, saved and restored."""
 
-    def __init__(self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork) -> None:
+    def __init__(
+        self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork, shards: ShardPool | None = None
+    ) -> None:
+        """shards: the threads to use; None: as many as there are cores, up to 8."""
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
         domain.set_active_terms(config.weights)
@@ -54,7 +57,7 @@ class Tuner:
         self.learner.start(self.network, self.settings)
         self.policy = Policy(domain, self.prior, self.network, self.learner.log_policy)
 
-        self.shards = ShardPool(self.device)
+        self.shards = shards or ShardPool(self.device)
         self.optimizer = PolicyOptimizer(self.network, self.policy.features, self.settings, self.shards)
         self.sampler = Sampler(self.policy, domain, config, self.shards)
         self.replay = Replay(max(self.settings.replay_steps // domain.length, self.settings.batch))
