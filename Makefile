@@ -17,7 +17,7 @@ help:  ## say what there is
 	@echo "make app     set up, then serve the app on http://$(HOST):$(PORT)  (PORT=..., HOST=..., ALLOWED_HOSTS=...)"
 	@echo "make test    set up, then run the tests                            (ARGS=... for pytest)"
 	@echo "make test-fast"
-	@echo "             the same without browsers and worker processes: under 90 seconds on two cores"
+	@echo "             the same without pages, browsers and worker processes: for while you work"
 	@echo "make check   set up, then run the linter and the type checker"
 	@echo "make docs    set up, then write the API reference into docs/api"
 	@echo "make viewer, make notation, make editor, make molecules"

@@ -19,6 +19,8 @@ from seqtutor_core.runs import launcher, names, run_loop, store, tags
 from tests.paging import opened, press, texts
 from tests.running import OFTEN, small, tiny_prior
 
+pytestmark = pytest.mark.slow  # each test draws a page, most of a second
+
 SETTINGS = vars(MelodySettings())
 
 

@@ -18,6 +18,8 @@ from seqtutor_core.runs.policies import objective_of, policy_of
 from tests.paging import opened, texts
 from tests.running import executed, small
 
+pytestmark = pytest.mark.slow  # each test draws a page, most of a second
+
 PREFIX = {"melody": "", "molecule": "mol_"}
 BOTH = pytest.mark.parametrize("name", list(PREFIX))
 GAUGED = Cadence(0.0, gauge_first=0.0, gauge_every=0.0, gauge_share=1e9, gauge_samples=64, final_samples=64)

@@ -24,6 +24,8 @@ from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.names import run_name
 from tests.paging import choose_preset, opened, press, texts
 
+pytestmark = pytest.mark.slow  # each test draws a page, most of a second
+
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
 

@@ -19,6 +19,8 @@ from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.runs import store, trash
 from tests.paging import choose_preset, opened, press, texts
 
+pytestmark = pytest.mark.slow  # each test draws a page, most of a second
+
 PAPER_REWARDS = {"melody": PAPER_TERMS, "molecule": PAPER_WEIGHTS}
 
 

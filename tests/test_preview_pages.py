@@ -11,6 +11,8 @@ from pages.ui import previews
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from tests.paging import choose_preset, opened, press
 
+pytestmark = pytest.mark.slow  # each test draws a page, most of a second
+
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
 

@@ -22,6 +22,8 @@ from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import Run
 from tests.paging import opened, press, texts
 
+pytestmark = pytest.mark.slow  # each test draws a page, most of a second
+
 ODD = "<b>x</b> **y** 🎻 $z$ :red[a]"
 
 
