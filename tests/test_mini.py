@@ -209,6 +209,7 @@ def tuned(learner: str, c: float, updates: int, **overrides: float) -> Tuner:
 
 
 @pytest.mark.parametrize("name", sorted(set(LEARNERS) - {"q"}))
+@pytest.mark.slow
 def test_reaches_log_z(name: str, sequences: Tensor, log_prior: Tensor) -> None:
     """J of the tuned policy, over all sequences, comes within 0.05 nats of log Z, from 3.8 below it."""
     c = 1.0
@@ -236,6 +237,7 @@ def test_the_copy_learns_to_remember_but_never_opens_its_forget_gate() -> None:
     assert recurrent[:hidden].abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_q_finds_the_best_sequence() -> None:
     """Acting greedily on Q gives the x with the largest log p(x) + R(x)/c."""
     c = 0.5

@@ -54,6 +54,7 @@ def one(smiles, reward=0.0, error="", **values):
 # ---------------------------------------------------------------- prior, preview and tuned policy
 
 
+@pytest.mark.slow
 def test_the_tuned_row_follows_the_policy_of_a_living_run(molecule):
     """From one seed: what has learned nothing writes what the prior writes, and every newer policy something else."""
     run = store.create_run(TuningConfig("molecule", "molecule", "trajectory_balance", weights={"qed": 40.0}))
@@ -77,6 +78,7 @@ def test_the_tuned_row_follows_the_policy_of_a_living_run(molecule):
     assert rows[0] != rows[1] != rows[2] != rows[0]
 
 
+@pytest.mark.slow
 def test_a_table_of_a_living_policy_stays_until_others_are_asked_for(molecule):
     run = store.create_run(TuningConfig("molecule", "molecule", "trajectory_balance", weights={"qed": 40.0}))
     molecule.query_params["run"] = run.id
