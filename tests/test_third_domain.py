@@ -201,7 +201,7 @@ def test_it_is_previewed_tuned_gauged_and_scored(prior: Path, ends: bool, capsys
     (figures,) = run(capsys, "evaluate", summary["run"], "-n", 64, "--json")
     assert figures["n"] == 64 and figures["reward"] > -12
     assert len(run(capsys, "sample", summary["run"], "-n", 5, "--json")) == 5
-    (timed,) = run(capsys, "bench", "brackets", *wanted, "--seconds", 0.2, "--learner", "psi")
+    (timed,) = run(capsys, "bench", "brackets", *wanted, "--updates", 2, "--learner", "psi")
     assert timed["domain"] == "brackets" and timed["environment_steps"] > 0
 
 

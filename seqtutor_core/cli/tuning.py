@@ -142,7 +142,7 @@ def bench(options: Namespace) -> None:
     tuner = prepare_tuning(config)
     for _ in range(3):  # warm-up: the first iterations allocate
         iterate(tuner)
-    tuner.seconds, before = 0.0, tuner.environment_steps
+    tuner.seconds, tuner.update, before = 0.0, 0, tuner.environment_steps  # the budget begins here
     for _ in tuning(tuner):
         pass
     steps = tuner.environment_steps - before
