@@ -116,7 +116,7 @@ def test_rewards_show_in_the_expected_figures(melody):
 
 
 def test_what_changes_what_is_written_draws_anew_and_nothing_else_does(melody, monkeypatch):
-    calls = counted(monkeypatch, "preview")
+    calls = counted(monkeypatch, "draw_preview")
     page = melody.run()
     assert len(calls) == 1
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_a_preview_continues_the_primer(melody, heard):
 
 
 def test_another_instrument_is_the_same_melody_with_another_sound(melody, heard, monkeypatch):
-    calls = counted(monkeypatch, "preview")
+    calls = counted(monkeypatch, "draw_preview")
     page = melody.run()
     page.selectbox(key="instrument").set_value(73).run()
     assert not page.exception
@@ -218,7 +218,7 @@ def means(page, source):
 
 
 def test_moved_sliders_weigh_the_same_molecules_anew(molecule, monkeypatch):
-    draws, previewed = counted(monkeypatch, "rollouts"), counted(monkeypatch, "preview")
+    draws, previewed = counted(monkeypatch, "rollouts"), counted(monkeypatch, "draw_preview")
     page = molecule.run()
     assert not page.exception
     assert not page.error
