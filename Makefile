@@ -34,7 +34,7 @@ port: .venv/.made
 OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 
 test: .venv/.dev fluidsynth chromium viewer notation editor molecules  ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: .venv/.dev  ## run the tests that need no browser, no worker process and no GPU
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not slow and not gpu" $(ARGS)

@@ -51,13 +51,13 @@ def settle(page: Any, milliseconds: int = 1500) -> None:
     page.wait_for_function(STILL)
 
 
-def violations(page: Any, *rules: str) -> list[str]:
+def violations(page: Any, *rules: str, within: str = "html") -> list[str]:
     """Return what axe-core finds, of any impact: rule, impact, and each element. By these rules only, if given."""
     from axe_playwright_python.sync_playwright import Axe
 
     # axe is in the page alone: of a frame it would wait for an answer, for minutes where that draws in space
     options = {"resultTypes": ["violations"], "iframes": False, **({"runOnly": list(rules)} if rules else {})}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(page, context=within, options=options).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {' '.join(map(str, node['target']))} {node['html'][:200]}"
         for one in found

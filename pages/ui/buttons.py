@@ -16,12 +16,18 @@ def action_button(label: str, icon: str, key: str, action: Callable[..., None], 
 
 
 def safely(action: Callable[..., None], *arguments: Any) -> None:
-    """Do what was asked; what goes wrong is told on the page and costs nothing else."""
-    state.forget_problem()
+    """Do what was asked; what goes wrong is told on the page and costs nothing else.
+
+    The session comes last: Streamlit (1.67) ends a callback where it asks the session for something, if the page is to
+    be drawn anew meanwhile.
+    """
     try:
         action(*arguments)
     except SeqTutorError as error:
         state.set_problem(str(error))
+    else:
+        if not state.has_problem():  # of this very action
+            state.forget_problem()
 
 
 def problem(page: str) -> None:

@@ -70,27 +70,27 @@ def _buttons(studio: Studio, run: store.Run | None) -> None:
     """Three places that never change: begin, halt or go on, end."""
     now = run.state if run else ""
     living = now in store.ACTIVE
-    theirs = run is not None and not steering.steers(run)
+    own = run if run and steering.steers(run) else None  # what a button was drawn for is what it acts on
     action_button(
         "Start", "play_arrow", "start", _start, studio, type="primary", disabled=living, shortcut="Alt+S",
         help="Tune a new policy with the settings as they stand",
     )  # fmt: skip
     label, icon, key, help = MIDDLE.get(now, PAUSE)
     action_button(
-        label, icon, key, _halt_or_go_on, studio, now, disabled=theirs or not now or now == "damaged",
+        label, icon, key, _halt_or_go_on, studio, own, now, disabled=own is None or now == "damaged",
         shortcut="Alt+P", help=help,
     )  # fmt: skip
     action_button(
-        "Stop", "stop", "stop", _ask, studio, Change(stop=True), disabled=theirs or not living, shortcut="Alt+X",
+        "Stop", "stop", "stop", _ask, own, Change(stop=True), disabled=own is None or not living, shortcut="Alt+X",
         help="Stop tuning; what was learned is kept, and the run can be resumed",
     )  # fmt: skip
 
 
-def _halt_or_go_on(studio: Studio, now: str) -> None:
+def _halt_or_go_on(studio: Studio, run: store.Run | None, now: str) -> None:
     if now in store.ACTIVE:
-        _ask(studio, Change(pause=now != "paused"))
-    else:
-        _resume(studio, float(state.value(studio, state.SECONDS)) if now == "finished" else 0.0)
+        _ask(run, Change(pause=now != "paused"))
+    elif run:
+        launcher.resume(run, float(state.value(studio, state.SECONDS)) if now == "finished" else 0.0)
 
 
 def _start(studio: Studio) -> None:
@@ -127,13 +127,6 @@ def _tell_of(studio: Studio, other: store.Run) -> None:
         state.look_at(studio, other)
 
 
-def _ask(studio: Studio, change: Change) -> None:
-    if run := state.run(studio):
-        steering.check(run)
+def _ask(run: store.Run | None, change: Change) -> None:
+    if run:
         run.change(change)
-
-
-def _resume(studio: Studio, extra_seconds: float) -> None:
-    if run := state.run(studio):
-        steering.check(run)
-        launcher.resume(run, extra_seconds)
