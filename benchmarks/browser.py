@@ -27,7 +27,9 @@ MOVES = 7  # of a slider
 RUN = 60  # seconds
 BESIDE = 15  # seconds into a run, when sliders are moved beside it
 MARK = "name => performance.getEntriesByName(name).at(-1)?.startTime ?? 0"
-PICTURES = "[...document.querySelectorAll('.st-key-cards-B img')].map(one => one.alt).join()"
+# What a card says, its reward too: a small step may leave the same molecules.
+CARDS = """(cards => [cards.innerText, ...[...cards.querySelectorAll('img')].map(one => one.alt)].join())(
+  document.querySelector('.st-key-cards-B'))"""
 # What is added to or taken from the curves' plots.
 NODES = """element => {
   window.redrawn = 0;
@@ -195,9 +197,9 @@ def _melody(page: Any) -> Row:
 
 def _molecule(page: Any) -> Row:
     page.wait_for_timeout(1500)
-    before = page.evaluate(PICTURES)
+    before = page.evaluate(CARDS)
     began = _move(page, "mol_log_p")
-    page.wait_for_function(f"before => {PICTURES} !== before", arg=before, polling=10)
+    page.wait_for_function(f"before => {CARDS} !== before", arg=before, polling=10)
     return {"slider to preview": (page.evaluate("performance.now()") - began) / 1000}
 
 

@@ -186,10 +186,11 @@ def test_rloo_by_hand() -> None:
 @pytest.mark.parametrize(
     ("name", "updates", "settings"),
     [
-        ("psi", 500, {"lambda_": 0.0}),
-        ("psi", 500, {"lambda_": 0.9}),
-        ("g", 500, {"lambda_": 0.0}),
-        ("g", 500, {"lambda_": 0.9}),
+        *(
+            pytest.param(name, 500, {"lambda_": value}, marks=pytest.mark.slow)
+            for name in ("psi", "g")
+            for value in (0.0, 0.9)
+        ),
         ("trajectory_balance", 200, {}),
         ("rloo", 200, {}),
     ],
@@ -207,6 +208,7 @@ def test_reaches_the_kl_optimum(name: str, updates: int, settings: dict[str, flo
     assert log_z - 0.05 < j <= log_z + 1e-6
 
 
+@pytest.mark.slow
 def test_q_finds_the_best_sequence() -> None:
     """Acting greedily on Q gives argmax log p(x) + R(x) / c, and V its value."""
     c = 0.7
