@@ -14,7 +14,7 @@ from seqtutor_core.domains.base import TokenSpace
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import Output, RecurrentNetwork, Stepper
-from seqtutor_core.rollout import Rollout, gather_actions
+from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
 
 MAX_STRENGTH = 1.5  # of an interpolation; beyond it sequences soon fall apart
 
@@ -131,7 +131,7 @@ class Policy:
             log_pi = self.log_policy(self.network(ids, start), log_pi)
         log_pi = gather_actions(log_pi, tokens).double()  # (B, T)
         if lengths is not None:
-            log_pi = log_pi * (torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1))
+            log_pi = log_pi * sequence_mask(lengths, tokens.shape[1])
         return log_pi.sum(1)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.objective import Objective
-from seqtutor_core.rollout import Rollout
+from seqtutor_core.rollout import Rollout, sequence_mask
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Replay:
         longest = int(lengths.max())
         tokens, terms, log_prior = (self.store[name][rows, :longest] for name in ("tokens", "terms", "log_prior"))
         primer = self.store["primer"][rows]
-        mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
+        mask = sequence_mask(lengths, longest)
         return Batch(tokens, primer, mask.float(), log_prior, objective.reward(terms) / objective.c * mask)
 
     def rescore(self, score: Callable[[Tensor, Tensor], Tensor]) -> None:

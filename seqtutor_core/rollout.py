@@ -23,12 +23,17 @@ class Rollout:
     @property
     def mask(self) -> Tensor:
         """Whether a step belongs to its sequence, (B, T)."""
-        return torch.arange(self.tokens.shape[1], device=self.tokens.device) < self.lengths.unsqueeze(1)
+        return sequence_mask(self.lengths, self.tokens.shape[1])
 
     @staticmethod
     def concat(parts: "Sequence[Rollout]") -> "Rollout":
         """Return several rollouts as one."""
         return Rollout(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Rollout)))
+
+
+def sequence_mask(lengths: Tensor, steps: int) -> Tensor:
+    """Return whether each of so many steps belongs to its sequence, (B, steps), from the lengths (B,)."""
+    return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def gather_actions(values: Tensor, tokens: Tensor) -> Tensor:

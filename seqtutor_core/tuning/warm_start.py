@@ -8,7 +8,7 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import shard_sizes
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import Rollout, gather_actions
+from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
 from seqtutor_core.smc import ScoredSamples, WeightedSamples, smc
 from seqtutor_core.tuning.sampler import Sampler, Shard
 
@@ -48,7 +48,7 @@ class WarmStart:
         with torch.no_grad():
             ids = self.policy.features.sequence_ids(tokens, primer)
             log_prior = self.policy.prior(ids, primer.shape[1]).logits.log_softmax(-1)
-        mask = (torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)).float()
+        mask = sequence_mask(lengths, tokens.shape[1]).float()
         return Batch(tokens, primer, mask, log_prior, torch.zeros_like(mask))
 
     def loss(self, online: Output, target_output: Output, batch: Batch) -> Tensor:
