@@ -11,11 +11,11 @@ from seqtutor_core.domains import domain
 from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.files import reason
-from seqtutor_core.learners import LEARNERS
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.policy import Policy
 from seqtutor_core.runs import store
 from seqtutor_core.runs.checkpoints import policy_seconds
+from seqtutor_core.runs.policies import policy_of
 
 
 def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
@@ -100,6 +100,4 @@ def _draw(
 def policy(run_id: str, when: int) -> Policy:
     """Return a run's policy as of a moment; loaded again when the worker has written a newer one."""
     run = store.open_run(run_id)
-    config, network = run.config, store.load_policy(run)
-    prior = state.prior(config.domain, config.prior).network
-    return Policy(domain(config.domain, config.settings), prior, network, LEARNERS[config.learner].log_policy)
+    return policy_of(run, state.prior(run.config.domain, run.config.prior).network)

@@ -8,18 +8,23 @@ from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import domain
 from seqtutor_core.learners import LEARNERS
+from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.runs.store import Run, load_policy
 
 
-def policy_of(run: Run) -> Policy:
-    """Return the policy that a run wrote last; PriorError or RunError where its prior or it cannot be read."""
+def policy_of(run: Run, prior: RecurrentNetwork | None = None) -> Policy:
+    """Return the policy that a run wrote last; PriorError or RunError where its prior or it cannot be read.
+
+    prior: the network of the run's prior, if it has been loaded already.
+    """
     config = run.config
     space = domain(config.domain, config.settings)
-    check_admitted(config.prior)
-    prior = priors.load(config.prior, space=space)
-    return Policy(space, prior.network, load_policy(run), LEARNERS[config.learner].log_policy)
+    if prior is None:
+        check_admitted(config.prior)
+        prior = priors.load(config.prior, space=space).network
+    return Policy(space, prior, load_policy(run), LEARNERS[config.learner].log_policy)
 
 
 def objective_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> Objective:
