@@ -15,7 +15,6 @@ from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, pr
 from pages.ui.sampling import can_draw, has_policy
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core.domains import Domain, domain
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.evaluation import averages
 from seqtutor_core.frontier import Frontier, frontier
@@ -147,16 +146,11 @@ def _finished(run_id: str, ended: float | None, domain_name: str, _studio: Studi
             return None
         kl, reward, c = place
         weights = lines[-1].get("weights", {}) if lines else config.weights  # sliders may have moved since it began
-        objective = Objective(_rewarded(_studio, run), weights, c)
+        objective = Objective(_studio.objective_domain(config.settings), weights, c)
     except SeqTutorError:  # damaged, or settings of another version
         return None
     point = Point(f"{config.learner}, c = {c:.3g}", kl, reward)
     return FinishedRun(config.prior, config.sampling_primer, objective, point)
-
-
-def _rewarded(studio: Studio, run: store.Run) -> Domain:
-    """Return the domain that a run was rewarded in, with those of its settings that rewards depend on."""
-    return domain(run.config.domain, studio.objective_settings(run.config.settings))
 
 
 def in_view(studio: Studio, request: PreviewRequest, run: store.Run | None) -> list[Point]:
@@ -170,7 +164,7 @@ def in_view(studio: Studio, request: PreviewRequest, run: store.Run | None) -> l
     if whole and run.state in ENDED:
         return []
     try:
-        if _rewarded(studio, run).settings != request.objective.domain.settings:
+        if studio.objective_domain(run.config.settings).settings != request.objective.domain.settings:
             return []
         here = interpolation.point(studio, run, request.objective)
     except SeqTutorError:  # damaged, or settings of another version

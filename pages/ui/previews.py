@@ -57,7 +57,7 @@ def preview_request(studio: Studio) -> PreviewRequest:
         FIRST_SEED + state.draw_seed(studio, state.PREVIEW),
         studio.primer(studio),
     )
-    world = domain(studio.domain, studio.objective_settings(studio.valid_settings(studio)))
+    world = studio.objective_domain(studio.valid_settings(studio))
     return PreviewRequest(draw, Objective(world, state.weights(studio), state.value(studio, state.KL)))
 
 

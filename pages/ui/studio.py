@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import Figure, RewardTerm, domain
+from seqtutor_core.domains import Domain, Figure, RewardTerm, domain
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,10 @@ class Studio:
     """Draws what stands at the end of a term's row."""
     starting: Callable[[], None] = nothing
     """Called before a run starts, in a callback."""
+
+    def objective_domain(self, settings: Mapping[str, Any]) -> Domain:
+        """Return the domain with only those of its settings that change sequences or rewards."""
+        return domain(self.domain, self.objective_settings(settings))
 
     @property
     def terms(self) -> tuple[RewardTerm, ...]:

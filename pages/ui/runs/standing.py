@@ -12,7 +12,6 @@ from pages.ui.previews import BY_OBJECTIVE
 from pages.ui.runs.compared import Compared, curves
 from pages.ui.runs.reuse import STUDIOS
 from pages.ui.text import literal
-from seqtutor_core.domains import domain
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.frontier import frontier
 from seqtutor_core.objective import Objective
@@ -58,7 +57,7 @@ def _task(one: Compared) -> Task | None:
     """What the run was rewarded for in the end; None, with the reason on the page, if it does not say."""
     try:
         config = open_run(one.run.id).config
-        world = domain(config.domain, STUDIOS[config.domain].objective_settings(config.settings))
+        world = STUDIOS[config.domain].objective_domain(config.settings)
         return Task(config.prior, config.sampling_primer, Objective(world, curves(one).weights, 1.0))
     except SeqTutorError as error:  # damaged, or settings of another version
         st.caption(literal(f"{one.run.name}: {error}"))
