@@ -48,7 +48,7 @@ def record(studio: Studio) -> None:
 
 def forget_answered_problem(studio: Studio) -> None:
     """Forget what went wrong once a setting has changed since it was shown. To be called before it is shown again."""
-    if not state.has_problem() and _changed(studio):
+    if state.problem_was_shown() and _changed(studio):
         state.forget_problem()
 
 

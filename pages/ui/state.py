@@ -274,6 +274,11 @@ def has_problem() -> bool:
     return _PROBLEM in st.session_state and _SHOWN_BY not in st.session_state
 
 
+def problem_was_shown() -> bool:
+    """Whether something went wrong that a page has shown and that was not forgotten since."""
+    return _SHOWN_BY in st.session_state
+
+
 def set_problem(text: str) -> None:
     """Remember what went wrong; it is shown when the whole page is drawn."""
     forget_problem()
