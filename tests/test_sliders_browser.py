@@ -140,7 +140,7 @@ def test_what_is_off_can_still_be_read(page, address, scheme):
     page.emulate_media(color_scheme=scheme)
     drawn(page, address, "melody", "contour")
     off = page.locator(".st-key-row-term-contour label")
-    assert float(off.evaluate("label => getComputedStyle(label).opacity")) == pytest.approx(0.72)
+    expect(off).to_have_css("opacity", "0.72")
     ink, paper = page.evaluate(
         "() => [getComputedStyle(document.querySelector('.st-key-row-term-contour label p')).color, "
         "getComputedStyle(document.querySelector('.stApp')).backgroundColor]"

@@ -116,11 +116,12 @@ def _begin(run: Run) -> None:
             os.close(word)
         # somebody has to collect its exit code, or it stays a zombie under an app that runs for days
         threading.Thread(target=process.wait, daemon=True).start()
-        if not select.select([answer], [], [], LAUNCH_GRACE)[0]:
+        in_time = select.select([answer], [], [], LAUNCH_GRACE)[0]
+        if not (in_time and answer.read(1)):  # the pipe's other end was closed without a word
             process.kill()
-            raise RunError(_report(run, f"its worker did not start within {LAUNCH_GRACE:.0f} seconds"))
-        if not answer.read(1):  # the pipe's other end was closed without a word
-            raise RunError(_report(run, "its worker ended at once"))
+            process.wait()  # until the system has freed its lock: a run that failed is not alive for another moment
+            why = "ended at once" if in_time else f"did not start within {LAUNCH_GRACE:.0f} seconds"
+            raise RunError(_report(run, f"its worker {why}"))
 
 
 def _spawn(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
