@@ -24,7 +24,7 @@ import torch
 
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
@@ -33,9 +33,9 @@ from seqtutor_core.tuning import Tuner, tune
 
 RESULTS = Path(__file__).with_name("results")
 RACES: dict[str, tuple[str, Mapping[str, float]]] = {  # the domain, and what is rewarded
-    "melody": ("melody", domain("melody").paper_weights),
+    "melody": ("melody", build_domain("melody").paper_weights),
     "qed": ("molecule", {"validity": 20.0, "qed": 40.0}),
-    "paper": ("molecule", domain("molecule").paper_weights),
+    "paper": ("molecule", build_domain("molecule").paper_weights),
 }
 ENTRANTS: dict[str, dict[str, Any]] = {
     "q": {"learner": "q"},
@@ -63,16 +63,16 @@ KEPT = 256  # sequences of a run, those that weigh most under pi*
 def run(race: str, c: float, seed: int, entrant: str, seconds: float) -> dict[str, Any]:
     """One run: its J along the way, its gauge at the end, and the best of what it found."""
     name, weights = RACES[race]
-    world, network = domain(name), priors.load(name).network
+    domain, network = build_domain(name), priors.load(name).network
     config = TuningConfig(
         name, name, weights=weights, kl_coefficient=c, seconds=seconds, seed=seed, **ENTRANTS[entrant]
     )
-    tuner = Tuner(config, world, network)
+    tuner = Tuner(config, domain, network)
     curve = [(p.counters.seconds, p.metrics.j) for p in tune(tuner)]
     objective, policy = tuner.objective, tuner.policy
-    gauge = measure_policy(policy, measure_prior(Policy(world, tuner.prior), objective, MEASURED, 1), MEASURED, 2)
+    gauge = measure_policy(policy, measure_prior(Policy(domain, tuner.prior), objective, MEASURED, 1), MEASURED, 2)
     rollout = policy.sample(MEASURED, torch.Generator(policy.device).manual_seed(3))
-    samples = ScoredSamples.of(rollout, world.score(rollout.tokens, rollout.lengths))
+    samples = ScoredSamples.of(rollout, domain.score(rollout.tokens, rollout.lengths))
     facts = {"entrant": entrant, "c": c, "seed": seed, "seconds": seconds, "updates": tuner.update}
     return facts | {"gauge": asdict(gauge), "curve": smoothed(curve), "found": found(samples, objective)}
 

@@ -2,7 +2,7 @@
 
     import seqtutor_core as st
 
-    melody = st.domain("melody")
+    melody = st.build_domain("melody")
     prior = st.load_prior("melody", melody)
     objective = st.Objective(melody, {"key": 1.0, "motif": 1.0}, c=4.0)
     preview = st.draw_preview(prior, objective)
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqtutor_core import errors as errors
     from seqtutor_core.config import Change as Change
     from seqtutor_core.config import TuningConfig as TuningConfig
-    from seqtutor_core.domains import domain as domain
+    from seqtutor_core.domains import build_domain as build_domain
     from seqtutor_core.errors import SeqTutorError as SeqTutorError
     from seqtutor_core.evaluation import evaluate as evaluate
     from seqtutor_core.gauge import gauge_policy as gauge_policy
@@ -45,7 +45,7 @@ _MODULES = {
     "SeqTutorError": "errors",
     "TuningConfig": "config",
     "all_runs": "runs.store",
-    "domain": "domains",
+    "build_domain": "domains",
     "draw_preview": "preview",
     "evaluate": "evaluation",
     "gauge_policy": "gauge",

@@ -2,19 +2,19 @@
 
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import Domain, domain
+from seqtutor_core.domains import Domain, build_domain
 from seqtutor_core.policy import Policy
 from seqtutor_core.tuning import Tuner
 
 
-def load_prior(name: str, space: Domain | None = None) -> Policy:
+def load_prior(name: str, domain: Domain | None = None) -> Policy:
     """Return a prior as a policy, by its name or its folder.
 
-    space: the domain, with settings of its own; None: the one that the prior was trained for. PriorError when the
+    domain: with settings of its own; None: the one that the prior was trained for. PriorError when the
     prior is missing or damaged, or when it was made for another domain.
     """
-    prior = priors.load(name, space=space)
-    return Policy(space or domain(prior.card.get("domain", "")), prior.network)
+    prior = priors.load(name, space=domain)
+    return Policy(domain or build_domain(prior.card.get("domain", "")), prior.network)
 
 
 def prepare_tuning(config: TuningConfig) -> Tuner:
@@ -23,5 +23,5 @@ def prepare_tuning(config: TuningConfig) -> Tuner:
     Its `policy` is the policy that learns. PriorError for a prior that cannot be read, SettingError for an unknown
     domain or a wrong setting of it.
     """
-    space = domain(config.domain, config.settings)
-    return Tuner(config, space, priors.load(config.prior, space=space).network)
+    domain = build_domain(config.domain, config.settings)
+    return Tuner(config, domain, priors.load(config.prior, space=domain).network)

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from seqtutor_core import priors, training
-from seqtutor_core.domains import DOMAINS, domain
+from seqtutor_core.domains import DOMAINS, build_domain
 from seqtutor_core.domains.registry import TrainingRecipes
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate
@@ -50,22 +50,22 @@ def train(name: str) -> Iterator[Epoch]:
 def publish(name: str, root: Path) -> dict[str, Any]:
     """Write the best weights of a trained recipe to root/NAME with their card; return the card."""
     of, recipes = _recipe(name)
-    known = domain(of)
+    domain = build_domain(of)
     facts = json.loads((training_folder(name) / "training.json").read_text())
     best = min(facts["history"], key=lambda e: e["held_out_nats"])
     network = RecurrentNetwork(recipes.RECIPES[name].network)
     network.load_state_dict(load_file(training_folder(name) / "best.safetensors"))
     network.eval()
     card = {
-        "domain": known.name,
+        "domain": domain.name,
         **recipes.DATA,
         "corpus": recipes.corpus_facts(),
-        "vocabulary": list(known.vocabulary.tokens),
+        "vocabulary": list(domain.vocabulary.tokens),
         "training": {**facts["settings"], "network": asdict(network.settings), "epochs_done": len(facts["history"])},
         "parameters": sum(p.numel() for p in network.parameters()),
         "held_out_nats": best["held_out_nats"],
         "held_out_accuracy": best["held_out_accuracy"],
-        "samples": evaluate(Policy(known, network), Objective(known, {}, 1.0), SAMPLES)["metrics"],
+        "samples": evaluate(Policy(domain, network), Objective(domain, {}, 1.0), SAMPLES)["metrics"],
     }
     priors.save(priors.Prior(name, network, card), root)
     return card

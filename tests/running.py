@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.priors import Prior, save
 from seqtutor_core.runs import run_loop
@@ -22,7 +22,7 @@ OFTEN = Cadence(metrics_every=0.0, samples_every=0.0, final_samples=20)  # lines
 def tiny_prior(folder: Path) -> Path:
     """An untrained prior with 16 units; returns its folder."""
     torch.manual_seed(5)
-    settings = NetworkSettings(len(domain("melody").vocabulary), hidden=16)
+    settings = NetworkSettings(len(build_domain("melody").vocabulary), hidden=16)
     return save(Prior("tiny", RecurrentNetwork(settings), {}), folder)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqtutor_core.cli.main import main
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.molecule import MoleculeSettings
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import launcher
@@ -143,7 +143,7 @@ def test_python_has_values_that_no_command_line_has() -> None:
         nested = [nested]
     for value in (10**6000, -(10**6000), nested, object(), {1: 2}, b"16", float("nan"), {"length"}):
         with pytest.raises(SeqTutorError) as caught:
-            domain("melody", {"length": value})
+            build_domain("melody", {"length": value})
         assert "length must be a whole number from 16 to 256; got " in str(caught.value)
         assert len(str(caught.value)) < 200
 

@@ -14,7 +14,7 @@ from seqtutor_core.cli import tuning
 from seqtutor_core.cli.main import build_parser, main
 from seqtutor_core.cli.options import kl_coefficient
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.gauge import Source
 from seqtutor_core.runs import launcher, store
 from tests import reference_melody
@@ -194,6 +194,6 @@ def test_commands_begin_at_the_c_of_the_page():
     for studio, c in ((MELODY, 4.0), (MOLECULE, 1.0)):
         for command in ("tune", "preview"):
             options = build_parser().parse_args([command, studio.domain])
-            assert kl_coefficient(domain(studio.domain), options) == studio.defaults["kl"] == c
+            assert kl_coefficient(build_domain(studio.domain), options) == studio.defaults["kl"] == c
             options = build_parser().parse_args([command, studio.domain, "--kl", "2.5"])
-            assert kl_coefficient(domain(studio.domain), options) == 2.5
+            assert kl_coefficient(build_domain(studio.domain), options) == 2.5

@@ -22,7 +22,7 @@ from seqtutor_core import priors
 from seqtutor_core.admitted import admit, check_admitted
 from seqtutor_core.cli.runs import _facts
 from seqtutor_core.config import Change
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, SeqTutorError
 from seqtutor_core.objective import Objective
 from seqtutor_core.runs import launcher, store
@@ -34,8 +34,8 @@ from tests.paging import opened
 from tests.running import OFTEN, execute, small, tiny_prior
 
 MUTATIONS = 2000
-TERMS = domain("melody").terms
-KEY = Objective(domain("melody"), {"key": 1.0}, 1.0)
+TERMS = build_domain("melody").terms
+KEY = Objective(build_domain("melody"), {"key": 1.0}, 1.0)
 NASTY: tuple[Any, ...] = (
     None, True, -1, 0, 1.5, 10**400, 1e308, -(10**30), float("nan"), float("inf"), "", "abc", "\ud800", "x" * 70_000,
     [], [[]], [None], {}, {"a": []}, {"key": "much"}, ["key"], [1e9], {"state": "running"},
@@ -67,7 +67,7 @@ def read_everything(run: store.Run, name: str) -> None:
     readers: dict[str, tuple[Callable[[], Any], ...]] = {
         "config.json": (
             lambda: MELODY.objective_settings(run.config.settings),
-            lambda: domain(run.config.domain, run.config.settings).vocabulary.check(run.config.primer),
+            lambda: build_domain(run.config.domain, run.config.settings).vocabulary.check(run.config.primer),
             lambda: check_admitted(run.config.prior),
             lambda: run.top_sequences(),
         ),

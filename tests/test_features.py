@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from seqtutor_core.chemistry.tokens import ATOMS, CLOSE, OPEN, RINGS, VOCABULARY, encode
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.melody.features import input_features as melody
 from seqtutor_core.domains.molecule.features import input_features as molecule
 from seqtutor_core.errors import PriorError
@@ -158,7 +158,7 @@ def test_unbalanced_branches_do_no_harm() -> None:
 
 
 def test_a_network_chooses_by_name_and_others_are_refused() -> None:
-    offered = domain("melody").features
+    offered = build_domain("melody").features
     chosen = InputFeatures.select(offered, {"sounding": (39,), "token": (39,)})
     assert [*chosen.sizes] == ["sounding", "token"]  # in the network's order, which is that of its weights
     with pytest.raises(PriorError, match=r"sees rings .* here there is token, sounding, clock"):

@@ -82,7 +82,7 @@ def test_importing_the_package_imports_no_torch() -> None:
 
 def test_a_prior_is_previewed_tuned_and_gauged(tmp_path: Path) -> None:
     config = small(tiny_prior(tmp_path), updates=2)
-    melody = st.domain("melody", config.settings)
+    melody = st.build_domain("melody", config.settings)
     prior = st.load_prior(config.prior, melody)
     objective = st.Objective(melody, config.weights, c=4.0)
     assert st.draw_preview(prior, objective, n=64).tokens.shape == (64, 16)
@@ -95,6 +95,6 @@ def test_a_prior_is_previewed_tuned_and_gauged(tmp_path: Path) -> None:
 
 
 def test_a_prior_knows_its_domain() -> None:
-    assert st.load_prior("melody").space.vocabulary == st.domain("melody").vocabulary
+    assert st.load_prior("melody").space.vocabulary == st.build_domain("melody").vocabulary
     with pytest.raises(st.errors.PriorError, match="trained for this domain"):
-        st.load_prior("melody", st.domain("molecule"))
+        st.load_prior("melody", st.build_domain("molecule"))

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from pages.ui import changes, gauge_panel, interpolation, sampling
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.evaluation import averages, rollouts
 from seqtutor_core.objective import Objective
 from seqtutor_core.runs import store
@@ -133,13 +133,13 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
     slider = page.slider(key=PREFIX[name] + "strength")
     assert (slider.value, slider.min, slider.max) == (1.0, 0.0, 1.5)
     config, c = run.config, run.config.kl_coefficient
-    known = domain(config.domain, config.settings)
-    known.set_active_terms(config.weights)
+    domain = build_domain(config.domain, config.settings)
+    domain.set_active_terms(config.weights)
     for s in (0.0, 1.5):
         page.slider(key=PREFIX[name] + "strength").set_value(s).run()
         assert not page.exception
         (rollout,) = rollouts(policy_of(run).interpolate(s), interpolation.SAMPLES, interpolation.SEED)
-        terms, kl = averages(known, rollout)
+        terms, kl = averages(domain, rollout)
         reward = sum(weight * terms[term] for term, weight in config.weights.items())
         assert f"reward **{reward:.1f}**, KL **{kl:.2f}**, J **{reward / c - kl:.2f}**" in texts(page.caption)
     assert kl > 0
@@ -159,7 +159,7 @@ def test_what_is_drawn_follows_the_strength(prior):
         return sampling._draw("melody", settings, str(prior), policy, (64, 7), ())
 
     assert drawn(0.0) == drawn()
-    (policy,) = rollouts(replace(policy_of(run), space=domain("melody", {"length": 16})), 64, 7)
+    (policy,) = rollouts(replace(policy_of(run), space=build_domain("melody", {"length": 16})), 64, 7)
     assert drawn(1.0) == policy.tokens.tolist()
     assert drawn(1.5) != drawn(1.0) != drawn(0.0)
 
@@ -177,7 +177,7 @@ def test_a_living_run_has_measured_itself(prior):
 
 def test_a_point_for_the_frontier(prior):
     run = finished("melody", prior)
-    objective = Objective(domain("melody"), {"key": 2.0, "motif": 0.0}, 4.0)
+    objective = Objective(build_domain("melody"), {"key": 2.0, "motif": 0.0}, 4.0)
     point = interpolation.point(strength_of(1.0), run, objective)
     other = interpolation.point(strength_of(0.5), run, objective)
     assert (point.label, other.label) == ("this run", "this run, strength 0.5")

@@ -15,7 +15,7 @@ from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.chemistry.tokens import END_ID, LONGEST, encode
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.desirability import Desirability
@@ -178,7 +178,7 @@ def test_a_prefix_belongs_to_the_molecule() -> None:
 )
 def test_settings_that_break_a_rule_say_so(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
-        domain("molecule", values)
+        build_domain("molecule", values)
 
 
 def test_a_prefix_of_other_tokens_is_refused() -> None:

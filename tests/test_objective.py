@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.base import UNBOUNDED
 from seqtutor_core.errors import SettingError
 from seqtutor_core.objective import Objective
@@ -47,14 +47,14 @@ def test_weights_keep_the_form_that_they_came_in() -> None:
 
 
 def test_objectives_are_equal_if_all_that_they_depend_on_is() -> None:
-    one = Objective(domain("melody"), {"key": 0.1}, 2.0)
-    same = Objective(domain("melody", {}), {"key": 0.1, "leap": 0.0}, 2)
+    one = Objective(build_domain("melody"), {"key": 0.1}, 2.0)
+    same = Objective(build_domain("melody", {}), {"key": 0.1, "leap": 0.0}, 2)
     assert one == same
     assert hash(one) == hash(same)
     others = [
         one.replace(c=2.5),
         one.replace(weights={"key": 0.1 + 1e-15}),
-        one.replace(domain=domain("melody", {"mode": "minor"})),
+        one.replace(domain=build_domain("melody", {"mode": "minor"})),
         Objective(Tiny(), {}, 2.0),
     ]
     assert len({one, same, *others}) == 1 + len(others)
@@ -63,7 +63,7 @@ def test_objectives_are_equal_if_all_that_they_depend_on_is() -> None:
 def test_an_objective_of_molecules_is_hashable() -> None:
     shapes = {"qed": {"kind": "higher", "low": 0.2, "high": 0.8}, "log_p": {"kind": "lower"}}
     one, same, other = (
-        Objective(domain("molecule", {"shapes": each}), {"qed": 1.0}, 1.0)
+        Objective(build_domain("molecule", {"shapes": each}), {"qed": 1.0}, 1.0)
         for each in (shapes, dict(reversed(shapes.items())), {"qed": shapes["qed"]})
     )
     assert one == same != other

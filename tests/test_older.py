@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seqtutor_core import priors
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, SettingError
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
@@ -61,9 +61,9 @@ def test_priors_and_policies_of_before_open(name: str, tmp_path: Path) -> None:
     folder = priors.save(priors.Prior("mine", network, {"domain": name}), tmp_path)
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**card, "network": BEFORE[name]}))
-    space = domain(name.removesuffix("-paper"))
-    again = priors.load("mine", tmp_path, space).network
-    ids = InputFeatures.select(space.features, again.settings.inputs).sequence_ids(torch.tensor([[2, 1, 3, 1, 4]]))
+    domain = build_domain(name.removesuffix("-paper"))
+    again = priors.load("mine", tmp_path, domain).network
+    ids = InputFeatures.select(domain.features, again.settings.inputs).sequence_ids(torch.tensor([[2, 1, 3, 1, 4]]))
     assert torch.equal(again(ids).logits, network(ids).logits)
     save_policy(tmp_path / "policy.safetensors", network.state_dict(), network.settings, {"seconds": 1.0})
     assert torch.equal(read_policy(tmp_path / "policy.safetensors")(ids).logits, network(ids).logits)
@@ -71,4 +71,4 @@ def test_priors_and_policies_of_before_open(name: str, tmp_path: Path) -> None:
 
 def test_a_prior_of_another_domain_is_refused() -> None:
     with pytest.raises(PriorError, match="writes 25 tokens that are not the 38"):
-        priors.load("molecule", space=domain("melody"))
+        priors.load("molecule", space=build_domain("melody"))

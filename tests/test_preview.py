@@ -15,7 +15,7 @@ from pages.ui.molecule.spec import MOLECULE
 from pages.ui.previews import Draw, PreviewRequest
 from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
 from seqtutor_core.frontier import Frontier, frontier
 from seqtutor_core.objective import Objective
@@ -172,8 +172,8 @@ def ended(tmp_path, monkeypatch):
 
 def wanted(studio, weights, **settings):
     draw = Draw(studio.domain, studio.domain, "{}", 0, ())
-    world = domain(studio.domain, studio.objective_settings(settings))
-    return PreviewRequest(draw, Objective(world, weights, 4.0))
+    domain = build_domain(studio.domain, studio.objective_settings(settings))
+    return PreviewRequest(draw, Objective(domain, weights, 4.0))
 
 
 def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
@@ -211,8 +211,8 @@ def test_a_real_run_stands_on_the_frontier_with_weights_that_no_float32_holds(tm
     run = running.executed(running.small(prior, weights=weights, updates=2, device="cpu"))
     assert run.metrics()[0][-1]["weights"]["key"] == 1.2
     draw = Draw("melody", str(prior), "{}", 0, ())
-    world = domain("melody", MELODY.objective_settings(run.config.settings))
-    (point,) = comparable_runs(MELODY, PreviewRequest(draw, Objective(world, weights, 4.0)))
+    domain = build_domain("melody", MELODY.objective_settings(run.config.settings))
+    (point,) = comparable_runs(MELODY, PreviewRequest(draw, Objective(domain, weights, 4.0)))
     assert point.name.startswith(generated_name(run.id))
 
 

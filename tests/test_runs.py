@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock
 
 from seqtutor_core.config import Change
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store, trash
 from seqtutor_core.runs.checkpoints import delete_damaged, load_checkpoint, save_checkpoint
@@ -18,7 +18,7 @@ from seqtutor_core.runs.steering import ControlReader, append_change, append_res
 from seqtutor_core.runs.store import Status, all_runs, create_run, drop_superseded, load_policy, open_run
 from tests.running import small, tiny_prior
 
-TERMS = domain("melody").terms
+TERMS = build_domain("melody").terms
 
 
 @pytest.fixture(autouse=True)

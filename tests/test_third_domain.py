@@ -19,7 +19,7 @@ from torch import Tensor
 from seqtutor_core import priors
 from seqtutor_core.cli.main import main
 from seqtutor_core.config import TuningConfig, learner_settings
-from seqtutor_core.domains import BaseDomain, Domain, DomainEntry, RewardTerm, domain
+from seqtutor_core.domains import BaseDomain, Domain, DomainEntry, RewardTerm, build_domain
 from seqtutor_core.domains.registry import DOMAINS
 from seqtutor_core.features import InputFeature, InputFeatures, LastToken, State, delayed
 from seqtutor_core.frontier import frontier
@@ -180,7 +180,7 @@ def test_its_card_says_what_its_network_sees(prior: Path) -> None:
     card = json.loads((prior / "card.json").read_text())
     assert card["domain"] == "brackets" and card["network"]["inputs"] == {"token": [5], "depth": [6]}
     assert card["samples"]["mean_length"] == 10
-    assert priors.load(str(prior), space=domain("brackets")).network.settings.sizes == [5, 6]
+    assert priors.load(str(prior), space=build_domain("brackets")).network.settings.sizes == [5, 6]
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -216,7 +216,7 @@ def test_its_lines_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_it_is_swept_over_c(prior: Path) -> None:
     """More reward for more KL, as c falls."""
-    brackets = domain("brackets", {"ends": True})
+    brackets = build_domain("brackets", {"ends": True})
     policy = Policy(brackets, priors.load(str(prior), space=brackets).network)
     seen = draw_preview(policy, Objective(brackets, {"closed": 1.0}, 0.5), n=512)
     points = frontier(seen.samples, [2.0, 1.0, 0.5])
@@ -227,7 +227,7 @@ def test_what_it_leaves_out_has_a_default() -> None:
     assert TuningConfig("brackets", "brackets").kl_coefficient == 0.5
     assert learner_settings("brackets", "trajectory_balance").batch == 64
     assert learner_settings("brackets", "psi").batch == 256
-    assert domain("brackets").state_dict() == {} and domain("brackets").alarms([]) == []
+    assert build_domain("brackets").state_dict() == {} and build_domain("brackets").alarms([]) == []
 
 
 def test_the_walk_quotes_what_is_there() -> None:

@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock
 
 from seqtutor_core.config import Change
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.priors import load
 from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash
@@ -18,7 +18,7 @@ from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, Status, all_runs, create_run, load_policy
 from tests.running import OFTEN, execute, executed, small, tiny_prior, updates, wait_for, wait_for_state
 
-TERMS = domain("melody").terms
+TERMS = build_domain("melody").terms
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pages.ui.page import show_errors
 from pages.ui.rows import row, show_value, widget
 from pages.ui.sampling import has_policy, policy, written
 from pages.ui.studio import Studio
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.evaluation import averages, rollouts
 from seqtutor_core.exact import Evaluation
 from seqtutor_core.objective import Objective
@@ -94,8 +94,8 @@ def measure_at(run: store.Run, strength: float, objective: Objective) -> Evaluat
 def _averages(run_id: str, when: int, strength: float, active: tuple[str, ...]) -> tuple[dict[str, float], float]:
     """Return mean terms, of which `active` ones are scored, and KL of the policy that a run wrote at a moment."""
     config = store.open_run(run_id).config
-    rewarded = domain(config.domain, config.settings)
-    rewarded.set_active_terms(dict.fromkeys(active, 1.0))
+    domain = build_domain(config.domain, config.settings)
+    domain.set_active_terms(dict.fromkeys(active, 1.0))
     with one_thread():
         sampled = rollouts(policy(run_id, when).interpolate(strength), SAMPLES, SEED, config.sampling_primer)
-        return averages(rewarded, next(sampled))
+        return averages(domain, next(sampled))

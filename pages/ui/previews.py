@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.studio import Studio
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
@@ -57,8 +57,8 @@ def preview_request(studio: Studio) -> PreviewRequest:
         FIRST_SEED + state.draw_seed(studio, state.PREVIEW),
         studio.primer(studio),
     )
-    world = studio.objective_domain(studio.valid_settings(studio))
-    return PreviewRequest(draw, Objective(world, state.weights(studio), state.value(studio, state.KL)))
+    domain = studio.objective_domain(studio.valid_settings(studio))
+    return PreviewRequest(draw, Objective(domain, state.weights(studio), state.value(studio, state.KL)))
 
 
 def _json(values: object) -> str:
@@ -80,7 +80,7 @@ def previewed(request: PreviewRequest) -> Preview:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def prior_rollout(draw: Draw) -> Rollout:
     """Return as many sequences of the prior as a preview weighs."""
-    prior = Policy(domain(draw.domain, json.loads(draw.settings)), state.prior(draw.domain, draw.prior).network)
+    prior = Policy(build_domain(draw.domain, json.loads(draw.settings)), state.prior(draw.domain, draw.prior).network)
     with one_thread():
         return next(rollouts(prior, PARTICLES, draw.seed, draw.primer))
 

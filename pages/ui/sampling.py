@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.studio import Studio
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.files import reason
@@ -86,12 +86,12 @@ def _draw(
 
     tuned: a run, when its policy was written, the strength; None: the prior.
     """
-    space = domain(name, json.loads(settings))
+    domain = build_domain(name, json.loads(settings))
     if tuned is None:
-        drawing = Policy(space, state.prior(name, prior).network)
+        drawing = Policy(domain, state.prior(name, prior).network)
     else:
         run_id, when, strength = tuned
-        drawing = replace(policy(run_id, when), space=space).interpolate(strength)
+        drawing = replace(policy(run_id, when), space=domain).interpolate(strength)
     with one_thread():
         return [tokens for rollout in rollouts(drawing, *many_and_seed, primer) for tokens in rollout.tokens.tolist()]
 

@@ -14,7 +14,7 @@ from pages.ui.studio import Studio
 from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig, learner_settings
-from seqtutor_core.domains import DOMAINS, domain
+from seqtutor_core.domains import DOMAINS, build_domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.runs import store, trash
@@ -144,7 +144,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
 def prior(domain_name: str, name: str) -> priors.Prior:
     """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
     check_admitted(name)
-    return priors.load(name, space=domain(domain_name))
+    return priors.load(name, space=build_domain(domain_name))
 
 
 # ---------------------------------------------------------------- draws

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import Domain, Figure, RewardTerm, domain
+from seqtutor_core.domains import Domain, Figure, RewardTerm, build_domain
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ class Studio:
 
     def objective_domain(self, settings: Mapping[str, Any]) -> Domain:
         """Return the domain with only those of its settings that change sequences or rewards."""
-        return domain(self.domain, self.objective_settings(settings))
+        return build_domain(self.domain, self.objective_settings(settings))
 
     @property
     def terms(self) -> tuple[RewardTerm, ...]:
         """The domain's reward terms, one slider each."""
-        return domain(self.domain).terms
+        return build_domain(self.domain).terms
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         """What the domain says of a run besides reward and KL."""
-        return domain(self.domain).figures
+        return build_domain(self.domain).figures

@@ -23,7 +23,7 @@ from seqtutor_core.cli.options import (
 )
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import SEED
-from seqtutor_core.domains import Domain, domain
+from seqtutor_core.domains import Domain, build_domain
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.evaluation import evaluate as evaluating
 from seqtutor_core.evaluation import rollouts
@@ -69,10 +69,10 @@ def _open(what: str) -> tuple[Domain, Policy, store.Run | None]:
     """Return the domain and the policy of a run, with the run, or those of prior:NAME."""
     if what.startswith("prior:"):
         prior = priors.load(what.removeprefix("prior:"))
-        known = domain(prior.card.get("domain", ""))
-        return known, Policy(known, prior.network), None
+        domain = build_domain(prior.card.get("domain", ""))
+        return domain, Policy(domain, prior.network), None
     run = store.open_run(what)
-    return domain(run.config.domain, run.config.settings), policy_of(run), run
+    return build_domain(run.config.domain, run.config.settings), policy_of(run), run
 
 
 def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENCES) -> None:
@@ -84,17 +84,17 @@ def _check_numbers(options: Namespace, fewest: int = 1, most: int = MOST_SEQUENC
 def sample(options: Namespace) -> None:
     """Print one sequence a line."""
     _check_numbers(options)
-    known, policy, run = _open(options.what)
+    domain, policy, run = _open(options.what)
     for rollout in rollouts(policy, options.n, options.seed, run.config.sampling_primer if run else ()):
         for tokens, length in zip(rollout.tokens.tolist(), rollout.lengths.tolist(), strict=True):
-            show(known.to_json(tokens[:length]), True)
+            show(domain.to_json(tokens[:length]), True)
 
 
 def evaluate(options: Namespace) -> None:
     """Print the metrics of n sampled sequences."""
     _check_numbers(options)
-    known, policy, run = _open(options.what)
-    objective = objective_of(run.config, run.curves()[0]) if run else Objective(known, {}, 1.0)
+    domain, policy, run = _open(options.what)
+    objective = objective_of(run.config, run.curves()[0]) if run else Objective(domain, {}, 1.0)
     result = evaluating(policy, objective, options.n, options.seed, run.config.sampling_primer if run else ())
     show({**result, "n": options.n}, options.json, two_columns(result["metrics"]))
 
@@ -103,9 +103,9 @@ def preview(options: Namespace) -> None:
     """Print samples of the best policy under the given rewards and c, without training."""
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
-    known = domain(options.domain, parse_pairs(options.set))
-    objective = Objective(known, reward_weights(known, options), kl_coefficient(known, options))
-    prior = Policy(known, priors.load(options.prior or known.name, space=known).network)
+    domain = build_domain(options.domain, parse_pairs(options.set))
+    objective = Objective(domain, reward_weights(domain, options), kl_coefficient(domain, options))
+    prior = Policy(domain, priors.load(options.prior or domain.name, space=domain).network)
     result = draw_preview(prior, objective, options.particles, options.seed)
     rows = zip(result.tokens.tolist(), result.lengths.tolist(), strict=True)
     figures = {
@@ -113,10 +113,10 @@ def preview(options: Namespace) -> None:
         "log_z": result.samples.log_z,
         "effective_sample_size": result.samples.effective_sample_size,
         "ancestors": result.samples.ancestors,
-        **({"exact": len(result.exact)} if known.terminal_reward else {}),
+        **({"exact": len(result.exact)} if domain.terminal_reward else {}),
     }
-    metrics = known.metrics(result.tokens, result.lengths)
-    samples = [known.to_json(tokens[:length]) for tokens, length in rows]
+    metrics = domain.metrics(result.tokens, result.lengths)
+    samples = [domain.to_json(tokens[:length]) for tokens, length in rows]
     show({**figures, "metrics": metrics, "samples": samples}, options.json, two_columns({**figures, **metrics}))
 
 
@@ -148,7 +148,7 @@ def _sources(result: Gauge) -> str:
 def score(options: Namespace) -> int:
     """Print every term of each line; a wrong line is reported and does not stop the rest."""
     failed = 0
-    for result in domain(options.domain, parse_pairs(options.set)).score_lines(_lines(options.file)):
+    for result in build_domain(options.domain, parse_pairs(options.set)).score_lines(_lines(options.file)):
         failed += "error" in result
         show(result, True)
     return 1 if failed else 0

@@ -12,7 +12,7 @@ import torch
 from seqtutor_core.cli.options import Commands, add_command, add_objective, kl_coefficient, parse_pairs, reward_weights
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.library import prepare_tuning
@@ -53,14 +53,14 @@ def _add_learning(parser: ArgumentParser, seconds: float) -> None:
 
 def config_of(options: Namespace) -> TuningConfig:
     """Return the tuning job that the options describe."""
-    known = domain(options.domain, parse_pairs(options.set))
+    domain = build_domain(options.domain, parse_pairs(options.set))
     return TuningConfig(
-        domain=known.name,
-        prior=options.prior or known.name,
+        domain=domain.name,
+        prior=options.prior or domain.name,
         learner=options.learner or ("psi" if options.preset == "paper" else DEFAULT),
         preset=options.preset,
-        weights=reward_weights(known, options),
-        kl_coefficient=kl_coefficient(known, options),
+        weights=reward_weights(domain, options),
+        kl_coefficient=kl_coefficient(domain, options),
         kl_budget=options.kl_budget,
         seconds=options.seconds,
         updates=options.updates,

@@ -8,7 +8,7 @@ from seqtutor_core.domains.base import (
     RewardTerm,
     every_weight,
 )
-from seqtutor_core.domains.registry import DOMAINS, DomainEntry, domain
+from seqtutor_core.domains.registry import DOMAINS, DomainEntry, build_domain
 
 __all__ = [
     "DOMAINS",
@@ -18,6 +18,6 @@ __all__ = [
     "DomainEntry",
     "Figure",
     "RewardTerm",
-    "domain",
+    "build_domain",
     "every_weight",
 ]

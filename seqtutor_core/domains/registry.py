@@ -75,7 +75,7 @@ DOMAINS: dict[str, DomainEntry] = {
 }
 
 
-def domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
+def build_domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
     """Return a domain by name; SettingError for an unknown name or setting."""
     if name not in DOMAINS:
         raise SettingError(f"no domain named {shown(name)}; choose one of {', '.join(DOMAINS)}")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
-from seqtutor_core.domains import domain, every_weight
+from seqtutor_core.domains import build_domain, every_weight
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
 from seqtutor_core.rules import number
@@ -33,9 +33,9 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
     """
     resolve_device(config.device)
     check_rewarding(config.weights)
-    known = domain(config.domain, config.settings)
-    every_weight(known.terms, config.weights)
-    known.vocabulary.check(config.primer)
+    domain = build_domain(config.domain, config.settings)
+    every_weight(domain.terms, config.weights)
+    domain.vocabulary.check(config.primer)
     run = create_run(config)
     claim(run)
     _launch(run)

@@ -6,7 +6,7 @@ from typing import Any
 from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
@@ -20,11 +20,11 @@ def policy_of(run: Run, prior: RecurrentNetwork | None = None) -> Policy:
     prior: the network of the run's prior, if it has been loaded already.
     """
     config = run.config
-    space = domain(config.domain, config.settings)
+    domain = build_domain(config.domain, config.settings)
     if prior is None:
         check_admitted(config.prior)
-        prior = priors.load(config.prior, space=space).network
-    return Policy(space, prior, load_policy(run), LEARNERS[config.learner].log_policy)
+        prior = priors.load(config.prior, space=domain).network
+    return Policy(domain, prior, load_policy(run), LEARNERS[config.learner].log_policy)
 
 
 def objective_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> Objective:
@@ -34,7 +34,7 @@ def objective_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> Ob
     """
     last: Mapping[str, Any] = lines[-1] if lines else {}
     weights, c = last.get("weights", config.weights), last.get("kl_coefficient", config.kl_coefficient)
-    return Objective(domain(config.domain, config.settings), weights, c)
+    return Objective(build_domain(config.domain, config.settings), weights, c)
 
 
 def learning_rate_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> float:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import Change, resolve_device
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.evaluation import figures, rollouts
 from seqtutor_core.parallel import one_thread
@@ -69,21 +69,21 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, caden
     trash.purge()
     run.fill_reserve()
     config = run.config
-    world = domain(config.domain, config.settings)
-    world.vocabulary.check(config.primer)
+    domain = build_domain(config.domain, config.settings)
+    domain.vocabulary.check(config.primer)
     check_admitted(config.prior)
-    prior = priors.load(config.prior, space=world)
+    prior = priors.load(config.prior, space=domain)
     status = replace(status, device=resolve_device(config.device).type)
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0
-    control_reader = ControlReader(run.folder / "controls.jsonl", world.terms, offset)
+    control_reader = ControlReader(run.folder / "controls.jsonl", domain.terms, offset)
 
     slot = _wait_for_slot(run, status, control_reader, should_stop)
     if slot is None:
         run.write_status(replace(status, state="stopped", message="stopped while waiting", ended=time.time()))
         return
     with slot:
-        tuner = Tuner(config, world, prior.network)
+        tuner = Tuner(config, domain, prior.network)
         status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
         recorder = Recorder(run, tuner, control_reader, status, cadence)
         if watchdog:

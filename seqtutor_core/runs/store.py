@@ -24,7 +24,7 @@ from typing import Any
 
 from seqtutor_core.admitted import admit
 from seqtutor_core.config import Change, TuningConfig
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home, read_whole, reason, replace_text, size_of
 from seqtutor_core.network import RecurrentNetwork
@@ -156,7 +156,7 @@ class Run:
     @property
     def _vocabulary(self) -> Vocabulary:
         """What its sequences are written in; SettingError for a domain that is not known."""
-        return domain(self.config.domain).vocabulary
+        return build_domain(self.config.domain).vocabulary
 
     @property
     def size(self) -> int:

@@ -6,7 +6,7 @@ from pages.ui import state
 from pages.ui.melody import settings
 from pages.ui.melody.choice import choose_none
 from pages.ui.studio import HELP, RewardPreset, Studio
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
 
 PAPER = dict.fromkeys(PAPER_TERMS, 1.0)
@@ -83,6 +83,6 @@ MELODY = Studio(
 
 def melody() -> Melody:
     """The domain under the settings of the page."""
-    known = domain("melody", settings.settings(MELODY))
-    assert isinstance(known, Melody)
-    return known
+    domain = build_domain("melody", settings.settings(MELODY))
+    assert isinstance(domain, Melody)
+    return domain

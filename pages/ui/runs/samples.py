@@ -10,7 +10,7 @@ from pages.ui.runs.compared import Compared, curves
 from pages.ui.sampling import draw_as_tuned, has_policy
 from pages.ui.text import literal
 from seqtutor_core.chemistry import remote
-from seqtutor_core.domains import domain
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.domains.melody.audio import sound
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
@@ -69,8 +69,8 @@ def _column(one: Compared) -> dict[Place, tuple[Compared, list[int]]]:
     return {(run.id, i): (one, each) for i, each in enumerate(tokens)}
 
 
-def _molecules(known: Molecule, tokens: Sequence[Sequence[int]]) -> None:
-    for smiles in smiles_of(known, tokens):
+def _molecules(domain: Molecule, tokens: Sequence[Sequence[int]]) -> None:
+    for smiles in smiles_of(domain, tokens):
         try:
             st.image(remote.drawing(smiles, WIDTH, HEIGHT), alt=smiles, width="stretch")
         except SeqTutorError:
@@ -83,11 +83,11 @@ def _player(melodies: dict[Place, tuple[Compared, list[int]]]) -> None:
     place = place if place in melodies else next(iter(melodies))
     one, tokens = melodies[place]
     config = open_run(one.run.id).config
-    known = domain(config.domain, config.settings)
-    assert isinstance(known, Melody)
+    domain = build_domain(config.domain, config.settings)
+    assert isinstance(domain, Melody)
     title = f"{one.mark}.{place[1] + 1} {one.run.name}"
-    roll = presentation.roll(known, tokens, config.primer, curves(one).weights)
-    heard = sound(presentation.piece(known, tokens, config.primer, title))
+    roll = presentation.roll(domain, tokens, config.primer, curves(one).weights)
+    heard = sound(presentation.piece(domain, tokens, config.primer, title))
     piano_rolls([Track(one.mark, title, roll, heard, play=st.session_state.get(_PLAYS, 0))], key="runs-player")
 
 

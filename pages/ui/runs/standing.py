@@ -57,8 +57,8 @@ def _task(one: Compared) -> Task | None:
     """What the run was rewarded for in the end; None, with the reason on the page, if it does not say."""
     try:
         config = open_run(one.run.id).config
-        world = STUDIOS[config.domain].objective_domain(config.settings)
-        return Task(config.prior, config.sampling_primer, Objective(world, curves(one).weights, 1.0))
+        domain = STUDIOS[config.domain].objective_domain(config.settings)
+        return Task(config.prior, config.sampling_primer, Objective(domain, curves(one).weights, 1.0))
     except SeqTutorError as error:  # damaged, or settings of another version
         st.caption(literal(f"{one.run.name}: {error}"))
         return None
@@ -82,8 +82,8 @@ def _frontier(task: Task, c: float) -> list[tuple[float, float]]:
     if task.primer is None:
         return []
     try:
-        world = task.objective.domain
-        prior = Policy(world, state.prior(world.name, task.prior).network)
+        domain = task.objective.domain
+        prior = Policy(domain, state.prior(domain.name, task.prior).network)
         samples = draw_preview(prior, task.objective.replace(c=c), primer=task.primer).samples
     except SeqTutorError:
         return []
