@@ -12,11 +12,12 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate
 from seqtutor_core.objective import Objective
 from seqtutor_core.replay import Batch
-from seqtutor_core.tuning import schedules, tune
+from seqtutor_core.tuning import Tuner, iterate, schedules, tune
 from seqtutor_core.tuning.optim import Loss
 from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
+PRIOR = tiny_prior()
 
 
 def test_figures_are_what_they_say() -> None:
@@ -95,6 +96,56 @@ def test_out_of_memory_halves_the_batch_and_says_so() -> None:
     assert tuner.batch == 16
     assert "16 sequences" in first.message
     assert all(p.message == "" for p in rest)
+
+
+class Slow(Tiny):
+    """The tiny task, as if other processes found its scores."""
+
+    slow_scoring = True
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def score(self, tokens: torch.Tensor, lengths: torch.Tensor | None = None, only: object = None) -> torch.Tensor:
+        self.events.append("score")
+        return super().score(tokens)
+
+
+def slow_tuner(learner: str, updates: int) -> Tuner:
+    small = {"batch": 64, "minibatch": 64}
+    return Tuner(TuningConfig("tiny", "tiny", learner, weights=ONES, updates=updates, overrides=small), Slow(), PRIOR)
+
+
+def test_the_next_rollout_is_sampled_before_slow_scores_are_waited_for() -> None:
+    """Nothing but the time depends on it: sampled later, the rollouts and all that is learned are the same."""
+
+    def job(ahead: bool) -> tuple[list[float], list[str]]:
+        tuner = slow_tuner("trajectory_balance", 4)
+        sample, events = tuner.sampler.sample, tuner.domain.events  # type: ignore[attr-defined]
+
+        def noted(n: int, epsilon: float | None) -> Any:
+            events.append("sample")
+            return sample(n, epsilon)
+
+        tuner.sampler.sample = noted  # type: ignore[method-assign]
+        if not ahead:
+            tuner.sampler.sample_ahead = lambda n, epsilon: None  # type: ignore[method-assign]
+        return [p.metrics.j for p in tune(tuner)], events
+
+    (sooner, first), (later, second) = job(True), job(False)
+    assert first == ["sample", *["sample", "score"] * 3, "score"]
+    assert second == ["sample", "score"] * 4
+    assert sooner == later
+
+
+def test_a_run_that_sampled_ahead_goes_on_as_if_never_stopped() -> None:
+    whole = [p.metrics.j for p in tune(slow_tuner("rloo", 6))]
+    first, second = (slow_tuner("rloo", 6) for _ in range(2))
+    begun = [iterate(first).metrics.j for _ in range(3)]
+    assert first.sampler.ahead is not None
+    tensors, plain = first.state_dict()
+    second.load_state_dict(tensors, json.loads(json.dumps(plain)))
+    assert begun + [p.metrics.j for p in tune(second)] == whole
 
 
 def test_other_errors_are_not_taken_for_memory() -> None:

@@ -101,6 +101,12 @@ class Rewards(Protocol):
         SettingError for a weight on a term that the domain's settings leave without a meaning.
         """
 
+    def measure(self, tokens: Tensor, lengths: Tensor) -> None:
+        """Wait for what other processes find out of tokens (B, T), so that `score` then answers at once.
+
+        Of a domain with slow scoring alone, and called beside everything else.
+        """
+
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         """Return the unweighted reward terms (B, T, K) of tokens (B, T), causal, on the tokens' device.
 
@@ -180,6 +186,9 @@ class BaseDomain:
         except ValueError as error:
             raise InputError(f"not a JSON list of tokens: {error}") from None
         return self.vocabulary.check(listed if isinstance(listed, list) else [listed])
+
+    def measure(self, tokens: Tensor, lengths: Tensor) -> None:
+        """Nothing that other processes would find out."""
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} scores no sequences")

@@ -43,9 +43,11 @@ def iterate(tuner: Tuner) -> Progress:
 
 def _iterate(tuner: Tuner) -> tuple[Rollout, Tensor, float]:
     """Return a rollout, its unweighted terms (B, T, K), and the last update's loss per token."""
-    rollout, wait_for_scores = tuner.sampler.sample(tuner.batch, tuner.epsilon)
+    rollout, wait_for_scores = tuner.sampler.next(tuner.batch, tuner.epsilon)
     one_behind = tuner.domain.slow_scoring and not tuner.warming  # learn from replay while other processes score
     loss = _learn(tuner) if one_behind and len(tuner.replay) else 0.0
+    if one_behind and not tuner.last_iteration:  # nor does the next rollout need the scores: the same one, sooner
+        halve_until_it_fits(tuner, lambda: tuner.sampler.sample_ahead(tuner.batch, tuner.epsilon))
     terms = wait_for_scores()
     if not tuner.warming:
         tuner.value_offset.settle(terms.sum(1), tuner.objective)

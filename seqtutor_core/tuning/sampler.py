@@ -1,7 +1,7 @@
 """Rollouts of a policy with their scores: a shard of the batch in each thread, or as one CUDA graph."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,14 @@ Shard = tuple[int, int, float | None]
 """Number and size of a shard, and epsilon as in Policy.sample."""
 
 
+class Sampled(NamedTuple):
+    """A rollout whose scores other processes may still be at."""
+
+    rollout: Rollout
+    wait_for_scores: Callable[[], Tensor]
+    """Waits for the unweighted terms (B, T, K), in single precision."""
+
+
 class Sampler:
     """Samples batches of sequences and scores them."""
 
@@ -30,6 +38,10 @@ class Sampler:
         self.generators = [torch.Generator(policy.device).manual_seed(seed) for seed in seeds]
         self.primer = policy.primer_tokens(1, config.primer)
         self.play = Recorded(self.play_shard, self.generators) if self._recordable else self.play_shard
+        self.ahead: Sampled | None = None
+        """The next rollout, where it is there before it is asked for."""
+        self.before_ahead = self._states()
+        """The generators' states from which it was sampled."""
 
     @property
     def _recordable(self) -> bool:
@@ -37,19 +49,36 @@ class Sampler:
         free = self.domain.end is not None or self.domain.slow_scoring or self.config.learner_settings.argmax
         return self.policy.device.type == "cuda" and not free and self.domain.length <= LONGEST_RECORDED
 
-    def sample(self, n: int, epsilon: float | None) -> tuple[Rollout, Callable[[], Tensor]]:
-        """Return n sequences, and a function that waits for their unweighted terms (n, T, K) in single precision.
+    def next(self, n: int, epsilon: float | None) -> Sampled:
+        """Return the rollout that was sampled ahead, if it has n sequences, else a new one. epsilon: see `sample`."""
+        ahead, self.ahead = self.ahead, None
+        return ahead if ahead is not None and len(ahead.rollout.tokens) == n else self.sample(n, epsilon)
 
-        epsilon: as in Policy.sample.
+    def sample_ahead(self, n: int, epsilon: float | None) -> None:
+        """Sample the next rollout already, of a policy that changes no more before: see `next`.
+
+        None while actions are explored: epsilon then hangs on how far the run is by then.
         """
+        if epsilon is None:
+            self.before_ahead = self._states()
+            self.ahead = self.sample(n, epsilon)
+
+    def sample(self, n: int, epsilon: float | None) -> Sampled:
+        """Return n sequences, of which other processes measure what their scores need. epsilon: as in Policy.sample."""
         sizes = shard_sizes(n, min(self.shards.size, max(n // SMALLEST_SHARD, 1)))
         items = [(number, size, epsilon) for number, size in enumerate(sizes)]
         rollouts, scores = zip(*self.shards.map(self.play, items), strict=True)
         rollout = Rollout.concat(rollouts)
-        if self.domain.slow_scoring:
-            return rollout, self.shards.run_aside(self.score, rollout).result
-        terms = torch.cat(scores)
-        return rollout, lambda: terms
+        if not self.domain.slow_scoring:
+            terms = torch.cat(scores)
+            return Sampled(rollout, lambda: terms)
+        measured = self.shards.run_aside(self.measure, rollout)
+
+        def wait_for_scores() -> Tensor:
+            measured.result()
+            return self.score(rollout)
+
+        return Sampled(rollout, wait_for_scores)
 
     def play_shard(self, shard: Shard) -> tuple[Rollout, Tensor | None]:
         """Return the rollout of a shard, with its terms unless other processes find them."""
@@ -64,15 +93,23 @@ class Sampler:
         """Return the unweighted terms (B, T, K) of a rollout in single precision."""
         return self.domain.score(rollout.tokens, rollout.lengths).float()
 
+    def measure(self, rollout: Rollout) -> None:
+        """Wait for other processes to measure what the scores of a rollout need."""
+        self.domain.measure(rollout.tokens, rollout.lengths)
+
+    def _states(self) -> Tensor:
+        return torch.stack([generator.get_state() for generator in self.generators])
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what a checkpoint keeps."""
-        return {"generators": torch.stack([generator.get_state() for generator in self.generators])}
+        """Return what a checkpoint keeps: a rollout that was sampled ahead is sampled again by who goes on from it."""
+        return {"generators": self._states() if self.ahead is None else self.before_ahead}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what a checkpoint kept, by fewer or more generators where the cores differ.
 
         One of another kind of device has random numbers that are not to be had here: others follow, by its update.
         """
+        self.ahead = None
         kept = state["generators"].cpu()
         if kept.shape[1:] == self.generators[0].get_state().shape:
             for generator, each in zip(self.generators, kept, strict=False):

@@ -82,6 +82,11 @@ class Tuner:
         return min(done, 1.0)
 
     @property
+    def last_iteration(self) -> bool:
+        """Whether the budget is known to end with this one; the end of a budget in seconds is not."""
+        return self.config.updates is not None and self.update + self.settings.updates >= self.config.updates
+
+    @property
     def warming(self) -> bool:
         """Whether the warm start is still on."""
         return self.config.warm_start and schedules.is_warm_start(self.fraction_done)

@@ -147,6 +147,10 @@ class Molecule:
         """Return the measurement of each sequence of tokens (B, T), from the pool's cache if it was measured before."""
         return shared().measure(self.smiles(tokens, lengths), self.query, self.measured)
 
+    def measure(self, tokens: Tensor, lengths: Tensor) -> None:
+        """Wait until the pool's cache has the measurements of tokens (B, T)."""
+        self.measurements(tokens, lengths)
+
     def smiles(self, tokens: Tensor, lengths: Tensor) -> list[str]:
         """Return the SMILES of tokens (B, T), prefix included; empty for a sequence without an end token."""
         rows = zip(tokens.tolist(), lengths.tolist(), strict=True)
