@@ -105,11 +105,11 @@ def is_objective(node: ast.AST) -> bool:
 
 
 def places() -> list[Row]:
-    """Return in how many places of the core and the pages R and J are computed."""
-    found = list(nodes(CORE, ROOT / "pages"))
+    """Return in how many places of the core, the pages and the benchmarks R and J are computed."""
+    every = list(nodes(CORE, ROOT / "pages", ROOT / "benchmarks"))
     rows = []
     for name, matches in (("R = terms @ weights", is_weighted_sum), ("J = R / c - KL", is_objective)):
-        where = [place for place, node in found if matches(node)]
+        where = [place for place, node in every if matches(node)]
         rows.append(Row(f"places where {name} is computed", str(len(where)), ", ".join(f"`{w}`" for w in where)))
     return rows
 

@@ -13,7 +13,7 @@ ADMITTED = "priors.txt"  # in the run home: folders of the user's own priors, on
 
 
 def names_prior(name: str) -> bool:
-    """Whether a text names a prior: by one word, or by the whole path of its folder."""
+    """Return whether a text names a prior: by one word, or by the whole path of its folder."""
     return PurePath(name).is_absolute() or (name not in ("", "..") and PurePath(name).name == name)
 
 
@@ -30,7 +30,7 @@ def admit(name: str) -> None:
 
 
 def check_admitted(name: str) -> None:
-    """PriorError for a folder that the user never named here: a run, or a link, must not make us read any path."""
+    """Raise PriorError for a folder that the user never named here: no run or link may make us read any path."""
     if PurePath(name).is_absolute() and name not in _admitted():
         raise PriorError(
             f"the prior in {shown(name)} is not one of this machine's; if you trust it, "

@@ -27,7 +27,7 @@ class Part:
 
 
 def diagnose() -> list[Part]:
-    """Every part, in the order of a user's interest; never raises, imports nothing heavy but torch."""
+    """Return every part, in the order of a user's interest; never raises, imports nothing heavy but torch."""
     return [
         _device(),
         _synthesiser(),
@@ -44,7 +44,7 @@ def diagnose() -> list[Part]:
 
 
 def browser() -> str | None:
-    """The path of a Chromium that the browser tests can drive."""
+    """Return the path of a Chromium that the browser tests can drive."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
@@ -149,10 +149,10 @@ def _priors() -> Part:
     from seqtutor_core.errors import PriorError
 
     sound, damage = [], []
-    for found in priors.available():
+    for prior in priors.available():
         try:
-            priors.load(found)
-            sound.append(found)
+            priors.load(prior)
+            sound.append(prior)
         except PriorError as error:
             damage.append(str(error))
     if damage or not sound:

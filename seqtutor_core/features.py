@@ -53,12 +53,12 @@ class InputFeatures:
 
         PriorError for a feature that is not offered, or has other sizes.
         """
-        for name, wanted in sizes.items():
-            found = offered[name].sizes if name in offered else None
-            if found != tuple(wanted):
+        for name, expected in sizes.items():
+            here = offered[name].sizes if name in offered else None
+            if here != tuple(expected):
                 raise PriorError(
-                    f"the prior sees {name} in inputs of {tuple(wanted)} values, and here there is "
-                    f"{found or ', '.join(offered)}; choose a prior that was trained for this domain"
+                    f"the prior sees {name} in inputs of {tuple(expected)} values, and here there is "
+                    f"{here or ', '.join(offered)}; choose a prior that was trained for this domain"
                 )
         return cls({name: offered[name] for name in sizes})
 
@@ -145,7 +145,7 @@ class Clock:
         return torch.stack([once, twice, inside.expand(batch, -1), torch.full_like(tokens, self.period)], 2)
 
     def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
-        """Two periods of tokens, each in the place of the one two periods before it: (B, 2 periods)."""
+        """Return two periods of tokens, each in the place of the one two periods before it: (B, 2 periods)."""
         return (torch.full((batch, 2 * self.period), self.none, device=device),)
 
     def step_ids(self, state: State, step: int) -> Tensor:

@@ -9,12 +9,12 @@ import platformdirs
 
 
 def home() -> Path:
-    """SEQTUTOR_HOME, or the platform's folder for user data."""
+    """Return SEQTUTOR_HOME, or the platform's folder for user data."""
     return Path(os.environ.get("SEQTUTOR_HOME") or platformdirs.user_data_dir("seqtutor"))
 
 
 def read_whole(path: Path, most: int) -> bytes:
-    """The bytes of a plain file; OSError for a folder, a pipe, a device, or a file of more than `most` bytes."""
+    """Return the bytes of a plain file; OSError for a folder, a pipe, a device, or a file of more than `most` bytes."""
     with open(path, "rb", opener=without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError("it is not a plain file")
@@ -25,7 +25,7 @@ def read_whole(path: Path, most: int) -> bytes:
 
 
 def size_of(folder: str | os.PathLike[str]) -> int:
-    """Bytes of all files in a folder and below; what vanishes meanwhile counts nothing."""
+    """Return the bytes of all files in a folder and below; what vanishes meanwhile counts nothing."""
     total = 0
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -38,12 +38,12 @@ def size_of(folder: str | os.PathLike[str]) -> int:
 
 
 def reason(error: Exception) -> str:
-    """Why a file could not be read, in few words and without its path."""
+    """Return why a file could not be read, in few words and without its path."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def without_waiting(path: str, flags: int) -> int:
-    """For open: a pipe that nobody writes to is opened at once, and refused."""
+    """Open a file (for `open`): a pipe that nobody writes to is opened at once, and refused."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -32,10 +32,10 @@ def keep(domain: str, content: Mapping[str, Any]) -> Kept:
 
     InputError when there is too much, or it cannot be written.
     """
-    known = all_kept(domain)
-    if same := next((one for one in known if one.content == dict(content)), None):
+    present = all_kept(domain)
+    if same := next((one for one in present if one.content == dict(content)), None):
         return same
-    if len(known) >= MOST:
+    if len(present) >= MOST:
         raise InputError(f"{MOST} are kept, which is the most; drop some of them first")
     one = Kept(uuid4().hex[:12], time.time(), dict(content))
     text = json.dumps({"time": one.time, "content": one.content})
@@ -51,14 +51,14 @@ def keep(domain: str, content: Mapping[str, Any]) -> Kept:
 
 def all_kept(domain: str) -> list[Kept]:
     """Return what is kept of a domain, the newest first; damaged files are passed over."""
-    found = []
+    readable = []
     for path in _folder(domain).glob("*.json"):
         try:
             plain = parse_json(read_whole(path, LARGEST + 100))
-            found.append(Kept(path.stem, float(plain["time"]), dict(plain["content"])))
+            readable.append(Kept(path.stem, float(plain["time"]), dict(plain["content"])))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return sorted(found, key=lambda one: -one.time)
+    return sorted(readable, key=lambda one: -one.time)
 
 
 def drop(domain: str, id: str) -> None:

@@ -96,13 +96,13 @@ class RecurrentNetwork(nn.Module):
 
 
 def network_of(values: Any, tensors: Mapping[str, Tensor]) -> RecurrentNetwork:
-    """The network that a file describes, with the file's weights, frozen and in evaluation mode.
+    """Return the network that a file describes, with the file's weights, frozen and in evaluation mode.
 
     ValueError, before anything is built, for settings that break a rule or that the weights do not fit.
     """
     settings = made(NetworkSettings, values, "network setting")
-    shapes, found = _shapes(settings), {name: tuple(t.shape) for name, t in tensors.items()}
-    if wrong := sorted(name for name in {**shapes, **found} if shapes.get(name) != found.get(name)):
+    expected, given = _shapes(settings), {name: tuple(t.shape) for name, t in tensors.items()}
+    if wrong := sorted(name for name in {**expected, **given} if expected.get(name) != given.get(name)):
         raise ValueError(f"its weights do not fit its settings: {', '.join(wrong[:3])}")
     if broken := [name for name, t in tensors.items() if not t.isfinite().all()]:
         raise ValueError(f"weights of {broken[0]} are not finite")

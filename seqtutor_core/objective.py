@@ -2,7 +2,7 @@
 
     R(x) = sum_k w_k r_k(x)        J(pi) = E_pi[R]/c - KL(pi || p)
 
-(KL-control: Todorov 2007; Jaques et al. 2017, eq. 4). Shapes: K reward terms.
+(KL-control: Todorov 2007; Jaques et al. 2017). Shapes: K reward terms.
 """
 
 from collections.abc import Mapping

@@ -84,11 +84,11 @@ def load(name: str, root: Path = ASSETS, space: TokenSpace | None = None) -> Pri
 
 
 def _check_tokens(name: str, size: int, tokens: list[str] | None, space: TokenSpace) -> None:
-    wanted = space.vocabulary
-    if size != len(wanted) or (tokens is not None and tuple(tokens) != wanted.tokens):
+    expected = space.vocabulary
+    if size != len(expected) or (tokens is not None and tuple(tokens) != expected.tokens):
         raise PriorError(
-            f"the prior {name!r} writes {size} tokens that are not the {len(wanted)} wanted here "
-            f"({' '.join(wanted.tokens[:6])} ...); choose a prior that was trained for this domain"
+            f"the prior {name!r} writes {size} tokens that are not the {len(expected)} wanted here "
+            f"({' '.join(expected.tokens[:6])} ...); choose a prior that was trained for this domain"
         )
 
 

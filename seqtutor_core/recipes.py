@@ -24,19 +24,19 @@ SAMPLES = 10_000  # that a card's figures are over
 
 def training_recipes(name: str) -> TrainingRecipes:
     """Return how a domain's priors are made; SettingError for a domain that is unknown or has no corpus."""
-    found = _all_recipes()
-    if name not in found:
-        raise SettingError(f"no corpus for {name!r}; there is: {', '.join(found)}")
-    return found[name]
+    every = _all_recipes()
+    if name not in every:
+        raise SettingError(f"no corpus for {name!r}; there is: {', '.join(every)}")
+    return every[name]
 
 
 def corpus_folder(name: str) -> Path:
-    """Where a domain's built corpus lies."""
+    """Return where a domain's built corpus lies."""
     return home() / "corpora" / name
 
 
 def training_folder(name: str) -> Path:
-    """Where a training keeps its checkpoints."""
+    """Return where a training keeps its checkpoints."""
     return home() / "priors" / name
 
 

@@ -27,7 +27,7 @@ def check(settings: Any, /, **rules: Rule) -> None:
 
 
 def made(kind: type[Settings], values: Any, what: str) -> Settings:
-    """A dataclass from values by name, each called a `what`; SettingError for an unknown name or a missing one."""
+    """Return a dataclass of values by name, each called a `what`; SettingError for an unknown or a missing name."""
     if not isinstance(values, Mapping):
         raise SettingError(f"{what}s are values by name; got {shown(values)}")
     names = [f.name for f in fields(kind)]  # type: ignore[arg-type]  # mypy knows no "any dataclass"
@@ -40,7 +40,7 @@ def made(kind: type[Settings], values: Any, what: str) -> Settings:
 
 
 def parse_json(data: str | bytes) -> Any:
-    """The value of a JSON text; ValueError, with a short reason, for anything that is none."""
+    """Return the value of a JSON text; ValueError, with a short reason, for anything that is none."""
     text = data if isinstance(data, str) else data.decode()
     try:
         value = json.loads(text)
@@ -52,7 +52,7 @@ def parse_json(data: str | bytes) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as a message quotes it: short, whatever it is."""
+    """Return a value as a message quotes it: short, whatever it is."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists
@@ -64,7 +64,7 @@ def shown(value: Any) -> str:
 
 
 def whole(low: int, high: int) -> Rule:
-    """A whole number within limits."""
+    """Return the rule: a whole number within limits."""
 
     def rule(name: str, value: Any) -> int:
         if not isinstance(value, int) or not is_number(value, low, high):
@@ -75,7 +75,7 @@ def whole(low: int, high: int) -> Rule:
 
 
 def number(low: float = -LARGEST, high: float = LARGEST, unit: str = "") -> Rule:
-    """A finite number within limits."""
+    """Return the rule: a finite number within limits."""
     limits = "a finite number" if high == LARGEST else f"a number from {low:g} to {high:g}{unit}"
 
     def rule(name: str, value: Any) -> float:
@@ -87,19 +87,19 @@ def number(low: float = -LARGEST, high: float = LARGEST, unit: str = "") -> Rule
 
 
 def is_number(value: Any, low: float, high: float) -> bool:
-    """Whether a value is a number within limits: no truth value, no numeral, neither NaN nor infinite."""
+    """Return whether a value is a number within limits: no truth value, no numeral, neither NaN nor infinite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or false."""
+    """Accept true or false."""
     if not isinstance(value, bool):
         raise SettingError(f"{name} must be true or false; got {shown(value)}")
     return value
 
 
 def text_of(most: int) -> Rule:
-    """A text of at most so many characters that can be written and shown."""
+    """Return the rule: a text of at most so many characters that can be written and shown."""
 
     def rule(name: str, value: Any) -> str:
         if not isinstance(value, str) or len(value) > most:
@@ -117,12 +117,12 @@ text = text_of(10_000)
 
 
 def anything(name: str, value: Any) -> Any:
-    """Whatever it is; somebody else knows its rule."""
+    """Accept whatever it is; somebody else knows its rule."""
     return value
 
 
 def one_of(*choices: Any) -> Rule:
-    """One of a few values."""
+    """Return the rule: one of a few values."""
 
     def rule(name: str, value: Any) -> Any:
         for choice in choices:
@@ -137,19 +137,19 @@ def one_of(*choices: Any) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """What a rule allows, or nothing."""
+    """Return the rule: what another allows, or nothing."""
     return lambda name, value: None if value is None else rule(name, value)
 
 
 def several(rule: Rule, most: int) -> Rule:
-    """A tuple of values; a single text is a tuple of one, or of none when it is empty."""
+    """Return the rule: a tuple of values; a single text is a tuple of one, or of none when it is empty."""
 
     each = listed(rule, most)
     return lambda name, value: tuple(each(name, [value][: len(value)] if isinstance(value, str) else value))
 
 
 def listed(rule: Rule, most: int) -> Rule:
-    """A list of values."""
+    """Return the rule: a list of values."""
 
     def each(name: str, value: Any) -> list[Any]:
         if not isinstance(value, list | tuple) or len(value) > most:
@@ -160,7 +160,7 @@ def listed(rule: Rule, most: int) -> Rule:
 
 
 def by_name(rule: Rule) -> Rule:
-    """A mapping from names to values."""
+    """Return the rule: a mapping from names to values."""
 
     def each(name: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -171,7 +171,7 @@ def by_name(rule: Rule) -> Rule:
 
 
 def record(needed: Mapping[str, Rule], more: Mapping[str, Rule] | None = None) -> Rule:
-    """A mapping with some names that it needs and some that it may have; others stay as they are."""
+    """Return the rule: a mapping with some names that it needs and some that it may have; others stay as they are."""
 
     def each(name: str, value: Any) -> dict[str, Any]:
         given = by_name(lambda _, one: one)(name, value)

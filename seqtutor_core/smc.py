@@ -116,7 +116,7 @@ def smc(
     primer: Tensor | Sequence[int] = (),
     stages: int = NUM_STAGES,
 ) -> WeightedSamples:
-    """Sequential Monte Carlo with adaptive systematic resampling, for rewards that come along the way.
+    """Return n particles of sequential Monte Carlo with adaptive systematic resampling, for rewards along the way.
 
     policy: the proposal. generator: lives on its device. primer: as in Policy.sample. stages: how often prefixes are
     scored, the last time whole.

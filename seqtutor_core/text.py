@@ -32,9 +32,9 @@ def decode(data: bytes, filename: str) -> str:
 
     InputError names what else the file is.
     """
-    found = next((what for start, what in FORMATS if data.startswith(start)), None)
-    if found:
-        raise InputError(f"{filename!r} is {found}, not text; export what it shows as text and choose that file")
+    other = next((what for start, what in FORMATS if data.startswith(start)), None)
+    if other:
+        raise InputError(f"{filename!r} is {other}, not text; export what it shows as text and choose that file")
     encoding, codec = next(((name, codec) for mark, name, codec in MARKS if data.startswith(mark)), ("UTF-8", "utf-8"))
     try:
         text = data.decode(codec).removeprefix("\ufeff")
@@ -53,5 +53,5 @@ def lines(text: str) -> list[str]:
 
     str.splitlines would also end them at form feeds, at U+0085 and at U+2028, which stand within names.
     """
-    found = _LINE_END.split(text)
-    return found if found[-1] else found[:-1]
+    split = _LINE_END.split(text)
+    return split if split[-1] else split[:-1]

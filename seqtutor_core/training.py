@@ -167,7 +167,7 @@ class Trainer:
         self.averaged.n_averaged = tensors["averaged"]
         state: dict[str, Any] = self.optimizer.state_dict()
         each = {i: part(f"optimiser.{i}.") for i in range(len(list(self.network.parameters())))}
-        self.optimizer.load_state_dict({**state, "state": {i: found for i, found in each.items() if found}})
+        self.optimizer.load_state_dict({**state, "state": {i: moments for i, moments in each.items() if moments}})
 
 
 def train(
@@ -198,10 +198,10 @@ def evaluate(network: RecurrentNetwork, offered: Offered, sequences: Sequences) 
         for i in range(0, len(group), 64):
             tokens = _padded(group[i : i + 64])
             logits = network(features(period).sequence_ids(tokens.clamp(min=0))).logits
-            known = tokens != PADDING
-            nats += nn.functional.cross_entropy(logits[known], tokens[known], reduction="sum").item()
-            right += (logits.argmax(-1) == tokens)[known].sum().item()
-            count += known.sum().item()
+            real = tokens != PADDING
+            nats += nn.functional.cross_entropy(logits[real], tokens[real], reduction="sum").item()
+            right += (logits.argmax(-1) == tokens)[real].sum().item()
+            count += real.sum().item()
     return nats / count, right / count
 
 

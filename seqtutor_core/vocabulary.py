@@ -30,14 +30,14 @@ class Vocabulary:
         return hash(self.tokens)
 
     def id(self, token: str) -> int:
-        """The id of a token; TokenError when it is unknown."""
+        """Return the id of a token; TokenError when it is unknown."""
         try:
             return self._ids[token]
         except KeyError:
             raise TokenError(f"token {token!r} is not in the vocabulary of {len(self)} tokens") from None
 
     def check(self, ids: Sequence[object]) -> list[int]:
-        """The ids as plain integers; TokenError names the first that is out of range and its position."""
+        """Return the ids as plain integers; TokenError names the first that is out of range and its position."""
         checked: list[int] = []
         for position, token in enumerate(ids):
             if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < len(self):

@@ -128,14 +128,14 @@ def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SEC
     deadline = time.monotonic() + seconds
     check_file(data, filename)
     encoded = base64.b64encode(data).decode()
-    found = run("split_file", {"data": encoded, "filename": filename, "most": MAX_RECORDS}, seconds / 2)
-    records = [Record(**record) for record in found["records"]]
+    answer = run("split_file", {"data": encoded, "filename": filename, "most": MAX_RECORDS}, seconds / 2)
+    records = [Record(**record) for record in answer["records"]]
     sources = [record.source for record in records if not record.problem]
-    uploaded = _collected(records, _answers(sources, found["blocks"], deadline, run))
+    uploaded = _collected(records, _answers(sources, answer["blocks"], deadline, run))
     problems = list(uploaded.problems)
     if left := len(records) - len(uploaded.molecules) - len(problems):
         problems.append(f"records from {len(records) - left + 1:,} on: {left:,} were not read within {seconds:g} s")
-    if left := found["left"]:
+    if left := answer["left"]:
         many = f"more than {MAX_COUNTED:,}" if left == MAX_COUNTED else f"{left:,}"
         problems.append(f"records from {MAX_RECORDS + 1:,} on: {many} were not read, {MAX_RECORDS:,} are the most")
     if not uploaded.molecules:
@@ -151,11 +151,11 @@ def _answers(sources: list[str], blocks: bool, deadline: float, run: Run) -> Ite
         if time.monotonic() > deadline:
             return
         try:
-            found = run("read_records", {"sources": some, "blocks": blocks}, RECORD_SECONDS)
+            answers = run("read_records", {"sources": some, "blocks": blocks}, RECORD_SECONDS)
         except InputError:  # one of them took too long, or crashed RDKit
             yield from _one_by_one(some, blocks, deadline, run)
         else:
-            yield from found
+            yield from answers
 
 
 def _one_by_one(sources: list[str], blocks: bool, deadline: float, run: Run) -> Iterator[dict[str, Any]]:

@@ -29,12 +29,12 @@ def with_time_limit(search: Callable[[], Result], seconds: float = SECONDS) -> R
     watchdog = _watchdog()
     watchdog.begin(seconds)
     try:
-        found = search()
+        result = search()
     finally:
         spent = watchdog.end()
     if spent:
         raise SearchTimeout
-    return found
+    return result
 
 
 class _Watchdog(threading.Thread):

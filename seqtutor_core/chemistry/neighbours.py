@@ -72,7 +72,7 @@ def nearest(folder: Path, smiles: str, k: int = 1) -> list[tuple[str, float]]:
         similarities = _tanimoto(fingerprints[first:last], query)  # (last - first,)
         top = np.argsort(-similarities, kind="stable")[:k]
         best += [(float(similarities[row]), first + int(row)) for row in top]
-        best = sorted(best, key=lambda found: (-found[0], found[1]))[:k]
+        best = sorted(best, key=lambda one: (-one[0], one[1]))[:k]
     starts = [int(ends[row - 1]) if row else 0 for _, row in best]
     return [
         (texts[start : ends[row]].tobytes().decode(), similarity)

@@ -74,8 +74,8 @@ def chemistry_fault(molecule: Chem.Mol) -> tuple[str, list[int]] | None:
         return reason, sorted(problem.GetAtomIndices())
     if problem.GetType() == "AtomValenceException":
         atom = molecule.GetAtomWithIdx(problem.GetAtomIdx())
-        found = re.search(r"atom # \d+ \w+, (\d+)", problem.Message())
-        bonds = f"{found.group(1)} bonds" if found else "more bonds"
+        match = re.search(r"atom # \d+ \w+, (\d+)", problem.Message())
+        bonds = f"{match.group(1)} bonds" if match else "more bonds"
         return f"{atom.GetSymbol()} has {bonds}, more than its valence allows", [atom.GetIdx()]
     atoms = [problem.GetAtomIdx()] if hasattr(problem, "GetAtomIdx") else []
     if "non-ring atom" in problem.Message():

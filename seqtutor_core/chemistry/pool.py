@@ -15,6 +15,7 @@ from functools import cache
 from seqtutor_core.chemistry.cache import PropertyCache
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
+from seqtutor_core.chemistry.worker_set import WorkerSet
 from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.errors import SeqTutorError
 
@@ -48,18 +49,15 @@ class Pool:
         self.scored = 0
         """Molecules measured, those answered from the cache left out."""
         self._cache = PropertyCache()
-        self._lock = threading.Lock()  # around cache, scored, free and living
-        self._free: list[PropertyWorkerClient] = []
-        self._living: set[PropertyWorkerClient] = set()
-        self._closed = threading.Event()
+        self._lock = threading.Lock()  # around cache and scored
+        self._workers = WorkerSet(lambda: PropertyWorkerClient(timeout), CLOSED)
         # one thread waits for each process, so that there is always a process for the chunk that is next
         self._threads = ThreadPoolExecutor(self.processes, thread_name_prefix="molecules")
 
     @property
     def pids(self) -> list[int]:
         """The ids of the living processes."""
-        with self._lock:
-            return [worker.pid for worker in self._living]
+        return self._workers.pids
 
     def measure(self, smiles: Sequence[str], query: PropertyQuery, requested: frozenset[str]) -> list[Measurement]:
         """Return a measurement of each SMILES, in order; an invalid one has `valid` False and the reason in `error`.
@@ -89,14 +87,8 @@ class Pool:
 
     def close(self) -> None:
         """End the processes; threads that wait for molecules get a SeqTutorError."""
-        with self._lock:
-            self._closed.set()
-            for worker in self._living:
-                worker.kill()
+        self._workers.close()
         self._threads.shutdown(cancel_futures=True)
-        for worker in self._free:
-            worker.end()
-        self._living.clear()
 
     def _submit(self, smiles: list[str], query: PropertyQuery, requested: frozenset[str]) -> Future[list[Measurement]]:
         try:
@@ -111,10 +103,10 @@ class Pool:
         """
         measured: list[Measurement] = []
         lost: set[str] = set()  # molecules over which a process ended
-        backoff = _StartBackoff(self._closed, self.backoff)
+        backoff = _StartBackoff(self._workers.closed, self.backoff)
         while len(measured) < len(smiles):
             try:
-                worker = self._acquire()
+                worker = self._workers.acquire()
             except OSError as error:  # no memory for it, or too many processes
                 backoff.wait(str(error))
                 continue
@@ -122,7 +114,7 @@ class Pool:
                 for measurement in worker.measure(smiles[len(measured) :], query, requested):
                     measured.append(measurement)
             except (EOFError, TimeoutError) as error:
-                reason, molecule = self._discard(worker), smiles[len(measured)]
+                reason, molecule = self._workers.discard(worker), smiles[len(measured)]
                 if not worker.begun:
                     backoff.wait(reason)
                 elif isinstance(error, TimeoutError):
@@ -132,32 +124,15 @@ class Pool:
                 else:
                     lost.add(molecule)
             except SeqTutorError:  # the query is at fault, not the process
-                self._release(worker)
+                self._workers.release(worker)
                 raise
             else:
-                self._release(worker)
+                self._workers.release(worker)
             if worker.begun:
                 backoff.reset()
         with self._lock:
             self.scored += sum(self._cache.put(one, query, requested) for one in measured if one.error != CRASHED)
         return measured
-
-    def _acquire(self) -> PropertyWorkerClient:
-        with self._lock:
-            if self._closed.is_set():
-                raise SeqTutorError(CLOSED)
-            worker = self._free.pop() if self._free else PropertyWorkerClient(self.timeout)
-            self._living.add(worker)
-            return worker
-
-    def _release(self, worker: PropertyWorkerClient) -> None:
-        with self._lock:
-            self._free.append(worker)
-
-    def _discard(self, worker: PropertyWorkerClient) -> str:
-        with self._lock:
-            self._living.discard(worker)
-        return worker.end()
 
 
 class _StartBackoff:

@@ -59,19 +59,19 @@ def from_block(block: str, name: str = "") -> InputMolecule:
 
 def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
     """Return for each SMILES, or mol block, {"smiles", "remarks"} of its molecule, or {"problem": the reason}."""
-    found: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     for source in sources:
         try:
             given = from_block(source) if blocks else from_smiles(source)
-            found.append({"smiles": given.smiles, "remarks": given.remarks})
+            answers.append({"smiles": given.smiles, "remarks": given.remarks})
         except InputError as error:
-            found.append({"problem": str(error).partition("; ")[0]})
+            answers.append({"problem": str(error).partition("; ")[0]})
         except MemoryError:  # the process is out of memory, whichever record it was
             raise
         except Exception as error:  # noqa: BLE001  whatever RDKit raises is about this record alone
             reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            found.append({"problem": f"RDKit cannot read it ({reason[:200]})"})
-    return found
+            answers.append({"problem": f"RDKit cannot read it ({reason[:200]})"})
+    return answers
 
 
 def _check_sizes(smiles: str) -> None:

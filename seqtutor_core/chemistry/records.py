@@ -99,10 +99,10 @@ def _of_lines(text: str) -> Iterator[Record]:
 
 def without_extension(text: str) -> tuple[str, str]:
     """Return a text without the extension between two bars that may follow its SMILES (CXSMILES), and a remark."""
-    found = _EXTENSION.match(text)
-    if found is None:
+    match = _EXTENSION.match(text)
+    if match is None:
         return text, ""
-    return f"{found.group(1)}{text[found.end() :]}", "what stands between bars behind its SMILES is not read"
+    return f"{match.group(1)}{text[match.end() :]}", "what stands between bars behind its SMILES is not read"
 
 
 def smiles_and_name(line: str) -> tuple[str, str]:

@@ -43,8 +43,8 @@ def conformer(smiles: str) -> str:
 
 def molecule(text: str) -> InputMolecule:
     """Return the molecule of a text."""
-    found = run("molecule", {"text": text})
-    return InputMolecule(found["smiles"], tuple(found["remarks"]), found["name"])
+    answer = run("molecule", {"text": text})
+    return InputMolecule(answer["smiles"], tuple(answer["remarks"]), answer["name"])
 
 
 def smarts(text: str) -> tuple[str, ...]:
@@ -71,5 +71,5 @@ def upload(data: bytes, filename: str) -> UploadedMolecules:
 
 def write_file(kind: str, rows: Sequence[Row]) -> bytes:
     """Return molecules as a file of a kind of files.WRITERS."""
-    found = run("write", {"kind": kind, "rows": [asdict(row) for row in rows]}, 2 * FILE_SECONDS)
-    return base64.b64decode(found)
+    encoded = run("write", {"kind": kind, "rows": [asdict(row) for row in rows]}, 2 * FILE_SECONDS)
+    return base64.b64decode(encoded)

@@ -60,8 +60,8 @@ class Substructure:
             for match in self._matches(mol, part):
                 atoms.update(match)
                 for bond in part.GetBonds():
-                    found = mol.GetBondBetweenAtoms(match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])
-                    bonds.add(found.GetIdx())
+                    ends = match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()]
+                    bonds.add(mol.GetBondBetweenAtoms(*ends).GetIdx())
         return atoms, bonds
 
     def _search(self, search: Callable[[], Any]) -> Any:
@@ -75,8 +75,8 @@ class Substructure:
         return SearchTimeout(f"{shown!r} {why} this molecule")
 
     def _matches(self, mol: Chem.Mol, part: Chem.Mol) -> Sequence[tuple[int, ...]]:
-        found: Sequence[tuple[int, ...]] = self._search(lambda: mol.GetSubstructMatches(part, maxMatches=MAX_PLACES))
-        return found
+        matches: Sequence[tuple[int, ...]] = self._search(lambda: mol.GetSubstructMatches(part, maxMatches=MAX_PLACES))
+        return matches
 
     def _places(self, mol: Chem.Mol, part: Chem.Mol) -> list[Place]:
         return list(dict.fromkeys(map(frozenset, self._matches(mol, part))))

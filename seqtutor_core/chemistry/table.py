@@ -115,7 +115,7 @@ def header(text: str) -> tuple[list[str], str, int]:
     """
     separator = _SEPARATOR.match(text)
     start = separator.end() if separator else len(text) - len(text.lstrip())
-    found: list[str] = []
+    widest: list[str] = []
     for delimiter in [*([separator.group(1)] if separator else []), *DELIMITERS]:
         row = Table(text, delimiter).row(start)
         if row.problem:
@@ -124,8 +124,8 @@ def header(text: str) -> tuple[list[str], str, int]:
         if smiles_column(columns) >= 0:
             line_end = _LINE_END.match(text, row.end)
             return columns, delimiter, line_end.end() if line_end else len(text)
-        found = max(found, columns, key=len)
-    shown = " ".join(", ".join(found).split())
+        widest = max(widest, columns, key=len)
+    shown = " ".join(", ".join(widest).split())
     raise InputError(
         f"no column of this CSV is named smiles, there are: {shown[:40]}{'...' if shown[40:] else ''}; "
         "name the column in the first line"

@@ -15,6 +15,7 @@ from typing import Any
 
 from seqtutor_core import errors
 from seqtutor_core.chemistry.worker_client import WorkerClient
+from seqtutor_core.chemistry.worker_set import WorkerSet
 from seqtutor_core.errors import InputError, SeqTutorError
 
 SECONDS = 10.0
@@ -35,18 +36,15 @@ class Workbench:
         """Create a workbench; its processes start when needed. turn_seconds: the longest wait for a free one."""
         self.turn_seconds = turn_seconds
         self._quick, self._slow = threading.Semaphore(QUICK), threading.Semaphore(SLOW)
+        self._workers = WorkerSet(lambda: WorkerClient("input_worker"), CLOSED)
         self._lock = threading.Lock()  # around all that follows
-        self._free: list[WorkerClient] = []
-        self._living: set[WorkerClient] = set()
         self._answers: OrderedDict[bytes, tuple[str, float]] = OrderedDict()  # answer as JSON, and when it expires
         self._size = 0  # of all answers
-        self._closed = False
 
     @property
     def pids(self) -> list[int]:
         """The ids of the living processes."""
-        with self._lock:
-            return [process.pid for process in self._living]
+        return self._workers.pids
 
     def run(self, operation: str, arguments: Mapping[str, Any], seconds: float = SECONDS) -> Any:
         """Return an operation's value, JSON values in and out; a repeated request is answered from the cache.
@@ -72,57 +70,34 @@ class Workbench:
 
     def close(self) -> None:
         """End the processes; threads that wait for one get a SeqTutorError."""
-        with self._lock:
-            self._closed = True
-            for process in self._living:
-                process.kill()
-            while self._free:
-                self._free.pop().end()
-            self._living.clear()
+        self._workers.close()
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer of a process, or of another one if the first ends: somebody may have killed it."""
         reason, crashes = "", 0
         for _ in range(ATTEMPTS):
-            process = self._acquire()
+            process = self._workers.acquire()
             try:
                 process.begin(request)
                 answer: dict[str, Any] = process.receive(request["seconds"])
             except TimeoutError:
-                reason = self._discard(process)
+                reason = self._workers.discard(process)
                 if process.begun:
                     text = f"it took longer than {request['seconds']:g} s; give something smaller or simpler"
                     return {"error": "InputError", "message": text, "spent": True}
             except EOFError:
-                reason = self._discard(process)
+                reason = self._workers.discard(process)
                 crashes += process.begun
                 if crashes > 1:
                     text = "RDKit crashed on it; give something smaller or simpler"
                     return {"error": "InputError", "message": text, "spent": True}
             else:
-                self._release(process) if "spent" not in answer else self._discard(process)
+                self._workers.release(process) if "spent" not in answer else self._workers.discard(process)
                 return answer
         raise SeqTutorError(
             f"the process that works on molecules does not start, {ATTEMPTS} times in a row ({reason}); "
             "python -m seqtutor_core doctor says what is missing"
         )
-
-    def _acquire(self) -> WorkerClient:
-        with self._lock:
-            if self._closed:
-                raise SeqTutorError(CLOSED)
-            process = self._free.pop() if self._free else WorkerClient("input_worker")
-            self._living.add(process)
-            return process
-
-    def _release(self, process: WorkerClient) -> None:
-        with self._lock:
-            self._free.append(process)
-
-    def _discard(self, process: WorkerClient) -> str:
-        with self._lock:
-            self._living.discard(process)
-        return process.end()
 
     def _cached(self, key: bytes) -> dict[str, Any] | None:
         with self._lock:

@@ -62,10 +62,10 @@ def _molecules(options: Namespace) -> None:
     from seqtutor_core.domains.molecule import MoleculeSettings
 
     MoleculeSettings.of(parse_pairs(options.set))  # none changes what is read, but a wrong one is told
-    found = upload(_content(options.file, MAX_BYTES), options.file)
-    records = [{"name": given.name, "smiles": given.smiles} for given in found.molecules]
-    problems = [*found.problems, *found.remarks]
-    remarks = [f"{short(given.name or given.smiles)}: {said}" for given in found.molecules for said in given.remarks]
+    uploaded = upload(_content(options.file, MAX_BYTES), options.file)
+    records = [{"name": given.name, "smiles": given.smiles} for given in uploaded.molecules]
+    problems = [*uploaded.problems, *uploaded.remarks]
+    remarks = [f"{short(given.name or given.smiles)}: {said}" for given in uploaded.molecules for said in given.remarks]
     text = "\n".join([*(f"{r['smiles']} {r['name']}" for r in records), *problems, *remarks])
     show({"records": records, "problems": problems, "remarks": remarks}, options.json, text)
 

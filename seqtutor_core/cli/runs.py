@@ -56,9 +56,9 @@ def _line(run: RunInfo) -> str:
 
 def _facts(run: store.Run) -> dict[str, Any]:
     """Return id, name, state, settings and status of a run; of a damaged one, what is wrong with it."""
-    known: dict[str, Any] = {"id": run.id, "name": run_name(run), "tags": run_tags(run), "state": run.state}
-    known |= {"problem": run.problem, "bytes": run.size}
-    return known if known["problem"] else known | asdict(run.config) | asdict(run.status) | {"state": run.state}
+    facts: dict[str, Any] = {"id": run.id, "name": run_name(run), "tags": run_tags(run), "state": run.state}
+    facts |= {"problem": run.problem, "bytes": run.size}
+    return facts if facts["problem"] else facts | asdict(run.config) | asdict(run.status) | {"state": run.state}
 
 
 def details(options: Namespace) -> None:

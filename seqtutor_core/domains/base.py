@@ -221,7 +221,7 @@ class BaseDomain:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to take over."""
+        """Do nothing: there is no state to take over."""
 
 
 # ---------------------------------------------------------------- reward terms

@@ -56,16 +56,16 @@ class RunInfo:
 
 def all_run_info() -> list[RunInfo]:
     """Return what a list shows of every run, newest first."""
-    return [found for run in store.all_runs() if (found := run_info(run))]
+    return [info for run in store.all_runs() if (info := run_info(run))]
 
 
 def run_info(run: Run) -> RunInfo | None:
     """Return what a list shows of a run; None when its folder is gone."""
     try:
-        found = _read(run.folder, _stamps(run.folder))
+        info = _read(run.folder, _stamps(run.folder))
     except FileNotFoundError:
         return None
-    return replace(found, state=run.state) if found.active else found  # its worker may have died without a word
+    return replace(info, state=run.state) if info.active else info  # its worker may have died without a word
 
 
 def _stamps(folder: Path) -> Stamps:
@@ -73,23 +73,23 @@ def _stamps(folder: Path) -> Stamps:
 
     FileNotFoundError when there is no folder.
     """
-    found = [folder.stat()]
+    stats = [folder.stat()]
     for name in WATCHED_FILES:
         with suppress(OSError):
-            found.append((folder / name).stat())
-    return tuple((status.st_mtime_ns, status.st_size) for status in found)
+            stats.append((folder / name).stat())
+    return tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
 
 
 @lru_cache(maxsize=4096)
 def _read(folder: Path, stamps: Stamps) -> RunInfo:
     run = Run(folder)
-    known = RunInfo(run.id, run_name(run), "damaged", stamps[0][0] / 1e9, run.size, run_tags(run))
+    info = RunInfo(run.id, run_name(run), "damaged", stamps[0][0] / 1e9, run.size, run_tags(run))
     try:
         config, status = run.config, run.status
     except RunError as error:
-        return replace(known, problem=str(error))
-    known = replace(
-        known,
+        return replace(info, problem=str(error))
+    info = replace(
+        info,
         state=status.state,
         started=status.started or status.launched,
         domain=config.domain,
@@ -98,9 +98,9 @@ def _read(folder: Path, stamps: Stamps) -> RunInfo:
         seconds=status.seconds,
     )
     try:
-        return replace(known, **_figures(run, status))
+        return replace(info, **_figures(run, status))
     except RunError as error:
-        return replace(known, problem=str(error))
+        return replace(info, problem=str(error))
 
 
 def _figures(run: Run, status: Status) -> dict[str, Any]:

@@ -44,15 +44,15 @@ def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
 
 def parse_objects(lines: list[bytes]) -> list[dict[str, Any]]:
     """Return the lines that are JSON objects; skip others, which killed writers leave."""
-    found = []
+    objects = []
     for line in lines:
         try:
             value = parse_json(line)
         except ValueError:
             continue
         if isinstance(value, dict):
-            found.append(value)
-    return found
+            objects.append(value)
+    return objects
 
 
 def replace_nonfinite(value: Any) -> Any:

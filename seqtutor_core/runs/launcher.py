@@ -44,11 +44,11 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
 
 def run_on_device(device: str = "auto") -> Run | None:
     """Return the run that holds the device, or else one that waits for it; None when a new run would begin at once."""
-    wanted = resolve_device(device).type
+    kind = resolve_device(device).type
     waiting = None
     for run in all_runs():
         state = run.state
-        if state in ACTIVE and resolve_device(run.config.device).type == wanted:
+        if state in ACTIVE and resolve_device(run.config.device).type == kind:
             if state != "waiting":
                 return run
             waiting = run

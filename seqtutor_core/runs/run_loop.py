@@ -211,6 +211,6 @@ def _end(run: Run, **changes: Any) -> None:
 
 
 def _disk_full(run: Run) -> str:
-    found = load_checkpoint(run.folder / "checkpoints")
-    saved = f"it is saved as of update {found.plain['update']}" if found and found.tensors else "nothing was saved yet"
+    last = load_checkpoint(run.folder / "checkpoints")
+    saved = f"it is saved as of update {last.plain['update']}" if last and last.tensors else "nothing was saved yet"
     return f"the disk is full, so the run stopped; {saved}. Free some space, then resume it"

@@ -30,20 +30,20 @@ def add_tag(run: Run, tag: str) -> None:
 
     SettingError for a tag that breaks the rules, or one too many; RunError when it cannot be written.
     """
-    tag, known = _checked("a tag", tag), run_tags(run)
-    if tag.casefold() in map(str.casefold, known):
+    tag, present = _checked("a tag", tag), run_tags(run)
+    if tag.casefold() in map(str.casefold, present):
         return
-    if len(known) >= MAX_TAGS:
-        raise SettingError(f"run {run.id} has {MAX_TAGS} tags, which is the most; remove one of {', '.join(known)}")
-    _write(run, _sorted([*known, tag]))
+    if len(present) >= MAX_TAGS:
+        raise SettingError(f"run {run.id} has {MAX_TAGS} tags, which is the most; remove one of {', '.join(present)}")
+    _write(run, _sorted([*present, tag]))
 
 
 def remove_tag(run: Run, tag: str) -> None:
     """Remove a tag; SettingError when the run does not have it, RunError when it cannot be written."""
-    unwanted, known = _checked("a tag", tag).casefold(), run_tags(run)
-    kept = [one for one in known if one.casefold() != unwanted]
-    if len(kept) == len(known):
-        raise SettingError(f"run {run.id} has no tag {shown(tag)}; it has: {', '.join(known) or 'none'}")
+    unwanted, present = _checked("a tag", tag).casefold(), run_tags(run)
+    kept = [one for one in present if one.casefold() != unwanted]
+    if len(kept) == len(present):
+        raise SettingError(f"run {run.id} has no tag {shown(tag)}; it has: {', '.join(present) or 'none'}")
     _write(run, kept)
 
 

@@ -86,7 +86,7 @@ class Piece:
 
 
 def midi(piece: Piece) -> bytes:
-    """The piece as a MIDI file with one track, its metre and its key."""
+    """Return the piece as a MIDI file with one track, its metre and its key."""
     score = pretty_midi.PrettyMIDI(initial_tempo=piece.bpm)
     score.time_signature_changes.append(pretty_midi.TimeSignature(piece.beats_per_bar, 4, 0.0))
     key = PITCH_NAMES.index(piece.tonic) + (12 if piece.mode == "minor" else 0)
@@ -116,7 +116,7 @@ def sound(piece: Piece) -> Sound:
 
 
 def musicxml(piece: Piece) -> bytes:
-    """The piece as a MusicXML score. Raises MissingPartError without the music21 package."""
+    """Return the piece as a MusicXML score. Raises MissingPartError without the music21 package."""
     try:
         # Imported here: it takes over a second, which only this export should wait for.
         from music21 import instrument, metadata, meter, note, stream, tempo
@@ -152,7 +152,7 @@ def _key_signature(piece: Piece):  # type: ignore[no-untyped-def]  # a music21 K
 
 
 def notes_and_rests(notes: Sequence[Note], steps: int) -> Iterator[tuple[int | None, int]]:
-    """Pitch (None: a rest) and length in sixteenths, without a gap from step 0 to `steps`."""
+    """Return pitch (None: a rest) and length in sixteenths, without a gap from step 0 to `steps`."""
     end = 0
     for note in notes:
         if note.start > end:
@@ -167,7 +167,7 @@ def notes_and_rests(notes: Sequence[Note], steps: int) -> Iterator[tuple[int | N
 
 
 def archive(pieces: Sequence[Piece]) -> bytes:
-    """A zip with MIDI, WAV and MusicXML of every piece, and melodies.json with their tokens."""
+    """Return a zip with MIDI, WAV and MusicXML of every piece, and melodies.json with their tokens."""
     if not pieces:
         raise InputError("0 melodies were chosen, and a zip needs one; choose some first")
     listing = []

@@ -53,14 +53,14 @@ class Corpus:
 
 
 def split_abc(text: str) -> Iterator[str]:
-    """The single tunes of an ABC file."""
+    """Return the single tunes of an ABC file."""
     for part in re.split(r"(?m)^(?=X:)", text):
         if part.startswith("X:") and "K:" in part:
             yield part
 
 
 def tokenise(abc: str, collection: str) -> Tune:
-    """One ABC tune as tokens; InputError says why a tune does not fit."""
+    """Return one ABC tune as tokens; InputError says why a tune does not fit."""
     from music21 import chord, converter, note
 
     title = next(iter(re.findall(r"(?m)^T:\s*(.*?)\s*$", abc)), "")
@@ -153,7 +153,7 @@ def build(folder: Path, progress: Callable[[int, int], None], workers: int | Non
 
 
 def load(folder: Path) -> Corpus:
-    """The built corpus; InputError names the command that builds it."""
+    """Return the built corpus; InputError names the command that builds it."""
     if not (folder / "statistics.json").exists():
         raise InputError(f"no corpus in {folder}; build it with: python -m seqtutor_core prior corpus melody")
 
@@ -259,7 +259,7 @@ def _share_of_time(tunes: tuple[Tune, ...]) -> list[float]:
 
 
 def period(bar: int) -> int:
-    """The bar length a network's clock runs on: 16 for binary metres, 12 for ternary, 18, or 0 for the others."""
+    """Return the bar length that a network's clock runs on: 16 for binary metres, 12 for ternary, 18, or else 0."""
     for common in (16, 12):
         if bar and (bar % common == 0 or common % bar == 0):
             return common

@@ -26,7 +26,7 @@ class Key:
         return TONIC + (self.tonic + 5) % 12 - 5
 
     def members(self) -> list[bool]:
-        """Whether each token belongs to the key; note-off and hold always do."""
+        """Return whether each token belongs to the key; note-off and hold always do."""
         scale = {(self.tonic + step) % 12 for step in SCALES[self.mode]}
         return [t < FIRST_NOTE or (t + OFFSET) % 12 in scale for t in range(len(VOCABULARY))]
 

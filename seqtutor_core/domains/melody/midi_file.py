@@ -7,19 +7,17 @@ first, and not with the numbers in it.
 
 import struct
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from seqtutor_core.domains.melody.midi_events import END_OF_TRACK, events
 from seqtutor_core.errors import InputError
 
 MAX_BYTES = 1 << 20
 MAX_NOTES = 50_000  # the longest symphonies have about as many
 DRUMS = 9  # the channel, counted from 0
 USUAL_TEMPO = 120.0  # what a file without a tempo is played at
-END_OF_TRACK = b"\xff\x2f"
 SUSTAIN = 64  # the controller of the pedal, pressed from 64 on
 CENTRE = b"\x00\x40"  # a pitch wheel at rest
-DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2, 0xF1: 1, 0xF2: 2, 0xF3: 1}
 SILENCING = {120, 123, 124, 125, 126, 127}  # controllers: all sound off, all notes off and what implies it
 FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # SMPTE, frames a second
 
@@ -198,7 +196,7 @@ def _read_track(track: bytes, number: int, contents: _Contents) -> None:
     sounding: list[dict[int, deque[int]]] = [{} for _ in range(16)]  # by channel: pitch -> starts, the oldest first
     tick = 0
     try:
-        for tick, status, content in _events(track):
+        for tick, status, content in events(track):
             _take(tick, status, content, sounding, contents)
     except IndexError:
         contents.damaged.append(number)
@@ -261,47 +259,3 @@ def _take_meta(tick: int, content: bytes, contents: _Contents) -> None:
         contents.tempos[tick] = 60_000_000 / micros
     elif kind == 0x58 and len(value) >= 2 and value[0] and value[1] <= 6:
         contents.signatures[tick] = (value[0], 2 ** value[1])
-
-
-def _events(track: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(tick, status, content) of each event; a meta event's content begins with its kind.
-
-    Raises IndexError where no event can be, as reading beyond the end does: behind the end of the track, too.
-    """
-    at = tick = running = 0
-    while at < len(track):
-        delta, at = _number(track, at)
-        tick += delta
-        status, start = track[at], at + 1
-        if status < 0x80:
-            status, start = running, at
-        elif status < 0xF0:
-            running = status
-        if not status:
-            raise IndexError
-        at = start
-        if status == 0xFF:
-            length, at = _number(track, start + 1)
-        elif status in (0xF0, 0xF7):
-            length, at = _number(track, start)
-        else:
-            length = DATA_BYTES.get(status if status >= 0xF0 else status & 0xF0, 0)
-        if at + length > len(track):
-            raise IndexError
-        content = track[at : at + length]
-        yield tick, status, track[start : start + 1] + content if status == 0xFF else content
-        at += length
-        if status == 0xFF and track[start] == END_OF_TRACK[1]:
-            if track[at:].strip(b"\0"):
-                raise IndexError
-            return
-
-
-def _number(track: bytes, at: int) -> tuple[int, int]:
-    """A number of up to four bytes of seven bits, and where it ends."""
-    value = 0
-    for place in range(at, at + 4):
-        value = value << 7 | track[place] & 0x7F
-        if track[place] < 0x80:
-            return value, place + 1
-    raise IndexError

@@ -44,7 +44,7 @@ def ship(folder: Path) -> None:
 
 
 def sequences(folder: Path) -> tuple[Sequences, Sequences]:
-    """Training and held-out tokens with their periods; InputError when the corpus is not built."""
+    """Return training and held-out tokens with their periods; InputError when the corpus is not built."""
     built = corpus.load(folder)
     training, held_out = (
         [(tune.tokens, corpus.period(tune.bar)) for tune in side] for side in (built.training, built.held_out)
@@ -53,5 +53,5 @@ def sequences(folder: Path) -> tuple[Sequences, Sequences]:
 
 
 def corpus_facts() -> dict[str, Any]:
-    """What the cards say of the corpus."""
+    """Return what the cards say of the corpus."""
     return {k: v for k, v in json.loads(STATISTICS.read_text()).items() if k in ("tunes", "tokens")}

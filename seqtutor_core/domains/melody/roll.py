@@ -66,7 +66,7 @@ class Roll:
     total: float
 
     def as_dict(self) -> dict[str, object]:
-        """Plain lists, dictionaries and numbers, for JSON."""
+        """Return plain lists, dictionaries and numbers, for JSON."""
         return asdict(self)
 
 
@@ -79,7 +79,7 @@ def make_roll(
     metre: Metre = Metre(),
     transpose: int = 0,
 ) -> Roll:
-    """The roll of T tokens, their unweighted term values (T, K) and the K terms' (label, weight).
+    """Return the roll of T tokens, their unweighted term values (T, K) and the K terms' (label, weight).
 
     Raises TokenError for a token out of range, SettingError when shapes do not fit or a value is not finite.
     """

@@ -17,7 +17,7 @@ PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def pitch_name(midi: int) -> str:
-    """The name of a MIDI pitch, middle C being C4."""
+    """Return the name of a MIDI pitch, middle C being C4."""
     return f"{PITCH_NAMES[midi % 12]}{midi // 12 - 1}"
 
 
@@ -44,7 +44,7 @@ class Note:
 
 
 def decode(tokens: Sequence[int]) -> list[Note]:
-    """The notes of a token sequence; TokenError for a token outside the vocabulary."""
+    """Return the notes of a token sequence; TokenError for a token outside the vocabulary."""
     notes: list[Note] = []
     sounding: tuple[int, int] | None = None  # pitch, start
     ids = VOCABULARY.check(list(tokens))
@@ -58,7 +58,7 @@ def decode(tokens: Sequence[int]) -> list[Note]:
 
 
 def encode(notes: Sequence[Note], length: int) -> list[int]:
-    """Tokens of a monophonic list of notes, `length` sixteenths long.
+    """Return the tokens of a monophonic list of notes, `length` sixteenths long.
 
     Raises TokenError for a pitch outside the range, a note outside the length, or overlapping notes.
     """

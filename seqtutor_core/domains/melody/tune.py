@@ -51,19 +51,19 @@ def tune_of_midi(file: bytes, polyphony: str = "error") -> Tune:
     """
     if polyphony not in POLYPHONY:
         raise SettingError(f"polyphony {polyphony!r} is not known; choose error or top")
-    found = read_midi_file(file)
-    if not found.notes:
-        raise _no_notes(found)
-    remarks = list(found.remarks)
-    if found.drums:
-        remarks.append(f"Left out the drums ({many(found.drums, 'stroke')}).")
-    if found.bends:
-        remarks.append(f"Left out the pitch wheel ({many(found.bends, 'move')}).")
-    if found.pedals:
-        presses = f"{found.pedals} press{'' if found.pedals == 1 else 'es'}"
+    midi = read_midi_file(file)
+    if not midi.notes:
+        raise _no_notes(midi)
+    remarks = list(midi.remarks)
+    if midi.drums:
+        remarks.append(f"Left out the drums ({many(midi.drums, 'stroke')}).")
+    if midi.bends:
+        remarks.append(f"Left out the pitch wheel ({many(midi.bends, 'move')}).")
+    if midi.pedals:
+        presses = f"{midi.pedals} press{'' if midi.pedals == 1 else 'es'}"
         remarks.append(f"Left out the sustain pedal ({presses}); notes end where their keys are released.")
-    signature = _signature(found.signatures, remarks)
-    notes = _ended(_without_doubles(found.notes, remarks), remarks)
+    signature = _signature(midi.signatures, remarks)
+    notes = _ended(_without_doubles(midi.notes, remarks), remarks)
     if polyphony == "top":
         notes = _top_line(notes, remarks)
     else:
@@ -73,8 +73,8 @@ def tune_of_midi(file: bytes, polyphony: str = "error") -> Tune:
     return Tune(
         tuple(notes),
         signature=signature,
-        tempos=found.tempos,
-        timed=found.timed,
+        tempos=midi.tempos,
+        timed=midi.timed,
         remarks=tuple(remarks),
     )
 
@@ -101,10 +101,10 @@ def tune_of_picked(picked: Sequence[Picked]) -> Tune:
     return Tune(tuple(notes), end / 4)
 
 
-def _no_notes(found: MidiFile) -> InputError:
+def _no_notes(midi: MidiFile) -> InputError:
     """The error for a file that holds nothing to sing, with what is wrong with it otherwise."""
-    what = f"only drums ({many(found.drums, 'stroke')}), which have no pitch" if found.drums else "no notes"
-    wrong = f" ({' '.join(found.remarks)})" if found.remarks else ""
+    what = f"only drums ({many(midi.drums, 'stroke')}), which have no pitch" if midi.drums else "no notes"
+    wrong = f" ({' '.join(midi.remarks)})" if midi.remarks else ""
     return InputError(f"the MIDI file holds {what}{wrong}; choose one with a melody")
 
 

@@ -1,6 +1,6 @@
 """Signs of reward hacking or collapse, each with what to change: the usual ways to fool log P and QED."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqtutor_core.domains.base import Alarm
@@ -17,57 +17,54 @@ def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
     """Return the alarms of the newest line of a run's metrics, compared with its first."""
     if not lines or lines[-1]["figures"]["recent"] < EARLY:
         return []
-    now, figures = lines[-1], lines[-1]["figures"]
-    before = {**figures, **lines[0].get("figures", {})}  # lines of other versions have fewer
-    found = []
-    if figures["valid"] < before["valid"] - FALLEN:
-        found.append(
-            Alarm(
-                f"Validity fell from {before['valid']:.0%} to {figures['valid']:.0%}",
-                "Raise the weight of Valid, or raise the KL coefficient so that the policy stays nearer the prior.",
-            )
+    figures = lines[-1]["figures"]
+    first = {**figures, **lines[0].get("figures", {})}  # lines of other versions have fewer
+    return [
+        *_narrowing(figures, first["valid"], lines[-1]["distinct"]),
+        *_tricks(figures),
+        *_beyond(figures),
+    ]
+
+
+def _narrowing(figures: Mapping[str, float], valid_at_first: float, distinct: float) -> Iterator[Alarm]:
+    """Yield an alarm where molecules get fewer: valid ones, distinct ones, scaffolds."""
+    if figures["valid"] < valid_at_first - FALLEN:
+        yield Alarm(
+            f"Validity fell from {valid_at_first:.0%} to {figures['valid']:.0%}",
+            "Raise the weight of Valid, or raise the KL coefficient so that the policy stays nearer the prior.",
         )
-    if now["distinct"] < FEW_DISTINCT:
-        found.append(
-            Alarm(
-                f"Only {now['distinct']:.0%} of the molecules differ from one another",
-                "Raise the KL coefficient; what is learnt from now on spreads out again.",
-            )
+    if distinct < FEW_DISTINCT:
+        yield Alarm(
+            f"Only {distinct:.0%} of the molecules differ from one another",
+            "Raise the KL coefficient; what is learnt from now on spreads out again.",
         )
     if figures["valid"] and figures["scaffolds"] < FEW_SCAFFOLDS * figures["recent"] * figures["valid"]:
-        found.append(
-            Alarm(
-                f"{figures['scaffolds']:.0f} scaffolds among the last {figures['recent']:.0f} molecules",
-                "Raise the weight of New scaffolds, or the KL coefficient.",
-            )
+        yield Alarm(
+            f"{figures['scaffolds']:.0f} scaffolds among the last {figures['recent']:.0f} molecules",
+            "Raise the weight of New scaffolds, or the KL coefficient.",
         )
+
+
+def _tricks(figures: Mapping[str, float]) -> Iterator[Alarm]:
+    """Yield an alarm for long carbon chains, and for substructures that cannot be looked for."""
     if figures["chains"] > CHAINS:
-        found.append(
-            Alarm(
-                f"{figures['chains']:.0%} of the molecules carry a long carbon chain",
-                "This is the cheap way to a high log P: give log P a range, or raise No carbon padding.",
-            )
+        yield Alarm(
+            f"{figures['chains']:.0%} of the molecules carry a long carbon chain",
+            "This is the cheap way to a high log P: give log P a range, or raise No carbon padding.",
         )
     if unknown := figures.get("unknown", 0.0):  # runs of before have no such figure
-        found.append(
-            Alarm(
-                f"In {unknown:.1%} of the molecules a substructure takes too long to look for; it counts as 0 there",
-                "Write it with fewer loose parts (dots), fewer rings to run along, and fewer atoms of any kind.",
-            )
+        yield Alarm(
+            f"In {unknown:.1%} of the molecules a substructure takes too long to look for; it counts as 0 there",
+            "Write it with fewer loose parts (dots), fewer rings to run along, and fewer atoms of any kind.",
         )
-    return found + _beyond(figures)
 
 
-def _beyond(figures: Mapping[str, float]) -> list[Alarm]:
-    """Return an alarm for each property whose mean left the central 95 % of the training set."""
-    found = []
+def _beyond(figures: Mapping[str, float]) -> Iterator[Alarm]:
+    """Yield an alarm for each property whose mean left the central 95 % of the training set."""
     for name, label in LABELS.items():
         mean, (low, high) = figures.get(name), central_range(name)
         if mean is not None and not low <= mean <= high:
-            found.append(
-                Alarm(
-                    f"The mean {label} is {mean:.3g}; 95 % of the training molecules lie from {low:.3g} to {high:.3g}",
-                    "Nothing was learnt about molecules out there: set a range for it, or raise the KL coefficient.",
-                )
+            yield Alarm(
+                f"The mean {label} is {mean:.3g}; 95 % of the training molecules lie from {low:.3g} to {high:.3g}",
+                "Nothing was learnt about molecules out there: set a range for it, or raise the KL coefficient.",
             )
-    return found

@@ -32,9 +32,9 @@ def build_statistics() -> None:
 def _measured(molecules: Sequence[str], requested: frozenset[str]) -> list[Measurement]:
     pool = Pool(cpu_count())
     try:
-        found: list[Measurement] = []
+        measurements: list[Measurement] = []
         for i in range(0, len(molecules), CHUNK):
-            found += pool.measure(molecules[i : i + CHUNK], PropertyQuery(), requested)
-        return found
+            measurements += pool.measure(molecules[i : i + CHUNK], PropertyQuery(), requested)
+        return measurements
     finally:
         pool.close()

@@ -27,22 +27,22 @@ METRICS = {
 def metrics(measurements: Sequence[Measurement]) -> dict[str, float | None]:
     """Return every figure of METRICS; shares are fractions of 1, figures over valid molecules None if none is valid."""
     valid = [f for f in measurements if not f.error]
-    found: dict[str, float | None] = dict.fromkeys(METRICS)
-    found["valid"] = len(valid) / len(measurements)
+    figures: dict[str, float | None] = dict.fromkeys(METRICS)
+    figures["valid"] = len(valid) / len(measurements)
     if not valid:
-        return found
+        return figures
     unique = {f.canonical: f for f in valid}
-    found["unique"] = len(unique) / len(valid)
-    found["novel"] = sum(not in_training_set(f) for f in unique.values()) / len(unique)
-    found["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
-    found["internal_diversity"] = diversity([f.canonical for f in valid[:MAX_PAIRED]])
+    figures["unique"] = len(unique) / len(valid)
+    figures["novel"] = sum(not in_training_set(f) for f in unique.values()) / len(unique)
+    figures["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
+    figures["internal_diversity"] = diversity([f.canonical for f in valid[:MAX_PAIRED]])
     terms = [raw_terms(f.values) for f in valid]
     for name in AVERAGED:
         total = sum(t[name] for t in terms)
-        found[name], found[f"{name}_all"] = total / len(valid), total / len(measurements)
+        figures[name], figures[f"{name}_all"] = total / len(valid), total / len(measurements)
     for name in COMPARED:
-        found[f"distance_{name}"] = distance(name, [f.values[name] for f in valid])
-    return found
+        figures[f"distance_{name}"] = distance(name, [f.values[name] for f in valid])
+    return figures
 
 
 def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[str, float]:

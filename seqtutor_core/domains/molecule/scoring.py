@@ -21,8 +21,8 @@ def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str
     """
     numbered = ((number, line.split()[0]) for number, line in enumerate(lines, start=1) if line.strip())
     while chunk := list(islice(numbered, CHUNK)):
-        found = shared().measure([smiles for _, smiles in chunk], molecule.query, molecule.answerable)
-        for (number, smiles), measurement in zip(chunk, found, strict=True):
+        measurements = shared().measure([smiles for _, smiles in chunk], molecule.query, molecule.answerable)
+        for (number, smiles), measurement in zip(chunk, measurements, strict=True):
             if measurement.error:
                 yield {"line": number, "smiles": smiles, "canonical": None, "valid": False, "terms": {}} | {
                     "error": measurement.error
