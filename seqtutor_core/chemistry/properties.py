@@ -17,7 +17,7 @@ from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.chemistry import crippen
-from seqtutor_core.chemistry.alerts import Patterns, catalogue
+from seqtutor_core.chemistry.alerts import Patterns, catalogue, surroundings
 from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.parsing import check_text, parse, smiles_parser
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery, check_properties
@@ -26,7 +26,7 @@ from seqtutor_core.errors import InputError, MissingPartError
 
 _PARSER = smiles_parser(sanitize=True)
 _MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-_QED_ALERTS = Patterns(QED.StructuralAlertSmarts)
+_QED_ALERTS = Patterns(map(Chem.MolFromSmarts, QED.StructuralAlertSmarts))
 # QED counts the matches of eleven patterns. Each is one atom and no atom fits two, so they are one pattern.
 _QED_ACCEPTOR = Chem.MolFromSmarts("[" + ",".join(s[1:-1].replace(";", "&") for s in QED.AcceptorSmarts) + "]")
 _CHAIN_CARBON = Chem.MolFromSmarts("[CX4;!R;!H0;!H1]")
@@ -111,6 +111,10 @@ class PropertyCalculator:
         self.mol, self.query = mol, query
 
     @cached_property
+    def _surroundings(self) -> dict[int, int]:
+        return surroundings(self.mol)
+
+    @cached_property
     def log_p(self) -> float:
         """Octanol-water partition, Crippen's contributions of atoms (Wildman and Crippen 1999)."""
         return crippen.log_p(self.mol)
@@ -126,7 +130,7 @@ class PropertyCalculator:
             PSA=self.tpsa,
             ROTB=self.rotatable_bonds,
             AROM=_qed_aromatic_rings(self.mol),
-            ALERTS=_QED_ALERTS.count(self.mol),
+            ALERTS=_QED_ALERTS.count(self.mol, self._surroundings),
         )
         return QED.qed(self.mol, qedProperties=properties)
 
@@ -209,7 +213,8 @@ class PropertyCalculator:
     @cached_property
     def alerts(self) -> int:
         """The number of alerts of the query's catalogues that match."""
-        return len(catalogue(self.query.catalogues).GetMatches(self.mol)) if self.query.catalogues else 0
+        names = self.query.catalogues
+        return catalogue(names).count(self.mol, self._surroundings) if names else 0
 
     @cached_property
     def scaffold(self) -> str:
