@@ -19,10 +19,12 @@ pytest.register_assert_rewrite("tests.browsing")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A command in a process of its own loads torch first: its tests are slow ones."""
+    """Mark tests of commands as slow; let those that drive a browser, and fail, try once more."""
     for item in items:
         if "cli" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
-"""The command line, in its own process as a script uses it."""
+"""The command line: what each command prints and how it ends; runs are done by real workers."""
 
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,25 +20,42 @@ from seqtutor_core.domains import build_domain
 from seqtutor_core.gauge import Source
 from seqtutor_core.runs import launcher, store
 from tests import reference_melody
+from tests.running import tiny_prior
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def cli(tmp_path, monkeypatch):
+def cli(tmp_path, monkeypatch, capsys):
+    """Return a function that runs one command in this process, for a process of its own loads torch anew each time."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
 
     def run(*arguments: str, status: int = 0, stdin: str = "") -> tuple[str, str]:
-        command = [sys.executable, "-m", "seqtutor_core", *arguments]
-        done = subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=300)
-        assert done.returncode == status, done.stderr
-        return done.stdout, done.stderr
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        ended = main(arguments)
+        printed = capsys.readouterr()
+        assert ended == status, printed.err
+        return printed.out, printed.err
 
     return run
 
 
 def last_json(text: str) -> Any:
     return json.loads(text.strip().splitlines()[-1])
+
+
+def test_a_command_in_a_process_of_its_own(tmp_path):
+    """As a script uses it: an answer with status 0, an error with status 1, each on its own stream."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command, home = [sys.executable, "-m", "seqtutor_core", *arguments], str(tmp_path)
+        environment = {**os.environ, "SEQTUTOR_HOME": home}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+    listed, refused = run("runs", "list", "--json"), run("runs", "show", "nothing")
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "[]\n", "")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith("error: ")
 
 
 def test_score_equals_the_plain_version_line_by_line(cli, tmp_path):
@@ -72,8 +91,9 @@ def test_sample_and_evaluate_a_prior(cli):
     assert {"excessively_repeated", "leaps_resolved", "in_motif", "distinct"} <= set(found["metrics"])
 
 
-def test_a_run_from_start_to_deletion(cli):
-    out, progress = cli("tune", "melody", "--learner", "g", "--kl", "4", "--seconds", "4", "--json")
+def test_a_run_from_start_to_deletion(cli, tmp_path):
+    untrained = ("--prior", str(tiny_prior(tmp_path / "tiny")), "--set", "length=16")  # learns and is measured at once
+    out, progress = cli("tune", "melody", *untrained, "--learner", "g", "--kl", "4", "--seconds", "3", "--json")
     summary = last_json(out)
     expected = "run domain learner preset kl_coefficient seconds updates environment_steps_per_second reward kl entropy"
     assert {*expected.split(), "j", "distinct", "metrics"} <= set(summary)
