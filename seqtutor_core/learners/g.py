@@ -1,4 +1,4 @@
-"""G-learning (Fox et al. 2016; Jaques et al. 2017, eq. 9).
+"""G-learning (Fox et al. 2016; Jaques et al. 2017).
 
     G(s, a) = r(s, a)/c + gamma logsumexp_a' [log p(a'|s') + G(s', a')]        pi = p exp(G), normalised
 

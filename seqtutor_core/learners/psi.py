@@ -1,4 +1,4 @@
-"""Psi-learning (Rawlik et al. 2012; Jaques et al. 2017, eq. 7).
+"""Psi-learning (Rawlik et al. 2012; Jaques et al. 2017).
 
     Psi(s, a) = log p(a|s) + r(s, a)/c + gamma logsumexp_a' Psi(s', a')        pi = softmax(Psi)
 

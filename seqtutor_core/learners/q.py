@@ -1,4 +1,4 @@
-"""Q-learning with the log-prior as a reward (Jaques et al. 2017, eq. 5).
+"""Q-learning with the log-prior as a reward (Jaques et al. 2017).
 
     Q(s, a) = log p(a|s) + r(s, a)/c + gamma max_a' Q(s', a')        pi = softmax(Q), or argmax
 
