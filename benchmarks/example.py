@@ -11,6 +11,7 @@ from typing import Any
 
 from seqtutor_core.chemistry.conformer import conformer
 from seqtutor_core.chemistry.depict import drawing
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.domains.melody import Melody
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.domains.molecule.scored_molecules import score_molecules
@@ -44,7 +45,7 @@ def molecule(run: Run) -> dict[str, Any]:
     rows = next(rollouts(policy_of(run), SAMPLES))
     found = score_molecules(domain, domain.smiles(rows.tokens, rows.lengths), config.weights)
     best = max(
-        (one for one in found if one.measurement.valid and not in_training_set(one.measurement)),
+        (one for one in found if one.measurement.valid and not in_training_set(MOSES.corpus, one.measurement)),
         key=lambda one: one.reward,
     )
     return {

@@ -17,7 +17,7 @@ import torch
 from seqtutor_core import priors
 from seqtutor_core.chemistry.pool import Pool, shared
 from seqtutor_core.chemistry.property_query import PropertyQuery
-from seqtutor_core.chemistry.tokens import decode
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
@@ -92,7 +92,7 @@ def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
         best = max(top.by_tokens.values(), key=lambda entry: entry.terms["similarity"])
         nearest = best.terms["similarity"]
         if not curve or nearest > curve[-1]["similarity"]:
-            facts = {"similarity": nearest, "smiles": decode(best.tokens), "molecules": shared().scored}
+            facts = {"similarity": nearest, "smiles": MOSES.decode(best.tokens), "molecules": shared().scored}
             curve.append(facts | {"seconds": progress.counters.seconds})
     sequences = tuner.update * tuner.settings.batch
     found = {"best": curve[-1], "curve": curve, "molecules": shared().scored, "sequences": sequences}

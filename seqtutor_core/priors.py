@@ -1,6 +1,8 @@
 """Priors: networks with the facts of their making, kept as weights (safetensors) beside a card (card.json)."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ CARD = record(
     {"network": by_name(anything)},
     {
         "domain": text,
+        "settings": by_name(anything),
         "vocabulary": several(text, LARGEST_VOCABULARY),
         "licence": text,
         "held_out_nats": number(),
@@ -58,15 +61,42 @@ def load(name: str, root: Path = ASSETS, space: TokenSpace | None = None) -> Pri
     features than that domain's.
     """
     folder = root / name  # an absolute path stays what it is
-    try:
-        if not names_prior(name):
-            raise FileNotFoundError
-        card = parse_json(read_whole(folder / "card.json", LARGEST_CARD))
-        CARD("the card", card)
+    with _reading(name, folder):
+        card = _card(name, folder)
         weights = folder / "weights.safetensors"
         if weights.exists() and not weights.is_file():  # a pipe would be waited for, and the whole process with it
             raise OSError(f"{weights.name} is not a plain file")
         network = network_of(current_network(card["network"]), load_file(weights))
+    if space is not None:
+        _check_tokens(folder.name, network.settings.vocabulary, card.get("vocabulary"), space)
+        InputFeatures.select(space.features, network.settings.inputs)
+    return Prior(folder.name, network, card)
+
+
+def domain_settings(name: str, chosen: Mapping[str, Any] | None = None, root: Path = ASSETS) -> dict[str, Any]:
+    """Return the settings of its domain that a prior was trained for, and the chosen ones over them.
+
+    Priors of one domain may write different tokens: such a setting says which. PriorError as `load` raises it.
+    """
+    folder = root / name
+    with _reading(name, folder):
+        return {**_card(name, folder).get("settings", {}), **(chosen or {})}
+
+
+def _card(name: str, folder: Path) -> dict[str, Any]:
+    """The card of a prior, checked."""
+    if not names_prior(name):
+        raise FileNotFoundError
+    card: dict[str, Any] = parse_json(read_whole(folder / "card.json", LARGEST_CARD))
+    CARD("the card", card)
+    return card
+
+
+@contextmanager
+def _reading(name: str, folder: Path) -> Iterator[None]:
+    """PriorError for what goes wrong while a prior is read."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise PriorError(
             f"no prior named {shown(folder.name if names_prior(name) else name)}: {error.filename or 'it'} is missing; "
@@ -77,10 +107,6 @@ def load(name: str, root: Path = ASSETS, space: TokenSpace | None = None) -> Pri
             f"the prior {shown(folder.name)} in {shown(str(folder))} is damaged ({reason(error)}); "
             "restore the folder or train it again"
         ) from None
-    if space is not None:
-        _check_tokens(folder.name, network.settings.vocabulary, card.get("vocabulary"), space)
-        InputFeatures.select(space.features, network.settings.inputs)
-    return Prior(folder.name, network, card)
 
 
 def _check_tokens(name: str, size: int, tokens: list[str] | None, space: TokenSpace) -> None:

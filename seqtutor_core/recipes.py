@@ -1,7 +1,7 @@
 """The priors that are shipped: how each is trained, and the card it is published with."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,31 @@ from seqtutor_core.training import Epoch
 SAMPLES = 10_000  # that a card's figures are over
 
 
-def training_recipes(name: str) -> TrainingRecipes:
-    """Return how a domain's priors are made; SettingError for a domain that is unknown or has no corpus."""
-    every = _all_recipes()
-    if name not in every:
-        raise SettingError(f"no corpus for {name!r}; there is: {', '.join(every)}")
-    return every[name]
+def corpora() -> dict[str, str]:
+    """Return the name of every corpus, and the domain that it is of."""
+    return {corpus: name for name, entry in DOMAINS.items() for corpus in entry.corpora}
 
 
-def corpus_folder(name: str) -> Path:
-    """Return where a domain's built corpus lies."""
-    return home() / "corpora" / name
+def training_recipes(corpus: str) -> TrainingRecipes:
+    """Return how the priors of a corpus are made; SettingError for one that is unknown."""
+    known = corpora()
+    if corpus not in known:
+        raise SettingError(f"no corpus named {corpus!r}; there is: {', '.join(known)}")
+    return DOMAINS[known[corpus]].corpora[corpus]()
+
+
+def corpus_folder(corpus: str) -> Path:
+    """Return where a built corpus lies."""
+    return home() / "corpora" / corpus
+
+
+def build_corpus(corpus: str, file: str, progress: Callable[[int, int], None]) -> dict[str, object]:
+    """Build a corpus and return its statistics; SettingError for a file that it needs, or does not read."""
+    recipes = training_recipes(corpus)
+    if bool(file) != bool(recipes.FILE):
+        way_out = f"is read from a file: {recipes.FILE}; name it" if recipes.FILE else "reads no file; leave it out"
+        raise SettingError(f"the corpus {corpus} {way_out} (--file)")
+    return recipes.build(corpus_folder(corpus), progress, file)
 
 
 def training_folder(name: str) -> Path:
@@ -42,15 +56,15 @@ def training_folder(name: str) -> Path:
 
 def train(name: str) -> Iterator[Epoch]:
     """Train a recipe, resuming; SettingError for an unknown one, InputError when the corpus is not built."""
-    of, recipes = _recipe(name)
-    sequences = recipes.sequences(corpus_folder(of))
+    corpus, recipes = _recipe(name)
+    sequences = recipes.sequences(corpus_folder(corpus))
     return training.train(recipes.RECIPES[name], recipes.input_features, *sequences, training_folder(name))
 
 
 def publish(name: str, root: Path) -> dict[str, Any]:
     """Write the best weights of a trained recipe to root/NAME with their card; return the card."""
-    of, recipes = _recipe(name)
-    domain = build_domain(of)
+    corpus, recipes = _recipe(name)
+    domain = build_domain(corpora()[corpus], recipes.SETTINGS)
     facts = json.loads((training_folder(name) / "training.json").read_text())
     best = min(facts["history"], key=lambda e: e["held_out_nats"])
     network = RecurrentNetwork(recipes.RECIPES[name].network)
@@ -58,8 +72,9 @@ def publish(name: str, root: Path) -> dict[str, Any]:
     network.eval()
     card = {
         "domain": domain.name,
+        "settings": dict(recipes.SETTINGS),
         **recipes.DATA,
-        "corpus": recipes.corpus_facts(),
+        "corpus": recipes.corpus_facts(corpus_folder(corpus)),
         "vocabulary": list(domain.vocabulary.tokens),
         "training": {**facts["settings"], "network": asdict(network.settings), "epochs_done": len(facts["history"])},
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -72,14 +87,10 @@ def publish(name: str, root: Path) -> dict[str, Any]:
 
 
 def _recipe(name: str) -> tuple[str, TrainingRecipes]:
-    """The domain of a recipe, and all recipes of that domain; SettingError for an unknown one."""
-    for of, recipes in _all_recipes().items():
+    """The corpus of a recipe, and all recipes of that corpus; SettingError for an unknown one."""
+    known = {corpus: training_recipes(corpus) for corpus in corpora()}
+    for corpus, recipes in known.items():
         if name in recipes.RECIPES:
-            return of, recipes
-    names = [each for recipes in _all_recipes().values() for each in recipes.RECIPES]
+            return corpus, recipes
+    names = [each for recipes in known.values() for each in recipes.RECIPES]
     raise SettingError(f"no recipe named {name!r}; choose one of {', '.join(names)}")
-
-
-def _all_recipes() -> dict[str, TrainingRecipes]:
-    """Those of every domain that has a corpus."""
-    return {name: entry.training_recipes() for name, entry in DOMAINS.items() if entry.training_recipes}

@@ -1,6 +1,7 @@
-"""Text as users give it: bytes of a file as text, and the lines of a text."""
+"""Text as users give it: bytes of a file as text, and the lines of a text; and a number that stands for a text."""
 
 import codecs
+import hashlib
 import re
 
 from seqtutor_core.errors import InputError
@@ -55,3 +56,8 @@ def lines(text: str) -> list[str]:
     """
     split = _LINE_END.split(text)
     return split if split[-1] else split[:-1]
+
+
+def hashed(text: str) -> int:
+    """Return a whole number of 32 bits that is the same for a text on every machine."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big")

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from seqtutor_core import priors
-from seqtutor_core.chemistry.tokens import END_ID, encode
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import names, owner, store, tags
 from seqtutor_core.runs.checkpoints import save_policy
@@ -38,7 +38,7 @@ def tuned(domain: str, state: str = "finished") -> store.Run:
     (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     save_policy(run.folder / "policy.safetensors", network.state_dict(), network.settings, {"seconds": 4.0})
     if domain == "molecule":
-        best = {"tokens": [*encode(ASPIRIN), END_ID], "terms": {}, "update": 1, "seconds": 1.0}
+        best = {"tokens": [*MOSES.encode(ASPIRIN), MOSES.end], "terms": {}, "update": 1, "seconds": 1.0}
         (run.folder / "best.jsonl").write_text(json.dumps(best) + "\n")
     run.write_status(replace(run.status, state=state, seconds=4.0))
     return run

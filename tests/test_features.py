@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from seqtutor_core.chemistry.tokens import ATOMS, CLOSE, OPEN, RINGS, VOCABULARY, encode
+from seqtutor_core.chemistry.tokens import MOSES, ZINC
 from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.melody.features import input_features as melody
-from seqtutor_core.domains.molecule.features import input_features as molecule
+from seqtutor_core.domains.molecule.features import ATOMS, CLOSE, FEATURES, OPEN, RINGS, VOCABULARY
 from seqtutor_core.errors import PriorError
 from seqtutor_core.features import Clock, InputFeature, InputFeatures
 from tests.test_molecule_tokens import SOME
@@ -18,9 +18,14 @@ from tests.test_molecule_tokens import SOME
 PERIODS = (0, 1, 3, 12, 16, 24, 25)
 OFFERED = {
     **{f"melody {period}": melody(period) for period in PERIODS},
-    "molecule": molecule(),
+    "molecule": FEATURES[MOSES],
+    "zinc": FEATURES[ZINC],
 }
-FREQUENT = {"melody": [1], "molecule": [OPEN, CLOSE, *RINGS, 0, 8, 9]}  # holds; brackets, ring numbers, c = n
+FREQUENT = {  # holds; brackets, ring numbers, aromatic atoms, double bonds
+    "melody": [1],
+    "molecule": [OPEN, CLOSE, *RINGS, 0, 8, 9],
+    "zinc": [ZINC.vocabulary.id(token) for token in ["(", ")", "1", "2", "3", "c", "n", "=", "[nH+]"]],
+}
 
 
 def both(offered: Mapping[str, InputFeature], primer: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
@@ -93,13 +98,13 @@ def test_bars_begin_after_the_primer() -> None:
 
 def seen_of(tokens: list[list[int]]) -> torch.Tensor:
     """(B, T, n): token, atom, depth, then each ring."""
-    return both(molecule(), torch.zeros(len(tokens), 0, dtype=torch.long), torch.tensor(tokens))
+    return both(FEATURES[MOSES], torch.zeros(len(tokens), 0, dtype=torch.long), torch.tensor(tokens))
 
 
 def stack(smiles: str) -> list[tuple[int, int, list[bool]]]:
     """Atom, depth and open rings before each token, by a stack: the plain way."""
     atom, atoms, opened, seen = len(VOCABULARY), list[int](), set[int](), []
-    for token in encode(smiles):
+    for token in MOSES.encode(smiles):
         seen.append((atom, len(atoms), [ring in opened for ring in RINGS]))
         if token == OPEN:
             atoms.append(atom)
@@ -114,7 +119,7 @@ def stack(smiles: str) -> list[tuple[int, int, list[bool]]]:
 
 @pytest.mark.parametrize("smiles", [*SOME, "CC(C)(C)C", "C(C(O)N)F", "C1(C(C1)O)N"])
 def test_the_network_sees_atom_depth_and_open_rings(smiles: str) -> None:
-    seen = seen_of([encode(smiles)])[0].tolist()
+    seen = seen_of([MOSES.encode(smiles)])[0].tolist()
     assert [(row[1], row[2], [bool(ring) for ring in row[3:]]) for row in seen] == stack(smiles)
 
 
@@ -141,7 +146,7 @@ EVEN, ODD = 1, 2
     ],
 )
 def test_the_network_sees_whether_the_double_bonds_of_a_ring_come_out(smiles: str, seen: list[int]) -> None:
-    tokens = encode(smiles)
+    tokens = MOSES.encode(smiles)
     inputs = seen_of([tokens])[0, :, 3:].tolist()  # (T, R)
     closing = [i for i, token in enumerate(tokens) if token in RINGS and tokens[:i].count(token) % 2]
     assert [inputs[i][RINGS.index(tokens[i])] for i in closing] == seen

@@ -14,7 +14,7 @@ from rdkit.Chem.Crippen import MolLogP  # type: ignore[attr-defined]  # rdkit ma
 from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
-from seqtutor_core.chemistry.tokens import END_ID, LONGEST, encode
+from seqtutor_core.chemistry.tokens import MOSES, TOKENS
 from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
@@ -32,9 +32,9 @@ BROKEN = "c1ccccc"
 
 
 def batch(*molecules: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens (B, LONGEST), ended and padded with the end, and lengths (B,)."""
-    ids = [[*encode(m), END_ID] for m in molecules]
-    tokens = torch.tensor([row + [END_ID] * (LONGEST - len(row)) for row in ids])
+    """Tokens (B, MOSES.longest), ended and padded with the end, and lengths (B,)."""
+    ids = [[*MOSES.encode(m), MOSES.end] for m in molecules]
+    tokens = torch.tensor([row + [MOSES.end] * (MOSES.longest - len(row)) for row in ids])
     return tokens, torch.tensor([len(row) for row in ids])
 
 
@@ -52,7 +52,7 @@ def test_everything_is_paid_at_the_last_step() -> None:
     molecule.set_active_terms({"qed": 1.0})
     tokens, lengths = batch(ASPIRIN, BROKEN)
     terms = molecule.score(tokens, lengths)
-    assert terms.shape == (2, LONGEST, len(molecule.terms))
+    assert terms.shape == (2, MOSES.longest, len(molecule.terms))
     last = terms[torch.arange(2), lengths - 1]
     assert torch.equal(terms.sum(1), last)
     assert last[0].abs().sum() > 0
@@ -80,9 +80,9 @@ def test_the_papers_terms_by_hand() -> None:
 
 def test_a_sequence_that_never_ends_is_no_molecule() -> None:
     molecule = Molecule()
-    tokens = torch.zeros(1, LONGEST, dtype=torch.long)
-    assert molecule.score(tokens, torch.tensor([LONGEST]))[0, -1].tolist()[:1] == [0.0]
-    assert molecule.measurements(tokens, torch.tensor([LONGEST]))[0].error
+    tokens = torch.zeros(1, MOSES.longest, dtype=torch.long)
+    assert molecule.score(tokens, torch.tensor([MOSES.longest]))[0, -1].tolist()[:1] == [0.0]
+    assert molecule.measurements(tokens, torch.tensor([MOSES.longest]))[0].error
 
 
 def test_what_nobody_weights_is_not_measured_until_somebody_does() -> None:
@@ -112,8 +112,8 @@ def test_a_weight_without_a_query_says_so(term: str) -> None:
 
 def test_novelty_is_against_the_training_set() -> None:
     trained = Chem.MolToSmiles(Chem.MolFromSmiles("CC(C)(C)C(=O)C(Oc1ccc(Cl)cc1)n1ccnc1"))  # its second molecule
-    assert in_training_set(Measurement("", trained))
-    assert not in_training_set(Measurement("", CELECOXIB))
+    assert in_training_set("moses", Measurement("", trained))
+    assert not in_training_set("moses", Measurement("", CELECOXIB))
     assert paid(Molecule(), CELECOXIB)[0]["novelty"] == 1
 
 
@@ -125,7 +125,7 @@ def test_the_stereoisomer_of_a_training_molecule_is_not_novel() -> None:
     assert [line["terms"]["novelty"] for line in lines] == [0, 0, 1]
     assert lines[0]["canonical"] != lines[1]["canonical"]
     measurements = shared().measure([*isomers, other], PropertyQuery(), frozenset(LABELS) | {SCAFFOLD, "largest_ring"})
-    assert metrics(measurements)["novel"] == pytest.approx(1 / 3)
+    assert metrics("moses", measurements)["novel"] == pytest.approx(1 / 3)
     again = shared().measure(isomers[:1], PropertyQuery(), frozenset({"tpsa"}))[0]
     assert "@" in again.canonical and "@" not in again.graph  # from memory, too
 
@@ -151,10 +151,10 @@ def test_scaffolds_seen_often_pay_less_and_a_checkpoint_remembers_them() -> None
 
 def test_a_prefix_belongs_to_the_molecule() -> None:
     molecule = Molecule(MoleculeSettings(prefix="CC(=O)Oc1ccccc1"))
-    assert molecule.primer == tuple(encode("CC(=O)Oc1ccccc1"))
+    assert molecule.primer == tuple(MOSES.encode("CC(=O)Oc1ccccc1"))
     tokens, lengths = batch("C(=O)O")
     assert molecule.measurements(tokens, lengths)[0].canonical == ASPIRIN
-    assert molecule.to_json(encode("C(=O)O")) == {"smiles": ASPIRIN}
+    assert molecule.to_json(MOSES.encode("C(=O)O")) == {"smiles": ASPIRIN}
 
 
 # ---------------------------------------------------------------- settings and shapes
@@ -264,12 +264,13 @@ def measurement(canonical: str, scaffold: str = "", **values: float) -> Measurem
 def test_metrics_by_hand() -> None:
     of = {"log_p": 1.0, "qed": 0.5, "sa_score": 2.0, "largest_ring": 8.0, "molecular_weight": 300.0}
     found = metrics(
+        "moses",
         [
             measurement("CCO", "", **of),
             measurement("CCO", "", **of),
             measurement("c1ccccc1", "c1ccccc1", **{**of, "log_p": 4.0}),
             measurement(""),
-        ]
+        ],
     )
     assert found["valid"] == 0.75
     assert found["unique"] == pytest.approx(2 / 3)
@@ -277,7 +278,7 @@ def test_metrics_by_hand() -> None:
     assert (found["log_p"], found["log_p_all"]) == (2.0, 1.5)
     assert (found["synthetic_accessibility"], found["ring_penalty"]) == (-2, -2)
     assert (found["synthetic_accessibility_all"], found["ring_penalty_all"]) == (-1.5, -1.5)
-    nothing = metrics([measurement("")])
+    nothing = metrics("moses", [measurement("")])
     assert nothing["valid"] == 0
     assert {v for k, v in nothing.items() if k != "valid"} == {None}
 
@@ -288,16 +289,19 @@ def test_diversity_by_hand() -> None:
     assert diversity(["CCO", "c1ccccc1"]) == 1  # no common environment
 
 
-def test_statistics_are_a_distribution() -> None:
+@pytest.mark.parametrize("corpus", TOKENS)
+def test_statistics_are_a_distribution(corpus: str) -> None:
     for name in LABELS:
-        spread = quantiles(name)
+        spread = quantiles(corpus, name)
         assert (np.diff(spread) >= 0).all()
-        low, high = central_range(name)
+        low, high = central_range(corpus, name)
         assert spread[0] <= low <= high <= spread[-1]
-        assert sum(histogram(name, np.linspace(spread[0], spread[-1], 30).tolist())) == pytest.approx(1, abs=0.02)
-    held_out = quantiles("log_p", "held_out").tolist()
-    assert distance("log_p", held_out) < 0.02
-    assert distance("log_p", [x + 0.5 for x in held_out]) == pytest.approx(0.5, abs=0.02)
+        assert sum(histogram(corpus, name, np.linspace(spread[0], spread[-1], 30).tolist())) == pytest.approx(
+            1, abs=0.02
+        )
+    held_out = quantiles(corpus, "log_p", "held_out").tolist()
+    assert distance(corpus, "log_p", held_out) < 0.02
+    assert distance(corpus, "log_p", [x + 0.5 for x in held_out]) == pytest.approx(0.5, abs=0.02)
 
 
 def line(distinct: float = 1.0, **figures: float) -> dict[str, Any]:
@@ -324,11 +328,11 @@ def line(distinct: float = 1.0, **figures: float) -> dict[str, Any]:
     ],
 )
 def test_alarms(now: dict[str, Any], title: str) -> None:
-    found = alarms([line(), now])
+    found = alarms(MOSES, [line(), now])
     assert [a.title[: len(title)] for a in found] == [title]
     assert found[0].advice.endswith(".")
 
 
 def test_no_alarm_without_cause_or_before_there_is_much_to_see() -> None:
-    assert alarms([]) == alarms([line()]) == alarms([line(), line()]) == []
-    assert alarms([line(), line(recent=10.0, valid=0.1)]) == []
+    assert alarms(MOSES, []) == alarms(MOSES, [line()]) == alarms(MOSES, [line(), line()]) == []
+    assert alarms(MOSES, [line(), line(recent=10.0, valid=0.1)]) == []

@@ -13,7 +13,7 @@ from pages.ui.molecule.export import rows
 from seqtutor_core import priors
 from seqtutor_core.chemistry import inputs, remote
 from seqtutor_core.chemistry.property_query import Measurement
-from seqtutor_core.chemistry.tokens import VOCABULARY
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule.desirability import Desirability
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
@@ -168,7 +168,7 @@ def test_a_prior_of_another_vocabulary_is_told(molecule, monkeypatch):
 
 def test_a_prior_that_writes_no_molecules_is_shown_as_such(molecule, monkeypatch):
     torch.manual_seed(0)
-    untrained = RecurrentNetwork(NetworkSettings(len(VOCABULARY), hidden=8)).eval()
+    untrained = RecurrentNetwork(NetworkSettings(len(MOSES.vocabulary), hidden=8)).eval()
     monkeypatch.setattr(priors, "load", lambda name, **more: priors.Prior("untrained", untrained, {}))
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -183,17 +183,17 @@ def test_a_prior_that_writes_no_molecules_is_shown_as_such(molecule, monkeypatch
 def test_a_file_is_read_once_and_so_is_what_is_wrong_with_it(monkeypatch):
     reading = []
 
-    def upload(data, name):
+    def upload(data, name, corpus):
         reading.append(name)
-        return inputs.upload(data, name)
+        return inputs.upload(data, name, corpus)
 
     monkeypatch.setattr(remote, "upload", upload)
     lines = b"C once\n" * 50
-    first = uploaded(lines, "many.smi")
-    assert len(first.molecules) == 50 and uploaded(bytes(lines), "many.smi") is first
+    first = uploaded(lines, "many.smi", "moses")
+    assert len(first.molecules) == 50 and uploaded(bytes(lines), "many.smi", "moses") is first
     for _ in range(3):
         with pytest.raises(InputError, match="no molecule that can be read"):
-            uploaded(b"xx once\n", "none.smi")
+            uploaded(b"xx once\n", "none.smi", "moses")
     assert reading == ["many.smi", "none.smi"]
 
 
@@ -255,9 +255,9 @@ def test_columns_of_a_file_are_reward_and_properties():
 
 def test_the_curve_is_the_desirability():
     known = Desirability("range", 200.0, 400.0, 100.0)
-    low, high = axis("molecular_weight", known)
+    low, high = axis("moses", "molecular_weight", known)
     assert low <= 100 <= 500 <= high
-    svg = curve("molecular_weight", known)
+    svg = curve("moses", "molecular_weight", known)
     [points] = re.findall(r'points="([^"]+)"', svg)
     drawn = [tuple(map(float, pair.split(","))) for pair in points.split()]
     for x, y in drawn:
@@ -271,7 +271,8 @@ def test_the_curve_is_the_desirability():
 def test_the_ground_of_a_negated_term_lies_on_its_side():
     """SA scores run from 1 to 10 and pile up near 2.3; the term is minus the score, so the pile is near the end."""
     heights = [
-        float(h) for h in re.findall(r'height="([\d.]+)"/>', curve("synthetic_accessibility", Desirability("raw")))
+        float(h)
+        for h in re.findall(r'height="([\d.]+)"/>', curve("moses", "synthetic_accessibility", Desirability("raw")))
     ]
     assert heights.index(max(heights)) > len(heights) / 2
 

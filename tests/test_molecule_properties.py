@@ -14,7 +14,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from seqtutor_core.chemistry import properties
 from seqtutor_core.chemistry.properties import measure
 from seqtutor_core.chemistry.property_query import EXPENSIVE, PROPERTIES, SCAFFOLD, PropertyQuery
-from seqtutor_core.chemistry.tokens import SEEN
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.errors import InputError, MissingPartError, SettingError
 
@@ -339,7 +339,7 @@ def test_the_score_that_ships_with_rdkit_may_be_missing(monkeypatch: pytest.Monk
     assert value(ASPIRIN, "sa_score") == pytest.approx(1.58, abs=0.001)
 
 
-smiles_like = st.lists(st.sampled_from([*SEEN, "[", "]", "%", "[O-]", ".", "/", "*", "9", " ", "é"])).map("".join)
+smiles_like = st.lists(st.sampled_from([*MOSES.seen, "[", "]", "%", "[O-]", ".", "/", "*", "9", " ", "é"])).map("".join)
 
 
 @settings(max_examples=300, deadline=None)

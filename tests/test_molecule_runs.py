@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqtutor_core import priors
-from seqtutor_core.chemistry.tokens import END_ID, decode
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import Change, TuningConfig, learner_settings
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.errors import PriorError
@@ -43,8 +43,8 @@ def test_what_lies_beyond_the_end_counts_for_nothing(network: RecurrentNetwork) 
     progress = iterate(tuner(network))
     assert (progress.lengths < progress.tokens.shape[1]).any()
     for row, length in zip(progress.tokens.tolist(), progress.lengths.tolist(), strict=True):
-        assert set(row[length:]) <= {END_ID}
-        assert row[: length - 1].count(END_ID) == 0
+        assert set(row[length:]) <= {MOSES.end}
+        assert row[: length - 1].count(MOSES.end) == 0
     assert progress.counters.environment_steps == int(progress.lengths.sum())
 
 
@@ -146,8 +146,8 @@ def test_a_run_leaves_figures_alarms_and_its_best() -> None:
     best = [entry for _, entry in sorted(zip(earned, entries, strict=True), key=lambda pair: -pair[0])]
     assert 16 <= len(best) <= 48
     assert max(earned) > 45
-    assert best[0].tokens[-1] == END_ID
-    assert decode(best[0].tokens)
+    assert best[0].tokens[-1] == MOSES.end
+    assert MOSES.decode(best[0].tokens)
     assert run.status.summary is not None
     assert 0.8 < run.status.summary["metrics"]["valid"] <= 1
 

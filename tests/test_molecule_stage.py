@@ -17,7 +17,7 @@ from pages.ui.molecule.stage import TABLE
 from seqtutor_core import kept, priors
 from seqtutor_core.chemistry import neighbours, three_d
 from seqtutor_core.chemistry.property_query import Measurement
-from seqtutor_core.chemistry.tokens import END_ID, encode
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.runs import store
@@ -109,7 +109,9 @@ def test_another_seed_is_another_draw_of_all(molecule):
 def test_the_board_is_ranked_by_the_sliders_and_grown_from_the_runs_beginning(molecule):
     settings = {"prefix": "CC"}
     run = store.create_run(TuningConfig("molecule", "molecule", weights={"qed": 40.0}, settings=settings))
-    entries = [{"tokens": [*encode(s), END_ID], "terms": {}, "update": 1, "seconds": 1.0} for s in ("O", "CCCCCCCCC")]
+    entries = [
+        {"tokens": [*MOSES.encode(s), MOSES.end], "terms": {}, "update": 1, "seconds": 1.0} for s in ("O", "CCCCCCCCC")
+    ]
     (run.folder / "best.jsonl").write_text("".join(json.dumps(e) + "\n" for e in entries))
     molecule.query_params["run"] = run.id
     molecule.session_state["mol_view"] = BEST
@@ -220,7 +222,7 @@ def test_distributions_are_shares_and_told_in_words():
         PREVIEW: [one("a", 2.0, **VALUES)] * 2,
         TUNED: [one("d", error="bad")],
     }
-    traces = distributions(sets).data
+    traces = distributions(MOSES, sets).data
     assert len(traces) == 8 * 4
     for trace in traces:
         assert all(a < b for a, b in pairwise(trace.x))

@@ -271,7 +271,7 @@ def test_what_a_file_is_instead(data: bytes, filename: str, message: str) -> Non
     ["9000000 0 0 0 0", "1 9000000 0 0 0", "1 0 9000000 0 0", "9000-\nM  V30 000 0 0 0 0", f"{'9' * 5000} 0 0 0 0"],
 )
 def test_announced_sizes_are_not_believed(counts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "from_block", lambda block: pytest.fail("RDKit was asked"))
+    monkeypatch.setattr(reading, "from_block", lambda block, corpus: pytest.fail("RDKit was asked"))
     with pytest.raises(
         InputError, match=r"record 1 \(t\): its counts line announces 9[0-9]+ atoms, bonds or groups, more"
     ):
@@ -293,7 +293,9 @@ def test_parts_of_a_block_are_counted() -> None:
     whole = Chem.MolToMolBlock(Chem.MolFromSmiles(".".join("C" * 101)))
     with pytest.raises(InputError, match="101 separate parts are more than 100"):
         upload(whole.encode(), "a.mol")
-    assert reading.read([Chem.MolToMolBlock(Chem.MolFromSmiles(".".join("C" * 100)))], True)[0]["smiles"] == "C"
+    assert (
+        reading.read([Chem.MolToMolBlock(Chem.MolFromSmiles(".".join("C" * 100)))], True, "moses")[0]["smiles"] == "C"
+    )
 
 
 def test_a_line_or_block_too_long_costs_itself() -> None:
@@ -330,7 +332,7 @@ def test_a_record_over_which_the_process_ends_costs_itself_alone() -> None:
             raise InputError("it took longer than 5 s; give something smaller or simpler")
         return run_here(operation, arguments, seconds)
 
-    found = upload(b"CCO a\nCCN b\nCCC c\n", "a.smi", run)
+    found = upload(b"CCO a\nCCN b\nCCC c\n", "a.smi", run=run)
     assert [one.name for one in found.molecules] == ["a", "c"]
     assert found.problems == ("record 2 (b): it took longer than 5 s",)
 

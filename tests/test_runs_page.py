@@ -13,7 +13,7 @@ from pages.ui.charts import COLOURS
 from pages.ui.runs.compare import overlay
 from pages.ui.runs.compared import CURVES, DASHES, MOST, Curves, compared
 from pages.ui.runs.standing import SYMBOLS, chart
-from seqtutor_core.chemistry.tokens import END_ID, encode
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.domains.melody.primer import primer_of, tune_of
@@ -265,7 +265,7 @@ def test_runs_that_were_rewarded_differently_are_not_ranked():
 
 def test_samples_stand_side_by_side_and_play_in_one_player():
     tune, molecule = ended("Tune"), ended("Molecule", domain="molecule", prior="molecule")
-    for run, tokens in ((tune, [14, 1, 16, 1]), (molecule, [*encode("CCO"), END_ID])):
+    for run, tokens in ((tune, [14, 1, 16, 1]), (molecule, [*MOSES.encode("CCO"), MOSES.end])):
         line = {"update": 1, "seconds": 1.0, "tokens": tokens}
         (run.folder / "samples" / "000000001.jsonl").write_text(json.dumps(line) + "\n")
     page = ticked(tune, molecule)

@@ -180,7 +180,7 @@ def test_a_change_that_is_heard_amid_the_stop_is_heard_again(prior: Path, starte
 def test_a_molecule_run_stops_with_its_processes(tmp_path: Path, started) -> None:
     """While others measure, under a pattern that RDKit would try for minutes on each molecule."""
     torch.manual_seed(3)
-    network = RecurrentNetwork(NetworkSettings(len(Molecule.vocabulary), hidden=16))
+    network = RecurrentNetwork(NetworkSettings(len(Molecule().vocabulary), hidden=16))
     folder = save(Prior("untrained", network, {}), tmp_path / "priors")
     config = TuningConfig(
         "molecule",

@@ -122,11 +122,13 @@ class Recipes:
         )
     }
     DATA: Mapping[str, Any] = {"source": "made up", "licence": "none"}
+    SETTINGS: Mapping[str, Any] = {}
+    FILE = ""
 
     def input_features(self, period: int) -> Mapping[str, InputFeature]:
         return FEATURES
 
-    def build(self, folder: Path, progress: Any) -> dict[str, object]:
+    def build(self, folder: Path, progress: Any, file: str) -> dict[str, object]:
         return {"words": 3}
 
     def ship(self, folder: Path) -> None:
@@ -136,7 +138,7 @@ class Recipes:
         words = [(tuple(VOCABULARY.id(c) for c in word), 0) for word in ("(a)((a))a.", "a(a)a).", "((a)a(a)).")] * 20
         return words, words[:3]
 
-    def corpus_facts(self) -> dict[str, Any]:
+    def corpus_facts(self, folder: Path) -> dict[str, Any]:
         return {"words": 3}
 
 
@@ -151,7 +153,7 @@ def build(settings: Mapping[str, Any]) -> Domain:
 def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One line of the registry, and a worker that works here, since a process of its own would not know this file."""
     defaults = {"default": {"trajectory_balance": {"batch": 64, "minibatch": 32}}}
-    entry = DomainEntry(build, Recipes, kl_coefficient=0.5, learner_defaults=lambda: defaults)
+    entry = DomainEntry(build, {"brackets": Recipes}, kl_coefficient=0.5, learner_defaults=lambda: defaults)
     monkeypatch.setitem(DOMAINS, "brackets", entry)
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)
@@ -162,7 +164,7 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Trained by the command line."""
     folder = tmp_path_factory.mktemp("priors")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(DOMAINS, "brackets", DomainEntry(build, Recipes))
+        patch.setitem(DOMAINS, "brackets", DomainEntry(build, {"brackets": Recipes}))
         patch.setenv("SEQTUTOR_HOME", str(folder / "home"))
         assert main(["prior", "corpus", "brackets"]) == 0
         assert main(["prior", "train", "brackets", "--out", str(folder)]) == 0

@@ -62,7 +62,7 @@ def draw(studio: Studio, run: store.Run | None, n: int, seed: int) -> list[list[
     prior = run.config.prior if run else state.value(studio, state.PRIOR)
     tuned = (run.id, written(run), float(state.value(studio, state.STRENGTH))) if run else None
     primer = studio.primer(studio) or (run.config.sampling_primer if run else ())
-    settings = json.dumps(studio.sampling_settings(studio), sort_keys=True)
+    settings = json.dumps({**studio.sampling_settings(studio), **state.prior_settings(prior)}, sort_keys=True)
     return _draw(studio.domain, settings, prior, tuned, (n, seed), primer)
 
 

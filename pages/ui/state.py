@@ -15,7 +15,7 @@ from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains import DOMAINS, build_domain
-from seqtutor_core.errors import RunError
+from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.runs import store, trash
 
@@ -144,7 +144,17 @@ def tuning_config(studio: Studio) -> TuningConfig:
 def prior(domain_name: str, name: str) -> priors.Prior:
     """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
     check_admitted(name)
-    return priors.load(name, space=build_domain(domain_name))
+    return priors.load(name, space=build_domain(domain_name, priors.domain_settings(name)))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def prior_settings(name: str) -> dict[str, Any]:
+    """The settings of its domain that a prior was trained for; none of one that `prior` says is missing."""
+    try:
+        check_admitted(name)
+        return priors.domain_settings(name)
+    except PriorError:
+        return {}
 
 
 # ---------------------------------------------------------------- draws

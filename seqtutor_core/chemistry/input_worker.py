@@ -31,7 +31,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "draw_pattern": depict.pattern_drawing,
     "draw_prefix": depict.prefix_drawing,
     "conformer": conformer.conformer,
-    "molecule": lambda text: asdict(inputs.molecule(text)),
+    "molecule": lambda **arguments: asdict(inputs.molecule(**arguments)),
     "smarts": inputs.smarts,
     "prefix": inputs.prefix,
     "drawn_prefix": sketcher.prefix,

@@ -24,7 +24,7 @@ from seqtutor_core.chemistry.records import (
 )
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.chemistry.table import STRIPPED
-from seqtutor_core.chemistry.tokens import LONGEST, encode
+from seqtutor_core.chemistry.tokens import MOSES, TOKENS
 from seqtutor_core.chemistry.tokens import split as tokens_of
 from seqtutor_core.errors import InputError
 
@@ -49,14 +49,17 @@ class UploadedMolecules:
 # ---------------------------------------------------------------- one molecule, substructures
 
 
-def molecule(text: str) -> InputMolecule:
-    """Return the molecule of a SMILES, perhaps in quotes and with a name; InputError shows the fault or the limit."""
+def molecule(text: str, corpus: str = MOSES.corpus) -> InputMolecule:
+    """Return the molecule of a SMILES, perhaps in quotes and with a name; InputError shows the fault or the limit.
+
+    corpus: what the prior learned from, whose tokens remarks are about.
+    """
     lines = [line for typed in texts.lines(text) if (line := typed.strip(STRIPPED))]
     if not lines:
         raise InputError("no molecule is given; type or paste a SMILES such as CC(=O)Oc1ccccc1C(=O)O")
     first, remark = without_extension(lines[0])
     smiles, name = smiles_and_name(first)
-    read_molecule = from_smiles(smiles, " ".join(name.split()).strip(STRIPPED))
+    read_molecule = from_smiles(smiles, corpus, " ".join(name.split()).strip(STRIPPED))
     before = [f"{remark[0].upper()}{remark[1:]}."] if remark else []
     if len(lines) > 1:
         before = [f"Took the first of {len(lines)} lines.", *before]
@@ -79,18 +82,18 @@ def smarts(text: str) -> tuple[str, ...]:
     return tuple(line for _, line in lines)
 
 
-def prefix(text: str) -> list[int]:
-    """Return the token ids of a SMILES prefix, such as c1ccc( or a whole molecule, that is to be continued.
+def prefix(text: str, corpus: str = MOSES.corpus) -> list[int]:
+    """Return the ids, in a corpus' vocabulary, of a SMILES prefix, such as c1ccc( or a whole molecule, to be continued.
 
     TokenError names a token outside the vocabulary, InputError the first token after which no molecule is possible.
     """
     smiles = text.strip(STRIPPED)
     if not smiles:
         raise InputError("no beginning is given; type one such as c1ccc(")
-    ids, tokens = encode(smiles), tokens_of(smiles)
-    if len(ids) > LONGEST - 2:
+    ids, tokens, longest = TOKENS[corpus].encode(smiles), tokens_of(smiles), TOKENS[corpus].longest
+    if len(ids) > longest - 2:
         raise InputError(
-            f"a beginning of {len(ids)} tokens leaves no room, a molecule has at most {LONGEST - 1}; give a shorter one"
+            f"a beginning of {len(ids)} tokens leaves no room, a molecule has at most {longest - 1}; give a shorter one"
         )
     for count in range(1, len(tokens) + 1):
         if not is_valid_prefix(tokens[:count]):
@@ -119,11 +122,14 @@ def run_here(operation: str, arguments: Mapping[str, Any], _: float) -> Any:
     return FILE_OPERATIONS[operation](**arguments)
 
 
-def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SECONDS) -> UploadedMolecules:
+def upload(
+    data: bytes, filename: str, corpus: str = MOSES.corpus, run: Run = run_here, seconds: float = SECONDS
+) -> UploadedMolecules:
     """Return the molecules of a file .smi, .txt, .csv (a column named smiles), .mol or .sdf, and its broken records.
 
-    Records that are not read within `seconds` are counted as a problem. InputError for a file that is empty, larger
-    than 20 MB, of another kind, not text, or without one good record.
+    corpus: what the prior learned from, whose tokens remarks are about. Records that are not read within `seconds` are
+    counted as a problem. InputError for a file that is empty, larger than 20 MB, of another kind, not text, or without
+    one good record.
     """
     deadline = time.monotonic() + seconds
     check_file(data, filename)
@@ -131,7 +137,8 @@ def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SEC
     answer = run("split_file", {"data": encoded, "filename": filename, "most": MAX_RECORDS}, seconds / 2)
     records = [Record(**record) for record in answer["records"]]
     sources = [record.source for record in records if not record.problem]
-    uploaded = _collected(records, _answers(sources, answer["blocks"], deadline, run))
+    how = {"blocks": answer["blocks"], "corpus": corpus}
+    uploaded = _collected(records, _answers(sources, how, deadline, run))
     problems = list(uploaded.problems)
     if left := len(records) - len(uploaded.molecules) - len(problems):
         problems.append(f"records from {len(records) - left + 1:,} on: {left:,} were not read within {seconds:g} s")
@@ -144,26 +151,26 @@ def upload(data: bytes, filename: str, run: Run = run_here, seconds: float = SEC
     return replace(uploaded, problems=tuple(problems))
 
 
-def _answers(sources: list[str], blocks: bool, deadline: float, run: Run) -> Iterator[dict[str, Any]]:
-    """Yield the result of reading.read for each source, in order, until the deadline."""
+def _answers(sources: list[str], how: Mapping[str, Any], deadline: float, run: Run) -> Iterator[dict[str, Any]]:
+    """Yield the result of reading.read for each source, in order, until the deadline; how: its other arguments."""
     for start in range(0, len(sources), BATCH):
         some = sources[start : start + BATCH]
         if time.monotonic() > deadline:
             return
         try:
-            answers = run("read_records", {"sources": some, "blocks": blocks}, RECORD_SECONDS)
+            answers = run("read_records", {"sources": some, **how}, RECORD_SECONDS)
         except InputError:  # one of them took too long, or crashed RDKit
-            yield from _one_by_one(some, blocks, deadline, run)
+            yield from _one_by_one(some, how, deadline, run)
         else:
             yield from answers
 
 
-def _one_by_one(sources: list[str], blocks: bool, deadline: float, run: Run) -> Iterator[dict[str, Any]]:
+def _one_by_one(sources: list[str], how: Mapping[str, Any], deadline: float, run: Run) -> Iterator[dict[str, Any]]:
     for source in sources:
         if time.monotonic() > deadline:
             return
         try:
-            yield from run("read_records", {"sources": [source], "blocks": blocks}, RECORD_SECONDS)
+            yield from run("read_records", {"sources": [source], **how}, RECORD_SECONDS)
         except InputError as error:
             yield {"problem": str(error).partition("; ")[0]}
 

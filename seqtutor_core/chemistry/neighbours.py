@@ -130,11 +130,13 @@ def _write(folder: Path, smiles: Sequence[str], words: Words) -> None:
 def _read(folder: Path) -> tuple[Words, npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Return the arrays of the index, mapped from disk."""
     if not available(folder):
-        raise InputError(f"the training molecules in {folder} are not indexed; build the index with: {COMMAND}")
+        raise InputError(
+            f"the training molecules in {folder} are not indexed; build the index with: {COMMAND} {folder.name}"
+        )
     try:
         fingerprints, counts, texts, ends = (np.load(folder / INDEX / f"{name}.npy", mmap_mode="r") for name in PARTS)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"the index in {folder / INDEX} is damaged ({error}); build it again with: {COMMAND}"
+            f"the index in {folder / INDEX} is damaged ({error}); build it again with: {COMMAND} {folder.name}"
         ) from None
     return fingerprints, counts, texts, ends

@@ -18,7 +18,7 @@ from seqtutor_core.chemistry.parsing import (
     parse,
     smiles_parser,
 )
-from seqtutor_core.chemistry.tokens import PATTERN, VOCABULARY
+from seqtutor_core.chemistry.tokens import PATTERN, TOKENS, SmilesTokens, writer
 from seqtutor_core.errors import InputError
 
 LARGEST = 500  # heavy atoms
@@ -35,19 +35,19 @@ class InputMolecule:
     name: str = ""
 
 
-def from_smiles(smiles: str, name: str = "") -> InputMolecule:
-    """Return the molecule of a SMILES; InputError shows where it is wrong, or says its limit."""
+def from_smiles(smiles: str, corpus: str, name: str = "") -> InputMolecule:
+    """Return the molecule of a SMILES, for a prior of a corpus; InputError shows the fault, or says the limit."""
     _check_sizes(smiles)
-    return _input_molecule(parse(smiles), name)
+    return _input_molecule(parse(smiles), TOKENS[corpus], name)
 
 
-def from_block(block: str, name: str = "") -> InputMolecule:
-    """Return the molecule of a mol block; InputError with RDKit's reason."""
+def from_block(block: str, corpus: str, name: str = "") -> InputMolecule:
+    """Return the molecule of a mol block, for a prior of a corpus; InputError with RDKit's reason."""
     # RDKit's log is cut amid a letter that takes several bytes, and then cannot be read
     block = block.encode("ascii", "replace").decode()
     whole, log = _supplied(block, sanitize=True)
     if whole is not None and whole.GetNumAtoms():
-        return _input_molecule(whole, name)
+        return _input_molecule(whole, TOKENS[corpus], name)
     raw, _ = _supplied(block, sanitize=False)
     fault = None if raw is None else chemistry_fault(raw)
     if fault is not None:
@@ -57,12 +57,12 @@ def from_block(block: str, name: str = "") -> InputMolecule:
     raise InputError(f"{reason}; check it in a drawing program")
 
 
-def read(sources: Sequence[str], blocks: bool) -> list[dict[str, Any]]:
+def read(sources: Sequence[str], blocks: bool, corpus: str) -> list[dict[str, Any]]:
     """Return for each SMILES, or mol block, {"smiles", "remarks"} of its molecule, or {"problem": the reason}."""
     answers: list[dict[str, Any]] = []
     for source in sources:
         try:
-            given = from_block(source) if blocks else from_smiles(source)
+            given = from_block(source, corpus) if blocks else from_smiles(source, corpus)
             answers.append({"smiles": given.smiles, "remarks": given.remarks})
         except InputError as error:
             answers.append({"problem": str(error).partition("; ")[0]})
@@ -92,7 +92,7 @@ def _check_heavy_atoms(count: int) -> None:
         )
 
 
-def _input_molecule(whole: Chem.Mol, name: str) -> InputMolecule:
+def _input_molecule(whole: Chem.Mol, tokens: SmilesTokens, name: str) -> InputMolecule:
     """Return the largest fragment of a molecule, with remarks; InputError if it has no or too many atoms."""
     fragments = len(Chem.GetMolFrags(whole))
     if fragments > MAX_FRAGMENTS:
@@ -105,19 +105,25 @@ def _input_molecule(whole: Chem.Mol, name: str) -> InputMolecule:
     if others:
         left_out = ", ".join(short(Chem.MolToSmiles(other)) for other in others[:3]) + (" ..." if others[3:] else "")
         remarks.append(f"Kept the largest of {len(others) + 1} fragments, {short(smiles)}, and left out {left_out}.")
-    flat = smiles
-    if re.search(r"[@/\\]", smiles):
-        Chem.RemoveStereochemistry(kept)
-        flat = Chem.MolToSmiles(kept)
-        remarks.append("The prior writes no stereochemistry, and similarity does not look at it.")
-    tokens = dict.fromkeys(match.group() for match in PATTERN.finditer(flat))
-    unknown = [token for token in tokens if token not in VOCABULARY]
-    if unknown:
+    return InputMolecule(smiles, (*remarks, *_beyond(kept, smiles, tokens)), name)
+
+
+def _beyond(molecule: Chem.Mol, smiles: str, tokens: SmilesTokens) -> list[str]:
+    """Return what a prior with these tokens cannot write of a molecule, a sentence each; it loses its stereochemistry.
+
+    A token that another prior has is not missing from the language, so the sentence names that prior.
+    """
+    flat, remarks = smiles, []
+    if tokens.missing(smiles) and re.search(r"[@/\\]", smiles):
+        Chem.RemoveStereochemistry(molecule)
+        flat = Chem.MolToSmiles(molecule)
+        remarks.append(f"The prior writes no stereochemistry, and similarity does not look at it{writer(smiles)}.")
+    if unknown := tokens.missing(flat):
         remarks.append(
             f"The prior cannot write {', '.join(unknown)}: similarity still works, "
-            "but this very molecule cannot be generated."
+            f"but this very molecule cannot be generated{writer(flat)}."
         )
-    return InputMolecule(smiles, tuple(remarks), name)
+    return remarks
 
 
 def _size(fragment: Chem.Mol) -> tuple[int, int]:

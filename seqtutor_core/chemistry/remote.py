@@ -13,6 +13,7 @@ from seqtutor_core.chemistry.conformer import SECONDS as CONFORMER_SECONDS
 from seqtutor_core.chemistry.files import SECONDS as FILE_SECONDS
 from seqtutor_core.chemistry.files import Row
 from seqtutor_core.chemistry.inputs import InputMolecule, UploadedMolecules
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.chemistry.workbench import SECONDS, run
 
 
@@ -41,9 +42,9 @@ def conformer(smiles: str) -> str:
     return block
 
 
-def molecule(text: str) -> InputMolecule:
-    """Return the molecule of a text."""
-    answer = run("molecule", {"text": text})
+def molecule(text: str, corpus: str = MOSES.corpus) -> InputMolecule:
+    """Return the molecule of a text, with remarks for a prior of a corpus."""
+    answer = run("molecule", {"text": text, "corpus": corpus})
     return InputMolecule(answer["smiles"], tuple(answer["remarks"]), answer["name"])
 
 
@@ -52,9 +53,9 @@ def smarts(text: str) -> tuple[str, ...]:
     return tuple(run("smarts", {"text": text}))
 
 
-def prefix(text: str) -> list[int]:
-    """Return the token ids of a SMILES prefix."""
-    ids: list[int] = run("prefix", {"text": text})
+def prefix(text: str, corpus: str = MOSES.corpus) -> list[int]:
+    """Return the ids of a SMILES prefix in a corpus' vocabulary."""
+    ids: list[int] = run("prefix", {"text": text, "corpus": corpus})
     return ids
 
 
@@ -64,9 +65,9 @@ def drawn_prefix(text: str) -> str:
     return smiles
 
 
-def upload(data: bytes, filename: str) -> UploadedMolecules:
+def upload(data: bytes, filename: str, corpus: str = MOSES.corpus) -> UploadedMolecules:
     """Return the molecules of a file and its broken records; a record that takes too long costs itself alone."""
-    return inputs.upload(data, filename, run)
+    return inputs.upload(data, filename, corpus, run)
 
 
 def write_file(kind: str, rows: Sequence[Row]) -> bytes:

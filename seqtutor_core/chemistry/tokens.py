@@ -1,10 +1,10 @@
 """SMILES tokens: atoms (two-letter ones and brackets whole), bonds, branches, ring numbers, and the end.
 
-The vocabulary holds what occurs in the MOSES training set (recipe: python -m seqtutor_core prior corpus molecule).
+Which of them a prior writes is a vocabulary of its own: what occurs in the molecules that it learned from.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from seqtutor_core.errors import TokenError
 from seqtutor_core.vocabulary import Vocabulary
@@ -14,32 +14,6 @@ PATTERN = re.compile(
     r"(?P<atom>\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFIbcnops*])"
     r"|(?P<bond>->|<-|[-=#$:/\\~.])|(?P<branch>[()])|(?P<ring>%\(\d+\)|%\d\d|\d)"
 )
-
-# by how often they occur, most frequent first; the end token comes last
-SEEN = tuple("c C ( ) 1 O 2 N = n 3 F - S s o Cl [nH] # 4 Br 5 [H] 6".split(" "))  # noqa: SIM905  reads as a SMILES
-VOCABULARY = Vocabulary([*SEEN, END])
-END_ID = VOCABULARY.id(END)
-OPEN, CLOSE = VOCABULARY.id("("), VOCABULARY.id(")")
-ATOMS = tuple(i for i, token in enumerate(SEEN) if (m := PATTERN.fullmatch(token)) and m.lastgroup == "atom")
-RINGS = tuple(sorted((i for i, token in enumerate(SEEN) if token.isdigit()), key=lambda i: SEEN[i]))
-_n, _c, _double = ((VOCABULARY.id(token),) for token in ("n", "c", "="))
-_more = (*(set(ATOMS) - {VOCABULARY.id("[H]")}), VOCABULARY.id("-"), OPEN)
-DOUBLE_BONDS = (
-    (_c,),
-    (_n,),
-    # an atom doubly bound to something outside the ring takes no part in it
-    (_double, _c),
-    (_c, _double),
-    (_c, (OPEN,), _double),
-    (_c, RINGS, _double),
-    # nor does a nitrogen with three neighbours
-    (_n, (OPEN,)),
-    (_n, RINGS, RINGS),
-    (_n, RINGS, _more),
-)
-"""Where the number of aromatic atoms that need a double bond turns from even to odd or back: it must come out even."""
-LONGEST = 64
-"""Most tokens in a molecule, the end included; the longest of the training set has 54 and the end."""
 
 
 def split(smiles: str) -> list[str]:
@@ -57,33 +31,73 @@ def split(smiles: str) -> list[str]:
     return tokens
 
 
-def encode(smiles: str) -> list[int]:
-    """Return the token ids of a SMILES, without the end; TokenError names an unknown token and its place."""
-    ids, position = [], 1
-    for token in split(smiles):
-        if token not in VOCABULARY or token == END:
-            raise TokenError(
-                f"{token!r} at position {position} of {_shown(smiles, position)} is not among the prior's tokens: "
-                f"{' '.join(SEEN)}"
-            )
-        ids.append(VOCABULARY.id(token))
-        position += len(token)
-    return ids
+class SmilesTokens:
+    """The tokens that a prior writes, and how SMILES are made of them."""
+
+    def __init__(self, corpus: str, title: str, prior: str, seen: str, longest: int) -> None:
+        """Make them from those of a corpus, given with blanks between them.
+
+        title: what the corpus is called; prior: the shipped one that learned from it; longest: most tokens in a
+        molecule, the end included.
+        """
+        self.corpus, self.title, self.prior, self.longest = corpus, title, prior, longest
+        self.seen = tuple(seen.split(" "))
+        self.vocabulary = Vocabulary([*self.seen, END])  # the end token comes last
+        self.end = self.vocabulary.id(END)
+        kinds = [match.lastgroup if (match := PATTERN.fullmatch(token)) else None for token in self.seen]
+        self.atoms = tuple(i for i, kind in enumerate(kinds) if kind == "atom")
+        self.rings = tuple(sorted((i for i, kind in enumerate(kinds) if kind == "ring"), key=lambda i: self.seen[i]))
+
+    def encode(self, smiles: str) -> list[int]:
+        """Return the token ids of a SMILES, without the end; TokenError names an unknown token and its place."""
+        ids, position = [], 1
+        for token in split(smiles):
+            if token not in self.vocabulary or token == END:
+                raise TokenError(
+                    f"{token!r} at position {position} of {_shown(smiles, position)} is not among the prior's tokens: "
+                    f"{' '.join(self.seen)}{writer(smiles)}"
+                )
+            ids.append(self.vocabulary.id(token))
+            position += len(token)
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the SMILES of token ids, up to the end token if there is one."""
+        text = []
+        for i in ids:
+            if i == self.end:
+                break
+            text.append(self.vocabulary.tokens[i])
+        return "".join(text)
+
+    def ended(self, ids: Sequence[int]) -> bool:
+        """Return whether a sequence has its end token."""
+        return self.end in ids
+
+    def missing(self, smiles: str) -> list[str]:
+        """Return the tokens of a SMILES that are not among these, each once."""
+        return [token for token in dict.fromkeys(split(smiles)) if token not in self.vocabulary]
 
 
-def decode(ids: Iterable[int]) -> str:
-    """Return the SMILES of token ids, up to the end token if there is one."""
-    text = []
-    for i in ids:
-        if i == END_ID:
-            break
-        text.append(VOCABULARY.tokens[i])
-    return "".join(text)
+# tokens by how often they occur, the most frequent first; recipes: python -m seqtutor_core prior corpus molecule, and
+# molecule-zinc, whose longest molecule has 72 tokens and the end, that of MOSES 54
+MOSES = SmilesTokens("moses", "MOSES", "molecule", "c C ( ) 1 O 2 N = n 3 F - S s o Cl [nH] # 4 Br 5 [H] 6", longest=64)
+ZINC = SmilesTokens(
+    "zinc",
+    "ZINC 250k",
+    "molecule-zinc",
+    "c C ( ) 1 O 2 = N n 3 [C@@H] [C@H] F S Cl s - [NH+] o 4 / [O-] [nH] [NH2+] # Br [N+] [C@] [NH3+] [C@@] \\ [nH+] 5 "
+    "[N-] [S@] [S@@] I [n+] [S-] [n-] 6 P [P@@] [P@] [NH-] [o+]",
+    longest=80,
+)
+TOKENS: Mapping[str, SmilesTokens] = {each.corpus: each for each in (MOSES, ZINC)}
+"""The tokens of each corpus by its name."""
 
 
-def ended(ids: Sequence[int]) -> bool:
-    """Return whether a sequence has its end token."""
-    return END_ID in ids
+def writer(smiles: str) -> str:
+    """Return the way out for a SMILES that a prior cannot write: the shipped priors that can; empty if none can."""
+    able = [each.prior for each in TOKENS.values() if not each.missing(smiles)]
+    return f"; the prior {' or '.join(able)} can write it" if able else ""
 
 
 def _shown(smiles: str, position: int, width: int = 40) -> str:

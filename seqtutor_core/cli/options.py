@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from seqtutor_core import priors
 from seqtutor_core.config import PRESETS
 from seqtutor_core.domains import Domain
 from seqtutor_core.domains.registry import DOMAINS
@@ -82,6 +83,11 @@ def parse_weights(items: Iterable[str]) -> dict[str, float]:
     for name, value in weights.items():
         number()(f"the weight {shown(name)}", value)
     return weights
+
+
+def domain_settings(options: Namespace) -> dict[str, Any]:
+    """Return the settings of --set, over those that the prior of --prior was trained for."""
+    return priors.domain_settings(options.prior or options.domain, parse_pairs(options.set))
 
 
 def kl_coefficient(domain: Domain, options: Namespace) -> float:

@@ -61,8 +61,8 @@ def _molecules(options: Namespace) -> None:
     from seqtutor_core.chemistry.remote import upload
     from seqtutor_core.domains.molecule import MoleculeSettings
 
-    MoleculeSettings.of(parse_pairs(options.set))  # none changes what is read, but a wrong one is told
-    uploaded = upload(_content(options.file, MAX_BYTES), options.file)
+    settings = MoleculeSettings.of(parse_pairs(options.set))  # most change nothing of what is read; wrong ones are told
+    uploaded = upload(_content(options.file, MAX_BYTES), options.file, settings.corpus)
     records = [{"name": given.name, "smiles": given.smiles} for given in uploaded.molecules]
     problems = [*uploaded.problems, *uploaded.remarks]
     remarks = [f"{short(given.name or given.smiles)}: {said}" for given in uploaded.molecules for said in given.remarks]

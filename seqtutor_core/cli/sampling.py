@@ -17,6 +17,7 @@ from seqtutor_core.cli.options import (
     add_objective,
     add_seed,
     add_settings,
+    domain_settings,
     kl_coefficient,
     parse_pairs,
     reward_weights,
@@ -69,7 +70,7 @@ def _open(what: str) -> tuple[Domain, Policy, store.Run | None]:
     """Return the domain and the policy of a run, with the run, or those of prior:NAME."""
     if what.startswith("prior:"):
         prior = priors.load(what.removeprefix("prior:"))
-        domain = build_domain(prior.card.get("domain", ""))
+        domain = build_domain(prior.card.get("domain", ""), prior.card.get("settings"))
         return domain, Policy(domain, prior.network), None
     run = store.open_run(what)
     return build_domain(run.config.domain, run.config.settings), policy_of(run), run
@@ -103,7 +104,7 @@ def preview(options: Namespace) -> None:
     """Print samples of the best policy under the given rewards and c, without training."""
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
-    domain = build_domain(options.domain, parse_pairs(options.set))
+    domain = build_domain(options.domain, domain_settings(options))
     objective = Objective(domain, reward_weights(domain, options), kl_coefficient(domain, options))
     prior = Policy(domain, priors.load(options.prior or domain.name, space=domain).network)
     result = draw_preview(prior, objective, options.particles, options.seed)

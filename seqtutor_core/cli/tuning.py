@@ -9,7 +9,15 @@ from contextlib import contextmanager
 
 import torch
 
-from seqtutor_core.cli.options import Commands, add_command, add_objective, kl_coefficient, parse_pairs, reward_weights
+from seqtutor_core.cli.options import (
+    Commands,
+    add_command,
+    add_objective,
+    domain_settings,
+    kl_coefficient,
+    parse_pairs,
+    reward_weights,
+)
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import build_domain
@@ -53,7 +61,7 @@ def _add_learning(parser: ArgumentParser, seconds: float) -> None:
 
 def config_of(options: Namespace) -> TuningConfig:
     """Return the tuning job that the options describe."""
-    domain = build_domain(options.domain, parse_pairs(options.set))
+    domain = build_domain(options.domain, domain_settings(options))
     return TuningConfig(
         domain=domain.name,
         prior=options.prior or domain.name,
@@ -66,7 +74,7 @@ def config_of(options: Namespace) -> TuningConfig:
         updates=options.updates,
         warm_start=options.warm_start,
         stop_on_collapse=options.stop_on_collapse,
-        settings=parse_pairs(options.set),
+        settings=domain_settings(options),
         overrides=parse_pairs(options.override),
         device=options.device,
         seed=options.seed,

@@ -1,7 +1,8 @@
 """The one list of domains. What a domain brings is imported when it is asked for, and not before."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,18 +15,25 @@ from seqtutor_core.training import Sequences, TrainingSettings
 
 
 class TrainingRecipes(Protocol):
-    """How a domain's priors are made; a module with these names will do."""
+    """How the priors of one corpus are made; a module with these names will do."""
 
     RECIPES: Mapping[str, TrainingSettings]
     """How each of its priors is trained, by the prior's name."""
     DATA: Mapping[str, Any]
     """What their cards say of the data: source, licence, and the command that builds the corpus."""
+    SETTINGS: Mapping[str, Any]
+    """The settings of the domain that they are for; what else its settings are is for the user to say."""
+    FILE: str
+    """What the file holds that the corpus is built from; empty where it comes with a package."""
 
     def input_features(self, period: int) -> Mapping[str, InputFeature]:
         """Return the domain's input features by name, for sequences whose bars have so many steps."""
 
-    def build(self, folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
-        """Build the corpus in a folder; progress is called with (done, in all). Return its statistics."""
+    def build(self, folder: Path, progress: Callable[[int, int], None], file: str) -> dict[str, object]:
+        """Build the corpus in a folder; progress is called with (done, in all). Return its statistics.
+
+        file: what FILE says; empty where it is.
+        """
 
     def ship(self, folder: Path) -> None:
         """Replace the statistics that the package carries by those of the built corpus."""
@@ -33,7 +41,7 @@ class TrainingRecipes(Protocol):
     def sequences(self, folder: Path) -> tuple[Sequences, Sequences]:
         """Return training and held-out tokens; InputError when the corpus is not built."""
 
-    def corpus_facts(self) -> dict[str, Any]:
+    def corpus_facts(self, folder: Path) -> dict[str, Any]:
         """Return what the cards say of the corpus."""
 
 
@@ -47,23 +55,28 @@ class DomainEntry:
 
     build: Callable[[Mapping[str, Any]], Domain]
     """From the domain's settings by name; SettingError for an unknown or an impossible one."""
-    training_recipes: Callable[[], TrainingRecipes] | None = None
-    """How its priors are made; None: they come from elsewhere."""
+    corpora: Mapping[str, Callable[[], TrainingRecipes]] = field(default_factory=dict)
+    """How its priors are made, by the name of the corpus; none: they come from elsewhere."""
     kl_coefficient: float = 4.0
     """The c that its page and its commands begin with."""
     learner_defaults: Callable[[], LearnerDefaults] = dict
     """What learners begin with here."""
 
 
-def _shipped(name: str, kl_coefficient: float = DomainEntry.kl_coefficient) -> DomainEntry:
-    """A folder beside this file, with `build` and the modules `recipes` and `learner_defaults`."""
+def _shipped(
+    name: str, kl_coefficient: float = DomainEntry.kl_coefficient, more_corpora: Mapping[str, str] | None = None
+) -> DomainEntry:
+    """A folder beside this file, with `build` and the modules `recipes` and `learner_defaults`.
+
+    more_corpora: by their names the modules of recipes for other corpora than the one called like the domain.
+    """
 
     def module(part: str = "") -> Any:
         return import_module(f"seqtutor_core.domains.{name}{part}")
 
     return DomainEntry(
         build=lambda settings: module().build(settings),
-        training_recipes=lambda: module(".recipes"),
+        corpora={corpus: partial(module, of) for corpus, of in {name: ".recipes", **(more_corpora or {})}.items()},
         kl_coefficient=kl_coefficient,
         learner_defaults=lambda: module(".learner_defaults").LEARNER_DEFAULTS,
     )
@@ -71,7 +84,7 @@ def _shipped(name: str, kl_coefficient: float = DomainEntry.kl_coefficient) -> D
 
 DOMAINS: dict[str, DomainEntry] = {
     "melody": _shipped("melody"),
-    "molecule": _shipped("molecule", kl_coefficient=1.0),
+    "molecule": _shipped("molecule", kl_coefficient=1.0, more_corpora={"molecule-zinc": ".zinc_recipes"}),
 }
 
 

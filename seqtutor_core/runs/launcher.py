@@ -15,6 +15,7 @@ from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rew
 from seqtutor_core.domains import build_domain, every_weight
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
+from seqtutor_core.priors import domain_settings
 from seqtutor_core.rules import number
 from seqtutor_core.runs.locks import RUN_LOCK, acquire
 from seqtutor_core.runs.steering import append_resume
@@ -28,11 +29,13 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
     """Create a run, start its worker and return the run; it waits its turn while another run holds the device.
 
     `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
-    SettingError for an unknown device, domain, setting or reward term, or without any reward; TokenError for a primer
-    of foreign tokens; RunError when the worker does not start.
+    The run's settings are those that its prior was trained for and the config's over them. SettingError for an unknown
+    device, domain, setting or reward term, or without any reward; TokenError for a primer of foreign tokens; PriorError
+    for a prior that cannot be read; RunError when the worker does not start.
     """
     resolve_device(config.device)
     check_rewarding(config.weights)
+    config = replace(config, settings=domain_settings(config.prior, config.settings))
     domain = build_domain(config.domain, config.settings)
     every_weight(domain.terms, config.weights)
     domain.vocabulary.check(config.primer)

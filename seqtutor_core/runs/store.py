@@ -155,8 +155,8 @@ class Run:
 
     @property
     def _vocabulary(self) -> Vocabulary:
-        """What its sequences are written in; SettingError for a domain that is not known."""
-        return build_domain(self.config.domain).vocabulary
+        """What its sequences are written in; SettingError for a domain, or a setting of it, that is not known."""
+        return build_domain(self.config.domain, self.config.settings).vocabulary
 
     @property
     def size(self) -> int:

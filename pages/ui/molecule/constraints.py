@@ -1,6 +1,7 @@
 """Fields for what no slider can set: a molecule to resemble, substructures, alerts, a fragment to grow from."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from pages.ui.molecule.settings import (
     REQUIRED,
     TARGET,
     complaint,
+    tokens,
 )
 from pages.ui.molecule.typed import follow
 from pages.ui.page import show_errors
@@ -54,7 +56,9 @@ def controls(studio: Studio) -> None:
 def _target(studio: Studio) -> None:
     widget(studio, st.text_input, "SMILES of the target", TARGET, placeholder="CC(=O)Oc1ccccc1C(=O)O")
     editor.open_button(TARGET)
-    follow(studio, TARGET, typed.molecule, "No target: its drawing follows what you type.")
+    follow(
+        studio, TARGET, partial(typed.molecule, tokens(studio).corpus), "No target: its drawing follows what you type."
+    )
     if state.value(studio, TARGET).strip() and not complaint(studio, "target"):
         _weightless(studio, "similarity")
 
@@ -129,7 +133,7 @@ def _file(studio: Studio) -> None:
     if file is None:
         return
     with show_errors():
-        found = uploaded(file.getvalue(), file.name)
+        found = uploaded(file.getvalue(), file.name, tokens(studio).corpus)
         if found.problems:
             more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
             listed = "".join(f"\n- {literal(problem)}" for problem in found.problems[:SHOWN])
@@ -148,22 +152,22 @@ def _file(studio: Studio) -> None:
         uses(studio, chosen.smiles, "file")
 
 
-def uploaded(data: bytes, filename: str) -> UploadedMolecules:
-    """Return the molecules of a file; InputError for a file without any."""
-    found = _read_once(data, filename)
+def uploaded(data: bytes, filename: str, corpus: str) -> UploadedMolecules:
+    """Return the molecules of a file, for a prior that learned from a corpus; InputError for a file without any."""
+    found = _read_once(data, filename, corpus)
     if isinstance(found, str):
         raise InputError(found)
     return found
 
 
 @st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
-def _read_once(data: bytes, filename: str) -> UploadedMolecules | str:
+def _read_once(data: bytes, filename: str, corpus: str) -> UploadedMolecules | str:
     """Read a file once, not whenever the page is drawn; return its molecules, or its error.
 
     The result expires, since a busy machine may not have read all of it in time.
     """
     try:
-        return remote.upload(data, filename)
+        return remote.upload(data, filename, corpus)
     except InputError as error:
         return str(error)
 

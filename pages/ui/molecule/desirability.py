@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
-from pages.ui.molecule.settings import HIGH, KIND, LOW, SOFT, desirability, desirability_key
+from pages.ui.molecule.settings import HIGH, KIND, LOW, SOFT, desirability, desirability_key, tokens
 from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -40,18 +40,19 @@ def beside(studio: Studio, term: RewardTerm) -> None:
     with st.popover(
         f"Shape of {term.label}", type="tertiary", icon=ICONS[kind], help="How the property becomes a wish"
     ):
+        corpus = tokens(studio).corpus
         picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
         _fields(studio, term)
         try:
-            _picture(picture, term, desirability(studio, term.name))
+            _picture(picture, corpus, term, desirability(studio, term.name))
         except SettingError as error:
-            _picture(picture, term, DEFAULT_DESIRABILITIES[term.name])
+            _picture(picture, corpus, term, DEFAULT_DESIRABILITIES[term.name])
             st.error(literal(error))
 
 
-def _picture(place: DeltaGenerator, term: RewardTerm, chosen: Desirability) -> None:
+def _picture(place: DeltaGenerator, corpus: str, term: RewardTerm, chosen: Desirability) -> None:
     alt = f"Desirability of {term.label} over the training molecules: {words(chosen)}"
-    place.image(curve(term.name, chosen), alt=alt)
+    place.image(curve(corpus, term.name, chosen), alt=alt)
 
 
 def words(chosen: Desirability) -> str:
@@ -72,7 +73,7 @@ def _fields(studio: Studio, term: RewardTerm) -> None:
         "lower": {LOW: "Just right up to", HIGH: "No use from"},
         "range": {LOW: "From", HIGH: "To", SOFT: "Falls to nothing over"},
     }
-    low, high = axis(term.name, DEFAULT_DESIRABILITIES[term.name])
+    low, high = axis(tokens(studio).corpus, term.name, DEFAULT_DESIRABILITIES[term.name])
     for part, label in labels.get(chosen, {}).items():
         widget(studio, st.number_input, label, desirability_key(term.name, part), step=_step(high - low))
     st.caption(f"In {term.unit}. A run keeps the shapes it began with.")
@@ -87,9 +88,9 @@ def _step(width: float) -> float:
 # ---------------------------------------------------------------- the drawing
 
 
-def axis(term: str, chosen: Desirability) -> tuple[float, float]:
+def axis(corpus: str, term: str, chosen: Desirability) -> tuple[float, float]:
     """Return where a term's curve begins and ends: around nearly all training molecules, and its bounds."""
-    low, high = central_range(TERM_PROPERTIES[term], 0.998)
+    low, high = central_range(corpus, TERM_PROPERTIES[term], 0.998)
     if term in NEGATED:
         low, high = -high, -low
     if chosen.kind == "raw":
@@ -98,11 +99,11 @@ def axis(term: str, chosen: Desirability) -> tuple[float, float]:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def curve(term: str, chosen: Desirability) -> str:
+def curve(corpus: str, term: str, chosen: Desirability) -> str:
     """Return the desirability as a line above the histogram of the training molecules; a small SVG."""
-    low, high = axis(term, chosen)
+    low, high = axis(corpus, term, chosen)
     edges = np.linspace(low, high, BINS + 1)
-    shares = np.array(histogram(TERM_PROPERTIES[term], (-edges[::-1] if term in NEGATED else edges).tolist()))
+    shares = np.array(histogram(corpus, TERM_PROPERTIES[term], (-edges[::-1] if term in NEGATED else edges).tolist()))
     shares = shares[::-1] if term in NEGATED else shares
     bar = WIDTH / BINS
     bars = "".join(

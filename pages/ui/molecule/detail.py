@@ -9,6 +9,7 @@ from pages.ui.molecule.export import making
 from pages.ui.molecule.filters import COLOURINGS
 from pages.ui.molecule.scored import kept_smiles, molecule, score_smiles
 from pages.ui.molecule.selection import Look
+from pages.ui.molecule.settings import tokens
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.text import literal
@@ -131,11 +132,13 @@ def _properties(one: ScoredMolecule) -> None:
 
 def _usual(name: str, one: ScoredMolecule) -> dict[str, str]:
     """Return the training set's range, and a word for a value outside."""
+    known = tokens(MOLECULE)
+    title = f"95 % of {known.title}"
     if name not in LABELS:
-        return {"95 % of the training set": ""}
-    value, (low, high) = one.measurement.values[name], central_range(name)
+        return {title: ""}
+    value, (low, high) = one.measurement.values[name], central_range(known.corpus, name)
     outside = " · below" if value < low else " · above" if value > high else ""
-    return {"95 % of the training set": f"{low:.3g} to {high:.3g}{outside}"}
+    return {title: f"{low:.3g} to {high:.3g}{outside}"}
 
 
 def _contributions(one: ScoredMolecule) -> None:
@@ -162,15 +165,15 @@ def _contributions(one: ScoredMolecule) -> None:
 
 def _nearest(smiles: str) -> None:
     st.markdown("### Nearest training molecule")
-    folder = home() / "corpora" / "molecule"
-    if not neighbours.available(folder):
-        st.caption(f"Not indexed yet. Build the index once with `{neighbours.COMMAND}`.")
+    corpus = tokens(MOLECULE).prior  # called like its prior
+    if not neighbours.available(home() / "corpora" / corpus):
+        st.caption(f"Not indexed yet. Build the index once with `{neighbours.COMMAND} {corpus}`.")
         return
-    [(nearest, similarity)] = _neighbour(smiles)
+    [(nearest, similarity)] = _neighbour(corpus, smiles)
     st.image(remote.drawing(nearest, 220, 150), alt=f"nearest training molecule {nearest}")
     st.caption(f"Tanimoto similarity {similarity:.2f}  \n{literal(nearest)}")
 
 
 @st.cache_data(max_entries=512, show_spinner="Looking through the training set")
-def _neighbour(smiles: str) -> list[tuple[str, float]]:
-    return neighbours.nearest(home() / "corpora" / "molecule", smiles)
+def _neighbour(corpus: str, smiles: str) -> list[tuple[str, float]]:
+    return neighbours.nearest(home() / "corpora" / corpus, smiles)

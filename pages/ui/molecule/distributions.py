@@ -14,10 +14,12 @@ from pages.ui.molecule import scored, selection
 from pages.ui.molecule.filters import NAMES, SIMILARITY
 from pages.ui.molecule.scored import PREVIEW, PRIOR, SET, SOURCES, TUNED
 from pages.ui.molecule.selection import VIEW
+from pages.ui.molecule.settings import tokens
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.previews import preview_request, previewed, remarks
 from pages.ui.sampling import has_policy
+from seqtutor_core.chemistry.tokens import SmilesTokens
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule, expected_properties
 from seqtutor_core.domains.molecule.statistics import central_range, histogram
 from seqtutor_core.errors import SeqTutorError
@@ -58,7 +60,7 @@ def _panel(run: store.Run | None) -> None:
 def _figure(sets: Sets) -> None:
     names = _names(sets)
     key = f"distributions-{selection.brush()}"
-    figure = distributions(sets)
+    figure = distributions(tokens(MOLECULE), sets)
     _mark_selected(figure, names)
     st.plotly_chart(
         figure,
@@ -75,8 +77,11 @@ def _figure(sets: Sets) -> None:
 # ---------------------------------------------------------------- the figure
 
 
-def distributions(sets: Sets) -> go.Figure:
-    """Return a histogram for each property, in shares of the valid molecules of each set."""
+def distributions(known: SmilesTokens, sets: Sets) -> go.Figure:
+    """Return a histogram for each property, in shares of the valid molecules of each set.
+
+    known: what the prior writes; the training molecules are those that it learned from.
+    """
     names = _names(sets)
     figure = make_subplots(
         rows=ROWS,
@@ -87,7 +92,7 @@ def distributions(sets: Sets) -> go.Figure:
     )
     for i, name in enumerate(names):
         rows = {source: _values(found, name) for source, found in sets.items()}
-        _property(figure, name, rows, (i // COLUMNS + 1, i % COLUMNS + 1))
+        _property(figure, known, name, rows, (i // COLUMNS + 1, i % COLUMNS + 1))
     charts.dress(figure, "properties", HEIGHT, legend=-0.05, top=24)
     figure.update_annotations(font_size=12)
     figure.update_layout(bargap=0, dragmode="select", selectdirection="h", hovermode="x")
@@ -106,19 +111,21 @@ def _values(found: Sequence[ScoredMolecule], name: str) -> np.ndarray:
     return np.array([one.measurement.values[name] for one in found if one.measurement.valid])
 
 
-def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]) -> None:
+def _property(
+    figure: go.Figure, known: SmilesTokens, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]
+) -> None:
     """Add one plot: the training molecules as a filled area, the sets as lines."""
-    edges = _edges(name, rows)
+    edges, training = _edges(known.corpus, name, rows), f"{TRAINING}, {known.title}"
     middles = (edges[1:] + edges[:-1]) / 2
     where = {"row": place[0], "col": place[1]}
     first = place == (1, 1)
     if name != SIMILARITY:
         figure.add_bar(
             x=middles,
-            y=histogram(name, edges.tolist()),
-            name=TRAINING,
+            y=histogram(known.corpus, name, edges.tolist()),
+            name=training,
             marker={"color": "rgba(125,133,144,0.35)", "line": {"width": 0}},
-            hovertemplate="%{x:.3g}: %{y:.0%}<extra>" + TRAINING + "</extra>",
+            hovertemplate="%{x:.3g}: %{y:.0%}<extra>" + training + "</extra>",
             legendgroup=TRAINING,
             showlegend=first,
             **where,
@@ -138,9 +145,9 @@ def _property(figure: go.Figure, name: str, rows: Mapping[str, np.ndarray], plac
         )
 
 
-def _edges(name: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+def _edges(corpus: str, name: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the edges of the bins: whole numbers for counts, wide enough for every set."""
-    low, high = (0.0, 1.0) if name == SIMILARITY else central_range(name, 0.998)
+    low, high = (0.0, 1.0) if name == SIMILARITY else central_range(corpus, name, 0.998)
     for found in rows.values():
         if len(found):
             low, high = min(low, float(found.min())), max(high, float(found.max()))

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.components import source
-from pages.ui.molecule.settings import FORBIDDEN, PREFIX, REQUIRED, TARGET
+from pages.ui.molecule.settings import FORBIDDEN, PREFIX, REQUIRED, TARGET, tokens
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.chemistry import remote, sketcher
@@ -81,7 +81,10 @@ def _draw(studio: Studio, name: str) -> None:
     found = sketch(_first(subject, lines[place : place + 1]), key=f"editor-{name}-{place}", pattern=subject.pattern)
     text, problem = "", ""
     try:
-        text = subject.read(found) if found else ""
+        read = subject.read(found) if found else ""
+        if read and name == PREFIX:
+            remote.prefix(read, tokens(studio).corpus)
+        text = read
     except SeqTutorError as error:
         problem = str(error)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -158,18 +161,12 @@ def _pattern(text: str) -> str:
     return smarts
 
 
-def _fragment(text: str) -> str:
-    smiles = remote.drawn_prefix(text)
-    remote.prefix(smiles)
-    return smiles
-
-
 SUBSTRUCTURE = "Draw a substructure. The key ? over an atom makes it one of any kind; the tool ?* asks for more."
 GROW = "Draw a fragment, and a bond where it shall grow: the key ? over its end opens it. Else its last atom grows."
 SUBJECTS = {
     TARGET: Subject("Draw the target", "Draw a molecule to resemble.", _molecule, _same),
     REQUIRED: Subject("Draw a substructure to keep", SUBSTRUCTURE, _smiles, _pattern, pattern=True),
     FORBIDDEN: Subject("Draw a substructure to avoid", SUBSTRUCTURE, _smiles, _pattern, pattern=True),
-    PREFIX: Subject("Draw a fragment to grow from", GROW, _same, _fragment),
+    PREFIX: Subject("Draw a fragment to grow from", GROW, _same, remote.drawn_prefix),
 }
 """Field -> what is drawn for it."""

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui.molecule import selection
+from pages.ui.molecule.settings import tokens
+from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core.chemistry import remote
 from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import PropertyQuery
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 from seqtutor_core.domains.molecule.training_set import in_training_set
@@ -39,6 +42,8 @@ class Order:
     limits: tuple[tuple[str, tuple[float, float]], ...] = ()
     """Properties, each with the lowest and highest value."""
     colouring: str = "Matches"
+    corpus: str = MOSES.corpus
+    """Whose training set novel molecules are not in."""
 
     def figure(self, one: ScoredMolecule) -> str:
         """Return the sort key's value, unless the card already shows it."""
@@ -65,7 +70,7 @@ def order_button() -> Order:
     if smarts.strip():
         (smarts,) = remote.smarts(smarts)
     limits = tuple(selection.limits().items())
-    return Order(by, rising, only_valid, only_novel, smarts, limits, colouring or "Matches")
+    return Order(by, rising, only_valid, only_novel, smarts, limits, colouring or "Matches", tokens(MOLECULE).corpus)
 
 
 def _limit_fields() -> None:
@@ -75,7 +80,7 @@ def _limit_fields() -> None:
     )
     if not name:
         return
-    low, high = (0.0, 1.0) if name == SIMILARITY else central_range(name, 0.998)
+    low, high = (0.0, 1.0) if name == SIMILARITY else central_range(tokens(MOLECULE).corpus, name, 0.998)
     now = selection.limits().get(name, (low, high))
     key = f"limits-{name}"
     st.session_state[key] = now  # a box in the histogram moves them, too
@@ -99,7 +104,7 @@ def filter_and_sort(found: Sequence[ScoredMolecule], order: Order) -> list[Score
     left = [one for one in found if one.measurement.valid and _within(one.measurement.values, order)]
     invalid = [] if order.only_valid else [one for one in found if not one.measurement.valid]
     if order.only_novel:
-        left = [one for one in left if not in_training_set(one.measurement)]
+        left = [one for one in left if not in_training_set(order.corpus, one.measurement)]
     if order.smarts:
         query = PropertyQuery(required=(order.smarts,))
         measurements = shared().measure([one.smiles for one in left], query, frozenset({"required"}))

@@ -1,12 +1,12 @@
 """The molecules that the page shows, scored under its settings."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import streamlit as st
 
 from pages.ui import previews
-from pages.ui.molecule.settings import valid_settings
+from pages.ui.molecule.settings import CORPUS, valid_settings
 from pages.ui.previews import BY_OBJECTIVE, PreviewRequest, preview_request
 from pages.ui.sampling import draw, has_policy
 from pages.ui.state import weights
@@ -23,9 +23,14 @@ SOURCES = {PRIOR: "A", PREVIEW: "B", TUNED: "C", BEST: "Best", KEPT: "Kept"}
 SET = PARTICLES  # molecules drawn from prior and policy; the prior's are those that the preview weighs
 
 
-def molecule(studio: Studio) -> Molecule:
-    """Return the domain under the settings of the page, as far as they can be read."""
-    return Molecule(MoleculeSettings.of(valid_settings(studio)))
+def molecule(studio: Studio, run: store.Run | None = None) -> Molecule:
+    """Return the domain under the settings of the page, as far as they can be read, in the tokens of a run if given."""
+    return Molecule(MoleculeSettings.of({**valid_settings(studio), **(_of_run(run, CORPUS) if run else {})}))
+
+
+def _of_run(run: store.Run, *names: str) -> dict[str, Any]:
+    """Return some settings of a run, as far as it has them."""
+    return {name: run.config.settings[name] for name in names if name in run.config.settings}
 
 
 def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[ScoredMolecule]:
@@ -41,7 +46,7 @@ def of_prior(studio: Studio) -> list[ScoredMolecule]:
 def drawn(studio: Studio, run: store.Run | None, n: int) -> list[ScoredMolecule]:
     """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
     tokens = draw(studio, run, n, preview_request(studio).draw.seed)
-    return score_smiles(studio, smiles_of(molecule(studio), tokens))
+    return score_smiles(studio, smiles_of(molecule(studio, run), tokens))
 
 
 def of_preview(studio: Studio, n: int = SET) -> list[ScoredMolecule]:
@@ -57,7 +62,7 @@ def of_preview(studio: Studio, n: int = SET) -> list[ScoredMolecule]:
 
 def best(studio: Studio, run: store.Run) -> list[ScoredMolecule]:
     """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
-    grown = Molecule(MoleculeSettings(prefix=run.config.settings.get("prefix", "")))  # the run's, not the page's
+    grown = Molecule(MoleculeSettings.of(_of_run(run, "prefix", CORPUS)))  # the run's, not the page's
     found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
     unique = {one.smiles: one for one in found}  # one molecule can be written in several ways
     return sorted(unique.values(), key=lambda one: -one.reward)

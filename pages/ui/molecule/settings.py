@@ -13,11 +13,13 @@ from pages.ui.studio import Studio
 from seqtutor_core.chemistry import remote
 from seqtutor_core.chemistry.inputs import InputMolecule
 from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.chemistry.tokens import TOKENS, SmilesTokens
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
+CORPUS = "corpus"  # of MoleculeSettings; the prior brings it
 TARGET, PREFIX, CATALOGUES, BUCKET = "target", "prefix", "catalogues", "bucket"
 REQUIRED, FORBIDDEN = "required_smarts", "forbidden_smarts"  # without _smarts they are sliders
 KIND, LOW, HIGH, SOFT = "kind", "low", "high", "soft"
@@ -51,10 +53,15 @@ DEFAULTS: dict[str, Any] = {
 # ---------------------------------------------------------------- reading the fields
 
 
+def tokens(studio: Studio) -> SmilesTokens:
+    """Return what the chosen prior writes, with the corpus that it learned from."""
+    return TOKENS[MoleculeSettings.of(state.prior_settings(state.value(studio, state.PRIOR))).corpus]
+
+
 def target_molecule(studio: Studio) -> InputMolecule | None:
     """Return the molecule to resemble, None without one; InputError for a text that is not a molecule."""
     text = state.value(studio, TARGET)
-    return remote.molecule(text) if text.strip() else None
+    return remote.molecule(text, tokens(studio).corpus) if text.strip() else None
 
 
 def _target(studio: Studio) -> str:
@@ -65,7 +72,7 @@ def _target(studio: Studio) -> str:
 def _prefix(studio: Studio) -> str:
     text = state.value(studio, PREFIX).strip()
     if text:
-        remote.prefix(text)
+        remote.prefix(text, tokens(studio).corpus)
     return text
 
 
@@ -89,6 +96,7 @@ READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
     "catalogues": ("Alerts", lambda studio: tuple(state.value(studio, CATALOGUES))),
     "bucket": ("Scaffold memory", lambda studio: int(state.value(studio, BUCKET))),
     "prefix": ("Beginning", _prefix),
+    CORPUS: ("Prior", lambda studio: tokens(studio).corpus),
 }
 """Setting of MoleculeSettings -> what its field is called, and how it is read."""
 
@@ -158,4 +166,4 @@ def complaint(studio: Studio, name: str) -> str:
 
 def sampling_settings(studio: Studio) -> dict[str, Any]:
     """Return the settings that a draw depends on."""
-    return {"prefix": valid_settings(studio).get("prefix", "")}
+    return {"prefix": valid_settings(studio).get("prefix", ""), CORPUS: tokens(studio).corpus}

@@ -7,6 +7,8 @@ import streamlit as st
 
 from pages.ui.molecule import selection
 from pages.ui.molecule.filters import NAMES
+from pages.ui.molecule.settings import tokens
+from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core.chemistry import remote
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.training_set import in_training_set
@@ -50,7 +52,7 @@ def _cells(one: ScoredMolecule, number: int) -> dict[str, object]:
         "structure": _picture(one.smiles),
         "points": one.reward,
         **{NAMES[name]: values[name] for name in SHOWN if name in values},
-        "novel": not in_training_set(one.measurement),
+        "novel": not in_training_set(tokens(MOLECULE).corpus, one.measurement),
         "SMILES": one.smiles,
     }
 

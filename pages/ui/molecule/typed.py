@@ -108,10 +108,10 @@ def _nothing() -> None:
 # ---------------------------------------------------------------- what a text stands for
 
 
-def molecule(text: str) -> Structure:
-    """Read a SMILES."""
+def molecule(corpus: str, text: str) -> Structure:
+    """Read a SMILES, for a prior that learned from a corpus."""
     try:
-        found = remote.molecule(text)
+        found = remote.molecule(text, corpus)
         return Structure([(remote.drawing(found.smiles, WIDTH, HEIGHT), _alt(found.smiles))], remarks=found.remarks)
     except SeqTutorError as error:
         return Structure(problem=str(error))

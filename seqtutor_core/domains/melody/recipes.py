@@ -32,8 +32,11 @@ DATA: Mapping[str, Any] = {
     "recipe": "python -m seqtutor_core prior corpus melody",
 }
 
+SETTINGS: Mapping[str, Any] = {}
+FILE = ""
 
-def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
+
+def build(folder: Path, progress: Callable[[int, int], None], file: str) -> dict[str, object]:
     """Build the corpus; progress is called with (files done, files in all)."""
     return corpus.build(folder, progress)
 
@@ -52,6 +55,6 @@ def sequences(folder: Path) -> tuple[Sequences, Sequences]:
     return training, held_out
 
 
-def corpus_facts() -> dict[str, Any]:
+def corpus_facts(folder: Path) -> dict[str, Any]:
     """Return what the cards say of the corpus."""
     return {k: v for k, v in json.loads(STATISTICS.read_text()).items() if k in ("tunes", "tokens")}

@@ -18,7 +18,7 @@ from seqtutor_core.chemistry.property_query import (
     Measurement,
     PropertyQuery,
 )
-from seqtutor_core.chemistry.tokens import END_ID, LONGEST, VOCABULARY, decode, encode, ended
+from seqtutor_core.chemistry.tokens import MOSES, TOKENS
 from seqtutor_core.domains.base import Alarm, Figure, RewardTerm
 from seqtutor_core.domains.molecule.alarms import alarms
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
@@ -36,7 +36,7 @@ from seqtutor_core.domains.molecule.terms import (
 from seqtutor_core.domains.molecule.training_set import in_training_set
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeature
-from seqtutor_core.rules import by_name, check, made, text, whole
+from seqtutor_core.rules import by_name, check, made, one_of, optional, text, whole
 
 WINDOW = 1024  # latest molecules that the live figures are over
 
@@ -73,11 +73,15 @@ class MoleculeSettings:
     """How often a scaffold may be seen until it costs a full point."""
     prefix: str = ""
     """SMILES, maybe unfinished, that every molecule continues."""
-    length: int = LONGEST
-    """Most tokens in a molecule, without the prefix, with the end."""
+    length: int | None = None
+    """Most tokens in a molecule, without the prefix, with the end; None: those of the corpus' longest, and some."""
+    corpus: str = MOSES.corpus
+    """Whose tokens molecules are written in, and whose molecules are known: moses, zinc; as the prior was trained."""
 
     def __post_init__(self) -> None:
-        check(self, bucket=whole(1, 100_000), length=whole(8, 256), prefix=text)
+        check(self, bucket=whole(1, 100_000), length=optional(whole(8, 256)), prefix=text, corpus=one_of(*TOKENS))
+        if self.length is None:
+            object.__setattr__(self, "length", TOKENS[self.corpus].longest)
         check(self, shapes=by_name(lambda _, desirability: Desirability.of(desirability)))
         unknown = set(self.shapes) - set(DEFAULT_DESIRABILITIES)
         if unknown:
@@ -87,8 +91,8 @@ class MoleculeSettings:
         query = PropertyQuery(self.target, self.required, self.forbidden, self.catalogues)
         for name in ("required", "forbidden", "catalogues"):
             object.__setattr__(self, name, getattr(query, name))  # tuples, whatever they came as
-        encode(self.prefix)
-        _check_prefix(self.prefix)
+        TOKENS[self.corpus].encode(self.prefix)
+        _check_prefix(self.prefix, self.corpus)
 
     def __hash__(self) -> int:
         return hash(tuple(frozenset(v.items()) if isinstance(v, Mapping) else v for v in vars(self).values()))
@@ -104,31 +108,31 @@ class MoleculeSettings:
 
 
 @lru_cache(64)
-def _check_prefix(prefix: str) -> None:
+def _check_prefix(prefix: str, corpus: str) -> None:
     """Raise InputError for a prefix of no molecule; cached, since pages make settings all the time."""
     if prefix:
         from seqtutor_core.chemistry import inputs  # with RDKit, which settings do without otherwise
 
-        inputs.prefix(prefix)
+        inputs.prefix(prefix, corpus)
 
 
 class Molecule:
     """The molecule domain (protocol: seqtutor_core.domains.base.Domain)."""
 
     name = "molecule"
-    vocabulary = VOCABULARY
     paper_weights = PAPER_WEIGHTS
     figures: tuple[Figure, ...] = FIGURES
-    end: int | None = END_ID
-    features: Mapping[str, InputFeature] = FEATURES
     terminal_reward = True
     slow_scoring = True
 
     def __init__(self, settings: MoleculeSettings | None = None) -> None:
         self.settings = s = settings or MoleculeSettings()
-        self.length = s.length
+        self.tokens = TOKENS[s.corpus]
+        self.vocabulary, self.length = self.tokens.vocabulary, s.length or self.tokens.longest
+        self.end: int | None = self.tokens.end
+        self.features: Mapping[str, InputFeature] = FEATURES[self.tokens]
         self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, s.desirability(t.name)) for t in TERMS)
-        self.primer = tuple(encode(s.prefix))
+        self.primer = tuple(self.tokens.encode(s.prefix))
         self.query = PropertyQuery(s.target, s.required, s.forbidden, s.catalogues)
         self.measured = self.answerable - EXPENSIVE | {SCAFFOLD}
         self.scaffolds: Counter[str] = Counter()
@@ -153,7 +157,7 @@ class Molecule:
 
     def smiles(self, tokens: Tensor, lengths: Tensor) -> list[str]:
         """Return the SMILES of tokens (B, T), prefix included; empty for a sequence without an end token."""
-        rows = zip(tokens.tolist(), lengths.tolist(), strict=True)
+        rows, ended, decode = zip(tokens.tolist(), lengths.tolist(), strict=True), self.tokens.ended, self.tokens.decode
         return [self.settings.prefix + decode(row[:n]) if ended(row[:n]) else "" for row, n in rows]
 
     def raw_terms(self, measurement: Measurement, length: int) -> dict[str, float]:
@@ -167,7 +171,7 @@ class Molecule:
         return {
             **raw_terms(measurement.values),
             "validity": 1.0,
-            "novelty": float(not in_training_set(measurement)),
+            "novelty": float(not in_training_set(self.tokens.corpus, measurement)),
             "scaffold_diversity": 0.0 - min(1.0, self.scaffolds[measurement.scaffold] / self.settings.bucket),
             "too_short": short,
         }
@@ -211,7 +215,7 @@ class Molecule:
     def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
         """Count the scaffolds of a rollout and return the live figures."""
         for measurement in self.measurements(tokens, lengths):
-            novel = float(measurement.valid and not in_training_set(measurement))
+            novel = float(measurement.valid and not in_training_set(self.tokens.corpus, measurement))
             counted = {"novel": novel, "unknown": float(bool(measurement.unknown))}
             self.recent.append((measurement.canonical, measurement.scaffold, {**measurement.values, **counted}))
             if measurement.canonical:
@@ -220,7 +224,7 @@ class Molecule:
 
     def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         """Return the alarms that a run's metrics give reason for."""
-        return alarms(lines)
+        return alarms(self.tokens, lines)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of what was observed, as JSON values."""
@@ -234,7 +238,7 @@ class Molecule:
     # ------------------------------------------------------------ command line, figures
 
     def to_json(self, tokens: Sequence[int]) -> dict[str, Any]:
-        return {"smiles": self.settings.prefix + decode(tokens)}
+        return {"smiles": self.settings.prefix + self.tokens.decode(tokens)}
 
     def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield {"smiles", "canonical", "valid", "terms"} for the SMILES on each line, terms raw; see scoring.py."""
@@ -243,7 +247,7 @@ class Molecule:
     def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
         """Return validity, uniqueness, novelty, scaffolds, diversity, means and distances to the held-out set."""
         self.set_active_terms(dict.fromkeys(AVERAGED, 1.0))
-        return metrics(self.measurements(tokens, lengths))
+        return metrics(self.tokens.corpus, self.measurements(tokens, lengths))
 
     def random_primer(self, batch: int, generator: Any) -> Tensor:
         """Return an empty primer (B, 0): a SMILES has no random first token."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from seqtutor_core.chemistry.tokens import SmilesTokens
 from seqtutor_core.domains.base import Alarm
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 
@@ -13,8 +14,8 @@ CHAINS = 0.1  # share of molecules with a long carbon chain
 EARLY = 64  # molecules; before that the figures say little
 
 
-def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
-    """Return the alarms of the newest line of a run's metrics, compared with its first."""
+def alarms(tokens: SmilesTokens, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+    """Return the alarms of the newest line of a run's metrics, compared with its first and with its prior's corpus."""
     if not lines or lines[-1]["figures"]["recent"] < EARLY:
         return []
     figures = lines[-1]["figures"]
@@ -22,7 +23,7 @@ def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
     return [
         *_narrowing(figures, first["valid"], lines[-1]["distinct"]),
         *_tricks(figures),
-        *_beyond(figures),
+        *_beyond(tokens, figures),
     ]
 
 
@@ -59,12 +60,13 @@ def _tricks(figures: Mapping[str, float]) -> Iterator[Alarm]:
         )
 
 
-def _beyond(figures: Mapping[str, float]) -> Iterator[Alarm]:
+def _beyond(tokens: SmilesTokens, figures: Mapping[str, float]) -> Iterator[Alarm]:
     """Yield an alarm for each property whose mean left the central 95 % of the training set."""
     for name, label in LABELS.items():
-        mean, (low, high) = figures.get(name), central_range(name)
+        mean, (low, high) = figures.get(name), central_range(tokens.corpus, name)
         if mean is not None and not low <= mean <= high:
             yield Alarm(
-                f"The mean {label} is {mean:.3g}; 95 % of the training molecules lie from {low:.3g} to {high:.3g}",
+                f"The mean {label} is {mean:.3g}; 95 % of the training molecules ({tokens.title}) lie from {low:.3g} "
+                f"to {high:.3g}",
                 "Nothing was learnt about molecules out there: set a range for it, or raise the KL coefficient.",
             )

@@ -1,4 +1,4 @@
-"""The molecule corpus: the MOSES training and test sets of the molsets package as tokens.
+"""The corpus of the prior molecule: the MOSES training and test sets of the molsets package as tokens.
 
 The package is installed for its data alone (pip install --no-deps molsets): its code is never imported.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtutor_core.chemistry.tokens import END_ID, VOCABULARY, encode, split
+from seqtutor_core.chemistry.tokens import MOSES, SmilesTokens, split
 from seqtutor_core.errors import InputError, MissingPartError
 from seqtutor_core.files import replace_text
 
@@ -40,6 +40,28 @@ class Tokens(Sequence[tuple[bytes, int]]):
             raise IndexError(i)
         return self.flat[self.ends[i - 1] if i else 0 : self.ends[i]].tobytes(), 0
 
+    @classmethod
+    def load(cls, file: Path) -> "Tokens":
+        """Return what `Written.save` wrote."""
+        with np.load(file) as arrays:
+            return cls(arrays["flat"], arrays["ends"])
+
+
+class Written:
+    """Molecules as token ids, while a corpus is built."""
+
+    def __init__(self, tokens: SmilesTokens) -> None:
+        self.tokens, self.flat, self.ends = tokens, bytearray(), list[int]()
+
+    def add(self, smiles: str) -> None:
+        """Add a molecule; TokenError for one with other tokens."""
+        self.flat += bytes([*self.tokens.encode(smiles), self.tokens.end])
+        self.ends.append(len(self.flat))
+
+    def save(self, file: Path) -> None:
+        """Write the arrays of a `Tokens`."""
+        np.savez(file, flat=np.frombuffer(self.flat, np.uint8), ends=np.array(self.ends))
+
 
 def smiles(side: str) -> Iterator[str]:
     """Yield the SMILES of one side as MOSES wrote them; MissingPartError without the package."""
@@ -62,20 +84,18 @@ def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, objec
     counts: Counter[str] = Counter()
     folder.mkdir(parents=True, exist_ok=True)
     for side, molecules in sides.items():
-        flat, ends = bytearray(), []
+        written = Written(MOSES)
         for text in molecules:
             counts.update(split(text))
-            flat += bytes(encode(text))
-            flat.append(END_ID)
-            ends.append(len(flat))
+            written.add(text)
             done += 1
             if done % REPORT_EVERY == 0 or done == total:
                 progress(done, total)
-        np.savez(folder / f"{side}.npz", flat=np.frombuffer(flat, np.uint8), ends=np.array(ends))
+        written.save(folder / f"{side}.npz")
     statistics = {
         "molecules": {side: len(molecules) for side, molecules in sides.items()},
         "tokens": dict(counts.most_common()),
-        "vocabulary": len(VOCABULARY),
+        "vocabulary": len(MOSES.vocabulary),
     }
     replace_text(folder / "statistics.json", json.dumps(statistics, indent=2) + "\n")
     return statistics
@@ -85,8 +105,4 @@ def load(folder: Path) -> dict[str, Tokens]:
     """Return the built corpus, training and held_out; InputError names the command that builds it."""
     if not (folder / "statistics.json").exists():
         raise InputError(f"no corpus in {folder}; build it with: python -m seqtutor_core prior corpus molecule")
-    sides = {}
-    for side in SIDES:
-        with np.load(folder / f"{side}.npz") as arrays:
-            sides[side] = Tokens(arrays["flat"], arrays["ends"])
-    return sides
+    return {side: Tokens.load(folder / f"{side}.npz") for side in SIDES}

@@ -1,6 +1,7 @@
 """What a network may see of a SMILES so far: the stack of its branches, its open rings; see seqtutor_core.features.
 
-A policy may write anything, more closing than opening brackets too, so depths may be negative.
+Branches and Rings are what the priors of MOSES were trained with; structure.py says more, and of charged atoms too. A
+policy may write anything, more closing than opening brackets too, so depths may be negative.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,28 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqtutor_core.chemistry.tokens import ATOMS, CLOSE, DOUBLE_BONDS, OPEN, RINGS, VOCABULARY
+from seqtutor_core.chemistry.tokens import MOSES, ZINC, SmilesTokens
+from seqtutor_core.domains.molecule.structure import Structure
 from seqtutor_core.features import InputFeature, LastToken, State, delayed
+
+VOCABULARY, ATOMS, RINGS = MOSES.vocabulary, MOSES.atoms, MOSES.rings
+OPEN, CLOSE = VOCABULARY.id("("), VOCABULARY.id(")")
+_n, _c, _double = ((VOCABULARY.id(token),) for token in ("n", "c", "="))
+_more = (*(set(ATOMS) - {VOCABULARY.id("[H]")}), VOCABULARY.id("-"), OPEN)
+DOUBLE_BONDS = (
+    (_c,),
+    (_n,),
+    # an atom doubly bound to something outside the ring takes no part in it
+    (_double, _c),
+    (_c, _double),
+    (_c, (OPEN,), _double),
+    (_c, RINGS, _double),
+    # nor does a nitrogen with three neighbours
+    (_n, (OPEN,)),
+    (_n, RINGS, RINGS),
+    (_n, RINGS, _more),
+)
+"""Where the number of aromatic atoms that need a double bond turns from even to odd or back: it must come out even."""
 
 SIZE = len(VOCABULARY)
 NONE = SIZE  # stands for no token yet
@@ -121,10 +142,8 @@ class Rings:
         return torch.stack([past[:, 1], tokens], 1), turns, before_atom, at_opening, is_open ^ here.long()
 
 
-FEATURES: Mapping[str, InputFeature] = {"token": LastToken(SIZE), "branches": Branches(), "rings": Rings()}
-"""Every input feature by name."""
-
-
-def input_features(period: int = 0) -> Mapping[str, InputFeature]:
-    """Return every input feature by name; a SMILES has no bars."""
-    return FEATURES
+FEATURES: Mapping[SmilesTokens, Mapping[str, InputFeature]] = {
+    MOSES: {"token": LastToken(SIZE), "branches": Branches(), "rings": Rings()},
+    ZINC: {"token": LastToken(len(ZINC.vocabulary)), "structure": Structure(ZINC)},
+}
+"""Every input feature by name, for the tokens of each corpus."""

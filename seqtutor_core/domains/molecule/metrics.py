@@ -24,8 +24,11 @@ METRICS = {
 }
 
 
-def metrics(measurements: Sequence[Measurement]) -> dict[str, float | None]:
-    """Return every figure of METRICS; shares are fractions of 1, figures over valid molecules None if none is valid."""
+def metrics(corpus: str, measurements: Sequence[Measurement]) -> dict[str, float | None]:
+    """Return every figure of METRICS; shares are fractions of 1, figures over valid molecules None if none is valid.
+
+    corpus: whose training set novelty, and whose held-out molecules distances are measured against.
+    """
     valid = [f for f in measurements if not f.error]
     figures: dict[str, float | None] = dict.fromkeys(METRICS)
     figures["valid"] = len(valid) / len(measurements)
@@ -33,7 +36,7 @@ def metrics(measurements: Sequence[Measurement]) -> dict[str, float | None]:
         return figures
     unique = {f.canonical: f for f in valid}
     figures["unique"] = len(unique) / len(valid)
-    figures["novel"] = sum(not in_training_set(f) for f in unique.values()) / len(unique)
+    figures["novel"] = sum(not in_training_set(corpus, f) for f in unique.values()) / len(unique)
     figures["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
     figures["internal_diversity"] = diversity([f.canonical for f in valid[:MAX_PAIRED]])
     terms = [raw_terms(f.values) for f in valid]
@@ -41,7 +44,7 @@ def metrics(measurements: Sequence[Measurement]) -> dict[str, float | None]:
         total = sum(t[name] for t in terms)
         figures[name], figures[f"{name}_all"] = total / len(valid), total / len(measurements)
     for name in COMPARED:
-        figures[f"distance_{name}"] = distance(name, [f.values[name] for f in valid])
+        figures[f"distance_{name}"] = distance(corpus, name, [f.values[name] for f in valid])
     return figures
 
 

@@ -1,22 +1,23 @@
-"""How the molecule priors are trained and what their cards say."""
+"""How the priors of MOSES, molecule and molecule-paper, are trained and what their cards say."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seqtutor_core.chemistry.tokens import VOCABULARY
+from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.domains.molecule import corpus
-from seqtutor_core.domains.molecule.features import input_features
-from seqtutor_core.features import InputFeatures
+from seqtutor_core.domains.molecule.features import FEATURES
+from seqtutor_core.features import InputFeature, InputFeatures
 from seqtutor_core.network import NetworkSettings
 from seqtutor_core.training import Sequences, TrainingSettings
 
+VOCABULARY, SEEN = MOSES.vocabulary, InputFeatures(FEATURES[MOSES]).sizes
 HELD_OUT_EVERY = 35  # every 35th held-out molecule, 5,031 of them, is enough for a loss
 
 # An epoch is a twentieth of the training set, so that a training killed after an hour has lost three minutes.
 RECIPES: Mapping[str, TrainingSettings] = {
     "molecule": TrainingSettings(
-        NetworkSettings(len(VOCABULARY), hidden=256, embedding=64, inputs=InputFeatures(input_features()).sizes),
+        NetworkSettings(len(VOCABULARY), hidden=256, embedding=64, inputs=SEEN),
         epochs=60,
         batch=128,
         window=64,
@@ -43,18 +44,25 @@ DATA: Mapping[str, Any] = {
     "recipe": "pip install --no-deps molsets==0.3.1; python -m seqtutor_core prior corpus molecule",
 }
 
+SETTINGS: Mapping[str, Any] = {}  # MOSES is whose molecules the domain writes unless it is told otherwise
+FILE = ""
 
-def build(folder: Path, progress: Callable[[int, int], None]) -> dict[str, object]:
+
+def input_features(period: int) -> Mapping[str, InputFeature]:
+    """Return every input feature by name; a SMILES has no bars."""
+    return FEATURES[MOSES]
+
+
+def build(folder: Path, progress: Callable[[int, int], None], file: str) -> dict[str, object]:
     """Build the corpus; progress is called with (molecules done, molecules in all)."""
     return corpus.build(folder, progress)
 
 
 def ship(folder: Path) -> None:
     """Replace the list of known molecules and the property statistics that the package carries."""
-    from seqtutor_core.domains.molecule.build_tables import build_statistics, build_training_set
+    from seqtutor_core.domains.molecule.build_tables import build_tables
 
-    build_training_set()
-    build_statistics()
+    build_tables(MOSES.corpus, "MOSES 0.3.1", {side: list(corpus.smiles(side)) for side in corpus.SIDES})
 
 
 def sequences(folder: Path) -> tuple[Sequences, Sequences]:
@@ -64,6 +72,11 @@ def sequences(folder: Path) -> tuple[Sequences, Sequences]:
     return built["training"], [held_out[i] for i in range(0, len(held_out), HELD_OUT_EVERY)]
 
 
-def corpus_facts() -> dict[str, Any]:
+def molecules(folder: Path) -> list[str]:
+    """Return the training molecules, which nearest ones are looked up among."""
+    return list(corpus.smiles("training"))
+
+
+def corpus_facts(folder: Path) -> dict[str, Any]:
     """Return what the cards say of the corpus."""
     return {"molecules": corpus.SIZES}

@@ -7,7 +7,7 @@ import torch
 
 from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement
-from seqtutor_core.chemistry.tokens import END_ID, PATTERN
+from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.domains.molecule import Molecule
 
 
@@ -75,7 +75,7 @@ def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
     if not rows:
         return []
     width = max(map(len, rows))
-    tokens = torch.tensor([[*row, *[END_ID] * (width - len(row))] for row in rows])
+    tokens = torch.tensor([[*row, *[molecule.tokens.end] * (width - len(row))] for row in rows])
     return molecule.smiles(tokens, torch.tensor([len(row) for row in rows]))
 
 
