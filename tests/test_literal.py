@@ -95,6 +95,7 @@ KNOWN = {
     "mini.py:_figures": {"label"},
     "mini.py:_words": {"title", "_rows(table, top_sequences(table, WORDS))"},  # words of the mini task's own letters
     "molecule/detail.py:_properties": {"rows"},  # names of properties, and numbers
+    "molecule/detail.py:_nearest": {"corpus"},  # one of ours
     "molecule/typed.py:_place": {"empty"},  # checked where `follow` is called
     "molecule/cards.py:row": {"caption(one)"},  # numbers
     "molecule/cards.py:_look": {"name"},  # of a row
