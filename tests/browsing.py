@@ -25,6 +25,8 @@ expect = playwright.expect
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120_000  # milliseconds
 expect.set_options(timeout=PATIENCE)
+# What pulses, fades and turns is drawn sixty times a second without a GPU, on cores that the tests need.
+CALM = {"reduced_motion": "reduce"}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 needs_chromium = [
     pytest.mark.browser,
@@ -97,7 +99,7 @@ class Watch:
 @contextmanager
 def looked_at(browser: Any, address: str) -> Iterator[Any]:
     """A blank page, and at its end a look at what went wrong on it."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True, **CALM)
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
     watch = Watch(opened)

@@ -13,7 +13,7 @@ from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import names, owner, store, tags
 from seqtutor_core.runs.checkpoints import save_policy
-from tests.browsing import PATIENCE, expect, needs_chromium
+from tests.browsing import CALM, PATIENCE, expect, needs_chromium
 from tests.looking import settle, violations
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -50,7 +50,7 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def visit(link: str, width: int = 1440, height: int = 900) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        context = browser.new_context(viewport={"width": width, "height": height}, **CALM)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
@@ -82,16 +82,22 @@ class States:
     def look(self, name: str, within: str = "html") -> None:
         """Look at the page as it stands, or at a part of it, in the light and in the dark."""
         settle(self.page, 200)
-        self.wrong += [f"{name}: {one}" for one in violations(self.page, within=within)]
+        self.wrong += [f"{name}: {one}" for one in self._lasting(within=within)]
         self._wear("dark")
-        self.wrong += [f"{name}, dark: {one}" for one in violations(self.page, "color-contrast", within=within)]
+        self.wrong += [f"{name}, dark: {one}" for one in self._lasting("color-contrast", within=within)]
         self._wear("light")
 
+    def _lasting(self, *rules: str, within: str) -> list[str]:
+        """Return what is wrong and still is at a second look: what is being drawn anew is pale for a moment."""
+        if violations(self.page, *rules, within=within):
+            settle(self.page)
+            return violations(self.page, *rules, within=within)
+        return []
+
     def _wear(self, scheme: str) -> None:
-        """Change to the other theme; components follow a moment later."""
-        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        """Change to the other theme."""
+        self.page.emulate_media(color_scheme=scheme, **CALM)
         self.page.wait_for_function(THEMED, arg=GROUNDS[scheme])
-        self.page.wait_for_timeout(500)
 
     def tabs(self, *titles: str) -> None:
         """Look at each of these tabs of the right pane."""

@@ -198,9 +198,10 @@ for module in sys.argv[2:]:
 """
 
 
-@pytest.mark.parametrize("domain", [None, *DOMAINS])
-def test_core_imports_without_streamlit_and_other_domains_libraries(domain: str | None) -> None:
-    """For real, in a process of its own: one domain with its own libraries, then the core without any of them."""
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_core_imports_without_streamlit_and_other_domains_libraries(domain: str) -> None:
+    """For real, in a process of its own: the core and one domain with its own libraries; mini has none."""
     foreign = {package: libraries for package, (owner, libraries) in LIBRARIES.items() if owner != domain}
     blocked = {"streamlit", "pages", "app"}.union(*foreign.values())
     others = [*(f"seqtutor_core.domains.{d}" for d in DOMAINS if d != domain), *foreign]

@@ -15,6 +15,7 @@ from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import policy_of
 from tests.browsing import (
+    CALM,
     PATIENCE,
     expect,
     needs_chromium,
@@ -115,7 +116,7 @@ def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
 @contextmanager
 def window(browser, link):
     """Another person's browser at a link."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1400})
+    context = browser.new_context(viewport={"width": 1500, "height": 1400}, **CALM)
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
     opened.goto(link)

@@ -86,6 +86,7 @@ def test_a_pattern_is_no_drawing_of_another_atom():
 # ---------------------------------------------------------------- on the page
 
 
+@pytest.mark.slow
 def test_what_is_drawn_is_checked_like_what_is_typed_and_comes_by_use_alone(molecule):
     """Nothing is drawn here, so the editor gives what the field had; tests/test_editor_browser.py draws."""
     page = molecule.run()
@@ -104,6 +105,7 @@ def test_what_is_drawn_is_checked_like_what_is_typed_and_comes_by_use_alone(mole
     assert page.text_area(key="mol_required_smarts").value == "c1ccncc1\n[NX3;H2]"
 
 
+@pytest.mark.slow
 def test_without_the_editor_the_page_says_how_to_get_it_and_texts_still_count(molecule, monkeypatch):
     monkeypatch.setattr(sketcher, "available", lambda: False)
     page = molecule.run()

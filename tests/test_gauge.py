@@ -60,8 +60,8 @@ def test_bounds_by_hand() -> None:
 
 @pytest.mark.slow
 def test_the_bounds_hold_as_often_as_they_say() -> None:
-    """Over 200 trials log Z is outside its bounds, or the share outside of what is said, in at most 5 %, for a policy
-    that is neither prior nor optimum."""
+    """Over 60 trials log Z is never outside its bounds, nor the share outside of what is said, for a policy that is
+    neither prior nor optimum: if they failed more often than in 5 %, none in 60 would have a chance below 1 in 20."""
     prior, task = Policy(Mini(), mini_prior()), mini_task(DEFAULT_WEIGHTS)
     objective, exact = Objective(Mini(), DEFAULT_WEIGHTS, 1.0), task.solve(c=1.0)
     early = torch.tensor([0.5, 0.3, 0.0, 0.0])  # letters, from which a word can rise
@@ -72,14 +72,14 @@ def test_the_bounds_hold_as_often_as_they_say() -> None:
     share = (j - exact.j_prior) / (exact.log_z - exact.j_prior)
     assert share > 0.05
     found = []
-    for seed in range(200):
+    for seed in range(60):
         found.append(measure_policy(policy, measure_prior(prior, objective, 64, 2 * seed), 64, 2 * seed + 1))
     highest = [math.inf if each.log_z_at_most is None else each.log_z_at_most for each in found]
     wrong = [
         not each.log_z_at_least <= exact.log_z <= most or not (each.at_least or 0.0) <= share <= (each.at_most or 0.0)
         for each, most in zip(found, highest, strict=True)
     ]
-    assert sum(wrong) <= DELTA * len(found)
+    assert (1 - DELTA) ** len(found) < 0.05 and not any(wrong)
     # and the bounds are worth having, from 64 sequences
     room = exact.log_z - exact.j_prior
     assert fmean(each.log_z_at_least for each in found) > exact.log_z - room / 2

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from seqtutor_core.chemistry import three_d
-from tests.browsing import PATIENCE, expect, needs_chromium
+from tests.browsing import CALM, PATIENCE, expect, needs_chromium
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
@@ -39,7 +39,7 @@ LINES = """paragraph => {
 @contextmanager
 def window(browser, address, path, width=1440, height=900, script="", **more):
     """A page in a window of its own size."""
-    context = browser.new_context(viewport={"width": width, "height": height}, **more)
+    context = browser.new_context(viewport={"width": width, "height": height}, **(CALM | more))
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
     opened.add_init_script(WATCH_SHIFTS + script)
@@ -82,7 +82,7 @@ def test_home_is_never_wider_than_the_window(browser, address, width):
 
 @needs_viewer
 def test_the_molecule_turns_until_it_is_told_to_stand(browser, address):
-    with window(browser, address, "") as page:
+    with window(browser, address, "", reduced_motion="no-preference") as page:
         frame = page.frame_locator(".st-key-home-molecule iframe")
         turn = frame.get_by_role("button", name="Turn")
         expect(turn).to_have_attribute("aria-pressed", "true")
@@ -100,7 +100,7 @@ def test_the_molecule_turns_until_it_is_told_to_stand(browser, address):
 
 @needs_viewer
 def test_the_molecule_does_not_turn_by_itself_where_motion_is_unwelcome(browser, address):
-    with window(browser, address, "", reduced_motion="reduce") as page:
+    with window(browser, address, "") as page:
         turn = page.frame_locator(".st-key-home-molecule iframe").get_by_role("button", name="Turn")
         expect(turn).to_have_attribute("aria-pressed", "false")
         turn.click()

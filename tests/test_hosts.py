@@ -47,6 +47,7 @@ def test_further_names() -> None:
     assert is_ours("whatever", "localhost", ["*"])
 
 
+@pytest.mark.slow
 def test_the_served_app_refuses_a_foreign_host(tmp_path: Path) -> None:
     """Pages, files and the connection that a page lives on."""
     from tests.browsing import served

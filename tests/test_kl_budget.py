@@ -57,6 +57,7 @@ def test_c_keeps_within_what_a_slider_may_set() -> None:
 
 
 @pytest.mark.parametrize("learner", ["psi", "rloo"])
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "c"), [(1.0, 4.0), (0.4, 0.3)])
 def test_a_run_ends_within_its_budget(learner: str, budget: float, c: float) -> None:
     """From a c that would have led to a third of the KL, and from one that would have led to three times as much."""

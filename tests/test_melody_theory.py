@@ -59,6 +59,7 @@ def test_every_term_is_causal(tokens: list[int], cut: int) -> None:
     assert torch.equal(whole[:, :cut], part)
 
 
+@pytest.mark.slow
 def test_autocorrelation_ties_fall_as_numpy_decides() -> None:
     """|r| = 0.15 exactly happens; rounding decides, and decides alike."""
     found = 0

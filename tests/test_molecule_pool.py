@@ -166,6 +166,7 @@ def moses_like(count: int) -> list[str]:
     return ["C" * (n % 20) + "c1ccc(NC(=O)c2ccc(C)nc2)cc1" + "C" * (n // 20) for n in range(count)]
 
 
+@pytest.mark.slow
 def test_a_hang_costs_one_molecule() -> None:
     pool = Pool(1, timeout=1.0)
     try:
@@ -204,6 +205,7 @@ def odd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("odd")
 def test_what_kills_or_keeps_a_process_costs_one_molecule_and_a_crash_is_not_remembered(
     monkeypatch: pytest.MonkeyPatch,
@@ -218,6 +220,7 @@ def test_what_kills_or_keeps_a_process_costs_one_molecule_and_a_crash_is_not_rem
         pool.close()
 
 
+@pytest.mark.slow
 def test_no_process_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = tmp_path / "broken.py"
     script.write_text(f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nimport rdkit_that_is_not_there\n")
@@ -229,6 +232,7 @@ def test_no_process_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     pool.close()
 
 
+@pytest.mark.slow
 def test_processes_that_are_killed_at_once_are_started_again_for_a_while(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -297,6 +301,7 @@ def test_processes_end_when_their_parent_is_killed(then: str) -> None:
     wait_for(lambda: not any(map(alive, pids)), 20)
 
 
+@pytest.mark.slow
 def test_the_shared_pool_ends_with_the_program() -> None:
     done = subprocess.run([sys.executable, "-c", PARENT], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

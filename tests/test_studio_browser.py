@@ -6,7 +6,7 @@ import pytest
 
 from seqtutor_core import kept
 from seqtutor_core.runs import store
-from tests.browsing import PATIENCE, expect, needs_chromium, press, stage, until
+from tests.browsing import CALM, PATIENCE, expect, needs_chromium, press, stage, until
 from tests.looking import scrolls, settle, shifts, tab_stops, top_of, violations, watch_shifts
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -20,7 +20,7 @@ def sized(browser):
     opened = []
 
     def visit(link, width=1440, height=900, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **CALM)
         opened.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
