@@ -3,6 +3,7 @@
 tests.browsing is imported by the fixtures that need it: the tests of the core run where no browser's package is.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The user's folder of the served app, new for each file of tests."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def address(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the app is served."""
+@pytest.fixture(scope="session")
+def served_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The app's address and its user's folder; served once, for a server loads torch and the priors first."""
     from tests.browsing import ROOT, served
 
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(home)) as url:
-        yield url
+    folder = tmp_path_factory.mktemp("home")
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(folder)) as url:
+        yield url, folder
+
+
+@pytest.fixture(scope="module")
+def home(served_app: tuple[str, Path]) -> Path:
+    """The user's folder of the served app, emptied for each file of tests."""
+    folder = served_app[1]
+    for each in folder.iterdir():
+        shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(served_app: tuple[str, Path], home: Path) -> str:
+    """Where the app is served."""
+    return served_app[0]
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def changed(page, locator, reading, before):
     page.wait_for_function(f"([element, before]) => ({reading}) !== before", arg=[locator.element_handle(), before])
 
 
-def test_a_released_slider_redraws_the_melody_with_its_sound(page, address):
+def test_a_released_slider_redraws_the_melody_with_its_sound_and_another_is_drawn(page, address):
     audio = opened(page, f"{address}/melody")
     page.wait_for_function("audio => audio.src.startsWith('blob:')", arg=audio.element_handle())
     before = audio.evaluate("audio => audio.src")
@@ -35,11 +35,6 @@ def test_a_released_slider_redraws_the_melody_with_its_sound(page, address):
     page.get_by_test_id("roll-play").click()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=audio.element_handle())
     expect(page.get_by_test_id("roll-caption")).to_contain_text("no training")
-
-
-def test_another_is_drawn(page, address):
-    audio = opened(page, f"{address}/melody")
-    page.wait_for_function("audio => audio.src.startsWith('blob:')", arg=audio.element_handle())
     before = audio.evaluate("audio => audio.src")
     press(page, "another")
     changed(page, audio, "element.src", before)
