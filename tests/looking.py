@@ -46,9 +46,9 @@ def shifts(page: Any) -> float:
 def settle(page: Any, milliseconds: int = 1500) -> None:
     """Wait until the script has run and nothing has been drawn for a while."""
     page.wait_for_selector(".st-key-nav")
-    page.wait_for_function(STILL)
+    page.wait_for_function(STILL, polling=100)  # milliseconds; by itself it looks at each frame, and so asks for frames
     page.wait_for_timeout(milliseconds)
-    page.wait_for_function(STILL)
+    page.wait_for_function(STILL, polling=100)
 
 
 def violations(page: Any, *rules: str, within: str = "html") -> list[str]:
