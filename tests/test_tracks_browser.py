@@ -165,7 +165,7 @@ def test_a_chosen_melody_plays_at_once_and_again_when_chosen_again(tracks):
     tracks.press("chosen")
     tracks.plays_on("★")
     tracks.expect(active="★", playing="★")
-    assert tracks.player.locator("audio[data-track=A]").evaluate("audio => audio.paused")
+    expect(tracks.player.locator("audio[data-track=A]")).to_have_js_property("paused", True)
     tracks.press("chosen")
     expect(tracks.part("caption")).to_have_text("card 2")
     tracks.plays_on("★")
