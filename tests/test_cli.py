@@ -44,6 +44,7 @@ def last_json(text: str) -> Any:
     return json.loads(text.strip().splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_command_in_a_process_of_its_own(tmp_path):
     """As a script uses it: an answer with status 0, an error with status 1, each on its own stream."""
 

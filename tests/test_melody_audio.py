@@ -197,12 +197,14 @@ def played_apart(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_library
+@pytest.mark.slow
 def test_a_process_that_played_says_nothing_else_and_ends_in_peace(tmp_path):
     done = played_apart(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{synthesis.FLUIDSYNTH} \n", "")
 
 
 @needs_program
+@pytest.mark.slow
 def test_a_library_that_fails_as_it_is_imported_gives_way_and_is_named(tmp_path):
     (tmp_path / "fluidsynth.py").write_text("raise OSError('libglib is missing')")
     done = played_apart(tmp_path)
