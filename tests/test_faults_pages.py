@@ -1,6 +1,7 @@
 """Accidents in the studios, without a browser: damaged files, absurd links, callbacks that overlap."""
 
 import errno
+import shutil
 import threading
 import time
 from collections import UserDict
@@ -14,7 +15,7 @@ from pages.ui.melody.downloads import file_name
 from pages.ui.melody.spec import MELODY
 from seqtutor_core import files, kept
 from seqtutor_core.domains.melody import MelodySettings
-from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs import launcher, names, run_loop, store, tags
 from tests.paging import opened, press, texts
 from tests.running import OFTEN, small, tiny_prior
@@ -172,6 +173,19 @@ def test_a_full_disk_costs_no_name_no_tag_and_nothing_kept(monkeypatch):
             act()
     assert (names.run_name(run), tags.run_tags(run)) == ("first", ("one",))
     assert [one.content for one in kept.all_kept("melody")] == [{"title": "x"}]
+    run.folder.joinpath("status.json").write_text('{"state": "finished"}')
+    with pytest.raises(RunError, match="No space left"):
+        launcher.resume(run, extra_seconds=60.0)
+    assert run.state == "finished" and run.config.seconds == small(Path("melody")).seconds
+
+
+def test_runs_are_listed_where_nothing_can_be_written(tmp_path):
+    """Not even a lock: what was deleted stays until another time."""
+    run = store.create_run(small(Path("melody")))
+    shutil.rmtree(tmp_path / "locks")
+    (tmp_path / "locks").write_text("no folder")
+    page = opened("runs").run()
+    assert not page.exception and list(page.dataframe[0].value["Name"]) == [names.run_name(run)]
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e400", "nan", "9" * 400, "abc", "\x00"])

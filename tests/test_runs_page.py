@@ -58,9 +58,10 @@ def keys(page) -> set[str]:
 # ---------------------------------------------------------------- the table
 
 
-def test_without_runs_the_page_says_so():
+def test_without_runs_the_page_says_so_and_offers_nothing_to_do_with_them():
     page = opened("runs").run()
-    assert not page.exception and "No run yet" in texts(page.info)
+    assert not page.exception and "No run yet" in texts(page.markdown)
+    assert not page.button and "Tick" not in texts(page.caption)
 
 
 def test_all_runs_are_listed_and_filters_choose_among_them():

@@ -6,15 +6,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
 from seqtutor_core.domains import build_domain, every_weight
 from seqtutor_core.errors import RunError
-from seqtutor_core.files import home
+from seqtutor_core.files import home, reason
 from seqtutor_core.priors import domain_settings
 from seqtutor_core.rules import number
 from seqtutor_core.runs.locks import RUN_LOCK, acquire
@@ -69,14 +69,15 @@ def resume(run: Run, extra_seconds: float = 0.0) -> None:
     if state in ACTIVE:
         raise RunError(f"run {run.id} is {state} already; there is nothing to resume")
     config, status = run.config, run.status  # RunError when damaged
-    if extra_seconds > 0:
-        spent = status.seconds if config.updates else max(config.seconds, status.seconds)
-        run.write_config(replace(config, updates=None, seconds=spent + extra_seconds))
-    elif state == "finished":
+    if extra_seconds <= 0 and state == "finished":
         raise RunError(f"run {run.id} has used its budget; resume it with extra seconds")
-    append_resume(run.folder / "controls.jsonl")
-    fresh = Status(message="starting", launched=time.time())
-    run.write_status(replace(fresh, update=status.update, seconds=status.seconds, started=status.started))
+    with _writing(run):
+        append_resume(run.folder / "controls.jsonl")
+        if extra_seconds > 0:
+            spent = status.seconds if config.updates else max(config.seconds, status.seconds)
+            run.write_config(replace(config, updates=None, seconds=spent + extra_seconds))
+        fresh = Status(message="starting", launched=time.time())
+        run.write_status(replace(fresh, update=status.update, seconds=status.seconds, started=status.started))
     _launch(run)
 
 
@@ -94,11 +95,23 @@ def stop(run: Run, wait: float = 0.0) -> bool:
 def _launch(run: Run) -> None:
     """Start the worker; Ctrl-C meanwhile stops the run, since nobody would follow it. RunError as of `_begin`."""
     try:
-        _begin(run)
+        with _writing(run):
+            _begin(run)
     except KeyboardInterrupt:
         with suppress(RunError):  # there is no worker yet
             run.change(Change(stop=True))
         raise
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[None]:
+    """Turn an error of writing the run's files, as on a full disk, into a RunError with the way out."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"run {run.id} cannot learn: {reason(error)}; free some space, or check its folder {run.folder}"
+        ) from None
 
 
 def _begin(run: Run) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -52,8 +52,13 @@ def shared_index_lock() -> Iterator[None]:
 
 @contextmanager
 def exclusive_index_lock() -> Iterator[bool]:
-    """Yield whether nobody is within `shared_index_lock`; if so, nobody enters it meanwhile. The dead free it."""
-    descriptor = acquire(_index_lock())
+    """Yield whether nobody is within `shared_index_lock`; if so, nobody enters it meanwhile. The dead free it.
+
+    False as well in a home that takes no files: nothing can be removed from it either.
+    """
+    descriptor = None
+    with suppress(OSError):
+        descriptor = acquire(_index_lock())
     try:
         yield descriptor is not None
     finally:

@@ -12,7 +12,7 @@ from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import names, tags, trash
 from seqtutor_core.runs.index import RunInfo
-from seqtutor_core.runs.store import Run, open_run
+from seqtutor_core.runs.store import Run, all_runs, open_run
 
 HOW_TO_NAME = f"Up to {names.MAX_LENGTH} characters; empty: the name it was made with"
 HOW_TO_TAG = f"1 to {tags.MAX_LENGTH} characters; Enter adds it to every ticked run"
@@ -32,7 +32,12 @@ def leave() -> None:
 
 
 def panel(chosen: Sequence[RunInfo]) -> None:
-    """Draw the buttons for the ticked runs, always all of them in one place, and a line on what is ticked."""
+    """Draw the buttons for the ticked runs, always all of them in one place, and a line on what is ticked.
+
+    Without any run there is nothing to do, unless the last one was just deleted.
+    """
+    if not all_runs() and not st.session_state.get(_DISCARDED):
+        return
     one = chosen[0] if len(chosen) == 1 else None
     ours = [run.id for run in chosen if steering.may_delete(open_run(run.id))]
     with st.container(horizontal=True, vertical_alignment="center"):

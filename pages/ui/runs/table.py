@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.page import fragment
+from pages.ui.page import STUDIOS, fragment
 from pages.ui.readout import STATES
 from pages.ui.runs import filters
 from pages.ui.text import literal
@@ -47,13 +47,21 @@ def panel() -> list[RunInfo]:
     found = all_run_info()
     _let_go_of_the_gone(found)
     if not found:
-        st.info("No run yet: start one in a studio, and it is listed here.", icon=":material/history:")
+        _none_yet()
         return []
     filters.panel(found)
     living = any(run.active for run in found)
     fragment(_table, _looks(filters.filtered(found)), every=EVERY if living else None, steady=True)
     ticked = _chosen()
     return [run for run in filters.filtered(found) if run.id in ticked]
+
+
+def _none_yet() -> None:
+    """Say where runs come from, with the way there."""
+    st.markdown("No run yet: start one in a studio, and it is listed here.")
+    with st.container(horizontal=True):
+        for page in STUDIOS:
+            st.page_link(page.path, label=f"Open the {page.label.lower()} studio", icon=page.icon)
 
 
 def _looks(shown: Sequence[RunInfo]) -> Looks:
