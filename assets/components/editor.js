@@ -38,7 +38,7 @@ class Editor {
       this.canvas = new CanvasEditor(this.frame, { initialFragment: pattern });
       const paper = this.frame.firstElementChild;
       paper.setAttribute("role", "application");
-      paper.setAttribute("aria-label", "Structure editor, for the mouse or a finger");
+      paper.setAttribute("aria-label", "Structure editor, for the mouse or a finger. By keyboard, close it and type into its field.");
       if (drawn?.code || smiles) {
         const molecule = drawn?.code ? Molecule.fromIDCode(...drawn.code) : Molecule.fromSmiles(smiles);
         molecule.setFragment(pattern);

@@ -111,7 +111,8 @@ def _in_space(smiles: str, style: str) -> None:
         with st.spinner("Looking for a shape in space"):
             block = remote.conformer(smiles)
         view = three_d.view(block, SCRIPT, WIDTH, HEIGHT - 10, style)
-        st.iframe(view, height=HEIGHT - 10, alt=f"{smiles} in space; drag to turn")
+        # nothing in it takes the keyboard: no stop for Tab, whose ring nobody would see
+        st.iframe(view, height=HEIGHT - 10, tab_index=-1, alt=f"{smiles} in space; drag to turn")
     except InputError as error:
         st.info(literal(error))
 

@@ -94,7 +94,7 @@ def _draw(studio: Studio, name: str) -> None:
         if problem:
             st.error(literal(problem))
         else:
-            st.caption(literal(text) if text else subject.hint)
+            st.caption(literal(text) if text else f"{subject.hint} {BY_KEYBOARD}")
 
 
 def _which(lines: list[str]) -> int:
@@ -161,6 +161,7 @@ def _pattern(text: str) -> str:
     return smarts
 
 
+BY_KEYBOARD = "This is for the mouse or a finger; by keyboard, close it and type into the field."
 SUBSTRUCTURE = "Draw a substructure. The key ? over an atom makes it one of any kind; the tool ?* asks for more."
 GROW = "Draw a fragment, and a bond where it shall grow: the key ? over its end opens it. Else its last atom grows."
 SUBJECTS = {
