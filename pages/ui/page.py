@@ -37,7 +37,7 @@ ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  
 def open_page(title: str, lead: str) -> None:
     """Set a page up: browser title, navigation, heading and one sentence on what it is for."""
     _set_up(title)
-    st.title(title)
+    st.title(title, anchor=False)
     st.markdown(lead)
 
 
