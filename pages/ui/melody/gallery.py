@@ -129,10 +129,11 @@ def _card(known: dict[str, Any], key: str, one: kept.Kept | None = None) -> None
                 literal(title), key=key, icon=":material/play_arrow:", type="tertiary", on_click=choose, args=(known,),
                 help=literal(f"Play {title}"),
             )  # fmt: skip
+            name = literal(f"Drop {title}" if one else f"Keep {title}")
             if one is None:
-                action_button(" ", "star", f"keep-{key}", keep, known, type="tertiary", help=literal(f"Keep {title}"))
+                action_button(name, "star", f"keep-{key}", keep, known, type="tertiary", help=name)
             else:
-                action_button(" ", "delete", f"drop-{key}", drop, one, type="tertiary", help=literal(f"Drop {title}"))
+                action_button(name, "delete", f"drop-{key}", drop, one, type="tertiary", help=name)
 
 
 def _zip_button(place: Any, shown: Sequence[dict[str, Any]], source: str) -> None:

@@ -37,6 +37,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
     Without any run there is nothing to do, unless the last one was just deleted.
     """
     if not all_runs() and not st.session_state.get(_DISCARDED):
+        problem("runs")
         return
     one = chosen[0] if len(chosen) == 1 else None
     ours = [run.id for run in chosen if steering.may_delete(open_run(run.id))]
