@@ -92,6 +92,11 @@ class Tracks:
             f"audio => !audio.paused && Math.abs(audio.currentTime - {before}) > {seconds}", arg=audio
         )
 
+    def slow_down(self, letter):
+        """Play a track at a tenth of its speed, so that it does not end before a busy machine has drawn the page."""
+        audio = self.player.locator(f"audio[data-track='{letter}']")
+        audio.evaluate("audio => { audio.defaultPlaybackRate = audio.playbackRate = 0.1; }")
+
     def total_height(self):
         return self.player.evaluate("player => player.getBoundingClientRect().height")
 
@@ -119,6 +124,7 @@ def test_an_absent_track_keeps_its_place_and_nothing_moves_when_it_comes(tracks)
 
 
 def test_what_plays_is_not_swapped_until_it_is_paused_and_the_others_are(tracks):
+    tracks.slow_down("A")
     tracks.part("play").click()
     tracks.plays_on("A")
     tracks.press("A")
@@ -151,6 +157,7 @@ def test_what_waits_comes_at_the_end_of_the_piece(tracks):
 def test_another_instrument_goes_on_where_the_music_is(tracks):
     tracks.part("play").click()
     tracks.plays_on("A", 1.0)
+    tracks.slow_down("A")
     first = tracks.player.locator("audio[data-track=A]").get_attribute("src")
     tracks.press("flute")
     expect(tracks.player.locator("audio[data-track=A]")).not_to_have_attribute("src", first)
