@@ -3,7 +3,7 @@
 Shapes: B batch, T time, V vocabulary, H hidden units, F one-hot inputs, n of them 1 at a time, E embedding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -124,39 +124,57 @@ def _shapes(s: NetworkSettings) -> dict[str, tuple[int, ...]]:
 
 
 class Stepper:
-    """The same network one token at a time, for a batch: keeps the state. No gradient, no dropout."""
-
-    def __init__(self, network: RecurrentNetwork, batch: int) -> None:
-        self.network = network
-        weights = [layer[:4] for layer in network.lstm.all_weights]
-        self.entering = [w_in.detach().t() for w_in, _, _, _ in weights]
-        self.table = network.embedding.weight.detach() @ self.entering[0]  # (F, 4 H): both products at once
-        self.hidden = [w_hidden.detach().t() for _, w_hidden, _, _ in weights]
-        self.bias = [(b_in + b_hidden).detach() for _, _, b_in, b_hidden in weights]
-        zero = torch.zeros(batch, network.settings.hidden, device=network.device)
-        self.state = [(zero, zero) for _ in weights]  # for each layer h and c, (B, H) each
+    """N networks of one shape, prior and policy, a token at a time for a batch: keeps their states. No gradient, no
+    dropout. What each of them computes of each of its units is done at once.
+    """
 
     @torch.no_grad()
-    def step(self, ids: Tensor) -> Output:
-        """Return outputs (B, V) and (B,) from ids (B, n)."""
+    def __init__(self, networks: Sequence[RecurrentNetwork], batch: int) -> None:
+        self.offsets, settings = networks[0].offsets, networks[0].settings
+        layers = [
+            zip(*each, strict=True) for each in zip(*(network.lstm.all_weights for network in networks), strict=True)
+        ]
+        by_layer = [[[_doubled(w) for w in kind] for kind in kinds] for kinds in layers]
+        self.entering = [[w.t() for w in w_in] for w_in, _, _, _ in by_layer]  # of each layer N times (E or H, 4 H)
+        self.hidden = [[w.t() for w in w_hidden] for _, w_hidden, _, _ in by_layer]  # (H, 4 H)
+        self.bias = [torch.stack(b_in) + torch.stack(b_hidden) for _, _, b_in, b_hidden in by_layer]  # (N, 4 H)
+        tables = [each.embedding.weight @ w_in for each, w_in in zip(networks, self.entering[0], strict=True)]
+        self.table = torch.cat(tables, 1)  # (F, N 4 H): both products at once
+        self.heads = [
+            (torch.cat([each.policy.bias, each.value.bias]), torch.cat([each.policy.weight, each.value.weight]).t())
+            for each in networks
+        ]
+        zero = torch.zeros(batch, len(networks), settings.hidden, device=networks[0].device)
+        self.state = [(zero, zero) for _ in by_layer]  # for each layer h and c, (B, N, H) each
+
+    @torch.no_grad()
+    def step(self, ids: Tensor) -> list[Output]:
+        """Return each network's outputs (B, V) and (B,) from ids (B, n)."""
         below = torch.empty(0)
         for layer, (h, c) in enumerate(self.state):
             if layer == 0:
-                entering = nn.functional.embedding_bag(ids + self.network.offsets, self.table, mode="sum")
+                gates = nn.functional.embedding_bag(ids + self.offsets, self.table, mode="sum")
+                gates = gates.unflatten(1, (h.shape[1], -1)).add_(self.bias[0])  # (B, N, 4 H)
             else:
-                entering = below @ self.entering[layer]
-            gates = torch.addmm(entering.add_(self.bias[layer]), h, self.hidden[layer])  # (B, 4 H)
-            enter, forget, candidate, leave = gates.chunk(4, 1)
-            c = torch.addcmul(forget.sigmoid() * c, enter.sigmoid(), _tanh(candidate))
-            below = leave.sigmoid() * _tanh(c)
+                pairs = enumerate(zip(self.bias[layer], self.entering[layer], strict=True))
+                gates = torch.stack([torch.addmm(bias, below[:, i], w) for i, (bias, w) in pairs], 1)
+            for i, w in enumerate(self.hidden[layer]):
+                gates[:, i].addmm_(h[:, i], w)
+            enter, forget, candidate, leave = gates.sigmoid_().chunk(4, 2)  # (B, N, H)
+            c = torch.addcmul(forget * c, enter, candidate.mul_(2).sub_(1))
+            below = (2 * c).sigmoid_().mul_(2).sub_(1).mul_(leave)
             self.state[layer] = (below, c)
-        return Output(self.network.policy(below), self.network.value(below).squeeze(-1))
+        said = [torch.addmm(bias, below[:, i], w) for i, (bias, w) in enumerate(self.heads)]  # (B, V + 1) each
+        return [Output(each[:, :-1], each[:, -1]) for each in said]
 
     def pick(self, rows: Tensor) -> None:
         """Keep the given batch rows, e.g. after resampling particles."""
         self.state = [(h[rows], c[rows]) for h, c in self.state]
 
 
-def _tanh(x: Tensor) -> Tensor:
-    """tanh by way of the sigmoid, which torch computes four times faster on a CPU."""
-    return (2 * x).sigmoid_().mul_(2).sub_(1)
+def _doubled(weight: Tensor) -> Tensor:
+    """Return what enters an LSTM's gates (4 H, ...) with the candidate's doubled: tanh(x) = 2 sigmoid(2 x) - 1, so one
+    sigmoid serves all four. On a CPU torch computes it four times faster than tanh.
+    """
+    enter, forget, candidate, leave = weight.chunk(4)
+    return torch.cat([enter, forget, 2 * candidate, leave])

@@ -145,7 +145,7 @@ class Decoder:
         self.tokens[:, : primer.shape[1]] = primer
         self.step = 0
         networks = [network for network in (policy.prior, policy.network) if network is not None]
-        self.steppers = [Stepper(network, len(primer)) for network in networks]
+        self.stepper = Stepper(networks, len(primer))
         self.inputs = policy.features.begin(primer, policy.space.length)
         for t in range(primer.shape[1]):
             self._read()
@@ -166,10 +166,10 @@ class Decoder:
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows alone, given by number, maybe several times, or by a mask (B,)."""
+        rows = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows  # each mask would be searched anew
         self.tokens = self.tokens[rows]
         self.inputs.keep(rows)
-        for stepper in self.steppers:
-            stepper.pick(rows)
+        self.stepper.pick(rows)
 
     @property
     def sequences(self) -> Tensor:
@@ -177,8 +177,7 @@ class Decoder:
         return self.tokens[:, self.primer.shape[1] : self.step]
 
     def _read(self) -> list[Output]:
-        ids = self.inputs.ids()
-        return [stepper.step(ids) for stepper in self.steppers]
+        return self.stepper.step(self.inputs.ids())
 
 
 # ---------------------------------------------------------------- functions of log-probabilities

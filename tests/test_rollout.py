@@ -31,14 +31,15 @@ def test_steps_equal_the_whole(layers: int, primer: int, bar: int) -> None:
     melody = Melody(MelodySettings(bar=bar, length=20))
     features = InputFeatures(melody.features)
     network = RecurrentNetwork(NetworkSettings(38, hidden=12, layers=layers, inputs=features.sizes)).eval()
+    other = RecurrentNetwork(network.settings).eval()
     torch.nn.init.normal_(network.value.weight)
     tokens = torch.randint(38, (3, primer + 20), generator=generator())
     tokens[torch.rand(tokens.shape, generator=generator()) < 0.5] = 1
     with torch.no_grad():
         whole = outputs(network, tokens[:, primer:], tokens[:, :primer], melody)
-    stepper, seen = Stepper(network, 3), features.begin(tokens[:, :primer], 20)
+    stepper, seen = Stepper([other, network], 3), features.begin(tokens[:, :primer], 20)
     for t in range(primer + 20):
-        output = stepper.step(seen.ids())
+        _, output = stepper.step(seen.ids())
         seen.append(tokens[:, t])
         if t >= primer:
             torch.testing.assert_close(output.logits, whole.logits[:, t - primer], atol=1e-5, rtol=1e-4)

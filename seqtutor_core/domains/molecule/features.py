@@ -80,25 +80,23 @@ class Branches:
         return torch.stack([padded.gather(1, latest), delayed(depth, 1, 0).clamp(0, DEEPEST)], 2)
 
     def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
-        """The depth (B,), and the atom at each depth from -steps to steps, (B, 2 steps + 1)."""
-        depth = torch.zeros(batch, dtype=torch.long, device=device)
-        return depth, torch.full((batch, 2 * steps + 1), NONE, device=device)
+        """The atom and the depth (B, 1), and the latest atom at each depth from -steps to steps, (B, 2 steps + 1)."""
+        atom, depth = (torch.full((batch, 1), value, device=device) for value in (NONE, steps))
+        return atom, depth, torch.full((batch, 2 * steps + 1), NONE, device=device)
 
     def step_ids(self, state: State, step: int) -> Tensor:
-        depth, atoms = state
-        here = atoms.gather(1, depth.unsqueeze(1) + atoms.shape[1] // 2)
-        return torch.cat([here, depth.unsqueeze(1).clamp(0, DEEPEST)], 1)
+        atom, depth, atoms = state
+        return torch.cat([atom, (depth - atoms.shape[1] // 2).clamp_(0, DEEPEST)], 1)
 
     def next_state(self, state: State, tokens: Tensor, step: int) -> State:
-        """A branch begins with the atom it grows from; once it is closed that atom is still there, one place below."""
-        depth, atoms = state
-        table, zero = grammar(tokens.device), atoms.shape[1] // 2
-        atom = torch.where(table.stem[tokens], tokens, atoms.gather(1, depth.unsqueeze(1) + zero).squeeze(1))
-        deeper = table.deeper[tokens]
+        """A branch grows from the atom before it; once it is closed that atom is still there, one place below."""
+        atom, depth, atoms = state
+        table, tokens = grammar(tokens.device), tokens.unsqueeze(1)
+        atom = torch.where(table.stem.take(tokens), tokens, atom)
+        atoms.scatter_(1, depth, atom)
+        deeper = table.deeper.take(tokens)
         depth = depth + deeper
-        unchanged = atoms.gather(1, depth.unsqueeze(1) + zero)
-        atom = torch.where(deeper < 0, unchanged.squeeze(1), atom)
-        return depth, atoms.scatter_(1, depth.unsqueeze(1) + zero, atom.unsqueeze(1))
+        return torch.where(deeper < 0, atoms.gather(1, depth), atom), depth, atoms
 
 
 class Rings:
@@ -121,25 +119,26 @@ class Rings:
         return delayed(is_open * (1 + (turns.unsqueeze(2) - at_opening) % 2), 1, 0)
 
     def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
-        """The last two tokens (B, 2); parities: of turns (B,), of those before the last atom (B,), and for each ring
-        of those before the atom that opened it (B, R); whether each is open (B, R).
+        """The last two tokens as one number (B, 1); parities of turns since before the last atom (B, 1) and since
+        before the atom that opened each ring (B, R); whether each is open (B, R).
         """
-        even, rings = torch.zeros(batch, dtype=torch.long, device=device), len(RINGS)
-        zeros = torch.zeros(batch, rings, dtype=torch.long, device=device)
-        return torch.full((batch, 2), NONE, device=device), even, even, zeros, zeros
+        past = torch.full((batch, 1), NONE * (SIZE + 1) + NONE, device=device)
+        is_open = torch.zeros(batch, len(RINGS), dtype=torch.bool, device=device)
+        return past, torch.zeros_like(past), is_open.long(), is_open
 
     def step_ids(self, state: State, step: int) -> Tensor:
-        _, turns, _, at_opening, is_open = state
-        return is_open * (1 + (turns.unsqueeze(1) ^ at_opening))
+        _, _, odd, is_open = state
+        return is_open * (1 + odd)
 
     def next_state(self, state: State, tokens: Tensor, step: int) -> State:
-        past, turns, before_atom, at_opening, is_open = state
-        table = grammar(tokens.device)
-        before_atom = torch.where(table.stem[tokens], turns, before_atom)
-        turns = turns ^ table.turning[past[:, 0], past[:, 1], tokens]
-        here = tokens.unsqueeze(1) == table.rings  # (B, R)
-        at_opening = torch.where(here, before_atom.unsqueeze(1), at_opening)
-        return torch.stack([past[:, 1], tokens], 1), turns, before_atom, at_opening, is_open ^ here.long()
+        past, since_atom, odd, is_open = state
+        table, tokens = grammar(tokens.device), tokens.unsqueeze(1)
+        three = torch.add(tokens, past, alpha=SIZE + 1)
+        turning = table.turning.take(three)
+        since_atom = torch.where(table.stem.take(tokens), turning, since_atom ^ turning)
+        here = tokens == table.rings  # (B, R)
+        odd = torch.where(here, since_atom, odd ^ turning)
+        return three % (SIZE + 1) ** 2, since_atom, odd, is_open ^ here
 
 
 FEATURES: Mapping[SmilesTokens, Mapping[str, InputFeature]] = {
