@@ -3,6 +3,7 @@
 Shapes: B batch, T time, V vocabulary, H hidden units, F one-hot inputs, n of them 1 at a time, E embedding.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ torch.backends.cudnn.allow_tf32 = False
 
 LARGEST_VOCABULARY, WIDEST, MOST_LAYERS = 4096, 8192, 16
 MOST_INPUTS = 64  # of one feature
+GROUP = 48  # sequences a CPU reads at once: more run longer than most of them go, fewer take longer each
 VALUE_GRADIENT = (
     0.1  # share of the value head's gradient that reaches the LSTM: errors in V are large and would shake pi
 )
@@ -82,11 +84,25 @@ class RecurrentNetwork(nn.Module):
     def device(self) -> torch.device:
         return self.policy.weight.device
 
-    def forward(self, ids: Tensor, start: int = 0) -> Output:
+    def forward(self, ids: Tensor, start: int = 0, lengths: Tensor | None = None) -> Output:
         """Return outputs (B, T, V) and (B, T) from ids (B, P + T, n), each step's from the tokens before it.
 
-        start: P, the steps of a primer, whose outputs are left out.
+        start: P, the steps of a primer, whose outputs are left out. lengths (B,): the steps of each sequence that
+        matter, all of T if None; beyond them the outputs mean nothing.
         """
+        steps = ids.shape[1] - start
+        if lengths is None or self.device.type != "cpu" or int(lengths.min()) == steps:
+            return self._read(ids, start)
+        order, parts = lengths.argsort(), []
+        for rows in order.chunk(math.ceil(len(order) / GROUP)):
+            longest = int(lengths[rows[-1]])
+            logits, value = self._read(ids[rows, : start + longest], start)
+            beyond = steps - longest
+            parts.append((nn.functional.pad(logits, (0, 0, 0, beyond)), nn.functional.pad(value, (0, beyond))))
+        place = order.argsort()
+        return Output(*(torch.cat(each)[place] for each in zip(*parts, strict=True)))
+
+    def _read(self, ids: Tensor, start: int) -> Output:
         entering = self.embedding((ids + self.offsets).flatten(0, 1)).unflatten(0, ids.shape[:2])  # (B, P + T, E)
         hidden, _ = self.lstm(entering)  # (B, P + T, H)
         hidden = self.dropout(hidden[:, start:])
@@ -130,22 +146,23 @@ class Stepper:
 
     @torch.no_grad()
     def __init__(self, networks: Sequence[RecurrentNetwork], batch: int) -> None:
+        def each(name: str, layer: int) -> list[Tensor]:
+            return [_doubled(getattr(network.lstm, f"{name}_l{layer}")) for network in networks]
+
         self.offsets, settings = networks[0].offsets, networks[0].settings
-        layers = [
-            zip(*each, strict=True) for each in zip(*(network.lstm.all_weights for network in networks), strict=True)
-        ]
-        by_layer = [[[_doubled(w) for w in kind] for kind in kinds] for kinds in layers]
-        self.entering = [[w.t() for w in w_in] for w_in, _, _, _ in by_layer]  # of each layer N times (E or H, 4 H)
-        self.hidden = [[w.t() for w in w_hidden] for _, w_hidden, _, _ in by_layer]  # (H, 4 H)
-        self.bias = [torch.stack(b_in) + torch.stack(b_hidden) for _, _, b_in, b_hidden in by_layer]  # (N, 4 H)
-        tables = [each.embedding.weight @ w_in for each, w_in in zip(networks, self.entering[0], strict=True)]
+        layers = range(settings.layers)
+        # of each layer, N times
+        self.entering = [[w.t() for w in each("weight_ih", layer)] for layer in layers]  # (E or H, 4 H)
+        self.hidden = [[w.t() for w in each("weight_hh", layer)] for layer in layers]  # (H, 4 H)
+        self.bias = [torch.stack(each("bias_ih", i)) + torch.stack(each("bias_hh", i)) for i in layers]  # (N, 4 H)
+        tables = [n.embedding.weight @ w_in for n, w_in in zip(networks, self.entering[0], strict=True)]
         self.table = torch.cat(tables, 1)  # (F, N 4 H): both products at once
         self.heads = [
-            (torch.cat([each.policy.bias, each.value.bias]), torch.cat([each.policy.weight, each.value.weight]).t())
-            for each in networks
+            (torch.cat([n.policy.bias, n.value.bias]), torch.cat([n.policy.weight, n.value.weight]).t())
+            for n in networks
         ]
         zero = torch.zeros(batch, len(networks), settings.hidden, device=networks[0].device)
-        self.state = [(zero, zero) for _ in by_layer]  # for each layer h and c, (B, N, H) each
+        self.state = [(zero, zero) for _ in layers]  # for each layer h and c, (B, N, H) each
 
     @torch.no_grad()
     def step(self, ids: Tensor) -> list[Output]:

@@ -12,7 +12,7 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import ShardPool, shard_sizes
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
-from seqtutor_core.rollout import Rollout, gather_actions
+from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
 from tests.tiny import Tiny, outputs, tiny_prior
 
 PRIOR = Policy(Tiny(), tiny_prior())
@@ -44,6 +44,23 @@ def test_steps_equal_the_whole(layers: int, primer: int, bar: int) -> None:
         if t >= primer:
             torch.testing.assert_close(output.logits, whole.logits[:, t - primer], atol=1e-5, rtol=1e-4)
             torch.testing.assert_close(output.value, whole.value[:, t - primer], atol=1e-5, rtol=1e-4)
+
+
+def test_sequences_of_many_lengths_are_read_in_groups_of_about_one() -> None:
+    """Outputs and gradients are those of all read as long as the longest."""
+    network = tiny_prior()
+    torch.nn.init.normal_(network.value.weight)
+    ids = InputFeatures(Tiny.features).sequence_ids(torch.randint(3, (60, 20), generator=generator()))
+    lengths = torch.randint(1, 19, (60,), generator=generator(1))
+    mask = sequence_mask(lengths, 20)
+    found = []
+    for given in (None, lengths):
+        logits, value = network(ids, 0, given)
+        loss = (logits.sigmoid().sum(-1) * value * mask).sum()
+        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        found.append((logits[mask], value[mask], *gradients))
+    for whole, grouped in zip(*found, strict=True):
+        torch.testing.assert_close(grouped, whole, atol=1e-4, rtol=1e-5)
 
 
 def test_sampled_tokens_follow_the_probabilities() -> None:

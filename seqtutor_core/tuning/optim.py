@@ -49,11 +49,12 @@ class PolicyOptimizer:
         """Return a shard's summed loss and its gradient."""
         with torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16):
             ids, start = self.features.sequence_ids(batch.tokens, batch.primer), batch.primer.shape[1]
-            online = self.network(ids, start)
+            lengths = batch.mask.sum(1).long()
+            online = self.network(ids, start, lengths)
             target_output = online
             if self.target is not None:
                 with torch.no_grad():
-                    target_output = self.target(ids, start)
+                    target_output = self.target(ids, start, lengths)
         error = loss(online, target_output, batch)
         parameters = list(self.network.parameters())
         gradients = torch.autograd.grad(error, parameters, allow_unused=True)  # raw values use no value head
