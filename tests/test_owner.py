@@ -64,6 +64,7 @@ def test_a_pipe_in_its_place_keeps_nobody_waiting(run: Run) -> None:
 # ---------------------------------------------------------------- pages
 
 
+@pytest.mark.slow
 def test_who_starts_steers_and_another_page_watches(started) -> None:
     mine = press(opened("melody").run(), "start")
     (run,) = store.all_runs()
@@ -83,6 +84,7 @@ def test_who_starts_steers_and_another_page_watches(started) -> None:
     assert not mine.exception and not theirs.exception
 
 
+@pytest.mark.slow
 def test_the_owners_link_offers_and_a_click_takes_over(run: Run) -> None:
     secret = owner.claim(run)
     with FileLock(run.folder / "worker.lock"):

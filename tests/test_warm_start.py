@@ -50,6 +50,7 @@ def test_imitation_alone_comes_most_of_the_way(domain: Mini) -> None:
     assert j(job) > exact.j_prior + 0.6 * (exact.log_z - exact.j_prior)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", ["psi", "trajectory_balance"])
 def test_the_learner_then_takes_over(learner: str) -> None:
     job = tuner(Mini(), 150, learner)
