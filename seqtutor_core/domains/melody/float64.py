@@ -44,15 +44,16 @@ def _block_sum(values: Tensor, count: Tensor) -> Tensor:
     return total
 
 
-def autocorrelation(tokens: Tensor, count: Tensor, lag: int) -> Tensor:
-    """Return the autocorrelation (n,) at a lag of the first `count` tokens of each row (n, T), as numpy computes it.
+def autocorrelation(tokens: Tensor, count: Tensor, lag: Tensor) -> Tensor:
+    """Return the autocorrelation (n,) at each row's lag (n,) of its first `count` tokens (n, T), as numpy computes it.
 
     m = x - mean(x), r = (m[lag:] * m[:-lag]).sum() / count / var(x); NaN where count <= lag or all tokens are equal.
     """
-    inside = torch.arange(tokens.shape[1], device=tokens.device) < count.unsqueeze(1)
+    places = torch.arange(tokens.shape[1], device=tokens.device)
+    inside, later = places < count.unsqueeze(1), places + lag.unsqueeze(1)
     n = count.double()
     mean = (tokens * inside).sum(1).double() / n  # whole numbers, so the sum is exact in any order
     m = (tokens.double() - mean.unsqueeze(1)) * inside
-    products = m[:, lag:] * m[:, :-lag]
+    products = m * m.gather(1, later.clamp(max=tokens.shape[1] - 1))  # beyond the first count - lag they do not count
     variance = pairwise_sum(m * m, count) / n
     return pairwise_sum(products, (count - lag).clamp(min=0)) / n / variance

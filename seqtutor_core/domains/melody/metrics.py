@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from seqtutor_core.domains.melody import theory
+from seqtutor_core.domains.melody.correlation import correlations
 from seqtutor_core.domains.melody.keys import Key
 from seqtutor_core.domains.melody.style import sounding
 from seqtutor_core.domains.melody.tokens import NO_EVENT
@@ -35,7 +36,7 @@ def metrics(tokens: Tensor, scale: Key, steps_per_beat: int) -> dict[str, float 
     note = theory.is_note(tokens)
     leap = theory.leap(tokens)
     resolved, doubled = float((leap > 0).sum()), float((leap < 0).sum())
-    lags = [theory.correlation(tokens, lag)[0][:, -1].nanmean().item() for lag in theory.LAGS]
+    lags = [r[:, -1].nanmean().item() for r in correlations(tokens)[0]]
     motif = theory.motif_notes(tokens) > 0
     on_beat = note & (theory.steps_of(tokens) % steps_per_beat == 0)
     return {

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from seqtutor_core.domains.melody.theory import is_note, last_step_where, previous_note, steps_of
 from seqtutor_core.domains.melody.tokens import NO_EVENT, OFFSET
@@ -68,15 +67,15 @@ def rhythm(tokens: Tensor) -> Tensor:
     with its length so far.
     """
     length = running_length(tokens)  # (B, T)
-    grown = one_hot(length.clamp(max=LONGEST_NOTE), LONGEST_NOTE + 1)[..., 1:].double()  # (B, T, 16)
+    counted, short = length.clamp(max=LONGEST_NOTE), length <= LONGEST_NOTE
     # time taken by notes of each length: a note that grows from l - 1 to l moves its l - 1 steps on and adds one
-    bins = torch.arange(1, LONGEST_NOTE + 1, device=tokens.device)
-    here = length.clamp(max=LONGEST_NOTE).unsqueeze(-1)
-    left = ((bins == here - 1) & (length.unsqueeze(-1) <= LONGEST_NOTE)) * (here - 1)
-    entered = grown * torch.where(length <= LONGEST_NOTE, length, 1).unsqueeze(-1)
-    time = (entered - left).cumsum(1)  # (B, T, 16)
-    share = time / time.sum(-1, keepdim=True).clamp(min=1)
-    distance = (share - _corpus_lengths(tokens.device)).abs().sum(-1) / 2
+    entered, left = torch.where(short, length, 1), torch.where(short, counted - 1, 0).clamp(min=0)
+    change = torch.zeros(*length.shape, LONGEST_NOTE + 1, dtype=torch.float64, device=tokens.device)
+    change.scatter_(2, (counted - 1).clamp(min=0).unsqueeze(2), -left.double().unsqueeze(2))
+    change.scatter_(2, counted.unsqueeze(2), entered.double().unsqueeze(2))
+    time = change[..., 1:].cumsum(1)  # (B, T, 16)
+    share = time / (entered - left).cumsum(1).clamp(min=1).unsqueeze(2)
+    distance = share.sub_(_corpus_lengths(tokens.device)).abs_().sum(-1) / 2
     started = is_note(tokens).cummax(1).values
     return paid_as_it_changes(-torch.where(started, distance, 0.0))
 

@@ -9,8 +9,9 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from seqtutor_core.domains.melody import float64
+from seqtutor_core.domains.melody.correlation import correlations
 from seqtutor_core.domains.melody.keys import C_MAJOR, Key
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, NO_EVENT, NOTE_OFF, OFFSET, VOCABULARY
 
@@ -31,11 +32,9 @@ UNIQUE_EXTREME, REPEATED = 3.0, -100.0
 MOST_OFFS = 1  # note-offs that may come again since the last note
 MOST_REPEATS = 4  # times that any token may come again since the last different note
 MOST_REPEATS_MIXED = 6  # the same with other silences or holds between them
-LAGS = (1, 2, 3)
 AUTOCORRELATED = -3.0  # times |r|
-THRESHOLD_OVER, THRESHOLD_UNDER = 3, 20  # |r| above which it costs, 0.15, as a fraction: whole numbers are compared
-THRESHOLD = THRESHOLD_OVER / THRESHOLD_UNDER
 WINDOW = 8  # tokens in which a motif lies
+DOUBLINGS = (1, 2, 4)  # steps by which windows of 1, 2, 4 tokens are joined to one of 8
 MOTIF_NOTES = 3  # distinct ones that make a motif
 MOTIF, REPEATED_MOTIF = 3.0, 4.0
 MOTIF_MORE, REPEATED_MOTIF_MORE = 0.3, 1.0  # for each distinct note beyond the third
@@ -143,25 +142,42 @@ def _interval_table(scale: Key, device: torch.device) -> Tensor:
 
 def leap(tokens: Tensor) -> Tensor:
     """+5 for coming back after a leap (7 semitones or more), -5 for leaping on in the same direction."""
-    previous, note = previous_note(tokens), is_note(tokens)
-    batch = tokens.new_zeros(len(tokens))
-    direction, origin, since = batch, batch, batch  # 0: no leap open; the note it left; steps since the last leap
-    values = []
-    for t in range(tokens.shape[1]):
-        a, before, played = tokens[:, t], previous[:, t], note[:, t]
-        heading = (a - before).sign()
-        leaps = played & (before > 0) & ((a - before).abs() >= LEAP)
-        opens = leaps & (direction == 0)
-        again = leaps & (direction == heading)
-        back = leaps & ~opens & ~again
-        returned = ((direction > 0) & (a <= origin)) | ((direction < 0) & (a >= origin))
-        settles = played & ~leaps & returned
-        resolved = (back & (since > LEAP_BACK_AFTER)) | settles
-        values.append(LEAP_RESOLVED * resolved.double() + LEAP_DOUBLED * again.double())
-        origin = torch.where(opens, before, origin)
-        direction = torch.where(opens, heading, torch.where(back | settles, 0, direction))
-        since = torch.where(leaps, 0, since + (t > 0))
-    return torch.stack(values, 1)
+    previous, step = previous_note(tokens), steps_of(tokens)
+    following, worth, leaps = _leap_tables(tokens.device)
+    moves = (previous * len(VOCABULARY) + tokens).t().contiguous()  # (T, B)
+    state, places = torch.zeros_like(moves[0]), []
+    for move in moves.unbind():
+        places.append(state + move)
+        state = following.take(places[-1])
+    latest = shifted(last_step_where(leaps.take(moves).t()), 0).clamp(min=0)
+    too_soon = step - 1 - latest <= LEAP_BACK_AFTER
+    at, back = worth[:, torch.stack(places, 1)]
+    return at + torch.where(too_soon, 0.0, back)
+
+
+@cache
+def _leap_tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """What leaps do, by state and move: the next state, times the number of moves; points, at once and (second row) if
+    the leap before is long ago; and by move alone whether it is a leap.
+
+    A move is the last note (below 2: none) times V plus the token. State 0: no leap is open. The others: one is open,
+    downwards (odd) or upwards (even), from each note in turn.
+    """
+    size = len(VOCABULARY)
+    before, token = torch.arange(size).unsqueeze(1), torch.arange(size)
+    heading, played = (token - before).sign(), is_note(token).expand(size, size)
+    leaps = played & (before > 0) & ((token - before).abs() >= LEAP)  # (V, V)
+    origin = torch.arange(FIRST_NOTE, size).repeat_interleave(2).view(-1, 1, 1)
+    direction = torch.tensor([-1, 1]).repeat(size - FIRST_NOTE).view(-1, 1, 1)
+    again, back = leaps & (direction == heading), leaps & (direction != heading)
+    settles = played & ~leaps & ((token - origin) * direction <= 0)
+    opened = 2 * (before - FIRST_NOTE) + torch.where(heading > 0, 2, 1)
+    states = torch.arange(1, len(origin) + 1).view(-1, 1, 1)
+    following = torch.cat([torch.where(leaps, opened, 0)[None], torch.where(back | settles, 0, states)])
+    at_once = LEAP_RESOLVED * settles.double() + LEAP_DOUBLED * again.double()
+    worth = torch.stack([at_once, LEAP_RESOLVED * back.double()])  # (2, states, V, V)
+    worth = torch.cat([torch.zeros_like(worth[:, :1]), worth], 1)
+    return (following * size**2).flatten().to(device), worth.flatten(1).to(device), leaps.flatten().to(device)
 
 
 def extremes(tokens: Tensor, length: int) -> Tensor:
@@ -219,45 +235,9 @@ def excessive(tokens: Tensor) -> Tensor:
 
 def autocorrelation(tokens: Tensor) -> Tensor:
     """-3 |r| for each lag 1, 2, 3 at which the melody so far is autocorrelated above the threshold."""
-    total = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
-    for lag in LAGS:
-        r, above = correlation(tokens, lag)
-        total += torch.where(above, r.abs(), 0.0)
-    return AUTOCORRELATED * total
-
-
-def correlation(tokens: Tensor, lag: int) -> tuple[Tensor, Tensor]:
-    """Autocorrelation r (B, T) of every prefix, NaN where not defined, and whether |r| > 0.15.
-
-    Tokens are whole numbers, so r = top / bottom with whole numbers on both sides, from running sums. An exact
-    tie of the test is decided as numpy's float64 arithmetic decides it, which is the published definition.
-    """
-    n = steps_of(tokens) + 1
-    sums, squares = tokens.cumsum(1), (tokens * tokens).cumsum(1)
-    products = torch.zeros_like(tokens)
-    products[:, lag:] = (tokens[:, lag:] * tokens[:, :-lag]).cumsum(1)
-    early, late = torch.zeros_like(sums), torch.zeros_like(sums)  # sums without the last, the first `lag` tokens
-    early[:, lag:] = sums[:, :-lag]
-    late[:, lag:] = sums[:, lag:] - sums[:, lag - 1 : lag]
-    top = n * n * products - n * sums * (early + late) + (n - lag) * sums * sums
-    bottom = n * (n * squares - sums * sums)
-    defined = (n > lag) & (bottom > 0)
-    r = torch.where(defined, top.double() / bottom.double(), torch.nan)
-    above = defined & (THRESHOLD_UNDER * top.abs() > THRESHOLD_OVER * bottom)
-    tie = defined & (THRESHOLD_UNDER * top.abs() == THRESHOLD_OVER * bottom)
-    rows, steps = _candidates(tie)
-    published = float64.autocorrelation(tokens[rows], steps + 1, lag).abs() > THRESHOLD
-    above[rows, steps] |= tie[rows, steps] & published
-    return r, above
-
-
-def _candidates(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return rows and columns (n,) where a mask (B, T) holds; all of them while a CUDA graph is recorded."""
-    if mask.is_cuda and torch.cuda.is_current_stream_capturing():
-        rows, columns = (torch.arange(size, device=mask.device) for size in mask.shape)
-        return rows.repeat_interleave(len(columns)), columns.repeat(len(rows))
-    rows, columns = mask.nonzero().unbind(1)
-    return rows, columns
+    r, above = correlations(tokens)
+    first, second, third = torch.where(above, r.abs(), 0.0)
+    return AUTOCORRELATED * (first + second + third)
 
 
 def motif(tokens: Tensor) -> Tensor:
@@ -268,15 +248,19 @@ def motif(tokens: Tensor) -> Tensor:
 
 def motif_notes(tokens: Tensor) -> Tensor:
     """u, the distinct notes of the window ending at each step where it is a motif, else 0; (B, T)."""
-    note = is_note(tokens)
-    last_seen = tokens.new_full((len(tokens), len(VOCABULARY)), -WINDOW)
-    counts = []
-    for t in range(tokens.shape[1]):
-        last_seen = last_seen.scatter(1, tokens[:, t : t + 1], t)
-        counts.append((last_seen[:, FIRST_NOTE:] > t - WINDOW).sum(1))
-    distinct = torch.stack(counts, 1)
-    whole = steps_of(note) >= WINDOW - 1
+    window = torch.where(is_note(tokens), torch.ones_like(tokens) << tokens, 0)  # a set of notes, one bit each
+    for steps in DOUBLINGS:
+        window = window | pad(window, (steps, 0))[:, :-steps]
+    distinct = _count_bits(window)
+    whole = steps_of(tokens) >= WINDOW - 1
     return torch.where(whole & (distinct >= MOTIF_NOTES), distinct, 0)
+
+
+def _count_bits(sets: Tensor) -> Tensor:
+    """Return how many bits are 1 in each whole number: sums in pairs, in fours, in bytes (Warren 2013, section 5-1)."""
+    sets = sets - ((sets >> 1) & 0x5555555555555555)
+    sets = (sets & 0x3333333333333333) + ((sets >> 2) & 0x3333333333333333)
+    return (((sets + (sets >> 4)) & 0x0F0F0F0F0F0F0F0F) * 0x0101010101010101) >> 56
 
 
 def repeated_motif(tokens: Tensor) -> Tensor:
@@ -291,8 +275,9 @@ def _occurred(tokens: Tensor) -> Tensor:
     length = tokens.shape[1]
     if length < 2 * WINDOW:
         return torch.zeros_like(tokens, dtype=torch.bool)
-    places = len(VOCABULARY) ** torch.arange(WINDOW, device=tokens.device)  # up to 38 ** 8 in 63 bits: codes are exact
-    code = (tokens.unfold(1, WINDOW, 1) * places).sum(-1)  # (B, T - 7)
+    code = tokens  # of a window's tokens, below 38 ** 8: exact in 63 bits
+    for steps in DOUBLINGS:
+        code = code[:, :-steps] + len(VOCABULARY) ** steps * code[:, steps:]  # in the end (B, T - 7)
     same = code.unsqueeze(2) == code.unsqueeze(1)
     apart = torch.ones_like(same[0]).tril(-WINDOW)
     again = (same & apart).any(2)
