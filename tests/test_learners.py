@@ -47,11 +47,12 @@ def test_what_a_domain_sets_for_a_learner_it_has(name: str) -> None:
 def test_psi_is_log_prior_plus_g() -> None:
     """With the same policy and state value, Psi = log p + G."""
     output, log_prior = some_output()
-    psi = PUBLISHED["psi"].values(output, log_prior, from_logits=False)
+    psi, g = PUBLISHED["psi"], PUBLISHED["g"]
+    psi_values = psi.action_values(output, log_prior, from_logits=False)
     corrected = Output(output.logits.log_softmax(-1) - log_prior, output.value)
-    g = PUBLISHED["g"].values(corrected, log_prior, from_logits=False)
-    torch.testing.assert_close(psi.action, log_prior + g.action)
-    torch.testing.assert_close(psi.state, g.state)
+    g_values = g.action_values(corrected, log_prior, from_logits=False)
+    torch.testing.assert_close(psi_values, log_prior + g_values)
+    torch.testing.assert_close(psi.state_values(psi_values, log_prior), g.state_values(g_values, log_prior))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -59,17 +60,17 @@ def test_psi_is_log_prior_plus_g() -> None:
 def test_policy_follows_from_the_values(name: str, from_logits: bool) -> None:
     """pi = softmax(Q), softmax(Psi) and p exp(G), normalised."""
     output, log_prior = some_output()
-    values = PUBLISHED[name].values(output, log_prior, from_logits).action
+    values = PUBLISHED[name].action_values(output, log_prior, from_logits)
     scores = log_prior + values if name == "g" else values
     torch.testing.assert_close(PUBLISHED[name].log_policy(output, log_prior), scores.log_softmax(-1))
 
 
 def test_state_values() -> None:
     output, log_prior = some_output()
-    q, psi, g = (PUBLISHED[n].values(output, log_prior, from_logits=True) for n in ("q", "psi", "g"))
-    torch.testing.assert_close(q.state, output.logits.amax(-1))
-    torch.testing.assert_close(psi.state, output.logits.logsumexp(-1))
-    torch.testing.assert_close(g.state, (log_prior + output.logits).logsumexp(-1))
+    q, psi, g = (PUBLISHED[n].state_values(output.logits, log_prior) for n in ("q", "psi", "g"))
+    torch.testing.assert_close(q, output.logits.amax(-1))
+    torch.testing.assert_close(psi, output.logits.logsumexp(-1))
+    torch.testing.assert_close(g, (log_prior + output.logits).logsumexp(-1))
 
 
 def test_one_step_target_by_hand() -> None:
@@ -220,8 +221,8 @@ def test_q_finds_the_best_sequence() -> None:
     with torch.no_grad():
         output = outputs(tuner.network, best.unsqueeze(0))
     assert output.logits.argmax(-1)[0].tolist() == best.tolist()
-    q = PUBLISHED["q"].values(output, torch.empty(0), from_logits=False)
-    assert q.state[0, 0].item() == pytest.approx(worth.max().item(), abs=0.1)
+    q = PUBLISHED["q"].action_values(output, torch.empty(0), from_logits=False)
+    assert q[0, 0].max().item() == pytest.approx(worth.max().item(), abs=0.1)
 
 
 @pytest.mark.parametrize("name", ["psi", "g", "trajectory_balance", "rloo"])

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -165,21 +165,18 @@ class FromPrior:
 # ---------------------------------------------------------------- learning values
 
 
-class Values(NamedTuple):
-    """Action values Q, Psi or G and the state value that bootstraps from them."""
-
-    action: Tensor  # (B, T, V)
-    state: Tensor  # (B, T)
-
-
 class ValueLearner(Learner[Settings], ABC):
     """Learns values by their own Bellman equation: Q, Psi, G."""
 
     on_policy = False
 
     @abstractmethod
-    def values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Values:
-        """Return the values that the network's output stands for: its logits, or V plus log-probabilities."""
+    def action_values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Tensor:
+        """Return Q, Psi or G (B, T, V), which the output stands for: its logits, or V plus log-probabilities."""
+
+    @abstractmethod
+    def state_values(self, action_values: Tensor, log_prior: Tensor) -> Tensor:
+        """Return the values (B, T) that bootstrap from action values (B, T, V)."""
 
     @abstractmethod
     def augmented_reward(self, batch: Batch) -> Tensor:
@@ -188,16 +185,16 @@ class ValueLearner(Learner[Settings], ABC):
     def loss(self, online: Output, target_output: Output, batch: Batch, settings: Any) -> Tensor:
         """Return the Huber distance of the taken actions' values from their targets, into which nothing flows."""
         from_logits = settings.values_from_logits
-        action_values = gather_actions(self.values(online, batch.log_prior, from_logits).action, batch.tokens)  # (B, T)
+        online_values = gather_actions(self.action_values(online, batch.log_prior, from_logits), batch.tokens)  # (B, T)
         fixed = Output(target_output.logits.detach(), target_output.value.detach())
-        target = self.values(fixed, batch.log_prior, from_logits)
+        target_values = self.action_values(fixed, batch.log_prior, from_logits)
         returns = lambda_returns(
             self.augmented_reward(batch),
-            target.state,
-            gather_actions(target.action, batch.tokens),
+            self.state_values(target_values, batch.log_prior),
+            gather_actions(target_values, batch.tokens),
             batch.mask,
             settings.gamma,
             settings.lambda_,
         )
-        distance = nn.functional.huber_loss(action_values, returns, reduction="none", delta=HUBER)
+        distance = nn.functional.huber_loss(online_values, returns, reduction="none", delta=HUBER)
         return (distance * batch.mask).sum()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from seqtutor_core.learners.base import PAPER, FromPrior, ValueLearner, Values, ValueSettings
+from seqtutor_core.learners.base import PAPER, FromPrior, ValueLearner, ValueSettings
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
 from seqtutor_core.rules import check, flag
@@ -40,11 +40,15 @@ class G(FromPrior, ValueLearner[GSettings]):
         if not settings.published_start:
             super().start(network, settings)
 
-    def values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Values:
-        """Return G (B, T, V) and logsumexp of log p + G over actions (B, T)."""
-        headed = output.value.unsqueeze(-1) + self.log_policy(output, log_prior) - log_prior
-        g = output.logits if from_logits else headed
-        return Values(g, (log_prior + g).logsumexp(-1))
+    def action_values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Tensor:
+        """Return G (B, T, V)."""
+        if from_logits:
+            return output.logits
+        return output.value.unsqueeze(-1) + self.log_policy(output, log_prior) - log_prior
+
+    def state_values(self, action_values: Tensor, log_prior: Tensor) -> Tensor:
+        """Return logsumexp of log p + G over actions (B, T)."""
+        return (log_prior + action_values).logsumexp(-1)
 
     def augmented_reward(self, batch: Batch) -> Tensor:
         """Return r/c, (B, T)."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from seqtutor_core.learners.base import PAPER, ValueLearner, Values, ValueSettings
+from seqtutor_core.learners.base import PAPER, ValueLearner, ValueSettings
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
@@ -28,10 +28,13 @@ class Q(ValueLearner[ValueSettings]):
         """Return log pi (..., V)."""
         return output.logits.log_softmax(-1)
 
-    def values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Values:
-        """Return Q (B, T, V) and its largest over actions (B, T)."""
-        q = output.logits if from_logits else output.value.unsqueeze(-1) + output.logits.log_softmax(-1)
-        return Values(q, q.amax(-1))
+    def action_values(self, output: Output, log_prior: Tensor, from_logits: bool) -> Tensor:
+        """Return Q (B, T, V)."""
+        return output.logits if from_logits else output.value.unsqueeze(-1) + output.logits.log_softmax(-1)
+
+    def state_values(self, action_values: Tensor, log_prior: Tensor) -> Tensor:
+        """Return the largest Q over actions (B, T)."""
+        return action_values.amax(-1)
 
     def augmented_reward(self, batch: Batch) -> Tensor:
         """Return log p(a|s) + r/c, (B, T)."""
