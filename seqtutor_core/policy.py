@@ -100,7 +100,7 @@ class Policy:
         log_prior = torch.zeros(n, space.length, len(space.vocabulary), device=device)
         log_pi = log_prior if self.network is None else torch.zeros_like(log_prior)
         lengths = torch.full((n,), space.length, device=device)
-        alive = torch.arange(n, device=device)  # rows that have not ended
+        alive: slice | Tensor = slice(None)  # rows that have not ended: all of them, until one does
 
         for t in range(space.length):
             log_p, here = decoder.next()  # (alive, V)
@@ -111,8 +111,9 @@ class Policy:
             tokens[alive, t] = actions
             decoder.append(actions)
             if space.end is not None and bool((ended := actions == space.end).any()):
-                lengths[alive[ended]] = t + 1
-                alive = alive[~ended]
+                rows = torch.arange(n, device=device)[alive]
+                lengths[rows[ended]] = t + 1
+                alive = rows[~ended]
                 if not len(alive):
                     break
                 decoder.keep(~ended)
@@ -209,9 +210,9 @@ def check_strength(strength: float) -> None:
 
 def sample_actions(log_pi: Tensor, generator: torch.Generator) -> Tensor:
     """Return one action (B,) sampled for each row of log pi (B, V)."""
-    cumulated = log_pi.exp().cumsum(-1)  # where a uniform number falls in it; faster than multinomial
+    cumulated = log_pi.exp().cumsum(-1).contiguous()  # where a uniform number falls in it; faster than multinomial
     number = torch.rand(len(log_pi), 1, generator=generator, device=log_pi.device) * cumulated[:, -1:]
-    return (cumulated <= number).sum(-1).clamp(max=log_pi.shape[1] - 1)
+    return torch.searchsorted(cumulated, number, right=True).squeeze(1).clamp(max=log_pi.shape[1] - 1)
 
 
 def _explore(log_pi: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:
