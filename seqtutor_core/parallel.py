@@ -1,11 +1,18 @@
-"""A batch cut in shards, one thread each.
+"""A batch cut in shards, in a thread each or one after the other, whichever is faster here.
 
 Networks this small gain little from the threads inside one matrix product, which wait for each other thousands of
 times a second: by spinning, which starves a machine that does other things too, or asleep, which takes long to end.
-Threads that each take their share of the batch through the whole computation meet twice an update
-(python -m benchmarks.steps compares the two).
+Threads that each take their share of the batch through the whole computation meet twice an update. But Python runs one
+of them at a time, and where it hands over slowly, threads of small operations lose: so both ways are timed as the work
+goes on (python -m benchmarks.steps compares them). Results are the same to the last bit either way.
 """
 
+import ctypes
+import logging
+import statistics
+import sys
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,28 +25,98 @@ from seqtutor_core.cpu_count import cpu_count
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_SHARDS = 8
+TRIALS = 3  # latest times of each way that are compared, by their medians
+RETRY = 40  # calls after which the slower way is tried again: machines get busy and idle
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT = 1 << 30  # bytes; freed blocks up to this size are used again instead of returned to the system
 
 
 class ShardPool:
-    """Threads that run the same function on the shards of a batch; on a GPU there is one shard and no thread."""
+    """Runs the same function on the shards of a batch; on a GPU there is one shard and no thread."""
 
     def __init__(self, device: torch.device, most: int = MAX_SHARDS) -> None:
-        """most: shards on a CPU that has as many cores."""
+        """most: shards on a CPU that has as many cores. Their number changes what is sampled and learned."""
         self.size = min(cpu_count(), most) if device.type == "cpu" else 1
         self.aside = ThreadPoolExecutor(1)
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
+        """None: the shards take turns."""
+        self.choices: dict[str, Choice] = {}
+        """By the kind of work."""
+        if device.type == "cpu":
+            keep_freed_memory()
 
     def run_aside(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Run a function beside everything else, for work that other processes do; return what will have its result."""
         return self.aside.submit(function, item)
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the results in order; the first error is raised once all have ended."""
-        if self.pool is None:
-            return [function(item) for item in items]
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item], work: str) -> list[Result]:
+        """Return the results in order; an error is raised once all have ended.
+
+        work: the kind of work, whose calls take about as long as each other.
+        """
+        shards = list(items)
+        if self.size == 1:
+            return [function(shard) for shard in shards]
         with one_thread():
-            jobs = [self.pool.submit(_alone, function, item) for item in items]
-            return [job.result() for job in jobs]
+            if self.pool is None or len(shards) == 1:
+                return [function(shard) for shard in shards]
+            choice = self.choices.setdefault(work, Choice(work))
+            threads, began = choice.threads(), time.perf_counter()
+            if threads:
+                jobs = [self.pool.submit(_alone, function, shard) for shard in shards]
+                results = [job.result() for job in jobs]
+            else:
+                results = [function(shard) for shard in shards]
+            choice.record(threads, time.perf_counter() - began)
+            return results
+
+
+class Choice:
+    """Whether threads or turns are faster for one kind of work, by the latest times of each."""
+
+    def __init__(self, work: str) -> None:
+        self.work, self.calls = work, 0
+        self.times: dict[bool, deque[float]] = {way: deque(maxlen=TRIALS) for way in (True, False)}
+        """Seconds by whether threads took them."""
+
+    def threads(self) -> bool:
+        """Return whether the next call is to use threads: both ways in turn at first, later the faster one mostly."""
+        if self.calls < 2 * (TRIALS + 1):  # the first of each, which allocates, is soon forgotten
+            return self.calls % 2 == 0
+        return self.faster if self.calls % RETRY else not self.faster
+
+    def record(self, threads: bool, seconds: float) -> None:
+        """Take note of how long a call took."""
+        self.times[threads].append(seconds)
+        self.calls += 1
+        if self.calls == 2 * (TRIALS + 1):
+            logging.getLogger(__name__).info("%s", self)
+
+    @property
+    def faster(self) -> bool:
+        """Whether threads are."""
+        return self.seconds(True) <= self.seconds(False)
+
+    def seconds(self, threads: bool) -> float:
+        """Return the median time of a call, this way, or 0 before there was one."""
+        return statistics.median(self.times[threads] or [0.0])
+
+    def __str__(self) -> str:
+        """Return both times and the choice."""
+        way = "threads" if self.faster else "turns"
+        threads, turns = (f"{1000 * self.seconds(way):.0f} ms" for way in (True, False))
+        return f"{self.work} in {way}: {threads} in threads, {turns} in turns"
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what it is given back, where it can be told so (glibc).
+
+    An update frees and asks for the same dozens of megabytes; fetched anew from the system each time, page by page,
+    they take up to a tenth of its time.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_MMAP_THRESHOLD, KEPT)
+        mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 @contextmanager

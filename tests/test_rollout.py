@@ -128,9 +128,9 @@ def test_shards_cover_the_batch() -> None:
     assert shard_sizes(7, 3) == [3, 2, 2]
     assert shard_sizes(1, 4) == [1]
     shards = ShardPool(torch.device("cpu"))
-    assert shards.map(lambda n: n * n, range(20)) == [n * n for n in range(20)]
+    assert shards.map(lambda n: n * n, range(20), "squares") == [n * n for n in range(20)]
     with pytest.raises(ZeroDivisionError):
-        shards.map(lambda n: 1 // n, range(3))
+        shards.map(lambda n: 1 // n, range(3), "quotients")
     rollout = PRIOR.sample(5, generator())
     pieces = [Rollout(*(v.split([2, 3])[i] for v in vars(rollout).values())) for i in (0, 1)]
     assert torch.equal(Rollout.concat(pieces).tokens, rollout.tokens)

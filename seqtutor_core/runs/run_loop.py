@@ -188,6 +188,7 @@ def summarise(run: Run, tuner: Tuner, rollout: Rollout) -> dict[str, Any]:
         "seconds": tuner.seconds,
         "updates": tuner.update,
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
+        "shards": [str(choice) for choice in tuner.shards.choices.values()],
         **figures(tuner.objective, [rollout]),
     }
 

@@ -36,7 +36,7 @@ class PolicyOptimizer:
             group["lr"] = learning_rate
         size = len(batch.tokens)
         count = min(self.shards.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
-        parts = self.shards.map(partial(self.gradient, loss=loss), batch.split(shard_sizes(size, count)))
+        parts = self.shards.map(partial(self.gradient, loss=loss), batch.split(shard_sizes(size, count)), "update")
         steps = batch.mask.sum()
         for parameter, *each in zip(self.network.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps

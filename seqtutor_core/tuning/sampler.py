@@ -67,7 +67,7 @@ class Sampler:
         """Return n sequences, of which other processes measure what their scores need. epsilon: as in Policy.sample."""
         sizes = shard_sizes(n, min(self.shards.size, max(n // SMALLEST_SHARD, 1)))
         items = [(number, size, epsilon) for number, size in enumerate(sizes)]
-        rollouts, scores = zip(*self.shards.map(self.play, items), strict=True)
+        rollouts, scores = zip(*self.shards.map(self.play, items, "rollout"), strict=True)
         rollout = Rollout.concat(rollouts)
         if not self.domain.slow_scoring:
             terms = torch.cat(scores)

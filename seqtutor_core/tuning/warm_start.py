@@ -38,7 +38,8 @@ class WarmStart:
                 return smc(guide, objective, size, sampler.generators[number], primer.expand(size, -1))
 
             sizes = shard_sizes(len(rollout.tokens), sampler.shards.size)
-            runs = sampler.shards.map(run, [(number, size, None) for number, size in enumerate(sizes)])
+            items = [(number, size, None) for number, size in enumerate(sizes)]
+            runs = sampler.shards.map(run, items, "sequential Monte Carlo")
             found = WeightedSamples.concat(runs)
         rows = found.resample(self.minibatch, sampler.generators[0])
         return self._batch(found.tokens[rows], found.lengths[rows], primer.expand(len(rows), -1))

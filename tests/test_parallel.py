@@ -1,0 +1,61 @@
+"""Shards in threads and in turns: the same numbers, and the faster of the two."""
+
+import pytest
+import torch
+
+from seqtutor_core import parallel
+from seqtutor_core.parallel import RETRY, TRIALS, Choice, ShardPool
+from seqtutor_core.tuning import tune
+from tests.tiny import tiny_tuner
+
+ONES = {"rise": 1.0, "close": 1.0}
+
+
+def chosen(choice: Choice, calls: int, seconds: dict[bool, float]) -> list[bool]:
+    """The ways of so many calls, which take these seconds by whether threads are used."""
+    ways = []
+    for _ in range(calls):
+        ways.append(choice.threads())
+        choice.record(ways[-1], seconds[ways[-1]])
+    return ways
+
+
+@pytest.mark.parametrize("threads_are_faster", [True, False])
+def test_the_faster_way_is_kept(threads_are_faster: bool) -> None:
+    choice = Choice("update")
+    seconds = {threads_are_faster: 1.0, not threads_are_faster: 1.5}
+    first = chosen(choice, 2 * (TRIALS + 1), seconds)
+    assert first.count(True) == first.count(False)
+    assert set(chosen(choice, 20, seconds)) == {threads_are_faster}
+    assert ("in threads:" in str(choice)) == threads_are_faster
+
+
+def test_the_choice_follows_the_machine() -> None:
+    """Threads win until something else takes the cores; then turns do, after a few calls."""
+    choice = Choice("rollout")
+    assert choice.threads()
+    chosen(choice, 50, {True: 1.0, False: 1.5})
+    assert str(choice) == "rollout in threads: 1000 ms in threads, 1500 ms in turns"
+    busy = chosen(choice, RETRY, {True: 2.0, False: 1.5})
+    assert str(choice) == "rollout in turns: 2000 ms in threads, 1500 ms in turns"
+    assert busy.count(True) <= TRIALS
+
+
+def test_results_are_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 2)
+    after = []
+    for way in (True, False):
+        monkeypatch.setattr(Choice, "threads", lambda self, way=way: way)
+        tuner = tiny_tuner("psi", 3, ONES, batch=256, minibatch=256)
+        progress = list(tune(tuner))
+        assert [*tuner.shards.choices] == ["rollout", "update"]
+        after.append((progress[-1].metrics, [*tuner.network.parameters()]))
+    assert after[0][0] == after[1][0]
+    assert all(torch.equal(one, two) for one, two in zip(after[0][1], after[1][1], strict=True))
+
+
+def test_shards_in_order_use_one_thread_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 3)
+    shards = ShardPool(torch.device("cpu"))
+    for _ in range(3):
+        assert shards.map(lambda _: torch.get_num_threads(), range(3), "counting") == [1, 1, 1]
