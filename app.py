@@ -3,8 +3,6 @@
 Streamlit serves the `app` of this file, and runs the file for whoever opens the home page.
 """
 
-from importlib import import_module
-from threading import Thread
 from typing import Any
 
 import streamlit as st
@@ -30,5 +28,3 @@ if __name__ == "__main__":
 else:
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
     app = OurHosts(Styled(app))
-    # torch takes most of a cold start, and is there by the time that a browser has loaded the app and asks for a page
-    Thread(target=import_module, args=("seqtutor_core.policy",), daemon=True).start()
