@@ -90,8 +90,8 @@ class RecurrentNetwork(nn.Module):
         start: P, the steps of a primer, whose outputs are left out. lengths (B,): the steps of each sequence that
         matter, all of T if None; beyond them the outputs mean nothing.
         """
-        steps = ids.shape[1] - start
-        if lengths is None or self.device.type != "cpu" or int(lengths.min()) == steps:
+        steps, few = ids.shape[1] - start, len(ids) <= GROUP
+        if lengths is None or few or self.device.type != "cpu" or int(lengths.min()) == steps:
             return self._read(ids, start)
         order, parts = lengths.argsort(), []
         for rows in order.chunk(math.ceil(len(order) / GROUP)):
