@@ -55,18 +55,18 @@ def panel(studio: Studio, run: store.Run, lines: Sequence[Mapping[str, Any]]) ->
 def alarms(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Return the signs that the policy cheats or collapses: what is the matter, and what to change."""
     gauge, _ = newest(run, lines)
-    found = [COLLAPSED] if gauge is not None and gauge["collapsed"] else []
-    return [*found, *((alarm["title"], alarm["advice"]) for alarm in lines[-1].get("alarms", ()))]
+    collapse = [COLLAPSED] if gauge is not None and gauge["collapsed"] else []
+    return [*collapse, *((alarm["title"], alarm["advice"]) for alarm in lines[-1].get("alarms", ()))]
 
 
 def newest(run: store.Run, lines: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, str]:
     """Return the newest gauge, the one of the end or the last on the way, and when it was read; None without any."""
-    if found := (run.status.summary or {}).get("gauge"):
-        return found, "at the end"
+    if gauge := (run.status.summary or {}).get("gauge"):
+        return gauge, "at the end"
     moved = False
     for line in reversed(lines):
-        if found := line.get("gauge"):
-            return found, f"after {line['seconds']:.0f} s" + (", before a slider was moved," if moved else "")
+        if gauge := line.get("gauge"):
+            return gauge, f"after {line['seconds']:.0f} s" + (", before a slider was moved," if moved else "")
         moved |= bool(line.get("changed"))
     return None, ""
 

@@ -191,5 +191,5 @@ def _kl_budget(studio: Studio) -> None:
 
 def priors_of(studio: Studio) -> list[str]:
     """This domain's priors, which begin with its name; the default is among them even when it is not installed."""
-    found = [name for name in priors.available() if name.startswith(studio.domain)]
-    return list(dict.fromkeys([*found, studio.defaults[state.PRIOR]]))
+    names = [name for name in priors.available() if name.startswith(studio.domain)]
+    return list(dict.fromkeys([*names, studio.defaults[state.PRIOR]]))

@@ -43,9 +43,9 @@ def take_away() -> None:
         downloads(score_smiles(MOLECULE, sets[which or SHOWN]), "take")
 
 
-def downloads(found: Sequence[ScoredMolecule], key: str, name: str = "molecules") -> None:
+def downloads(molecules: Sequence[ScoredMolecule], key: str, name: str = "molecules") -> None:
     """Draw a button a format. Files are made when asked for: shapes in space take their time."""
-    valid = [one for one in found if one.measurement.valid]
+    valid = [one for one in molecules if one.measurement.valid]
     with st.container(horizontal=True):
         for label, ending, kind in FORMATS:
             st.download_button(
@@ -62,20 +62,20 @@ def downloads(found: Sequence[ScoredMolecule], key: str, name: str = "molecules"
         st.caption(f"SDF and zip look for shapes in space: about {seconds:.0f} s.")
 
 
-def rows(found: Sequence[ScoredMolecule]) -> list[Row]:
+def rows(molecules: Sequence[ScoredMolecule]) -> list[Row]:
     """Return molecules as rows in their order, with reward and properties as columns."""
     return [
         Row(one.smiles, f"molecule {i}", {"reward": one.reward, **one.measurement.values})
-        for i, one in enumerate(found, start=1)
+        for i, one in enumerate(molecules, start=1)
     ]
 
 
-def making(ending: str, found: Sequence[ScoredMolecule]) -> Callable[[], bytes]:
+def making(ending: str, molecules: Sequence[ScoredMolecule]) -> Callable[[], bytes]:
     """Return what makes the file, or its error as the file's text: a download cannot show a message."""
 
     def make() -> bytes:
         try:
-            return remote.write_file(ending, rows(found))
+            return remote.write_file(ending, rows(molecules))
         except SeqTutorError as error:
             return str(error).encode()
 

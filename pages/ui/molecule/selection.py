@@ -64,8 +64,8 @@ def slot(look: Look) -> int | None:
 
 def held(of: Hashable, draw: Callable[[], tuple[list[ScoredMolecule], str]]) -> tuple[list[ScoredMolecule], str]:
     """Return what was drawn when this was asked for first, and draw again when something else is asked for."""
-    known, drawn = st.session_state.get(_HELD, (None, ([], "")))
-    if known != of or not drawn[0]:
+    held_of, drawn = st.session_state.get(_HELD, (None, ([], "")))
+    if held_of != of or not drawn[0]:
         drawn = draw()
         st.session_state[_HELD] = of, drawn
     return drawn
@@ -102,8 +102,8 @@ def step(by: int) -> None:
     if not places:
         return
     look = looked_at()
-    known = {(one.row, one.place): i for i, one in enumerate(places)}
-    now = known.get((look.row, look.place)) if look else None
+    index = {(one.row, one.place): i for i, one in enumerate(places)}
+    now = index.get((look.row, look.place)) if look else None
     if now is None:
         now = -1 if by > 0 else 0
     st.session_state[_LOOK] = places[(now + by) % len(places)]
@@ -134,8 +134,8 @@ def moved() -> bool:
 
 def limits() -> Mapping[str, tuple[float, float]]:
     """Return the limits that molecules must keep, by property."""
-    known: dict[str, tuple[float, float]] = st.session_state.get(_LIMITS, {})
-    return known
+    chosen: dict[str, tuple[float, float]] = st.session_state.get(_LIMITS, {})
+    return chosen
 
 
 def limit(name: str, low: float, high: float) -> None:
@@ -146,7 +146,7 @@ def limit(name: str, low: float, high: float) -> None:
 
 def unlimit(name: str) -> None:
     """Take a property's limits away, and what was drawn over its histogram with them."""
-    st.session_state[_LIMITS] = {known: pair for known, pair in limits().items() if known != name}
+    st.session_state[_LIMITS] = {other: pair for other, pair in limits().items() if other != name}
     st.session_state[_BRUSH] = brush() + 1
 
 

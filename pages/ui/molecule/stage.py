@@ -86,9 +86,9 @@ def _tuned(run: store.Run | None) -> None:
             _head(TUNED, COMING[TUNED] if run is None else "This run has no policy yet.")
             empty_row(SOURCES[TUNED], ROW)
             return
-        found = scored.drawn(MOLECULE, run, LIVE)
-        _head(TUNED, f"{_of_second(run)} · {_on_average(found)}")
-        _row(TUNED, found[:ROW])
+        molecules = scored.drawn(MOLECULE, run, LIVE)
+        _head(TUNED, f"{_of_second(run)} · {_on_average(molecules)}")
+        _row(TUNED, molecules[:ROW])
 
 
 def _of_second(run: store.Run) -> str:
@@ -142,8 +142,8 @@ def _table_of(source: str, run: store.Run | None) -> tuple[list[ScoredMolecule],
     if run is None or not _follows(source, run):
         return _newest(source, run)
     of = (source, run.id, preview_request(MOLECULE).draw, interpolation.strength(MOLECULE))
-    found, which = selection.held(of, lambda: _newest(source, run))
-    return scored.score_smiles(MOLECULE, [one.smiles for one in found]), f"{which} · *Another* brings newer ones"
+    molecules, which = selection.held(of, lambda: _newest(source, run))
+    return scored.score_smiles(MOLECULE, [one.smiles for one in molecules]), f"{which} · *Another* brings newer ones"
 
 
 def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> None:
@@ -153,15 +153,15 @@ def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> 
         if not everything:
             st.caption(COMING[source])
             return
-        found = filter_and_sort(everything, order)
-        selection.match([one.smiles for one in found if one.measurement.valid])
+        passing = filter_and_sort(everything, order)
+        selection.match([one.smiles for one in passing if one.measurement.valid])
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"{len(found)} of {len(everything)} different ones{which}", width="content")
+            st.caption(f"{len(passing)} of {len(everything)} different ones{which}", width="content")
             limit_buttons()
-            size, pages = PAGE[shape], max(1, -(-len(found) // PAGE[shape]))
+            size, pages = PAGE[shape], max(1, -(-len(passing) // PAGE[shape]))
             page = st.pagination(pages, key=f"page-{pages}") if pages > 1 else 1
         first = size * (page - 1)
-        shown = found[first : first + size]
+        shown = passing[first : first + size]
         if shape == TABLE:
             table.rows(shown, SOURCES[source], first)
         else:

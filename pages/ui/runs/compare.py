@@ -57,7 +57,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
 def _overlay(chosen: Sequence[RunInfo], along: str) -> None:
     """The curves as they are now; a run that vanished meanwhile is left out."""
     now = compared([run for before in chosen if (run := _now(before))])
-    drawn = {one: found for one in now if (found := curves(one)).values}
+    drawn = {one: mine for one in now if (mine := curves(one)).values}
     if not drawn:
         st.caption("They have learned nothing yet.")
         return
@@ -80,11 +80,11 @@ def overlay(runs: dict[Compared, Curves], along: str) -> go.Figure:
     figure = make_subplots(
         rows=2, cols=2, subplot_titles=list(CURVES.values()), horizontal_spacing=0.07, vertical_spacing=0.16
     )
-    for one, found in runs.items():
+    for one, mine in runs.items():
         for i, name in enumerate(CURVES):
             figure.add_scatter(
-                x=found.values[ALONG[along]],
-                y=found.values[name],
+                x=mine.values[ALONG[along]],
+                y=mine.values[name],
                 name=one.shown,
                 mode="lines",
                 line={"color": one.colour, "width": 2, "dash": one.dash},

@@ -11,10 +11,10 @@ from seqtutor_core.runs.index import RunInfo
 _FIND, _DOMAIN, _STATE, _TAGS = "runs-find", "runs-domain", "runs-state", "runs-tags"
 
 
-def panel(found: Sequence[RunInfo]) -> None:
+def panel(runs: Sequence[RunInfo]) -> None:
     """Draw the filters, with the domains and tags that the runs have."""
-    domains = sorted({run.domain for run in found} - {""})
-    tags = sorted({tag for run in found for tag in run.tags}, key=str.casefold)
+    domains = sorted({run.domain for run in runs} - {""})
+    tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     for key, options in ((_DOMAIN, domains), (_TAGS, tags)):  # what the last run that had it took with it
         st.session_state[key] = [one for one in st.session_state.get(key, ()) if one in options]
     with st.container(horizontal=True, vertical_alignment="bottom", key="runs-filters"):
@@ -26,13 +26,13 @@ def panel(found: Sequence[RunInfo]) -> None:
         )
 
 
-def filtered(found: Sequence[RunInfo]) -> list[RunInfo]:
+def filtered(runs: Sequence[RunInfo]) -> list[RunInfo]:
     """Return the runs that the filters let through."""
     words = st.session_state.get(_FIND, "").casefold().split()
     domains, states, tags = (st.session_state.get(key, ()) for key in (_DOMAIN, _STATE, _TAGS))
     return [
         run
-        for run in found
+        for run in runs
         if (not domains or run.domain in domains)
         and (not states or run.state in states)
         and set(tags) <= set(run.tags)

@@ -76,14 +76,14 @@ def _entry(studio: Studio, run: RunInfo, viewed: bool) -> None:
 
 
 def _figures(run: RunInfo) -> list[str]:
-    """What is known of it, in words and numbers."""
-    known = (
+    """Return what is known of it, in words and numbers."""
+    figures = (
         ("c {:.3g}", run.kl_coefficient),
         ("reward {:.1f}", run.reward),
         ("KL {:.2f}", run.kl),
         ("at most {:.0%}", run.gauge),
     )
-    return [text.format(value) for text, value in known if value is not None]
+    return [text.format(value) for text, value in figures if value is not None]
 
 
 def _look(studio: Studio, run_id: str) -> None:
