@@ -226,7 +226,7 @@ def test_distributions_are_shares_and_told_in_words():
     assert len(traces) == 8 * 4
     for trace in traces:
         assert all(a < b for a, b in pairwise(trace.x))
-        expected = {PRIOR: 1.0, PREVIEW: 1.0, TUNED: 0.0, "Training": 1.0}[trace.name]
+        expected = {PRIOR: 1.0, PREVIEW: 1.0, TUNED: 0.0, "Training, MOSES": 1.0}[trace.name]
         assert sum(trace.y) == pytest.approx(expected, abs=0.01)
     table = {row["mean"]: (row[PRIOR], row[PREVIEW], row[TUNED]) for row in means(sets)}
     assert table["points"] == ("2", "2", "0")
