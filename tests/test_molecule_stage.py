@@ -279,7 +279,7 @@ def test_a_look_without_viewer_and_index_says_how_to_get_them(molecule, monkeypa
     known = dict(zip(properties["property"], properties["value"], strict=True))
     assert (known["polar surface in Å²"], known["number of heavy atoms"]) == ("63.6", "13")
     assert float(known["weight in Da"]) == pytest.approx(180.2, abs=0.1)
-    usual = dict(zip(properties["property"], properties["95 % of the training set"], strict=True))
+    usual = dict(zip(properties["property"], properties["95 % of MOSES"], strict=True))
     assert usual["weight in Da"].endswith("below")
     points = sum(float(paid) for paid in reasons["points"])
     assert f"Why it scores {points:.1f}" in texts(page.markdown)
