@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from seqtutor_core import priors, training
 from seqtutor_core.domains import DOMAINS, build_domain
 from seqtutor_core.domains.registry import TrainingRecipes
-from seqtutor_core.errors import SettingError
+from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.evaluation import evaluate
 from seqtutor_core.files import home
 from seqtutor_core.network import RecurrentNetwork
@@ -55,10 +55,19 @@ def training_folder(name: str) -> Path:
 
 
 def train(name: str) -> Iterator[Epoch]:
-    """Train a recipe, resuming; SettingError for an unknown one, InputError when the corpus is not built."""
+    """Train a recipe, resuming; SettingError for an unknown one.
+
+    InputError when the corpus is not built, or the recipe that it begins with is not trained.
+    """
     corpus, recipes = _recipe(name)
-    sequences = recipes.sequences(corpus_folder(corpus))
-    return training.train(recipes.RECIPES[name], recipes.input_features, *sequences, training_folder(name))
+    begin = training_folder(recipes.STARTS[name]) / "best.safetensors" if name in recipes.STARTS else None
+    if begin and not begin.is_file():
+        raise InputError(
+            f"{name} begins with the weights of {recipes.STARTS[name]}, and there are none in {begin.parent}; train it "
+            f"with: python -m seqtutor_core prior train {recipes.STARTS[name]} --out FOLDER"
+        )
+    sequences = recipes.sequences(corpus_folder(corpus), name)
+    return training.train(recipes.RECIPES[name], recipes.input_features, *sequences, training_folder(name), begin)
 
 
 def publish(name: str, root: Path) -> dict[str, Any]:
@@ -66,6 +75,7 @@ def publish(name: str, root: Path) -> dict[str, Any]:
     corpus, recipes = _recipe(name)
     domain = build_domain(corpora()[corpus], recipes.SETTINGS)
     facts = json.loads((training_folder(name) / "training.json").read_text())
+    before = {"before": _settings(recipes.STARTS[name])} if name in recipes.STARTS else {}
     best = min(facts["history"], key=lambda e: e["held_out_nats"])
     network = RecurrentNetwork(recipes.RECIPES[name].network)
     network.load_state_dict(load_file(training_folder(name) / "best.safetensors"))
@@ -76,7 +86,7 @@ def publish(name: str, root: Path) -> dict[str, Any]:
         **recipes.DATA,
         "corpus": recipes.corpus_facts(corpus_folder(corpus)),
         "vocabulary": list(domain.vocabulary.tokens),
-        "training": {**facts["settings"], "network": asdict(network.settings), "epochs_done": len(facts["history"])},
+        "training": {**_settings(name), "network": asdict(network.settings), **before},
         "parameters": sum(p.numel() for p in network.parameters()),
         "held_out_nats": best["held_out_nats"],
         "held_out_accuracy": best["held_out_accuracy"],
@@ -84,6 +94,12 @@ def publish(name: str, root: Path) -> dict[str, Any]:
     }
     priors.save(priors.Prior(name, network, card), root)
     return card
+
+
+def _settings(name: str) -> dict[str, Any]:
+    """The settings of a training, and the epochs that it did."""
+    facts = json.loads((training_folder(name) / "training.json").read_text())
+    return {**facts["settings"], "epochs_done": len(facts["history"])}
 
 
 def _recipe(name: str) -> tuple[str, TrainingRecipes]:

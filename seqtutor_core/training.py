@@ -130,6 +130,12 @@ class Trainer:
 
     # ------------------------------------------------------------ checkpoints
 
+    def begin_with(self, weights: Path) -> None:
+        """Begin with the best weights of another training."""
+        tensors = load_file(weights)
+        self.network.load_state_dict(tensors)
+        self.averaged.module.load_state_dict(tensors)
+
     def save(self, folder: Path) -> None:
         """Write folder/epoch-N.safetensors, training.json and, after the best epoch, best.safetensors."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,14 +177,21 @@ class Trainer:
 
 
 def train(
-    settings: TrainingSettings, offered: Offered, training: Sequences, held_out: Sequences, folder: Path
+    settings: TrainingSettings,
+    offered: Offered,
+    training: Sequences,
+    held_out: Sequences,
+    folder: Path,
+    begin: Path | None = None,
 ) -> Iterator[Epoch]:
     """Train, an epoch at a time, checkpointing in `folder`; called again it resumes. Same seed, same weights.
 
     offered: the input features that the network's settings name, for each period. `folder/best.safetensors` holds the
-    weights with the lowest held-out loss.
+    weights with the lowest held-out loss. begin: weights to begin with; None: random ones.
     """
     trainer = Trainer(settings, offered)
+    if begin:
+        trainer.begin_with(begin)
     trainer.restore(folder)
     while not trainer.done:
         trainer.train_epoch(training, held_out)

@@ -14,7 +14,7 @@ from rdkit.Chem.Crippen import MolLogP  # type: ignore[attr-defined]  # rdkit ma
 from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
-from seqtutor_core.chemistry.tokens import MOSES
+from seqtutor_core.chemistry.tokens import MOSES, TOKENS
 from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.alarms import alarms
@@ -289,7 +289,7 @@ def test_diversity_by_hand() -> None:
     assert diversity(["CCO", "c1ccccc1"]) == 1  # no common environment
 
 
-@pytest.mark.parametrize("corpus", ["moses"])
+@pytest.mark.parametrize("corpus", TOKENS)
 def test_statistics_are_a_distribution(corpus: str) -> None:
     for name in LABELS:
         spread = quantiles(corpus, name)

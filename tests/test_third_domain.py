@@ -122,6 +122,7 @@ class Recipes:
         )
     }
     DATA: Mapping[str, Any] = {"source": "made up", "licence": "none"}
+    STARTS: Mapping[str, str] = {}
     SETTINGS: Mapping[str, Any] = {}
     FILE = ""
 
@@ -134,7 +135,7 @@ class Recipes:
     def ship(self, folder: Path) -> None:
         """Nothing to carry."""
 
-    def sequences(self, folder: Path) -> tuple[Sequences, Sequences]:
+    def sequences(self, folder: Path, recipe: str) -> tuple[Sequences, Sequences]:
         words = [(tuple(VOCABULARY.id(c) for c in word), 0) for word in ("(a)((a))a.", "a(a)a).", "((a)a(a)).")] * 20
         return words, words[:3]
 

@@ -19,6 +19,8 @@ class TrainingRecipes(Protocol):
 
     RECIPES: Mapping[str, TrainingSettings]
     """How each of its priors is trained, by the prior's name."""
+    STARTS: Mapping[str, str]
+    """By recipe the one whose best weights it begins with; one that is not named begins with random weights."""
     DATA: Mapping[str, Any]
     """What their cards say of the data: source, licence, and the command that builds the corpus."""
     SETTINGS: Mapping[str, Any]
@@ -38,8 +40,8 @@ class TrainingRecipes(Protocol):
     def ship(self, folder: Path) -> None:
         """Replace the statistics that the package carries by those of the built corpus."""
 
-    def sequences(self, folder: Path) -> tuple[Sequences, Sequences]:
-        """Return training and held-out tokens; InputError when the corpus is not built."""
+    def sequences(self, folder: Path, recipe: str) -> tuple[Sequences, Sequences]:
+        """Return training and held-out tokens for a recipe; InputError when the corpus is not built."""
 
     def corpus_facts(self, folder: Path) -> dict[str, Any]:
         """Return what the cards say of the corpus."""

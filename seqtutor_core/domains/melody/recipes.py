@@ -32,6 +32,7 @@ DATA: Mapping[str, Any] = {
     "recipe": "python -m seqtutor_core prior corpus melody",
 }
 
+STARTS: Mapping[str, str] = {}
 SETTINGS: Mapping[str, Any] = {}
 FILE = ""
 
@@ -46,7 +47,7 @@ def ship(folder: Path) -> None:
     STATISTICS.write_text((folder / "statistics.json").read_text())
 
 
-def sequences(folder: Path) -> tuple[Sequences, Sequences]:
+def sequences(folder: Path, recipe: str) -> tuple[Sequences, Sequences]:
     """Return training and held-out tokens with their periods; InputError when the corpus is not built."""
     built = corpus.load(folder)
     training, held_out = (

@@ -44,6 +44,7 @@ DATA: Mapping[str, Any] = {
     "recipe": "pip install --no-deps molsets==0.3.1; python -m seqtutor_core prior corpus molecule",
 }
 
+STARTS: Mapping[str, str] = {}
 SETTINGS: Mapping[str, Any] = {}  # MOSES is whose molecules the domain writes unless it is told otherwise
 FILE = ""
 
@@ -65,7 +66,7 @@ def ship(folder: Path) -> None:
     build_tables(MOSES.corpus, "MOSES 0.3.1", {side: list(corpus.smiles(side)) for side in corpus.SIDES})
 
 
-def sequences(folder: Path) -> tuple[Sequences, Sequences]:
+def sequences(folder: Path, recipe: str) -> tuple[Sequences, Sequences]:
     """Return training and held-out tokens; InputError if the corpus is not built."""
     built = corpus.load(folder)
     held_out = built["held_out"]
