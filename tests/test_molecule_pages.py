@@ -282,3 +282,21 @@ def test_shapes_in_words():
     assert words(Desirability("higher", 1.0, 3.0)) == "above 3"
     assert words(Desirability("lower", 1.0, 3.0)) == "below 1"
     assert words(Desirability("range", 0.5, 2.0)) == "0.5 to 2"
+
+
+# ---------------------------------------------------------------- the other prior
+
+
+def test_the_prior_brings_its_tokens_and_what_it_cannot_write_is_told(molecule, started):
+    page = molecule.run()
+    page.text_input(key="mol_target").input("C[C@H]([NH3+])C(=O)[O-]").run()
+    told = texts(page.caption)
+    assert "The prior cannot write [NH3+], [O-]" in told and "the prior molecule-zinc can write it" in told
+    page.text_input(key="mol_prefix").input("C[NH+]").run()
+    assert "the prior molecule-zinc can write it" in texts(page.error)
+    page.selectbox(key="mol_prior").set_value("molecule-zinc").run()
+    assert not page.exception and not page.error
+    assert "cannot write" not in texts(page.caption)
+    press(page, "start")
+    (config,) = started
+    assert (config.prior, config.settings["corpus"], config.settings["prefix"]) == ("molecule-zinc", "zinc", "C[NH+]")
