@@ -120,8 +120,12 @@ def test_without_the_editor_the_page_says_how_to_get_it_and_texts_still_count(mo
 @pytest.mark.parametrize("text", ["<b>C</b>![](http://127.0.0.1:9/a)", "C" * 501, "🧪", "CC(", "$x$"])
 @pytest.mark.parametrize("name", ["target", "prefix", "required_smarts"])
 def test_odd_texts_are_told_in_a_sentence(name, text):
-    target: typed.Read = partial(typed.molecule, "moses")
-    structure = {"target": target, "prefix": typed.beginning, "required_smarts": typed.patterns}[name](text)
+    reads: dict[str, typed.Read] = {
+        "target": partial(typed.molecule, "moses"),
+        "prefix": partial(typed.beginning, "moses"),
+        "required_smarts": typed.patterns,
+    }
+    structure = reads[name](text)
     if (name, text) in {("prefix", "CC("), ("required_smarts", "C" * 501)}:
         assert structure.pictures and not structure.problem
     else:

@@ -20,7 +20,7 @@ from seqtutor_core.chemistry.parsing import capture_log, parse, parse_smarts, sm
 from seqtutor_core.chemistry.prefix_validity import with_placeholders
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.chemistry.table import STRIPPED
-from seqtutor_core.chemistry.tokens import split
+from seqtutor_core.chemistry.tokens import MOSES, split
 from seqtutor_core.errors import InputError, SettingError
 
 Colour = tuple[float, float, float, float]
@@ -105,12 +105,12 @@ def pattern_drawing(smarts: str, width: int, height: int) -> str:
     return _unfinished(query, canvas)
 
 
-def prefix_drawing(text: str, width: int, height: int) -> str:
+def prefix_drawing(text: str, width: int, height: int, corpus: str = MOSES.corpus) -> str:
     """Return an SVG of a SMILES prefix, as `drawing` makes it: * for atoms to come, the atom it continues from marked.
 
-    InputError or TokenError for a prefix of no molecule.
+    InputError or TokenError for a prefix of no molecule, or with tokens that a prior of the corpus does not write.
     """
-    prefix(text)
+    prefix(text, corpus)
     smiles, current = with_placeholders(split(text.strip(STRIPPED)))
     molecule, _ = capture_log(lambda: Chem.MolFromSmiles(smiles, smiles_parser(sanitize=False)))
     capture_log(lambda: Chem.Kekulize(molecule, clearAromaticFlags=True))  # of rings that are closed

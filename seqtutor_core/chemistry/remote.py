@@ -30,9 +30,9 @@ def pattern_drawing(smarts: str, width: int, height: int) -> str:
     return svg
 
 
-def prefix_drawing(text: str, width: int, height: int) -> str:
+def prefix_drawing(text: str, width: int, height: int, corpus: str = MOSES.corpus) -> str:
     """Return a SMILES prefix as an SVG, the atom it continues from marked."""
-    svg: str = run("draw_prefix", {"text": text, "width": width, "height": height})
+    svg: str = run("draw_prefix", {"text": text, "width": width, "height": height, "corpus": corpus})
     return svg
 
 

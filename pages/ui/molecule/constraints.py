@@ -100,7 +100,12 @@ def _alerts(studio: Studio) -> None:
 def _beginning(studio: Studio) -> None:
     widget(studio, st.text_input, "Beginning of a SMILES", PREFIX, placeholder="c1ccc(", help="It may be unfinished")
     editor.open_button(PREFIX)
-    follow(studio, PREFIX, typed.beginning, "No fragment: molecules begin as the prior likes.")
+    follow(
+        studio,
+        PREFIX,
+        partial(typed.beginning, tokens(studio).corpus),
+        "No fragment: molecules begin as the prior likes.",
+    )
     text = state.value(studio, PREFIX).strip()
     if text and not complaint(studio, "prefix"):
         st.caption(f"Every molecule begins with {literal(text)}.")

@@ -117,10 +117,10 @@ def molecule(corpus: str, text: str) -> Structure:
         return Structure(problem=str(error))
 
 
-def beginning(text: str) -> Structure:
-    """Read a beginning of SMILES."""
+def beginning(corpus: str, text: str) -> Structure:
+    """Read a beginning of SMILES, for a prior that learned from a corpus."""
     try:
-        return Structure([(remote.prefix_drawing(text, WIDTH, HEIGHT), f"beginning {_alt(text.strip())}")])
+        return Structure([(remote.prefix_drawing(text, WIDTH, HEIGHT, corpus), f"beginning {_alt(text.strip())}")])
     except SeqTutorError as error:
         return Structure(problem=str(error))
 
