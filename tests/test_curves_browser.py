@@ -127,7 +127,6 @@ def test_cursor_zoom_and_nodes_outlive_ten_seconds_of_feeding(page: Any, url: st
     expect(moment).not_to_be_empty()
     at, read = moment.text_content(), value(page, "Reward, KL")
     assert float(read) == pytest.approx(3 * float(at.removesuffix(" s")))
-    page.evaluate("window.redrawn = 0")  # the first cursor brought its dots
 
     for more in range(1, 11):
         feed()
@@ -141,6 +140,17 @@ def test_cursor_zoom_and_nodes_outlive_ten_seconds_of_feeding(page: Any, url: st
     assert times(page, "Objective J") != zoomed
     page.mouse.move(0, 0)
     expect(figure(page, "Reward, KL").locator(".value").first).to_have_text("150.0")  # the newest
+
+
+def test_a_range_that_grows_brings_no_nodes(page: Any, url: str, feed: Feed) -> None:
+    feed(2, reward=0.0)
+    page.goto(f"{url}/?run={feed.run.id}")
+    until(page, lambda: points(page, "Reward, KL") == 2)
+    page.locator(".plots").evaluate(WATCH)
+    for count, reward in enumerate((1.0, 2.0, 30.0, 400.0), 3):
+        feed(reward=reward)
+        until(page, partial(lambda wanted: points(page, "Reward, KL") == wanted, count))
+    assert page.evaluate("window.redrawn") == 0
 
 
 def test_a_weight_moved_from_zero_begins_a_line_and_moves_nothing(page: Any, url: str, feed: Feed) -> None:

@@ -2,6 +2,7 @@
 
 const MARGIN = { side: 42, top: 4, bottom: 18 }; // the same for all plots, so that their times stand below each other
 const SIDES = ["left", "right"];
+const MARKS = 5; // of an axis, about
 
 class Plot {
   constructor(curves, templates) {
@@ -68,17 +69,18 @@ class Plot {
     const [from, to] = this.curves.span;
     this.x = (second) => ((second - from) / (to - from)) * box.width;
     this.y = {};
-    const texts = ticks(from, to, box.width / 60).map((second) => ({
+    const moments = box.width / 60; // about
+    const texts = ticks(from, to, moments).map((second) => ({
       text: `${rounded(second)} s`, x: box.x + this.x(second), y: box.y + box.height + 14, "text-anchor": "middle",
     }));
     const rules = [];
     for (const side of SIDES.filter((each) => this.plot[each])) this.drawAxis(side, box, texts, rules);
-    fill(this.grid, rules, shape("line"), place);
-    fill(this.texts, texts, shape("text"), (node, { text, ...attributes }) => {
+    fill(this.grid, rules, MARKS + 1, shape("line"), place);
+    fill(this.texts, texts, moments + 1 + SIDES.length * (MARKS + 1), words, (node, { text, ...attributes }) => {
       place(node, attributes);
       write(node, text);
     });
-    fill(this.changes, this.curves.changes, shape("line"), (node, second) =>
+    fill(this.changes, this.curves.changes, 0, shape("line"), (node, second) =>
       place(node, { x1: this.x(second), x2: this.x(second), y1: 0, y2: box.height }),
     );
     this.drawLines();
@@ -93,7 +95,7 @@ class Plot {
     const [low, high] = extent(values, axis);
     this.y[side] = (value) => box.height * (1 - (value - low) / (high - low));
     if (!values.length && axis.to === null) return; // nothing to measure yet
-    for (const tick of ticks(low, high, 5)) {
+    for (const tick of ticks(low, high, MARKS)) {
       const y = box.y + this.y[side](tick);
       const x = side === "left" ? box.x - 5 : box.x + box.width + 5;
       texts.push({ text: rounded(tick, axis.percent), x, y: y + 4, "text-anchor": side === "left" ? "end" : "start" });
@@ -107,7 +109,7 @@ class Plot {
 
   drawLines() {
     const xs = this.curves.seconds.map(this.x);
-    fill(this.lines, this.plot.series, shape("path"), (node, one) => {
+    fill(this.lines, this.plot.series, 0, shape("path"), (node, one) => {
       const d = this.hidden.has(one.name) ? "" : path(xs, one.values.map((value) => this.height(one, value)));
       place(node, { d, stroke: one.colour, "stroke-dasharray": one.dash });
     });
@@ -117,7 +119,7 @@ class Plot {
   point() {
     const { index, selection, seconds } = this.curves;
     const here = index === null ? null : seconds[index];
-    fill(this.legend, this.plot.series, this.item, (node, one) => {
+    fill(this.legend, this.plot.series, 0, this.item, (node, one) => {
       place(node.querySelector("line"), { stroke: one.colour, "stroke-dasharray": one.dash });
       place(node.querySelector("button"), { "aria-pressed": !this.hidden.has(one.name) });
       write(node.querySelector(".name"), one.name);
@@ -129,7 +131,7 @@ class Plot {
     place(this.moment, { x: late ? x - 6 : x + 6, "text-anchor": late ? "end" : "start" });
     write(this.moment, here === null ? "" : `${here.toFixed(0)} s`);
     const marked = here === null ? [] : this.visible.filter((one) => one.values[index] !== null);
-    fill(this.dots, marked, shape("circle"), (node, one) =>
+    fill(this.dots, marked, this.plot.series.length, shape("circle"), (node, one) =>
       place(node, { cx: x, cy: this.height(one, one.values[index]), r: 3.5, fill: one.colour }),
     );
     const [left, right] = selection ? selection.map(this.x) : [0, 0];

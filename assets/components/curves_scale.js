@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Round numbers between low and high, about `most` of them.
+// Round numbers between low and high, about `most` of them, and never more than one above it.
 function ticks(low, high, most) {
   const rough = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -55,11 +55,12 @@ function rounded(value, percent) {
   return percent ? `${Math.round(100 * value)} %` : String(Number(value.toPrecision(6)));
 }
 
-// One child of the group for each item. Children that are not needed are hidden, not removed: a plot that is fed keeps
-// its nodes.
-function fill(group, items, make, set) {
+// One child of the group for each item, of `most` that there can be. Children that are not needed are hidden, not
+// removed, and made before they are needed: a plot that is fed keeps its nodes.
+function fill(group, items, most, make, set) {
+  while (group.children.length < Math.max(items.length, most)) group.append(make());
   items.forEach((item, i) => {
-    const node = group.children[i] ?? group.appendChild(make());
+    const node = group.children[i];
     node.style.display = "";
     set(node, item, i);
   });
@@ -67,6 +68,13 @@ function fill(group, items, make, set) {
 }
 
 const shape = (tag) => () => document.createElementNS(SVG, tag);
+
+// A text with its node for letters, which `write` fills.
+function words() {
+  const node = shape("text")();
+  node.append("");
+  return node;
+}
 
 function place(node, attributes) {
   Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
