@@ -16,7 +16,7 @@ import pytest
 from safetensors.torch import load_file
 
 from seqtutor_core.config import Change
-from seqtutor_core.errors import RunError
+from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.locks import shared_index_lock
 from seqtutor_core.runs.store import Run, load_policy, open_run
@@ -216,14 +216,23 @@ def test_ctrl_c_while_the_worker_starts_stops_the_run(prior: Path, monkeypatch: 
     assert run.state == "stopped"
 
 
-def test_a_missing_prior_fails_the_run_and_names_it(prior: Path, tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    run = launcher.start(small(gone, updates=3))
+def test_a_missing_prior_begins_no_run(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(PriorError, match="no prior named 'gone'"):
+        launcher.start(small(tmp_path / "gone", updates=3))
+    assert not (home / "runs").exists()
+
+
+def test_a_prior_that_went_missing_fails_the_run_and_is_named(prior: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(prior, tmp_path / "moved")
+    run = launcher.start(small(moved, updates=3))
     wait_for_state(run, "failed", "finished")
-    assert "no prior named 'gone'" in run.status.error
+    moved.rename(tmp_path / "elsewhere")
+    launcher.resume(run, 0.5)
+    wait_for_state(run, "failed", "finished")
+    assert "no prior named 'moved'" in run.status.error
     assert "Traceback" not in (run.folder / "worker.log").read_text()
-    shutil.copytree(prior, gone)
-    launcher.resume(run)
+    (tmp_path / "elsewhere").rename(moved)
+    launcher.resume(run, 0.5)
     wait_for_state(run, "failed", "finished")
     assert run.state == "finished" and not run.status.error
 
