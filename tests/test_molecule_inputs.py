@@ -67,7 +67,10 @@ def test_what_the_prior_cannot_write_is_taken_with_a_remark(smiles: str, token: 
 def test_stereochemistry_is_kept_and_remarked_on() -> None:
     given = molecule("N[C@@H](C)C(=O)O")
     assert "@" in given.smiles and Chem.CanonSmiles(given.smiles) == Chem.CanonSmiles("N[C@@H](C)C(=O)O")
-    assert given.remarks == ("The prior writes no stereochemistry, and similarity does not look at it.",)
+    assert given.remarks == (
+        "The prior writes no stereochemistry, and similarity does not look at it; "
+        "the prior molecule-zinc can write it.",
+    )
 
 
 def test_of_several_lines_the_first_is_taken() -> None:
