@@ -59,6 +59,15 @@ def policy_bytes(run: Run) -> bytes:
     return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
 
 
+def is_collected(process: int) -> bool:
+    """Whether a process is gone; a zombie can still be signalled."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 def pid(run: Run) -> int:
     wait_for(lambda: run.status.pid, run)
     assert run.status.pid
@@ -248,19 +257,20 @@ def test_a_worker_that_cannot_start_fails_the_run_at_once(
     assert open_run(folder.name).state == "failed"
 
 
+def test_a_paused_worker_whose_folder_was_taken_away_ends(prior: Path) -> None:
+    run = launcher.start(small(prior, seconds=600))
+    run.change(Change(pause=True))
+    wait_for_state(run, "paused")
+    worker = pid(run)
+    run.folder.rename(run.folder.with_name("elsewhere"))
+    wait_for(lambda: is_collected(worker), run)
+
+
 def test_no_worker_stays_a_zombie(prior: Path) -> None:
     run = launcher.start(small(prior, updates=2))
     worker = pid(run)
     wait_for_state(run, "finished", "failed")
-
-    def collected() -> bool:
-        try:
-            os.kill(worker, 0)  # a zombie can still be signalled
-        except ProcessLookupError:
-            return True
-        return False
-
-    wait_for(collected, run)
+    wait_for(lambda: is_collected(worker), run)
 
 
 def test_a_second_worker_leaves_the_first_one_alone(prior: Path) -> None:

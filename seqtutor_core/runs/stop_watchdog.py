@@ -24,7 +24,9 @@ GRACE_SECONDS = 1.0  # seconds that a stop waits for the learning to heed it
 
 
 class StopWatchdog(threading.Thread):
-    """Waits for a request to stop, in controls.jsonl or by a signal, and ends the process unless it ends itself."""
+    """Waits for a request to stop, in controls.jsonl or by a signal, or until the run's folder is gone, and ends the
+    process unless it ends itself.
+    """
 
     def __init__(self, folder: Path, should_stop: Callable[[], bool]) -> None:
         super().__init__(daemon=True)
@@ -37,7 +39,7 @@ class StopWatchdog(threading.Thread):
         self._requested = self._state() not in ENDED and _stop_requested_after(lines, False)
 
     def run(self) -> None:
-        while not (self.should_stop() or self._stop_requested()):
+        while not (self.should_stop() or self._stop_requested() or self._is_gone()):
             if self.finished.wait(POLL_SECONDS):
                 return
         if self.finished.wait(GRACE_SECONDS):
@@ -54,6 +56,10 @@ class StopWatchdog(threading.Thread):
         lines, self._offset = read_lines(self.folder / "controls.jsonl", self._offset)
         self._requested = _stop_requested_after(lines, self._requested)
         return self._requested
+
+    def _is_gone(self) -> bool:
+        """Return whether the run's folder was taken away: nobody can follow or stop the run any more."""
+        return not self.folder.is_dir()
 
     def _stopped_while_starting(self) -> None:
         path = self.folder / "status.json"
