@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,21 @@ Row = dict[str, Any]
 
 
 def main(parts: list[str]) -> None:
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    found["machine"] = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, headless Chromium"
-    for part, measure in {"looks": looks, "speed": speed}.items():
+    machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, headless Chromium"
+    measure_parts({"looks": looks, "speed": speed}, parts, RESULTS, machine)
+
+
+def measure_parts(
+    measures: Mapping[str, Callable[[], list[Row]]], parts: Collection[str], results: Path, machine: str
+) -> None:
+    """Measure the parts named, or all if none is; print their tables and keep them beside what `results` has."""
+    kept = json.loads(results.read_text()) if results.exists() else {}
+    kept["machine"] = machine
+    for part, measure in measures.items():
         if part in parts or not parts:
-            found[part] = measure()
-            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-            table(found[part])
+            kept[part] = measure()
+            results.write_text(json.dumps(kept, indent=1) + "\n")
+            table(kept[part])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ drawn, nothing moves in it any more, and a studio shows its first preview. Print
 benchmarks/results/server.json.
 """
 
-import json
 import os
 import statistics
 import sys
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.browser import CARDS, MARK, Row, table
+from benchmarks.browser import CARDS, MARK, Row, measure_parts
 from tests.browsing import PATIENCE, ROOT, chromium, served
 from tests.looking import STILL
 
@@ -36,13 +35,8 @@ PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
 def main(parts: list[str]) -> None:
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    found["machine"] = f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, headless Chromium"
-    for part, measure in {"start": start, "memory": memory}.items():
-        if part in parts or not parts:
-            found[part] = measure()
-            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-            table(found[part])
+    machine = f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, headless Chromium"
+    measure_parts({"start": start, "memory": memory}, parts, RESULTS, machine)
 
 
 # ---------------------------------------------------------------- start
