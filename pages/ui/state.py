@@ -49,17 +49,17 @@ DEFAULTS: dict[str, Any] = {
 
 
 def key(studio: Studio, name: str) -> str:
-    """The key of a setting's widget, which is also its parameter in a link."""
+    """Return the key of a setting's widget, which is also its parameter in a link."""
     return studio.prefix + name
 
 
 def value(studio: Studio, name: str) -> Any:
-    """A setting as it stands, or its default before its widget has been drawn."""
+    """Return a setting's value; before its widget has been drawn, its default."""
     return st.session_state.get(key(studio, name), studio.defaults[name])
 
 
 def given(studio: Studio, name: str) -> bool:
-    """Whether a setting is not its default; asked before its widget has been drawn, the link answers."""
+    """Return whether a setting differs from its default; before its widget has been drawn the link decides."""
     return key(studio, name) in st.query_params or value(studio, name) != studio.defaults[name]
 
 
@@ -70,7 +70,7 @@ def choose(studio: Studio, values: Mapping[str, Any]) -> None:
 
 
 def preset_values(studio: Studio, preset: str) -> dict[str, Any]:
-    """Every reward weight of a preset, and what else it brings."""
+    """Return a preset's weight for every reward term, and the other settings that it brings."""
     chosen = studio.reward_presets[preset]
     return {t.name: float(chosen.weights.get(t.name, 0.0)) for t in studio.terms} | dict(chosen.extras)
 
@@ -90,32 +90,32 @@ def published(domain_name: str, learner: str, kl: float) -> dict[str, Any]:
 
 
 def standing_preset(studio: Studio) -> str | None:
-    """The preset that the settings equal; of several the one that says most."""
+    """Return the preset that the settings equal, of several the one that sets most; None if there is none."""
     standing = [
         name
         for name in studio.reward_presets
-        if all(value(studio, each) == wanted for each, wanted in preset_values(studio, name).items())
+        if all(value(studio, each) == expected for each, expected in preset_values(studio, name).items())
     ]
     return max(standing, key=lambda name: len(studio.reward_presets[name].extras), default=None)
 
 
 def weights(studio: Studio) -> dict[str, float]:
-    """The sliders."""
+    """Return the sliders' values: a weight for each reward term."""
     return {t.name: float(value(studio, t.name)) for t in studio.terms}
 
 
 def rules(studio: Studio) -> str:
-    """The preset of learner settings; learners that were not published have ours only."""
+    """Return the preset of the learner's settings; learners that were not published have ours only."""
     return value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default"
 
 
 def own_rate(studio: Studio) -> float:
-    """The learning rate that the chosen learner has on this domain when nobody chooses another."""
+    """Return the chosen learner's default learning rate on this domain."""
     return learner_settings(studio.domain, value(studio, LEARNER), rules(studio)).learning_rate
 
 
 def tuning_config(studio: Studio) -> TuningConfig:
-    """The job that the page's settings ask for; SettingError or InputError when they do not make one."""
+    """Return the tuning job that the page's settings ask for; SettingError or InputError when they make none."""
     overrides: dict[str, Any] = {}
     if value(studio, LEARNING_RATE) != own_rate(studio):
         overrides["learning_rate"] = value(studio, LEARNING_RATE)
@@ -142,14 +142,14 @@ def tuning_config(studio: Studio) -> TuningConfig:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the prior")
 def prior(domain_name: str, name: str) -> priors.Prior:
-    """A prior of a domain, loaded once for all sessions; PriorError when it writes other tokens."""
+    """Load a prior of a domain, once for all sessions; PriorError when it writes other tokens."""
     check_admitted(name)
     return priors.load(name, space=build_domain(domain_name, priors.domain_settings(name)))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def prior_settings(name: str) -> dict[str, Any]:
-    """The settings of its domain that a prior was trained for; none of one that `prior` says is missing."""
+    """Return the domain settings that a prior was trained for; none for a prior that `prior` calls missing."""
     try:
         check_admitted(name)
         return priors.domain_settings(name)
@@ -164,7 +164,7 @@ PAIR, SET, PREVIEW = "_pair_seed", "_set_seed", "_preview_seed"
 
 
 def draw_seed(studio: Studio, which: str) -> int:
-    """The seed that a part of the page draws with: 0, 1, 2, ..."""
+    """Return the seed that a part of the page draws with: 0, 1, 2, ..."""
     return st.session_state.get(key(studio, which), 0)
 
 
@@ -180,45 +180,42 @@ SHORTER = "metrics.jsonl became shorter while it was shown, so its curves have g
 
 
 def run(studio: Studio) -> store.Run | None:
-    """The run this session looks at: from the link, from the session, else one of this domain that is alive."""
-    linked, wanted = st.query_params.get(_RUN), views().get(studio.domain)
-    if linked and linked != st.session_state.get(
-        _LINKED
-    ):  # not what this session wrote there: somebody followed a link
-        wanted = linked
-    if wanted is None:
-        alive = next((r for r in store.all_runs() if r.state in store.ACTIVE and belongs(studio, r)), None)
-        wanted = alive.id if alive else None
-    if wanted is None:
+    """Return the run in view: the link's, else the session's, else one of this domain that lives; None without one."""
+    linked, run_id = st.query_params.get(_RUN), views().get(studio.domain)
+    if linked and linked != st.session_state.get(_LINKED):  # this session did not write it: somebody followed a link
+        run_id = linked
+    if run_id is None:
+        run_id = next((one.id for one in store.all_runs() if one.state in store.ACTIVE and belongs(studio, one)), None)
+    if run_id is None:
         return None
     try:
-        found = store.open_run(wanted)
-        if not belongs(studio, found):
-            raise RunError(f"the run {wanted} is not one of {studio.many}; the home page links to the page it is for")
+        opened = store.open_run(run_id)
+        if not belongs(studio, opened):
+            raise RunError(f"the run {run_id} is not one of {studio.many}; the home page links to the page it is for")
     except RunError as error:
         forget_run(studio)
-        left = trash.seconds_left(wanted) or 0.0
-        deleted = f"{wanted} was deleted; for {left / 60:.0f} more minutes `runs restore {wanted}` brings it back"
+        left = trash.seconds_left(run_id) or 0.0
+        deleted = f"{run_id} was deleted; for {left / 60:.0f} more minutes `runs restore {run_id}` brings it back"
         set_problem(deleted if left else str(error))  # kept until it is shown, for a fragment draws the page anew
         return None
-    look_at(studio, found)
-    st.session_state[_LINKED] = found.id
-    if linked != found.id:  # here and not in a callback: what those write gets lost
-        st.query_params[_RUN] = found.id
-    return found
+    look_at(studio, opened)
+    st.session_state[_LINKED] = opened.id
+    if linked != opened.id:  # here and not in a callback: what those write gets lost
+        st.query_params[_RUN] = opened.id
+    return opened
 
 
-def belongs(studio: Studio, found: store.Run) -> bool:
-    """Whether a run is for this page. A damaged one does not say whose it is, and every page can say that much."""
+def belongs(studio: Studio, run: store.Run) -> bool:
+    """Return whether a run is for this page; a damaged one, which names no domain, is for every page."""
     try:
-        return found.config.domain == studio.domain
+        return run.config.domain == studio.domain
     except RunError:
         return True
 
 
-def look_at(studio: Studio, found: store.Run) -> None:
+def look_at(studio: Studio, run: store.Run) -> None:
     """Remember a run; the link follows when the page is drawn."""
-    views()[studio.domain] = found.id
+    views()[studio.domain] = run.id
 
 
 def look_away(gone: store.Run) -> None:
@@ -228,7 +225,7 @@ def look_away(gone: store.Run) -> None:
 
 
 def views() -> dict[str, str]:
-    """Domain -> id of the run in view; the session's own, to be changed by who must not ask for it again."""
+    """Return domain -> id of the run in view: the session's own dict, which a callback that asks only once changes."""
     return st.session_state.setdefault(_VIEWS, {})
 
 
@@ -246,14 +243,14 @@ class Curves(NamedTuple):
     problem: str = ""
 
 
-def curves(found: store.Run) -> Curves:
-    """The curves of the run in view so far; only what is new is read, and what was read stays whatever happens."""
+def curves(run: store.Run) -> Curves:
+    """Return the curves of the run in view so far. Only new lines are read; a damaged file costs no earlier line."""
     kept = st.session_state.setdefault(_LINES, {})
-    if kept.get("run") != found.id:
+    if kept.get("run") != run.id:
         kept.clear()
-        kept.update(run=found.id, offset=0, lines=[], shorter="")
+        kept.update(run=run.id, offset=0, lines=[], shorter="")
     try:
-        fresh, offset = found.curves(kept["offset"])
+        fresh, offset = run.curves(kept["offset"])
     except RunError as error:
         return Curves(kept["lines"], str(error))
     if offset < kept["offset"]:
@@ -262,9 +259,9 @@ def curves(found: store.Run) -> Curves:
     return Curves(kept["lines"], kept["shorter"])
 
 
-def lines(found: store.Run) -> list[dict[str, Any]]:
-    """The lines of `curves`."""
-    return curves(found).lines
+def lines(run: store.Run) -> list[dict[str, Any]]:
+    """Return the lines of `curves`, without what is wrong with the file."""
+    return curves(run).lines
 
 
 # ---------------------------------------------------------------- problems
@@ -273,19 +270,19 @@ _PROBLEM, _SHOWN_BY = "_problem", "_problem_shown_by"
 
 
 def problem(page: str) -> str:
-    """What went wrong last, for the one place of a page that shows it, until `forget_problem` or on another page."""
+    """Return what went wrong last, for the one place of a page that shows it; empty on another page."""
     if _PROBLEM in st.session_state and st.session_state.setdefault(_SHOWN_BY, page) != page:
         forget_problem()
     return st.session_state.get(_PROBLEM, "")
 
 
 def has_problem() -> bool:
-    """Whether something went wrong that no page has shown yet."""
+    """Return whether something went wrong that no page has shown yet."""
     return _PROBLEM in st.session_state and _SHOWN_BY not in st.session_state
 
 
 def problem_was_shown() -> bool:
-    """Whether something went wrong that a page has shown and that was not forgotten since."""
+    """Return whether something went wrong that a page has shown and that was not forgotten since."""
     return _SHOWN_BY in st.session_state
 
 
@@ -296,6 +293,6 @@ def set_problem(text: str) -> None:
 
 
 def forget_problem() -> None:
-    """Something else is done: what went wrong before has been read."""
+    """Drop what went wrong: something else was done since, so it has been read."""
     for key in (_PROBLEM, _SHOWN_BY):
         st.session_state.pop(key, None)
