@@ -27,13 +27,13 @@ def student(probability: float, freedom: int) -> float:
 
 
 def _inside(t: float, freedom: int) -> float:
-    """P(|T| < t), the finite sum of Abramowitz & Stegun 26.7.3 and 26.7.4."""
+    """Return P(|T| < t), the finite sum of Abramowitz & Stegun 26.7.3 and 26.7.4."""
     angle = 2 / math.pi * math.atan(t / math.sqrt(freedom)) if freedom % 2 else 0.0
     return angle + math.fsum(islice(_series(t, freedom), freedom // 2))
 
 
 def _outside(t: float, freedom: int) -> float:
-    """P(|T| > t): the same series goes on to 1, so its rest is the tail."""
+    """Return P(|T| > t): the same series goes on to 1, so its rest is the tail."""
     return math.fsum(islice(_series(t, freedom), freedom // 2, None))
 
 

@@ -194,6 +194,6 @@ def _installed(package: str) -> bool:
 
 
 def _package_folder(package: str) -> Path:
-    """Where a package lies, without importing it."""
+    """Return where a package lies, without importing it."""
     spec = util.find_spec(package)
     return Path(spec.origin).parent if spec and spec.origin else Path()

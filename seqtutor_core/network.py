@@ -128,7 +128,7 @@ def network_of(values: Any, tensors: Mapping[str, Tensor]) -> RecurrentNetwork:
 
 
 def _shapes(s: NetworkSettings) -> dict[str, tuple[int, ...]]:
-    """The shape of each weight of a network, by its name."""
+    """Return the shape of each weight of a network, by its name."""
     gates = 4 * s.hidden
     shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (sum(s.sizes), s.embedding)}
     for layer in range(s.layers):

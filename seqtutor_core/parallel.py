@@ -35,7 +35,7 @@ class ShardPool:
     """Runs the same function on the shards of a batch; on a GPU there is one shard and no thread."""
 
     def __init__(self, device: torch.device, most: int = MAX_SHARDS) -> None:
-        """most: shards on a CPU that has as many cores. Their number changes what is sampled and learned."""
+        """Make one shard a core, at most `most`. Their number changes what is sampled and learned."""
         self.size = min(cpu_count(), most) if device.type == "cpu" else 1
         self.aside = ThreadPoolExecutor(1)
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None

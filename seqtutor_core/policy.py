@@ -140,7 +140,7 @@ class Decoder:
     """Reads a policy token by token, for a batch of growing sequences. No gradient, no dropout."""
 
     def __init__(self, policy: Policy, primer: Tensor) -> None:
-        """primer (B, P): comes before the sequences."""
+        """Begin the sequences behind a primer (B, P)."""
         self.policy, self.primer = policy, primer
         self.tokens = primer.new_zeros(len(primer), primer.shape[1] + policy.space.length)  # (B, P + T)
         self.tokens[:, : primer.shape[1]] = primer

@@ -84,7 +84,7 @@ def domain_settings(name: str, chosen: Mapping[str, Any] | None = None, root: Pa
 
 
 def _card(name: str, folder: Path) -> dict[str, Any]:
-    """The card of a prior, checked."""
+    """Return the card of a prior, checked."""
     if not names_prior(name):
         raise FileNotFoundError
     card: dict[str, Any] = parse_json(read_whole(folder / "card.json", LARGEST_CARD))
@@ -94,7 +94,7 @@ def _card(name: str, folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _reading(name: str, folder: Path) -> Iterator[None]:
-    """PriorError for what goes wrong while a prior is read."""
+    """Raise PriorError for whatever goes wrong while a prior is read."""
     try:
         yield
     except FileNotFoundError as error:

@@ -97,13 +97,13 @@ def publish(name: str, root: Path) -> dict[str, Any]:
 
 
 def _settings(name: str) -> dict[str, Any]:
-    """The settings of a training, and the epochs that it did."""
+    """Return the settings of a training, and the epochs that it did."""
     facts = json.loads((training_folder(name) / "training.json").read_text())
     return {**facts["settings"], "epochs_done": len(facts["history"])}
 
 
 def _recipe(name: str) -> tuple[str, TrainingRecipes]:
-    """The corpus of a recipe, and all recipes of that corpus; SettingError for an unknown one."""
+    """Return the corpus of a recipe, and all recipes of that corpus; SettingError for an unknown one."""
     known = {corpus: training_recipes(corpus) for corpus in corpora()}
     for corpus, recipes in known.items():
         if name in recipes.RECIPES:

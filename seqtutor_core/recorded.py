@@ -70,5 +70,5 @@ class Recorded:
 
 @cache
 def _warm_up_stream() -> torch.cuda.Stream:
-    """The one stream of all warm-ups: cuBLAS keeps 32 MB for each stream that ever multiplied."""
+    """Return the one stream of all warm-ups: cuBLAS keeps 32 MB for each stream that ever multiplied."""
     return torch.cuda.Stream()

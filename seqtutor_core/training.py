@@ -229,12 +229,12 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _features(network: RecurrentNetwork, offered: Offered) -> Callable[[int], InputFeatures]:
-    """From a period to what the network sees."""
+    """Return the input features of a network for each period of a corpus."""
     return cache(lambda period: InputFeatures.select(offered(period), network.settings.inputs))
 
 
 def _epoch_sequences(sequences: Sequences, settings: TrainingSettings, epoch: int) -> Sequences:
-    """The sequences of an epoch: all, or the next part of a shuffled pass over them."""
+    """Return the sequences of an epoch: all, or the next part of a shuffled pass over them."""
     if not settings.part or settings.part >= len(sequences):
         return sequences
     parts = len(sequences) // settings.part
@@ -246,7 +246,7 @@ def _epoch_sequences(sequences: Sequences, settings: TrainingSettings, epoch: in
 def _batches(
     sequences: Sequences, settings: TrainingSettings, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, int]]:
-    """Shuffled (tokens (B, T), period) pairs; each piece begins at a bar line, pieces of like length together."""
+    """Yield shuffled (tokens (B, T), period) pairs; each piece begins at a bar line, pieces of like length together."""
     pieces: dict[int, list[Sequence[int]]] = {}
     for tokens, period in sequences:
         bars = max(1, min(len(tokens), settings.window) // max(period, 1))
@@ -266,6 +266,6 @@ def _batches(
 
 
 def _padded(batch: Sequence[Sequence[int]]) -> Tensor:
-    """Sequences as (B, T), the shorter ones filled up with PADDING."""
+    """Return sequences as (B, T), the shorter ones filled up with PADDING."""
     tensors = [torch.tensor(list(piece)) for piece in batch]
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=PADDING)

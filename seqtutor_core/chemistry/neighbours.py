@@ -39,7 +39,7 @@ def available(folder: Path) -> bool:
 
 
 def build(folder: Path, smiles: Sequence[str], progress: Callable[[int, int], None]) -> None:
-    """Fingerprint the training molecules into `folder`, one process a core.
+    """Write the fingerprints of the training molecules into `folder`, one process a core.
 
     progress is called with (molecules done, all). The index is replaced whole or not at all. A script that calls this
     needs the guard `if __name__ == "__main__"`, since the processes import it.

@@ -188,7 +188,7 @@ class BaseDomain:
         return self.vocabulary.check(listed if isinstance(listed, list) else [listed])
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
-        """Nothing that other processes would find out."""
+        """Do nothing: no other process measures anything."""
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} scores no sequences")

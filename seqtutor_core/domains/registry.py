@@ -68,7 +68,7 @@ class DomainEntry:
 def _shipped(
     name: str, kl_coefficient: float = DomainEntry.kl_coefficient, more_corpora: Mapping[str, str] | None = None
 ) -> DomainEntry:
-    """A folder beside this file, with `build` and the modules `recipes` and `learner_defaults`.
+    """Describe a folder beside this file, with `build` and the modules `recipes` and `learner_defaults`.
 
     more_corpora: by their names the modules of recipes for other corpora than the one called like the domain.
     """

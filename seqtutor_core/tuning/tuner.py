@@ -38,7 +38,7 @@ class Tuner:
     def __init__(
         self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork, shards: ShardPool | None = None
     ) -> None:
-        """shards: the threads to use; None: as many as there are cores, up to 8."""
+        """Begin a job; `shards` are the threads to use, None: as many as there are cores, up to 8."""
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
         domain.set_active_terms(config.weights)

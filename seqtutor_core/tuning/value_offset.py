@@ -22,7 +22,7 @@ class ValueOffset:
         """Whether it fits the rewards as they are weighted now."""
 
     def settle(self, sums: Tensor, objective: Objective) -> None:
-        """Once after each change of rewards: move the values to a rollout's median R / c.
+        """Move the values to a rollout's median R / c, once after each change of rewards.
 
         sums: unweighted terms (B, K), summed over each sequence.
         """

@@ -99,7 +99,7 @@ class MelodySettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "MelodySettings":
-        """Settings from a mapping; SettingError for an unknown name."""
+        """Make settings from a mapping; SettingError for an unknown name."""
         return made(cls, values, "melody setting")
 
     @property
@@ -142,14 +142,17 @@ class Melody(BaseDomain):
         return input_features(self.settings.bar)
 
     def score(self, tokens: Tensor, lengths: Tensor | None = None, only: Collection[str] | None = None) -> Tensor:
-        """Unweighted terms (B, T, 15), float64, in the order of `terms`; T up to `length`. only: 0 for the others."""
+        """Return the unweighted terms (B, T, 15), float64, in the order of `terms`; T is at most `length`.
+
+        only: the names of the terms to compute; the others are 0.
+        """
         zero = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
         found = self._terms()
         values = (found[t.name](tokens) if only is None or t.name in only else zero for t in self.terms)
         return torch.stack(list(values), -1)
 
     def _terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """Each term as a function of tokens (B, T)."""
+        """Return each term as a function of tokens (B, T)."""
         s = self.settings
         return {
             **theory.paper_terms(s.length, s.frame),
@@ -162,15 +165,15 @@ class Melody(BaseDomain):
         }
 
     def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """The paper's nine terms per step, in C major, each line as long as it is."""
+        """Yield the paper's nine terms per step, in C major, for each line, as long as it is."""
         return score_lines(lines)
 
     def metrics(self, tokens: Tensor, lengths: Tensor | None = None) -> dict[str, float | None]:
-        """Table 1 of the paper and a few more figures, of tokens (M, N)."""
+        """Return Table 1 of the paper and a few more figures of tokens (M, N)."""
         return metrics(tokens, self.settings.frame, self.settings.steps_per_beat)
 
     def random_primer(self, batch: int, generator: torch.Generator) -> Tensor:
-        """One random note for each melody, (B, 1); it does not count."""
+        """Return one random note for each melody, (B, 1); it does not count."""
         return torch.randint(FIRST_NOTE, len(VOCABULARY), (batch, 1), generator=generator, device=generator.device)
 
 

@@ -143,7 +143,7 @@ def musicxml(piece: Piece) -> bytes:
 
 
 def _key_signature(piece: Piece):  # type: ignore[no-untyped-def]  # a music21 Key
-    """The tonic as a sharp or as its flat twin, whichever needs fewer accidentals."""
+    """Return the tonic as a sharp or as its flat twin, whichever needs fewer accidentals."""
     from music21 import key
 
     flat_twins = {"C#": "D-", "D#": "E-", "F#": "G-", "G#": "A-", "A#": "B-"}

@@ -97,7 +97,7 @@ def _on_grid(quarters: float) -> int:
 
 
 def _shift_to_c(key, pitches: list[int]) -> int:  # type: ignore[no-untyped-def]  # a music21 Key
-    """Semitones to C major or A minor, in the octave that centres the tune."""
+    """Return the semitones to C major or A minor, in the octave that centres the tune; InputError if it is too wide."""
     tonic = key.tonic.pitchClass if key.mode == "major" else key.tonic.pitchClass + 3
     shifts = [12 * octave - tonic for octave in range(-5, 6)]
     middle = (min(pitches) + max(pitches)) / 2
@@ -108,7 +108,7 @@ def _shift_to_c(key, pitches: list[int]) -> int:  # type: ignore[no-untyped-def]
 
 
 def _metre(score) -> tuple[int, int]:  # type: ignore[no-untyped-def]  # a music21 Score
-    """Sixteenths in a bar (0: free or changing) and in the pickup before the first bar line."""
+    """Return the sixteenths in a bar (0: free or changing) and in the pickup before the first bar line."""
     signatures = list(score.recurse().getElementsByClass("TimeSignature"))
     lengths = {s.barDuration.quarterLength * STEPS_PER_QUARTER for s in signatures}
     if len(lengths) != 1 or (bar := lengths.pop()) != int(bar):
@@ -176,7 +176,7 @@ def split(tunes: list[Tune]) -> Corpus:
 
 
 def _families(tunes: list[Tune]) -> list[int]:
-    """For each tune the index of its family's first member (union-find over titles and shingles)."""
+    """Return for each tune the index of its family's first member (union-find over titles and shingles)."""
     parent = list(range(len(tunes)))
 
     def find(i: int) -> int:
@@ -194,7 +194,7 @@ def _families(tunes: list[Tune]) -> list[int]:
 
 
 def _marks(tune: Tune) -> Iterator[object]:
-    """What a variant would share with this tune: its title, and every run of SHINGLE notes, key left out."""
+    """Yield what a variant would share with this tune: its title, and every run of SHINGLE notes, key left out."""
     title = re.sub(r"[^a-z ]", "", re.split(r"\s--\s|\(", tune.title.lower())[0]).strip()
     if len(title) > 3:
         yield tune.collection, title
@@ -249,7 +249,7 @@ def _statistics(corpus: Corpus, refused: Counter[str]) -> dict[str, object]:
 
 
 def _share_of_time(tunes: tuple[Tune, ...]) -> list[float]:
-    """The share of sounding time in notes of 1 to LONGEST_NOTE and more sixteenths, in binary metres."""
+    """Return the shares of sounding time in notes of 1 to LONGEST_NOTE and more sixteenths, in binary metres."""
     time = Counter[int]()
     for tune in tunes:
         if period(tune.bar) == 16:

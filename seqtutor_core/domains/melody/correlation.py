@@ -17,7 +17,7 @@ THRESHOLD = THRESHOLD_OVER / THRESHOLD_UNDER
 
 
 def correlations(tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Autocorrelation r (3, B, T) of every prefix by lag, NaN where not defined, and whether |r| > 0.15.
+    """Return the autocorrelation r (3, B, T) of every prefix by lag, NaN where not defined, and whether |r| > 0.15.
 
     Tokens are whole numbers, so r = top / bottom with whole numbers on both sides, from running sums. An exact
     tie of the test is decided as numpy's float64 arithmetic decides it, which is the published definition.
@@ -40,7 +40,7 @@ def correlations(tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _lagged(values: Tensor) -> Tensor:
-    """What values (B, T) were one, two and three steps before, 0 before the first: (3, B, T)."""
+    """Return what values (B, T) were one, two and three steps before, 0 before the first: (3, B, T)."""
     padded = pad(values, (LAGS, 0))
     return torch.stack([padded[:, LAGS - lag : LAGS - lag + values.shape[1]] for lag in range(1, LAGS + 1)])
 

@@ -27,7 +27,7 @@ def pairwise_sum(values: Tensor, count: Tensor) -> Tensor:
 
 
 def _block_sum(values: Tensor, count: Tensor) -> Tensor:
-    """A sum of up to 128 numbers."""
+    """Return the sum (n,) of the first `count` of up to 128 values of each row."""
     whole = count - count % LANES
     padded = pad(values, (0, LANES + -values.shape[1] % LANES))
     places = torch.arange(padded.shape[1], device=values.device)

@@ -32,7 +32,14 @@ MORE = {
 
 
 def metrics(tokens: Tensor, scale: Key, steps_per_beat: int) -> dict[str, float | None]:
-    """Every figure of TABLE_1 and MORE for tokens (M, N); shares are fractions of 1, None where not defined."""
+    """Return every figure of TABLE_1 and MORE; None for one that is not defined for these melodies.
+
+    tokens: (M, N), whole melodies.
+    scale: the key that notes are judged by.
+    steps_per_beat: steps in a quarter note.
+    Units: shares are fractions of 1, autocorrelations lie in -1 to 1, notes_per_beat counts notes. Source of TABLE_1:
+    Jaques et al. 2017, table 1; docs/rewards.md defines each figure.
+    """
     note = theory.is_note(tokens)
     leap = theory.leap(tokens)
     resolved, doubled = float((leap > 0).sum()), float((leap < 0).sum())

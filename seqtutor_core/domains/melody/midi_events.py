@@ -41,7 +41,7 @@ def events(track: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _number(track: bytes, at: int) -> tuple[int, int]:
-    """A number of up to four bytes of seven bits, and where it ends."""
+    """Read a number of up to four bytes of seven bits; return it and where it ends."""
     value = 0
     for place in range(at, at + 4):
         value = value << 7 | track[place] & 0x7F

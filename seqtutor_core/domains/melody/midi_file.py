@@ -121,7 +121,7 @@ def read_midi_file(data: bytes) -> MidiFile:
 
 
 def _checked(data: bytes) -> bytes:
-    """The file from its header on."""
+    """Return the file from its header on; InputError for one that is empty, too large or not MIDI."""
     if not data:
         raise InputError("the file is empty; choose a MIDI file that holds a melody")
     if len(data) > MAX_BYTES:
@@ -142,7 +142,7 @@ def _broken(reason: str) -> InputError:
 
 
 def _chunks(data: bytes) -> tuple[int, int, list[bytes], list[str]]:
-    """Format, division, tracks, and remarks on what is missing; chunks of other kinds are skipped, as they may be."""
+    """Return format, division, tracks, and remarks on what is missing; chunks of other kinds are skipped."""
     if len(data) < 14:
         raise _broken("it ends within its header")
     length, form, announced, division = struct.unpack(">IHHH", data[4:14])
@@ -165,7 +165,7 @@ def _chunks(data: bytes) -> tuple[int, int, list[bytes], list[str]]:
 
 
 def _end_of_track(data: bytes, start: int, announced: int) -> int:
-    """Where a track ends: as announced, unless another begins within it, or nothing that can follow stands behind."""
+    """Return where a track ends: as announced, unless another begins within it or what comes next cannot follow."""
     following = data.find(b"MTrk", start)
     if 0 <= following < announced:
         return following
@@ -175,7 +175,7 @@ def _end_of_track(data: bytes, start: int, announced: int) -> int:
 
 
 def _ticks_a_quarter(division: int, tempo: float | None) -> tuple[float, bool]:
-    """Ticks in a quarter note, and whether that is a guess: SMPTE counts seconds, and a tempo makes beats of them."""
+    """Return the ticks in a quarter note, and whether they are a guess, as for SMPTE, which counts seconds."""
     if division < 0x8000:
         if not division:
             raise _broken("its header says 0 ticks a quarter note")

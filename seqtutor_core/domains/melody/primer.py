@@ -89,7 +89,7 @@ def tune_of(tokens: Sequence[int], settings: MelodySettings) -> Tune | None:
 
 
 def _of_metre_and_tempo(tune: Tune, settings: MelodySettings) -> list[str]:
-    """What the file says of them, where the settings say otherwise."""
+    """Return what the file says of metre and tempo where the settings say otherwise, as remarks."""
     remarks = []
     if tune.signature and tune.signature.bar != settings.beats_per_bar:
         remarks.append(
@@ -107,7 +107,7 @@ def _of_metre_and_tempo(tune: Tune, settings: MelodySettings) -> list[str]:
 
 
 def _in_steps(tune: Tune, settings: MelodySettings) -> Tune:
-    """The tune with all times in steps, bars of the file's metre beginning at multiples of a bar."""
+    """Return the tune with all times in steps, bars of the file's metre beginning at multiples of a bar."""
     scale = settings.steps_per_beat * (settings.tempo / USUAL_TEMPO if tune.timed else 1.0)
     shift = -math.floor(tune.signature.start * scale + 0.5) % settings.steps_per_bar if tune.signature else 0
     notes = [replace(note, start=note.start * scale + shift, end=note.end * scale + shift) for note in tune.notes]
@@ -115,7 +115,7 @@ def _in_steps(tune: Tune, settings: MelodySettings) -> Tune:
 
 
 def _on_grid(tune: Tune, settings: MelodySettings) -> list[_Placed]:
-    """Each note at the nearest step, ending where the next begins at the latest.
+    """Place each note at the nearest step; it ends where the next begins at the latest.
 
     Of notes at the same step the longest stays, of equally long ones the one that was nearest to it.
     """
@@ -139,9 +139,9 @@ def _on_grid(tune: Tune, settings: MelodySettings) -> list[_Placed]:
 
 
 def _without_tail(last: _Placed, rests: int, settings: MelodySettings, remarks: list[str]) -> _Placed:
-    """The last note, ended at the bar line if it only rings a little beyond: part of a step, or as its release may.
+    """End the last note at the bar line if it only rings a little beyond: part of a step, or as its release may.
 
-    A tail is at most half a beat and a quarter of what stands before it. Else it would cost a bar of silence.
+    A tail is at most half a beat and a quarter of what comes before it. Else it would cost a bar of silence.
     """
     bar_line = (last.end - 1) // settings.steps_per_bar * settings.steps_per_bar
     tail = last.given.end - bar_line
@@ -154,7 +154,7 @@ def _without_tail(last: _Placed, rests: int, settings: MelodySettings, remarks: 
 
 
 def _last_bars(placed: Sequence[_Placed], rests: int, settings: MelodySettings, remarks: list[str]) -> tuple[int, int]:
-    """First and last step of what is kept: whole bars, at most MAX_STEPS, from the first bar with a note on."""
+    """Return the first and the last step to keep: whole bars, at most MAX_STEPS, from the first bar with a note."""
     bar = settings.steps_per_bar
     most = MAX_STEPS // bar * bar
     sounding = -(-placed[-1].end // bar) * bar
@@ -175,7 +175,7 @@ def _last_bars(placed: Sequence[_Placed], rests: int, settings: MelodySettings, 
 
 
 def _of_rounding(kept: Sequence[_Placed], step: str) -> list[str]:
-    """What the grid changed."""
+    """Return what the grid changed, as remarks."""
     remarks = []
     if moved := sum(abs(note.given.start - note.start) > AS_GIVEN for note in kept):
         remarks.append(f"Moved {moved} of {len(kept)} notes to the nearest {step}.")
@@ -187,7 +187,7 @@ def _of_rounding(kept: Sequence[_Placed], step: str) -> list[str]:
 
 
 def _length_is_rounded(note: _Placed) -> bool:
-    """Whether it is heard longer or shorter; of hanging and empty notes a remark has told already."""
+    """Return whether a note is heard longer or shorter than given; hanging and empty ones have their own remark."""
     length = note.given.end - note.given.start
     return not note.given.hanging and length > 0 and abs(length - (note.end - note.start)) > LENGTH_AS_GIVEN
 
@@ -196,7 +196,7 @@ def _length_is_rounded(note: _Placed) -> bool:
 
 
 def _in_range(pitches: Sequence[int], transpose: int, remarks: list[str]) -> list[int]:
-    """Sounding pitches as the tokens' pitches, moved by octaves where they would leave LOWEST to HIGHEST."""
+    """Return sounding pitches as the tokens' pitches, moved by octaves where they would leave LOWEST to HIGHEST."""
     low, high = LOWEST + transpose, HIGHEST + transpose
     octaves = min(range(-10, 11), key=lambda o: (sum(not low <= p + 12 * o <= high for p in pitches), abs(o), o))
     if octaves:

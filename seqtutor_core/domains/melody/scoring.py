@@ -14,7 +14,7 @@ LONGEST = 256
 
 
 def score_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """For each line, a JSON list of tokens: {"tokens", "terms": {name: [value per step]}, "total"}, weights 1.
+    """Yield for each line, a JSON list of tokens, {"tokens", "terms": {name: [value per step]}, "total"}, weights 1.
 
     A line's own length is the composition's. A wrong line gives {"line", "error"}; empty lines are passed over.
     """

@@ -20,25 +20,31 @@ STATISTICS = Path(__file__).with_name("corpus_statistics.json")  # written by `p
 
 
 def paid_as_it_changes(figure: Tensor) -> Tensor:
-    """Differences of a running figure (B, T) that starts at 0; they sum to its last value."""
+    """Return the differences (B, T) of a running figure (B, T) that starts at 0; they sum to its last value."""
     return torch.diff(figure, dim=1, prepend=torch.zeros_like(figure[:, :1]))
 
 
 def density(tokens: Tensor, notes_per_beat: float, steps_per_beat: int) -> Tensor:
-    """Minus the number of notes that the melody has too many or too few for a target density."""
+    """Pay minus the number of notes that the melody has too many or too few for a target density; (B, T) float64.
+
+    tokens: (B, T). notes_per_beat: the target. steps_per_beat: steps in a quarter note.
+    """
     wanted = notes_per_beat * (steps_of(tokens) + 1) / steps_per_beat
     return paid_as_it_changes(-(is_note(tokens).cumsum(1) - wanted).abs().double())
 
 
 def on_beat(tokens: Tensor, steps_per_beat: int) -> Tensor:
-    """The share of notes that begin on a beat; 0 without notes."""
+    """Pay the share of notes that begin on a beat, 0 to 1, and 0 without notes; tokens and result are (B, T)."""
     note = is_note(tokens)
     beat = steps_of(tokens) % steps_per_beat == 0
     return paid_as_it_changes((note & beat).cumsum(1) / note.cumsum(1).clamp(min=1).double())
 
 
 def phrase_rests(tokens: Tensor, length: int, phrase: int) -> Tensor:
-    """+1 at the last step of each phrase if it is silent after a note."""
+    """Return +1 at the last step of each phrase if it is silent after a note, else 0; (B, T) float64.
+
+    tokens: (B, T). length: steps of a whole melody. phrase: steps of a phrase.
+    """
     step = steps_of(tokens)
     ends = ((step + 1) % phrase == 0) | (step == length - 1)
     silent = ~sounding(tokens) & is_note(tokens).cummax(1).values
@@ -46,14 +52,14 @@ def phrase_rests(tokens: Tensor, length: int, phrase: int) -> Tensor:
 
 
 def pitch_range(tokens: Tensor, lowest: int, highest: int) -> Tensor:
-    """-1 for each semitone that a note lies below `lowest` or above `highest` (MIDI)."""
+    """Return -1 for each semitone that a note lies below `lowest` or above `highest` (MIDI pitches); (B, T) float64."""
     pitch = tokens + OFFSET
     outside = (lowest - pitch).clamp(min=0) + (pitch - highest).clamp(min=0)
     return -torch.where(is_note(tokens), outside, 0).double()
 
 
 def contour(tokens: Tensor) -> Tensor:
-    """+1 for a step (1 or 2 semitones) from the last note, -1 for a skip (3 or more), 0 for the same note."""
+    """Return +1 for a move of 1 or 2 semitones from the last note, -1 for a larger one, else 0; (B, T) float64."""
     previous = previous_note(tokens)
     distance = (tokens - previous).abs()
     moves = is_note(tokens) & (previous > 0) & (distance > 0)
@@ -61,7 +67,7 @@ def contour(tokens: Tensor) -> Tensor:
 
 
 def rhythm(tokens: Tensor) -> Tensor:
-    """Minus the distance between the melody's note lengths and the corpus's: 0 alike, -1 nothing in common.
+    """Pay minus the distance of the melody's note lengths from the corpus's, 0 to 1; (B, T) float64.
 
     Total variation over lengths 1 to 16 and more, weighted by the time notes take up. The sounding note counts
     with its length so far.
@@ -81,13 +87,13 @@ def rhythm(tokens: Tensor) -> Tensor:
 
 
 def sounding(tokens: Tensor) -> Tensor:
-    """Whether a note sounds at each step, (B, T)."""
+    """Return whether a note sounds at each step, (B, T)."""
     last_event = last_step_where(tokens != NO_EVENT)
     return (last_event >= 0) & is_note(tokens.gather(1, last_event.clamp(min=0)))
 
 
 def running_length(tokens: Tensor) -> Tensor:
-    """How long the sounding note has lasted, this step included, in steps; 0 in silence."""
+    """Return how long the sounding note has lasted, in steps, this one included; 0 in silence; (B, T)."""
     since = steps_of(tokens) - last_step_where(tokens != NO_EVENT) + 1
     return torch.where(sounding(tokens), since, 0)
 
@@ -99,5 +105,5 @@ def _corpus_lengths(device: torch.device) -> Tensor:
 
 @cache
 def corpus_lengths() -> tuple[float, ...]:
-    """The share of sounding time in notes of 1 to 16 and more sixteenths, from the corpus's binary metres."""
+    """Return the shares of sounding time in notes of 1 to 16 and more sixteenths, of the corpus's binary metres."""
     return tuple(json.loads(STATISTICS.read_text())["share_of_time"])

@@ -155,7 +155,7 @@ def fluidsynth_library() -> FluidSynth | str:
 
 @lru_cache(maxsize=64)
 def _in_process(midi_file: bytes, seconds: float) -> Sound:
-    """MissingPartError when there is no library or it renders silence; errors are not cached."""
+    """Play by the library; MissingPartError when there is none or it renders silence; errors are not cached."""
     library = fluidsynth_library()
     if isinstance(library, str):
         raise MissingPartError(library)
@@ -167,7 +167,7 @@ def _in_process(midi_file: bytes, seconds: float) -> Sound:
 
 @lru_cache(maxsize=64)
 def _by_program(midi_file: bytes, seconds: float) -> Sound:
-    """MissingPartError when the program is missing, fails, hangs or renders silence; errors are not cached."""
+    """Play by the program; MissingPartError if it is missing, fails, hangs or is silent; errors are not cached."""
     if not shutil.which("fluidsynth"):
         raise MissingPartError("the fluidsynth program is not on the PATH")
     with tempfile.TemporaryDirectory(prefix="seqtutor-") as folder:
@@ -212,7 +212,7 @@ def _finish(samples: Samples, seconds: float, label: str) -> Sound:
 
 
 def _read_wav(path: Path) -> Samples:
-    """A 16-bit WAV file as mono samples from -1 to 1."""
+    """Return a 16-bit WAV file as mono samples from -1 to 1."""
     with wave.open(str(path), "rb") as file:
         channels = file.getnchannels()
         frames = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")

@@ -41,7 +41,12 @@ MOTIF_MORE, REPEATED_MOTIF_MORE = 0.3, 1.0  # for each distinct note beyond the 
 
 
 def paper_terms(length: int, scale: Key = C_MAJOR) -> dict[str, Callable[[Tensor], Tensor]]:
-    """The nine terms by name, each from tokens (B, T) to (B, T) float64; `length` is N, T may be shorter."""
+    """Return the nine terms by name, each a function from tokens (B, T) to (B, T) float64.
+
+    length: steps of a whole composition, N; T may be shorter while one is being written.
+    scale: the key that notes are judged by.
+    Source: Jaques et al. 2017, section 5, and the authors' code; docs/rewards.md gives each rule in words.
+    """
     return {
         "key": lambda tokens: key(tokens, scale),
         "tonic": lambda tokens: tonic(tokens, length, scale),
@@ -61,27 +66,27 @@ def is_note(tokens: Tensor) -> Tensor:
 
 
 def steps_of(tokens: Tensor) -> Tensor:
-    """0 to T - 1, on the tokens' device."""
+    """Return the steps 0 to T - 1 of tokens (B, T) as (T,), on the tokens' device."""
     return torch.arange(tokens.shape[1], device=tokens.device)
 
 
 def shifted(values: Tensor, fill: int) -> Tensor:
-    """Each step sees the value of the step before it."""
+    """Return values (B, T) moved one step later, so that each step sees the one before it; the first sees `fill`."""
     return torch.cat([torch.full_like(values[:, :1], fill), values[:, :-1]], 1)
 
 
 def last_step_where(mask: Tensor) -> Tensor:
-    """At each step the last step up to and with it where mask holds, -1 if none; (B, T)."""
+    """Return for each step the last step, it included, at which mask (B, T) holds; -1 if none; (B, T)."""
     return torch.where(mask, steps_of(mask), -1).cummax(1).values
 
 
 def taken_at(values: Tensor, steps: Tensor, fill: int) -> Tensor:
-    """values at the given steps (B, T); fill where the step is negative."""
+    """Return values (B, T) at the given steps (B, T), `fill` where a step is negative; (B, T)."""
     return torch.where(steps >= 0, values.gather(1, steps.clamp(min=0)), fill)
 
 
 def previous_note(tokens: Tensor) -> Tensor:
-    """The last note token before each step, 0 where there is none yet."""
+    """Return the last note token before each step, 0 where there is none yet, (B, T)."""
     return taken_at(tokens, shifted(last_step_where(is_note(tokens)), -1), 0)
 
 
@@ -89,18 +94,22 @@ def previous_note(tokens: Tensor) -> Tensor:
 
 
 def key(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
-    """-1 for a note outside the key."""
+    """Return -1 for each note of tokens (B, T) outside the key, else 0; (B, T) float64."""
     return NOT_IN_KEY * (~_members(scale, tokens.device)[tokens]).double()
 
 
 @cache
 def _members(scale: Key, device: torch.device) -> Tensor:
-    """Key.members as (V,); kept on its device, for a CUDA graph copies nothing from the host."""
+    """Return Key.members as (V,); kept on its device, for a CUDA graph copies nothing from the host."""
     return torch.tensor(scale.members(), device=device)
 
 
 def tonic(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> Tensor:
-    """+3 for the tonic at the start and four steps before the end, for a hold or silence after it."""
+    """Return +3 where a melody begins and ends as the key asks, else 0; tokens (B, T) give (B, T) float64.
+
+    That is: the tonic at the first step and at the fourth from the end, a hold at the third from the end, a hold or an
+    off at each of the last two. length: steps of a whole composition, N.
+    """
     step = steps_of(tokens)
     bookend = ((step == 0) | (step == length - ENDING)) & (tokens == scale.token)
     held = (step == length - ENDING + 1) & (tokens == NO_EVENT)
@@ -109,14 +118,14 @@ def tonic(tokens: Tensor, length: int, scale: Key = C_MAJOR) -> Tensor:
 
 
 def interval(tokens: Tensor, scale: Key = C_MAJOR) -> Tensor:
-    """The worth of the step from the last note to this one; 0 while there is no last note."""
+    """Return what the interval from the last note to each token (B, T) is worth, in points; 0 without a last note."""
     previous = previous_note(tokens)
     return _interval_table(scale, tokens.device)[previous, tokens]
 
 
 @cache
 def _interval_table(scale: Key, device: torch.device) -> Tensor:
-    """(V, V): previous note (rows; below 2: none) against token."""
+    """Return what each token (column) is worth after each note (row; 0 in rows below 2, no note), (V, V) float64."""
     first, third, fifth = scale.triad
     size = len(VOCABULARY)
     table = torch.zeros(size, size, dtype=torch.float64)
@@ -141,7 +150,10 @@ def _interval_table(scale: Key, device: torch.device) -> Tensor:
 
 
 def leap(tokens: Tensor) -> Tensor:
-    """+5 for coming back after a leap (7 semitones or more), -5 for leaping on in the same direction."""
+    """Return +5 for coming back after a leap, -5 for leaping on in the same direction, else 0; (B, T) float64.
+
+    tokens: (B, T). A leap is 7 semitones or more.
+    """
     previous, step = previous_note(tokens), steps_of(tokens)
     following, worth, leaps = _leap_tables(tokens.device)
     moves = (previous * len(VOCABULARY) + tokens).t().contiguous()  # (T, B)
@@ -157,8 +169,8 @@ def leap(tokens: Tensor) -> Tensor:
 
 @cache
 def _leap_tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """What leaps do, by state and move: the next state, times the number of moves; points, at once and (second row) if
-    the leap before is long ago; and by move alone whether it is a leap.
+    """Return what leaps do, by state and move: the next state, times the number of moves; the points, first those at
+    once, then those if the leap before is long ago; and by move alone whether it is a leap.
 
     A move is the last note (below 2: none) times V plus the token. State 0: no leap is open. The others: one is open,
     downwards (odd) or upwards (even), from each note in turn.
@@ -181,7 +193,10 @@ def _leap_tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def extremes(tokens: Tensor, length: int) -> Tensor:
-    """+3 each when the highest token and the lowest note of the whole composition occur once; at its last step."""
+    """Return +3 if the highest token and +3 if the lowest note of a whole composition occurs once, at its last step.
+
+    tokens: (B, T); a composition that is still shorter than `length` earns nothing. Returns (B, T) float64.
+    """
     value = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
     if tokens.shape[1] == length:
         value[:, -1] = UNIQUE_EXTREME * (unique_maximum(tokens).double() + unique_minimum(tokens).double())
@@ -189,12 +204,12 @@ def extremes(tokens: Tensor, length: int) -> Tensor:
 
 
 def unique_maximum(tokens: Tensor) -> Tensor:
-    """Whether the largest token occurs once, (B,)."""
+    """Return whether the largest token of each row of tokens (B, T) occurs once, (B,)."""
     return (tokens == tokens.amax(1, keepdim=True)).sum(1) == 1
 
 
 def unique_minimum(tokens: Tensor) -> Tensor:
-    """Whether the smallest note occurs once, (B,); not so without notes."""
+    """Return whether the smallest note of each row of tokens (B, T) occurs once, (B,); False without notes."""
     notes = torch.where(is_note(tokens), tokens, len(VOCABULARY))
     lowest = notes.amin(1, keepdim=True)
     return ((notes == lowest) & is_note(tokens)).sum(1) == 1
@@ -204,15 +219,15 @@ def unique_minimum(tokens: Tensor) -> Tensor:
 
 
 def repetition(tokens: Tensor) -> Tensor:
-    """-100 where a token comes again too often since the last different note."""
+    """Return -100 where a token comes again too often since the last different note, else 0; (B, T) float64."""
     return REPEATED * excessive(tokens).double()
 
 
 def excessive(tokens: Tensor) -> Tensor:
-    """Whether the repetition rule fires at each step, (B, T).
+    """Return whether the repetition rule fires at each step of tokens (B, T); (B, T) bool.
 
-    Walking back from a step: tokens equal to its own count, other silences and holds make the stretch `mixed`,
-    any other note ends the walk.
+    From a step one walks back to the last different note. Tokens equal to the step's own are counted; other offs and
+    holds on the way make the stretch a mixed one, which may be longer.
     """
     note, step = is_note(tokens), steps_of(tokens)
     last = shifted(last_step_where(note), -1)  # last note before each step
@@ -234,20 +249,20 @@ def excessive(tokens: Tensor) -> Tensor:
 
 
 def autocorrelation(tokens: Tensor) -> Tensor:
-    """-3 |r| for each lag 1, 2, 3 at which the melody so far is autocorrelated above the threshold."""
+    """Return -3 |r| for each lag 1, 2, 3 at which the melody so far, tokens (B, T), has |r| > 0.15; (B, T) float64."""
     r, above = correlations(tokens)
     first, second, third = torch.where(above, r.abs(), 0.0)
     return AUTOCORRELATED * (first + second + third)
 
 
 def motif(tokens: Tensor) -> Tensor:
-    """3 + 0.3 (u - 3) where the last 8 tokens hold u >= 3 distinct notes."""
+    """Return 3 + 0.3 (u - 3) where the last 8 tokens of (B, T) hold u >= 3 distinct notes, else 0; (B, T) float64."""
     distinct = motif_notes(tokens)
     return torch.where(distinct > 0, MOTIF + MOTIF_MORE * (distinct.double() - MOTIF_NOTES), 0.0)
 
 
 def motif_notes(tokens: Tensor) -> Tensor:
-    """u, the distinct notes of the window ending at each step where it is a motif, else 0; (B, T)."""
+    """Return u, the distinct notes of the last 8 tokens, where they make a motif, else 0; (B, T) whole numbers."""
     window = torch.where(is_note(tokens), torch.ones_like(tokens) << tokens, 0)  # a set of notes, one bit each
     for steps in DOUBLINGS:
         window = window | pad(window, (steps, 0))[:, :-steps]
@@ -264,14 +279,14 @@ def _count_bits(sets: Tensor) -> Tensor:
 
 
 def repeated_motif(tokens: Tensor) -> Tensor:
-    """4 + (u - 3) where the motif's window has occurred before, without overlap."""
+    """Return 4 + (u - 3) where a motif's 8 tokens occurred before without overlap, else 0; (B, T) float64."""
     distinct = motif_notes(tokens)
     again = _occurred(tokens) & (distinct > 0)
     return torch.where(again, REPEATED_MOTIF + REPEATED_MOTIF_MORE * (distinct.double() - MOTIF_NOTES), 0.0)
 
 
 def _occurred(tokens: Tensor) -> Tensor:
-    """Whether the 8 tokens ending at each step occur within the tokens before them, (B, T)."""
+    """Return whether the 8 tokens that end at each step occur within the tokens before them, (B, T)."""
     length = tokens.shape[1]
     if length < 2 * WINDOW:
         return torch.zeros_like(tokens, dtype=torch.bool)

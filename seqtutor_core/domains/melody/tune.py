@@ -102,14 +102,14 @@ def tune_of_picked(picked: Sequence[Picked]) -> Tune:
 
 
 def _no_notes(midi: MidiFile) -> InputError:
-    """The error for a file that holds nothing to sing, with what is wrong with it otherwise."""
+    """Return the error for a file that holds nothing to sing, with what is wrong with it otherwise."""
     what = f"only drums ({many(midi.drums, 'stroke')}), which have no pitch" if midi.drums else "no notes"
     wrong = f" ({' '.join(midi.remarks)})" if midi.remarks else ""
     return InputError(f"the MIDI file holds {what}{wrong}; choose one with a melody")
 
 
 def _signature(signatures: Sequence[TimeSignature], remarks: list[str]) -> TimeSignature | None:
-    """The metre at the last note; that there were others is said, unless the first was for a pickup."""
+    """Return the metre at the last note; a remark says that there were others, unless the first was for a pickup."""
     if not signatures:
         return None
     metres = list(dict.fromkeys(map(str, signatures)))
@@ -127,7 +127,7 @@ def _signature(signatures: Sequence[TimeSignature], remarks: list[str]) -> TimeS
 
 
 def _without_doubles(notes: Iterable[MidiNote], remarks: list[str]) -> list[MidiNote]:
-    """The notes in order; of those that begin together at one pitch, as in two tracks in unison, the longest."""
+    """Return the notes in order; of those that begin together at one pitch, as in two tracks in unison, the longest."""
     kept: dict[tuple[float, int], MidiNote] = {}
     doubled = 0
     for note in sorted(notes, key=_best_first):
@@ -139,13 +139,15 @@ def _without_doubles(notes: Iterable[MidiNote], remarks: list[str]) -> list[Midi
 
 
 def _best_first(note: MidiNote) -> tuple[float, int, float, int]:
-    """The order of notes: by start; there those with a length, then hanging and empty ones; the longest first."""
+    """Return what notes are sorted by: their start; there those with a length first, then hanging and empty ones; the
+    longest first.
+    """
     fault = 1 if note.hanging else 2 * (note.end == note.start)
     return note.start, fault, note.start - note.end, -note.pitch
 
 
 def _ended(notes: Sequence[MidiNote], remarks: list[str]) -> list[MidiNote]:
-    """Each note with an end: a hanging one rings until the next; one of no length is kept where nothing else sounds."""
+    """Give each note an end: a hanging one rings until the next; one of no length is kept where nothing else sounds."""
     following = dict(itertools.pairwise(sorted({note.start for note in notes})))
     kept: list[MidiNote] = []
     sounding_until, empty, inside, hanging = 0.0, 0, 0, 0
@@ -181,7 +183,7 @@ def many(count: int, noun: str = "note") -> str:
 
 
 def _together(sounding: MidiNote, note: MidiNote) -> bool:
-    """Whether a note begins while another sounds that is not just released late, as in legato."""
+    """Return whether a note begins while another sounds that is not just released late, as in legato."""
     length, overlap = sounding.end - sounding.start, min(sounding.end, note.end) - note.start
     released = overlap <= LEGATO * length and sounding.end < note.end
     return overlap > min(SLACK, length / 2, (note.end - note.start) / 2) and not released
@@ -201,7 +203,7 @@ def _refuse_chords(notes: Sequence[MidiNote], bar: float) -> None:
 
 
 def _top_line(notes: Sequence[MidiNote], remarks: list[str]) -> list[MidiNote]:
-    """Of notes that sound together the highest: a lower one is left out, or ends where a higher one begins."""
+    """Keep of notes that sound together the highest: a lower one is left out, or ends where a higher one begins."""
     line: list[MidiNote] = []
     for note in notes:
         while line and note.pitch > line[-1].pitch and note.start - line[-1].start < SLACK:

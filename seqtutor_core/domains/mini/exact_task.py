@@ -54,7 +54,7 @@ def mini_task(weights: Mapping[str, float]) -> MarkovTask:
 
 
 def _points() -> Tensor:
-    """What a token scores at each step, by the letter before it: (T, S, V, K)."""
+    """Return what a token scores at each step, by the letter before it: (T, S, V, K)."""
     size = len(VOCABULARY)
     letters = torch.cartesian_prod(torch.arange(size), torch.arange(size))  # (V V, 2): before, token
     points = torch.zeros(LENGTH, size + 1, size, len(TERMS), dtype=torch.float64)

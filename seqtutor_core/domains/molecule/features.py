@@ -69,7 +69,7 @@ class Branches:
     sizes: tuple[int, ...] = (SIZE + 1, DEEPEST + 1)
 
     def sequence_ids(self, tokens: Tensor, start: int) -> Tensor:
-        """The atom is the latest one in reach: since it no step was less deep."""
+        """Return the ids (B, T, 2); the atom is the most recent one that no shallower step has closed off."""
         table, steps = grammar(tokens.device), torch.arange(tokens.shape[1], device=tokens.device)
         depth = table.deeper[tokens].cumsum(1)  # (B, T), after each token
         past = steps < steps.unsqueeze(1)  # (T, T): for each step the tokens before it
@@ -80,7 +80,7 @@ class Branches:
         return torch.stack([padded.gather(1, latest), delayed(depth, 1, 0).clamp(0, DEEPEST)], 2)
 
     def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
-        """The atom and the depth (B, 1), and the latest atom at each depth from -steps to steps, (B, 2 steps + 1)."""
+        """Return atom and depth (B, 1), and the latest atom at each depth from -steps to steps, (B, 2 steps + 1)."""
         atom, depth = (torch.full((batch, 1), value, device=device) for value in (NONE, steps))
         return atom, depth, torch.full((batch, 2 * steps + 1), NONE, device=device)
 
@@ -89,7 +89,7 @@ class Branches:
         return torch.cat([atom, (depth - atoms.shape[1] // 2).clamp_(0, DEEPEST)], 1)
 
     def next_state(self, state: State, tokens: Tensor, step: int) -> State:
-        """A branch grows from the atom before it; once it is closed that atom is still there, one place below."""
+        """Begin a branch with the atom before it; once it is closed that atom is still there, one place below."""
         atom, depth, atoms = state
         table, tokens = grammar(tokens.device), tokens.unsqueeze(1)
         atom = torch.where(table.stem.take(tokens), tokens, atom)
@@ -119,8 +119,8 @@ class Rings:
         return delayed(is_open * (1 + (turns.unsqueeze(2) - at_opening) % 2), 1, 0)
 
     def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
-        """The last two tokens as one number (B, 1); parities of turns since before the last atom (B, 1) and since
-        before the atom that opened each ring (B, R); whether each is open (B, R).
+        """Return the last two tokens as one number (B, 1); the parities of turns since before the last atom (B, 1) and
+        since before the atom that opened each ring (B, R); whether each is open (B, R).
         """
         past = torch.full((batch, 1), NONE * (SIZE + 1) + NONE, device=device)
         is_open = torch.zeros(batch, len(RINGS), dtype=torch.bool, device=device)

@@ -87,10 +87,10 @@ class Structure:
         return torch.cat([torch.stack(seen, 2), delayed(rings, 1, 0)], 2)
 
     def initial_state(self, batch: int, steps: int, device: torch.device) -> State:
-        """The last token, the depth, tokens so far, and the parity of turns, (4, B); the parities at the last atom and
-        at each ring's opening and whether each is open, (B, 1 + 2 R); the place of the atom at each depth from -steps
-        to steps, (B, 2 steps + 1); and by place, 0 for none, the token of each atom, its bonds and its neighbours,
-        (B, 3, steps + 1).
+        """Return the last token, the depth, tokens so far, and the parity of turns, (4, B); the parities at the last
+        atom and at each ring's opening and whether each is open, (B, 1 + 2 R); the place of the atom at each depth
+        from -steps to steps, (B, 2 steps + 1); and by place, 0 for none, the token of each atom, its bonds and its
+        neighbours, (B, 3, steps + 1).
         """
         zero = torch.zeros(batch, dtype=torch.long, device=device)
         rings = zero.unsqueeze(1).expand(-1, len(self.tokens.rings))
@@ -125,12 +125,12 @@ class Structure:
         return tokens, depth, count, turns, at_atom, at_opening, is_open ^ ring.long(), places, atoms
 
     def _here(self, depth: Tensor, places: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor]:
-        """The place of the atom in reach (B,); its token, bonds and neighbours (B, 3)."""
+        """Return the place of the atom in reach (B,); its token, bonds and neighbours (B, 3)."""
         place = places.gather(1, depth.unsqueeze(1) + places.shape[1] // 2)  # (B, 1)
         return place.squeeze(1), atoms.gather(2, place.unsqueeze(1).expand(-1, 3, -1)).squeeze(2)
 
     def _moved(self, deeper: Tensor, depth: Tensor, places: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """The depth after a token, and the places with that of the atom in reach.
+        """Return the depth after a token, and the places with that of the atom in reach.
 
         A branch begins with the atom it grows from; once it is closed that atom is still there, one place below.
         """
@@ -141,9 +141,9 @@ class Structure:
 
 
 def _in_reach(stem: Tensor, deeper: Tensor) -> tuple[Tensor, Tensor]:
-    """The atom that each token attaches to, counted from 1, 0 for none, and the depth that it lies in, (B, T) each.
+    """Return the atom that each token attaches to, counted from 1, 0 for none, and the depth there, (B, T) each.
 
-    The atom is the latest one in reach: since it no step was less deep.
+    The atom is the most recent one that no shallower step has closed off.
     """
     steps = torch.arange(stem.shape[1], device=stem.device)
     depth = deeper.cumsum(1)  # (B, T), after each token
@@ -154,7 +154,7 @@ def _in_reach(stem: Tensor, deeper: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _bonds(latest: Tensor, stem: Tensor, joins: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-    """Bonds (double ones count 2) and neighbours of the atom in reach before each token, (B, T) each."""
+    """Return the bonds (double ones count 2) and neighbours of the atom in reach before each token, (B, T) each."""
     steps = torch.arange(latest.shape[1], device=latest.device)
     same = (latest.unsqueeze(2) == latest.unsqueeze(1)) & (steps < steps.unsqueeze(1))  # (B, T, T)
     found = []
@@ -167,8 +167,8 @@ def _bonds(latest: Tensor, stem: Tensor, joins: Tensor, order: Tensor) -> tuple[
 def _turns(
     table: Effects, tokens: Tensor, atom: Tensor, joins: Tensor, order: Tensor, neighbours: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """How much a token changes the number of aromatic atoms that need a double bond, mod 2: by itself, if it is an
-    atom, and by its bond to the atom in reach, which has so many neighbours. Shapes as those of the tokens.
+    """Return by how much a token changes the number of aromatic atoms that need a double bond, mod 2: by itself, if it
+    is an atom, and by its bond to the atom in reach, which has `neighbours`. All have the shape of the tokens.
     """
     double = joins & (order > 1)
     own = table.needs[tokens] * ~(double & table.carbon[tokens])
