@@ -183,7 +183,7 @@ def frontier_figure(curve: Frontier, here: int, points: Sequence[Point]) -> go.F
     figure = go.Figure()
     kl, reward, c = curve.kl.tolist(), curve.reward.tolist(), float(curve.c[here])
     enough = (curve.effective_sample_size >= FEW).tolist()
-    sure = [height if known else None for height, known in zip(reward, enough, strict=True)]
+    sure = [height if counts else None for height, counts in zip(reward, enough, strict=True)]
     _line(figure, "frontier, unsure", (kl, reward), {"color": GREY, "width": 2, "dash": "dot"})
     _line(figure, "frontier", (kl, sure), {"color": FRONTIER, "width": 3})
     far = max([*kl, *(point.kl for point in points)])

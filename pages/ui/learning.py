@@ -190,6 +190,6 @@ def _kl_budget(studio: Studio) -> None:
 
 
 def priors_of(studio: Studio) -> list[str]:
-    """This domain's priors, which begin with its name; the default is among them even when it is not installed."""
+    """Return the priors whose names begin with this domain's; the default is among them even if it is not installed."""
     names = [name for name in priors.available() if name.startswith(studio.domain)]
     return list(dict.fromkeys([*names, studio.defaults[state.PRIOR]]))

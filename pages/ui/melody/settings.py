@@ -64,9 +64,9 @@ def limits(studio: Studio) -> tuple[int, int]:
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that a melody or its reward depends on: tempo, key and instrument only change how it sounds."""
-    known = vars(MelodySettings.of(values))
-    return {name: value for name, value in known.items() if name not in ("tempo", "key", "instrument")}
+    """Return the settings that a melody or its reward depends on, and not those that only change how it sounds."""
+    chosen = vars(MelodySettings.of(values))
+    return {name: value for name, value in chosen.items() if name not in ("tempo", "key", "instrument")}
 
 
 def sampling_settings(studio: Studio) -> dict[str, Any]:
@@ -76,20 +76,20 @@ def sampling_settings(studio: Studio) -> dict[str, Any]:
 
 def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
     """The page's values for the settings of a run; its beginning becomes the page's."""
-    known = MelodySettings.of(config.settings)
-    set_tune(tune_of(config.primer, known))
+    chosen = MelodySettings.of(config.settings)
+    set_tune(tune_of(config.primer, chosen))
     choose_none()
     return {
-        LENGTH: known.length,
-        KEY: known.key,
-        MODE: known.mode,
-        TEMPO: round(known.tempo),
-        GRID: known.steps_per_beat,
-        BAR: known.bar,
-        DENSITY: float(known.notes_per_beat),
-        PHRASE: known.phrase,
-        RANGE: (known.lowest, known.highest),
-        INSTRUMENT: known.instrument,
+        LENGTH: chosen.length,
+        KEY: chosen.key,
+        MODE: chosen.mode,
+        TEMPO: round(chosen.tempo),
+        GRID: chosen.steps_per_beat,
+        BAR: chosen.bar,
+        DENSITY: float(chosen.notes_per_beat),
+        PHRASE: chosen.phrase,
+        RANGE: (chosen.lowest, chosen.highest),
+        INSTRUMENT: chosen.instrument,
     }
 
 
@@ -151,10 +151,10 @@ def primer(studio: Studio) -> Primer:
 def primer_under(studio: Studio, tune: Tune) -> Primer:
     """A tune as tokens under the settings as they stand; the last one is kept."""
     chosen = MelodySettings.of(settings(studio))
-    known = st.session_state.get(_PRIMER)
-    if known is None or known[:2] != (tune, chosen):
-        known = st.session_state[_PRIMER] = (tune, chosen, primer_of(tune, chosen))
-    return known[2]
+    cached = st.session_state.get(_PRIMER)
+    if cached is None or cached[:2] != (tune, chosen):
+        cached = st.session_state[_PRIMER] = (tune, chosen, primer_of(tune, chosen))
+    return cached[2]
 
 
 def set_tune(chosen: Tune | None) -> None:

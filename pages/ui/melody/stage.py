@@ -27,8 +27,8 @@ def _stage(run: store.Run | None, strength: float) -> None:
     with st.container(key="stage"), show_errors():
         melodies = heard(run)
         weights = state.weights(MELODY)
-        found = {one.letter: one.track(weights) for one in melodies}
-        piano_rolls([found.get(x) or Track.empty(x, TITLES[x], REASONS.get(x, "")) for x in TITLES], key="player")
+        tracks = {one.letter: one.track(weights) for one in melodies}
+        piano_rolls([tracks.get(x) or Track.empty(x, TITLES[x], REASONS.get(x, "")) for x in TITLES], key="player")
         _actions(melodies)
         for one in melodies:  # after the rolls, which are faster
             attach_sound(one.sound_name, sound(one.piece), key=f"sound-{one.letter}")

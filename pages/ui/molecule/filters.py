@@ -63,7 +63,7 @@ def order_button() -> Order:
         colouring = st.segmented_control(
             "Colour atoms by", list(COLOURINGS), default="Matches", required=True, key="colouring"
         )
-        only_valid = not st.toggle("Show what is no molecule, too", key="invalid")
+        only_valid = not st.toggle("Show invalid molecules, too", key="invalid")
         only_novel = st.toggle("Only what the training set has not", key="novel-only")
         smarts = st.text_input("Only with the substructure", placeholder="SMARTS", key="with-smarts")
         _limit_fields()
@@ -99,10 +99,10 @@ def limit_buttons() -> None:
             st.rerun()  # the histograms and the button above stand elsewhere
 
 
-def filter_and_sort(found: Sequence[ScoredMolecule], order: Order) -> list[ScoredMolecule]:
-    """Return what the filters leave, sorted; what is no molecule comes last."""
-    left = [one for one in found if one.measurement.valid and _within(one.measurement.values, order)]
-    invalid = [] if order.only_valid else [one for one in found if not one.measurement.valid]
+def filter_and_sort(molecules: Sequence[ScoredMolecule], order: Order) -> list[ScoredMolecule]:
+    """Return what the filters leave, sorted; invalid ones come last."""
+    left = [one for one in molecules if one.measurement.valid and _within(one.measurement.values, order)]
+    invalid = [] if order.only_valid else [one for one in molecules if not one.measurement.valid]
     if order.only_novel:
         left = [one for one in left if not in_training_set(order.corpus, one.measurement)]
     if order.smarts:

@@ -111,8 +111,8 @@ def _nothing() -> None:
 def molecule(corpus: str, text: str) -> Structure:
     """Read a SMILES, for a prior that learned from a corpus."""
     try:
-        found = remote.molecule(text, corpus)
-        return Structure([(remote.drawing(found.smiles, WIDTH, HEIGHT), _alt(found.smiles))], remarks=found.remarks)
+        parsed = remote.molecule(text, corpus)
+        return Structure([(remote.drawing(parsed.smiles, WIDTH, HEIGHT), _alt(parsed.smiles))], remarks=parsed.remarks)
     except SeqTutorError as error:
         return Structure(problem=str(error))
 

@@ -27,8 +27,8 @@ _NEW_TAG = "runs-new-tag"
 
 def leave() -> None:
     """Go to the studio, if it was just set to a run's settings."""
-    if wanted := st.session_state.pop(_OPEN, None):
-        st.switch_page(page_of(open_run(wanted)), query_params={"run": wanted})
+    if run_id := st.session_state.pop(_OPEN, None):
+        st.switch_page(page_of(open_run(run_id)), query_params={"run": run_id})
 
 
 def panel(chosen: Sequence[RunInfo]) -> None:
@@ -140,9 +140,9 @@ def _rename(run_id: str, key: str) -> None:
 
 
 def _add_tag(ids: Iterable[str]) -> None:
-    wanted, st.session_state[_NEW_TAG] = st.session_state[_NEW_TAG], ""
-    if wanted.strip():
-        _each(ids, lambda run_id: tags.add_tag(_ours(run_id), wanted))
+    tag, st.session_state[_NEW_TAG] = st.session_state[_NEW_TAG], ""
+    if tag.strip():
+        _each(ids, lambda run_id: tags.add_tag(_ours(run_id), tag))
 
 
 def _remove_tag(ids: Iterable[str], tag: str) -> None:

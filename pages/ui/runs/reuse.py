@@ -33,11 +33,11 @@ def prepare(domain: str) -> None:
 def use(config: TuningConfig) -> list[str]:
     """Set the studio of the run's domain as the run was; what its page cannot set, in words. For a callback."""
     studio = STUDIOS[config.domain]
-    wanted = {**_usual(studio, config), **studio.reused(studio, config)}
-    values = {name: _possible(studio, name, value) for name, value in wanted.items()}
+    exact = {**_usual(studio, config), **studio.reused(studio, config)}
+    values = {name: _possible(studio, name, value) for name, value in exact.items()}
     state.choose(studio, values)
     forget_told()
-    changed = [f"{name} is {values[name]} and not {wanted[name]}" for name in wanted if values[name] != wanted[name]]
+    changed = [f"{name} is {values[name]} and not {exact[name]}" for name in exact if values[name] != exact[name]]
     left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET]
     if config.updates:
         left_out.append(f"updates = {config.updates}")
