@@ -59,7 +59,7 @@ def is_ours(host: str, address: str, more: Collection[str]) -> bool:
 
 
 def allowed() -> list[str]:
-    """The further names that were set."""
+    """Return the further names that were set."""
     return [name.strip().lower().rstrip(".") for name in os.environ.get(SETTING, "").split(",") if name.strip()]
 
 
@@ -76,6 +76,6 @@ def _is_address(name: str) -> bool:
 
 
 def _host(scope: Message) -> str:
-    """The Host header; empty when there is none, or more than one."""
+    """Return the Host header; empty when there is none, or more than one."""
     values = [value for name, value in scope["headers"] if name == b"host"]
     return values[0].decode("latin-1") if len(values) == 1 else ""

@@ -59,7 +59,7 @@ def _set_up(title: str, help: str = "") -> None:
 
 
 def page_of(run: Run) -> str:
-    """The page that shows a run. Any of them can say that a run is damaged."""
+    """Return the page that shows a run. Any of them can say that a run is damaged."""
     try:
         domain = run.config.domain
     except RunError:

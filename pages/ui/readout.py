@@ -114,7 +114,7 @@ def sparkline(past: Sequence[float]) -> str:
 
 
 def _gauge(gauge: Mapping[str, Any] | None) -> str:
-    """The gauge in short; the long form stands above the curves."""
+    """Return the gauge in short; the long form stands above the curves."""
     if gauge is None or gauge["at_most"] is None:
         return '<div class="figure gauge"><span class="label">Reached</span><span class="value">–</span></div>'
     return (

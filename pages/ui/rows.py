@@ -17,9 +17,10 @@ from pages.ui.studio import Studio
 
 
 def widget(studio: Studio, kind: Any, label: str, name: str, steer: Any = None, **options: Any) -> None:
-    """A widget that keeps its value over page changes and in the link; `steer` passes it on to a living run.
+    """Draw a widget that keeps its value over page changes and in the link.
 
-    `default` stands for the studio's where that is no constant.
+    kind: Streamlit's widget. name: the setting. steer: passes a change on to a living run. `default` stands for the
+    studio's where that is no constant.
     """
     default = options.pop("default", studio.defaults[name])
     if kind is st.selectbox:

@@ -67,7 +67,7 @@ def _follow(studio: Studio, drawn: Looks) -> None:
 
 
 def _buttons(studio: Studio, run: store.Run | None) -> None:
-    """Three places that never change: begin, halt or go on, end."""
+    """Draw three places that never change: begin, halt or go on, end."""
     now = run.state if run else ""
     living = now in store.ACTIVE
     own = run if run and steering.steers(run) else None  # what a button was drawn for is what it acts on

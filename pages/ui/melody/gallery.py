@@ -58,7 +58,7 @@ def _redraw_button() -> None:
 
 
 def _drawn(run: store.Run | None, source: str) -> list[dict[str, Any]]:
-    """Melodies of prior, preview or policy, the best first under the sliders."""
+    """Draw melodies of prior, preview or policy, the best first under the sliders; return them."""
     domain, primer = melody(), MELODY.primer(MELODY)
     ranked = _ranked(domain, _tokens(run, source))
     shown = [
@@ -72,7 +72,7 @@ def _drawn(run: store.Run | None, source: str) -> list[dict[str, Any]]:
 
 
 def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
-    """The set, which stays while a run learns: what one looks at does not change under one's hand."""
+    """Return the set, which stays while a run learns: what one looks at does not change under one's hand."""
     seed = 1000 + state.draw_seed(MELODY, state.SET)
     if source == "B":
         preview = previewed(preview_request(MELODY))
@@ -87,7 +87,7 @@ def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
 
 
 def _ranked(domain: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
-    """Reward under the sliders and tokens, the best first."""
+    """Return reward under the sliders and tokens of each melody, the best first."""
     objective = Objective(domain, state.weights(MELODY), state.value(MELODY, state.KL))
     totals = objective.reward(domain.score(torch.tensor(tokens)).sum(1)).tolist()
     return sorted(zip(totals, tokens, strict=True), key=lambda pair: -pair[0])
@@ -120,7 +120,7 @@ def _unreadable(one: kept.Kept, error: SettingError) -> None:
 
 
 def _card(stored: dict[str, Any], key: str, one: kept.Kept | None = None) -> None:
-    """A melody as a picture, with a button to hear it and one to keep or drop it."""
+    """Draw a melody as a picture, with a button to hear it and one to keep or drop it."""
     title = str(stored.get("title", ""))
     with st.container(gap=None, key=f"box-{key}"):
         st.image(drawing(stored.get("tokens", [])), alt=f"Melody {title}")
@@ -137,7 +137,7 @@ def _card(stored: dict[str, Any], key: str, one: kept.Kept | None = None) -> Non
 
 
 def _zip_button(place: Any, shown: Sequence[dict[str, Any]], source: str) -> None:
-    """Everything that is shown, in all formats."""
+    """Draw the button that saves everything shown, in all formats."""
 
     def made() -> bytes:
         numbered = enumerate(shown, start=1)

@@ -40,7 +40,7 @@ def panel() -> None:
 
 
 def _read(file: bytes) -> Tune:
-    """The melody in a MIDI file; a polyphonic one may be read by its top line."""
+    """Return the melody in a MIDI file; a polyphonic one may be read by its top line."""
     try:
         return _tune(file, "error")
     except InputError as error:
@@ -54,7 +54,7 @@ def _read(file: bytes) -> Tune:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _tune(file: bytes, polyphony: str) -> Tune:
-    """The tune, kept for when something else on the page has changed."""
+    """Return the tune, kept for when something else on the page has changed."""
     return tune_of_midi(file, polyphony)
 
 

@@ -42,7 +42,7 @@ def _stage(run: store.Run | None, strength: float) -> None:
 
 
 def _actions(melodies: list[Heard]) -> None:
-    """One row: draw others, keep, take away."""
+    """Draw one row: draw others, keep, take away."""
     with st.container(horizontal=True, vertical_alignment="center", key="stage-actions"):
         st.button(
             "Draw others", key="another", icon=":material/casino:", on_click=_draw_others,

@@ -69,7 +69,7 @@ def heard(run: store.Run | None) -> list[Heard]:
 
 
 def _tuned(domain: Melody, run: store.Run, seed: int) -> Heard:
-    """C; while the policy cannot be read the last one that could. RunError when there was none."""
+    """Return C; while the policy cannot be read, the last one that could. RunError when there was none."""
     try:
         c = presentation.piece(domain, draw(MELODY, run, 1, seed)[0], MELODY.primer(MELODY), "Tuned")
         st.session_state[_LAST] = run.id, Heard("C", domain, c, policy_caption(run))

@@ -57,7 +57,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
 
 
 def _line(chosen: Sequence[RunInfo]) -> str:
-    """What is ticked, else what was deleted, else what ticking is for."""
+    """Draw what is ticked, else what was deleted, else what ticking is for."""
     if chosen:
         named = literal(", ".join(run.name for run in chosen[:_NAMED]))
         return f"Ticked: {named}" + (f" and {len(chosen) - _NAMED} more" if len(chosen) > _NAMED else "")
@@ -128,7 +128,7 @@ def _use(run_id: str) -> None:
 
 
 def _ours(run_id: str) -> Run:
-    """The run, to be changed; RunError when it is gone or somebody else's."""
+    """Open a run to change it; RunError when it is gone or somebody else's."""
     run = open_run(run_id)
     if not steering.may_delete(run):
         steering.check(run)

@@ -55,7 +55,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
 
 
 def _overlay(chosen: Sequence[RunInfo], along: str) -> None:
-    """The curves as they are now; a run that vanished meanwhile is left out."""
+    """Draw the curves as they are now; a run that vanished meanwhile is left out."""
     now = compared([run for before in chosen if (run := _now(before))])
     drawn = {one: mine for one in now if (mine := curves(one)).values}
     if not drawn:
@@ -66,7 +66,7 @@ def _overlay(chosen: Sequence[RunInfo], along: str) -> None:
 
 
 def _now(run: RunInfo) -> RunInfo | None:
-    """What a run says now; a living one may have said more since."""
+    """Return what a run says now; a living one may have said more since."""
     if not run.active:
         return run
     try:
@@ -113,7 +113,7 @@ def _figures_table(runs: Sequence[Compared]) -> None:
 
 
 def _figures(label: str, run: RunInfo) -> dict[str, Any]:
-    """A row of numbers, rounded for reading."""
+    """Return a row of numbers, rounded for reading."""
     numbers = {
         "Reward": (run.reward, 2),
         "KL": (run.kl, 2),
@@ -145,5 +145,5 @@ def _differences(runs: Sequence[Compared]) -> None:
 
 
 def _plain(value: Any) -> str:
-    """A setting's value as text, so that a column may hold all kinds."""
+    """Return a setting's value as text, so that a column may hold all kinds."""
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

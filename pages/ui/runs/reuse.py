@@ -45,7 +45,7 @@ def use(config: TuningConfig) -> list[str]:
 
 
 def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
-    """The page's values for what all domains share."""
+    """Return the page's values for what all domains share."""
     return {
         **{term.name: float(config.weights.get(term.name, 0.0)) for term in studio.terms},
         state.KL: float(config.kl_coefficient),
@@ -65,7 +65,7 @@ def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
 
 
 def _possible(studio: Studio, name: str, value: Any) -> Any:
-    """The value that the setting's widget can have."""
+    """Return the value that the setting's widget can have."""
     steps: dict[str, Iterable[float]] = {
         state.KL: state.KL_STEPS,
         state.KL_BUDGET: state.KL_BUDGET_STEPS,

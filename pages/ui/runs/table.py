@@ -69,7 +69,7 @@ def _looks(shown: Sequence[RunInfo]) -> Looks:
 
 
 def _table(drawn: Looks) -> None:
-    """The figures as they are now; when a run came, went, changed its state or was ticked, the page is drawn anew."""
+    """Draw the figures as they are now; a run that came, went, changed its state or was ticked redraws the page."""
     runs = all_run_info()
     shown = filters.filtered(runs)
     if _looks(shown) != drawn:
@@ -94,7 +94,7 @@ def _table(drawn: Looks) -> None:
 
 
 def _cells(run: RunInfo) -> dict[str, Any]:
-    """A run as the table's columns; None stays empty."""
+    """Return a run as the table's columns; None stays empty."""
     return {
         "Name": run.name,
         "Tags": list(run.tags) or None,
@@ -117,7 +117,7 @@ def _cells(run: RunInfo) -> dict[str, Any]:
 
 
 def _chosen() -> set[str]:
-    """The ids that are ticked, also those that a filter hides; at first the link's."""
+    """Return the ids that are ticked, also those that a filter hides; at first the link's."""
     if _CHOSEN not in st.session_state:
         st.session_state[_CHOSEN] = set(st.query_params.get(CHOSEN, "").split("~")) - {""}
     return st.session_state[_CHOSEN]
