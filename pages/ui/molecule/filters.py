@@ -83,7 +83,8 @@ def _limit_fields() -> None:
     low, high = (0.0, 1.0) if name == SIMILARITY else central_range(tokens(MOLECULE).corpus, name, 0.998)
     now = selection.limits().get(name, (low, high))
     key = f"limits-{name}"
-    st.session_state[key] = now  # a box in the histogram moves them, too
+    if st.session_state.get(key) != now:  # only by a box in the histogram; set anew it would undo a move under way
+        st.session_state[key] = now
     st.slider(NAMES[name], min(low, now[0]), max(high, now[1]), key=key, on_change=_limit, args=(name, key))
 
 
