@@ -27,9 +27,8 @@ def widget(studio: Studio, kind: Any, label: str, name: str, steer: Any = None, 
         options["index"] = list(options["options"]).index(default)
     else:
         options["default" if kind in (st.segmented_control, st.multiselect) else "value"] = default
-    if kind is st.number_input and isinstance(
-        default, int
-    ):  # as a float: Streamlit (1.67) falls over seed=inf in a link
+    if kind is st.number_input and isinstance(default, int):
+        # as a float: Streamlit (1.67) falls over seed=inf in a link
         limits = {each: float(options[each]) for each in ("min_value", "max_value", "step")}
         options |= {**limits, "value": float(default), "format": "%.0f"}
     key = state.key(studio, name)
