@@ -34,7 +34,7 @@ def averages(domain: Domain, rollout: Rollout) -> tuple[dict[str, float], float]
 def evaluate(
     policy: Policy, objective: Objective, n: int, seed: int = 0, primer: Sequence[int] | None = ()
 ) -> dict[str, Any]:
-    """Return the figures of n sequences of a policy; see `rollouts` and `figures`."""
+    """Return the `figures` of n sequences of a policy under an objective. seed, primer: as in `rollouts`."""
     return figures(objective, rollouts(policy, n, seed, primer))
 
 

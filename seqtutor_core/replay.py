@@ -60,7 +60,10 @@ class Replay:
         self.added += len(terms)
 
     def sample(self, size: int, newest: int, objective: Objective, generator: torch.Generator) -> Batch:
-        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective."""
+        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective.
+
+        generator: of the random numbers; it lives on the replay's device.
+        """
         device = self.store["tokens"].device
         latest = torch.arange(self.added - newest, self.added, device=device)
         drawn = torch.randint(len(self), (size - newest,), generator=generator, device=device)

@@ -63,11 +63,11 @@ def drawing(
     marks: Sequence[str] = (),
     colours: Mapping[int, float] | None = None,
 ) -> str:
-    """Return an SVG of width x height pixels, transparent, legible on a light and on a dark page.
+    """Return a molecule as an SVG of width x height pixels, transparent, legible on a light and on a dark page.
 
-    Atoms and bonds that match a SMARTS of `marks` are highlighted. `colours` gives signed contributions by atom index,
-    as `contributions` returns them: a teal disc behind atoms that raise a property, an orange ring around those that
-    lower it, the strongest darkest. InputError for an invalid SMILES or SMARTS, SettingError for an unknown atom.
+    smiles: the molecule. marks: SMARTS whose atoms and bonds are highlighted. colours: signed contributions by atom
+    index, as `contributions` returns them: a teal disc behind atoms that raise a property, an orange ring around those
+    that lower it, the strongest darkest. InputError for an invalid SMILES or SMARTS, SettingError for an unknown atom.
     """
     molecule = parse(smiles)
     atoms, bonds = _matched(molecule, marks)
@@ -106,9 +106,10 @@ def pattern_drawing(smarts: str, width: int, height: int) -> str:
 
 
 def prefix_drawing(text: str, width: int, height: int, corpus: str = MOSES.corpus) -> str:
-    """Return an SVG of a SMILES prefix, as `drawing` makes it: * for atoms to come, the atom it continues from marked.
+    """Return a SMILES prefix as an SVG, as `drawing` makes it: * for atoms to come, the atom it continues from marked.
 
-    InputError or TokenError for a prefix of no molecule, or with tokens that a prior of the corpus does not write.
+    text: the prefix. width, height: pixels. corpus: what the prior learned from. InputError or TokenError for a prefix
+    of no molecule, or with tokens that a prior of the corpus does not write.
     """
     prefix(text, corpus)
     smiles, current = with_placeholders(split(text.strip(STRIPPED)))

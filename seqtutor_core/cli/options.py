@@ -20,7 +20,10 @@ RUN = "a run's id, as runs list prints it"
 
 
 def add_command(commands: Commands, name: str, run: Callable[[Namespace], int | None], help: str) -> ArgumentParser:
-    """Add a command that calls `run` with its options; return its parser, for more options."""
+    """Add the command `name` that calls `run` with its options; return its parser, for more options.
+
+    commands: where it is added. help: one line for the list of commands.
+    """
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")

@@ -25,7 +25,10 @@ _CHOSEN, _PLAYS = "_chosen_melody", "_plays"
 
 
 def content(title: str, melody: Melody, tokens: Sequence[int], primer: Sequence[int]) -> dict[str, Any]:
-    """Return all that is needed to hear a melody again, whatever the page's settings are then; JSON values."""
+    """Return all that is needed to hear a melody again, whatever the page's settings are then; JSON values.
+
+    melody: the domain that its tokens and its primer were made under.
+    """
     return {"title": title, "tokens": list(tokens), "primer": list(primer), "settings": vars(melody.settings)}
 
 

@@ -42,7 +42,10 @@ Read = Callable[[str], Structure]
 
 
 def follow(studio: Studio, name: str, read: Read, empty: str, room: int = ROOM) -> None:
-    """Show the structure of a field, also while it is typed; an empty field says what it is for."""
+    """Show the structure of a field, also while it is typed; an empty field says what it is for.
+
+    name: the field's setting. read: what makes a structure of its text. empty: what it is for. room: pixels.
+    """
     with st.container(key=f"steady-typed-{name}"):
         fragment(_place, studio, name, read, empty, room)
 
