@@ -82,9 +82,9 @@ class Replay:
             self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
     def state_dict(self, added: int | None = None) -> dict[str, Tensor]:
-        """Return tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
+        """Return tensors for a checkpoint: the filled part only, as of now or as of when `added` sequences were there.
 
-        That is possible for now and for before the last `add`, also amid one that another thread is at.
+        Only now and before the last `add` are possible, even while another thread is adding.
         """
         added = self.added if added is None else added
         filled = {name: value[: min(added, self.capacity)].clone() for name, value in self.store.items()}

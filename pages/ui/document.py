@@ -24,7 +24,7 @@ _contents = st.components.v2.component(
 
 
 def documents(*names: str) -> tuple[str, str]:
-    """Return the first one's first paragraph, and all the rest: the others follow it as sections.
+    """Return the first document's first paragraph, and everything else, the other documents as sections of it.
 
     A link from one of them to another leads to its section. The app does not serve the repository's other files, so a
     link to one becomes its path.

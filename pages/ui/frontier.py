@@ -127,7 +127,7 @@ def comparable_runs(studio: Studio, request: PreviewRequest, viewed: str = "") -
 
 
 def numbered(points: Sequence[Point]) -> list[Point]:
-    """Return the points with a number each where they are few enough to be told apart by it; C keeps its letter."""
+    """Return the points, numbered if they are few enough for numbers to help; C keeps its letter."""
     others = [point for point in points if not point.letter]
     if len(others) > MOST_NUMBERED:
         return list(points)

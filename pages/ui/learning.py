@@ -113,7 +113,7 @@ def panel(studio: Studio) -> None:
 
 
 def _rules(studio: Studio, learner: str) -> None:
-    """Draw what only the learners of the paper let you choose."""
+    """Draw the settings that only the paper's learners have."""
     widget(  # always there, since a link only gets what the page has drawn before
         studio,
         st.segmented_control,

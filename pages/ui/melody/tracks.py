@@ -102,6 +102,6 @@ def _preview(domain: Melody) -> Heard:
 
 
 def policy_caption(run: store.Run) -> str:
-    """Return of which second a run's policy is."""
+    """Return in words at which second a run's policy was written."""
     when = second(run)
     return "newest policy" if when is None else f"policy of second {when:.0f}"

@@ -86,7 +86,7 @@ def figures(one: ScoredMolecule) -> str:
 
 
 def why_not(one: ScoredMolecule) -> None:
-    """Say that this is no molecule, and on hovering why."""
+    """Say that this is not a molecule, and why when hovered."""
     why = literal(f"{one.smiles}: {one.measurement.error}") if one.smiles else "It never came to an end."
     st.caption("no molecule  \n&nbsp;", help=why)
 

@@ -43,7 +43,7 @@ class Order:
     """Properties, each with the lowest and highest value."""
     colouring: str = "Matches"
     corpus: str = MOSES.corpus
-    """Whose training set novel molecules are not in."""
+    """The corpus whose training set novel molecules are not in."""
 
     def figure(self, one: ScoredMolecule) -> str:
         """Return the sort key's value, unless the card already shows it."""
@@ -53,7 +53,7 @@ class Order:
 
 
 def order_button() -> Order:
-    """Draw the button under which all this is set, and return what is; InputError for a wrong substructure."""
+    """Draw the button that opens these settings, and return them; InputError for a wrong substructure."""
     filtered = len(selection.limits())
     title = f"Sort, filter ({filtered})" if filtered else "Sort, filter"
     with st.popover(title, icon=":material/filter_alt:", key="order"):
@@ -93,7 +93,7 @@ def _limit(name: str, key: str) -> None:
 
 
 def limit_buttons() -> None:
-    """Draw a button for each limit that holds, which takes it away."""
+    """Draw a button for each limit, which removes it."""
     for name, (low, high) in selection.limits().items():
         text = f"{NAMES[name]} {low:.3g} to {high:.3g}"
         if st.button(text, f"unlimit-{name}", icon=":material/close:", on_click=selection.unlimit, args=(name,)):

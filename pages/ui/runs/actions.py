@@ -164,7 +164,7 @@ def _restore() -> None:
 
 
 def _each(ids: Iterable[str], act: Callable[[str], object]) -> list[str]:
-    """Do it to each run and return those that it was done to; what fails is told and keeps none of the others."""
+    """Do it to each run and return those that it was done to; a failure is shown and does not stop the others."""
     done, problems = [], []
     for run_id in ids:
         try:

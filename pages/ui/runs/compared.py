@@ -32,7 +32,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run and how it is told from the others."""
+    """A run and what marks it among the others."""
 
     place: int
     """From 0, in the order of the table."""

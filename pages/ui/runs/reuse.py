@@ -31,7 +31,7 @@ def prepare(domain: str) -> None:
 
 
 def use(config: TuningConfig) -> list[str]:
-    """Set the studio of the run's domain as the run was; what its page cannot set, in words. For a callback."""
+    """Set the studio of the run's domain as the run was; return in words what the page cannot set. For a callback."""
     studio = STUDIOS[config.domain]
     exact = {**_usual(studio, config), **studio.reused(studio, config)}
     values = {name: _possible(studio, name, value) for name, value in exact.items()}
