@@ -14,6 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
 
+from seqtutor_core.chemistry.colours import ELEMENTS
 from seqtutor_core.chemistry.inputs import prefix
 from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.parsing import capture_log, parse, parse_smarts, smiles_parser
@@ -31,19 +32,6 @@ def _colour(code: str, opacity: float = 1.0) -> Colour:
     return red, green, blue, opacity
 
 
-# atomic number -> colour, by the field's custom (oxygen red, nitrogen blue), of middle brightness; -1: all others
-ELEMENTS = {
-    -1: "#7A7F86",
-    5: "#B8735A",
-    7: "#4F79D8",
-    8: "#D8504A",
-    9: "#3F8F4F",
-    15: "#C0701C",
-    16: "#98801A",
-    17: "#3F8F4F",
-    35: "#B0603F",
-    53: "#8F62B8",
-}
 MARK = _colour("#7A5BA6", 0.35)
 RAISES, LOWERS = "#2F7F86", "#CC7722"
 RING = re.compile(f"fill:{LOWERS}(?:..)?;(.*?)stroke-width:1.0px")

@@ -165,7 +165,7 @@ def uploaded(data: bytes, filename: str, corpus: str) -> UploadedMolecules:
     return upload
 
 
-@st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
+@st.cache_resource(max_entries=16, ttl=600.0, show_spinner="Reading the file")
 def _read_once(data: bytes, filename: str, corpus: str) -> UploadedMolecules | str:
     """Read a file once, not whenever the page is drawn; return its molecules, or its error.
 
