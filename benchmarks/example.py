@@ -43,7 +43,8 @@ def molecule(run: Run) -> dict[str, Any]:
     """Return the best new molecule of the run's policy: its figures, its drawing and its shape in space."""
     config, domain = run.config, Molecule()
     rows = next(rollouts(policy_of(run), SAMPLES))
-    found = score_molecules(domain, domain.smiles(rows.tokens, rows.lengths), config.weights)
+    objective = Objective(domain, config.weights, config.kl_coefficient)
+    found = score_molecules(objective, domain.smiles(rows.tokens, rows.lengths))
     best = max(
         (one for one in found if one.measurement.valid and not in_training_set(MOSES.corpus, one.measurement)),
         key=lambda one: one.reward,

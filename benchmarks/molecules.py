@@ -80,7 +80,7 @@ def tuned(seconds: float, n: int) -> dict[str, Any]:
 def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
     """The best similarity to celecoxib, and how many molecules were scored on the way."""
     weights = {"validity": 20.0, "similarity": 100.0}
-    domain = Molecule(MoleculeSettings(target=CELECOXIB))
+    domain = Molecule(MoleculeSettings(target=(CELECOXIB,)))
     tuner = Tuner(
         TuningConfig("molecule", "molecule", learner, "default", weights, 1.0, seconds, seed=seed),
         domain,

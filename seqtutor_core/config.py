@@ -10,7 +10,7 @@ from seqtutor_core.domains import DOMAINS, DomainEntry
 from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED, LearnerSettings
 from seqtutor_core.learners.base import LEARNING_RATE
-from seqtutor_core.objective import check_kl_coefficient, check_weights
+from seqtutor_core.objective import COMBINATION, SUM, check_kl_coefficient, check_weights
 from seqtutor_core.rules import (
     anything,
     by_name,
@@ -83,12 +83,14 @@ class TuningConfig:
     """Tokens that every sequence continues."""
     device: str = "auto"
     seed: int = 0
+    combination: str = SUM
+    """How the weighted terms make one reward: weighted_sum or geometric_mean."""
 
     def __post_init__(self) -> None:
         check(self, domain=text, prior=text, learner=one_of(*LEARNERS), preset=one_of(*PRESETS))
         check(self, device=one_of("auto", "cpu", "cuda"))
         check_weights(self.weights)
-        check(self, settings=by_name(anything), overrides=by_name(anything))
+        check(self, combination=COMBINATION, settings=by_name(anything), overrides=by_name(anything))
         check(self, warm_start=flag, stop_on_collapse=flag)
         check(self, updates=optional(whole(1, MOST_UPDATES)), seed=SEED, primer=several(whole(0, 10_000), 1000))
         if vars(self)["kl_coefficient"] is None:
@@ -139,6 +141,7 @@ class Change:
     """What somebody did to a living run; None: left as it was."""
 
     weights: Mapping[str, float] | None = None
+    combination: str | None = None
     kl_coefficient: float | None = None
     kl_budget: float | None = None
     """0 ends the budget; c then stays where it is."""
@@ -155,6 +158,7 @@ class Change:
             check_weights(self.weights)
         check(
             self,
+            combination=optional(COMBINATION),
             kl_budget=optional(number(0, LARGEST_KL_BUDGET)),
             learning_rate=optional(LEARNING_RATE),
             pause=optional(flag),

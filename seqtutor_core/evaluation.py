@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from seqtutor_core.domains import Domain
 from seqtutor_core.objective import Objective
@@ -24,17 +25,15 @@ def rollouts(policy: Policy, n: int, seed: int = 0, primer: Sequence[int] | None
         yield policy.sample(size, generator, policy.space.random_primer(size, generator) if primer is None else primer)
 
 
-def averages(domain: Domain, rollout: Rollout) -> tuple[dict[str, float], float]:
-    """Return means over a rollout's sequences: each unweighted term by name, and the exact KL in nats."""
-    terms = domain.score(rollout.tokens, rollout.lengths) * rollout.mask.unsqueeze(-1)  # (B, T, K)
-    kl, _ = divergence(rollout)
-    return dict(zip([t.name for t in domain.terms], terms.sum(1).mean(0).tolist(), strict=True)), kl.mean().item()
+def term_sums(domain: Domain, rollout: Rollout) -> Tensor:
+    """Return each unweighted term, summed over each of a rollout's sequences (B, K)."""
+    return (domain.score(rollout.tokens, rollout.lengths) * rollout.mask.unsqueeze(-1)).sum(1)
 
 
 def evaluate(
     policy: Policy, objective: Objective, n: int, seed: int = 0, primer: Sequence[int] | None = ()
 ) -> dict[str, Any]:
-    """Return the `figures` of n sequences of a policy under an objective. seed, primer: as in `rollouts`."""
+    """Return the figures of n sequences of a policy; see `rollouts` and `figures`."""
     return figures(objective, rollouts(policy, n, seed, primer))
 
 

@@ -28,6 +28,8 @@ class Preview:
     lengths: Tensor  # (n,)
     exact: Tensor  # (m,), rows of exact samples of pi*, by rejection; none unless the reward is bounded
     milliseconds: float
+    zero: tuple[str, ...] = ()
+    """Labels of the terms that are 0 in all samples, which makes a geometric mean 0 everywhere."""
 
     @property
     def rough(self) -> bool:
@@ -65,14 +67,17 @@ def draw_preview(
     domain = objective.domain
     domain.set_active_terms(objective.weights)
     generator = torch.Generator(policy.device).manual_seed(seed)
+    zero: list[str] = []
     with one_thread():  # two would wait for each other beside a living run
         if domain.terminal_reward:
             rollout = rollout or policy.sample(n, generator, primer)
-            samples = ScoredSamples.of(rollout, domain.score(rollout.tokens, rollout.lengths)).weigh(objective)
+            scored = ScoredSamples.of(rollout, domain.score(rollout.tokens, rollout.lengths))
+            samples, zero = scored.weigh(objective), objective.always_zero(scored.terms)
         else:
             samples = smc(policy, objective, n, generator, primer)
         rows = samples.resample(n, generator)
         from_prior = domain.terminal_reward and policy.network is None
         exact = rejection_sample(samples, objective.highest_reward if from_prior else math.inf, generator)
     milliseconds = 1000 * (time.perf_counter() - began)
-    return Preview(samples, rows, samples.tokens[rows], samples.lengths[rows], exact, milliseconds)
+    drawn = samples.tokens[rows], samples.lengths[rows]
+    return Preview(samples, rows, *drawn, exact, milliseconds, tuple(zero))

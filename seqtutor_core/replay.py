@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from seqtutor_core.objective import Objective
 from seqtutor_core.rollout import Rollout, sequence_mask
@@ -60,10 +61,7 @@ class Replay:
         self.added += len(terms)
 
     def sample(self, size: int, newest: int, objective: Objective, generator: torch.Generator) -> Batch:
-        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective.
-
-        generator: of the random numbers; it lives on the replay's device.
-        """
+        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective."""
         device = self.store["tokens"].device
         latest = torch.arange(self.added - newest, self.added, device=device)
         drawn = torch.randint(len(self), (size - newest,), generator=generator, device=device)
@@ -82,9 +80,9 @@ class Replay:
             self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
     def state_dict(self, added: int | None = None) -> dict[str, Tensor]:
-        """Return tensors for a checkpoint: the filled part only, as of now or as of when `added` sequences were there.
+        """Return tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
 
-        Only now and before the last `add` are possible, even while another thread is adding.
+        That is possible for now and for before the last `add`, also amid one that another thread is at.
         """
         added = self.added if added is None else added
         filled = {name: value[: min(added, self.capacity)].clone() for name, value in self.store.items()}
@@ -95,9 +93,14 @@ class Replay:
                 filled[name][rows[there]] = value[there]
         return {**filled, "added": torch.tensor(added)}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over a state. An empty one, as a finished run keeps, leaves nothing to remember."""
+    def load_state_dict(self, state: dict[str, Tensor], num_terms: int) -> None:
+        """Take over a state. An empty one, as a finished run keeps, leaves nothing to remember.
+
+        num_terms: K. Terms that came after the state was kept stand last and count 0 until somebody asks for them.
+        """
         self.added = int(state.get("added", 0))
+        if self.added:
+            state = {**state, "terms": pad(state["terms"], (0, num_terms - state["terms"].shape[-1]))}
         for name in self.FIELDS if self.added else ():
             value = state[name]
             self.store[name] = value.new_zeros(self.capacity, *value.shape[1:])

@@ -10,8 +10,9 @@ from filelock import FileLock
 from pages.ui import changes, gauge_panel, interpolation, sampling
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import build_domain
-from seqtutor_core.evaluation import averages, rollouts
+from seqtutor_core.evaluation import rollouts, term_sums
 from seqtutor_core.objective import Objective
+from seqtutor_core.rollout import divergence
 from seqtutor_core.runs import store
 from seqtutor_core.runs.cadence import Cadence
 from seqtutor_core.runs.policies import objective_of, policy_of
@@ -139,8 +140,8 @@ def test_the_strength_mixes_what_is_drawn_and_says_what_it_earns(name, prior):
         page.slider(key=PREFIX[name] + "strength").set_value(s).run()
         assert not page.exception
         (rollout,) = rollouts(policy_of(run).interpolate(s), interpolation.SAMPLES, interpolation.SEED)
-        terms, kl = averages(domain, rollout)
-        reward = sum(weight * terms[term] for term, weight in config.weights.items())
+        terms, kl = term_sums(domain, rollout).mean(0).tolist(), divergence(rollout)[0].mean().item()
+        reward = sum(config.weights.get(term.name, 0.0) * mean for term, mean in zip(domain.terms, terms, strict=True))
         assert f"reward **{reward:.1f}**, KL **{kl:.2f}**, J **{reward / c - kl:.2f}**" in texts(page.caption)
     assert kl > 0
 

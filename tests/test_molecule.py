@@ -95,7 +95,7 @@ def test_what_nobody_weights_is_not_measured_until_somebody_does() -> None:
 
 def test_target_and_substructures() -> None:
     molecule = Molecule(
-        MoleculeSettings(target=CELECOXIB, required=("S(=O)(=O)N", "[Br]"), forbidden=("C(F)(F)F", "c1ccccc1"))
+        MoleculeSettings(target=(CELECOXIB,), required=("S(=O)(=O)N", "[Br]"), forbidden=("C(F)(F)F", "c1ccccc1"))
     )
     celecoxib, aspirin = paid(molecule, CELECOXIB, ASPIRIN)
     assert celecoxib["similarity"] == 1
@@ -232,7 +232,7 @@ def test_terms_stay_within_their_bounds() -> None:
     shapes = {"log_p": {"kind": "range", "low": 2, "high": 3, "soft": 1.0}, "qed": {"kind": "higher"}}
     for molecule in (Molecule(MoleculeSettings.of(query)), Molecule(MoleculeSettings.of({"shapes": shapes}))):
         molecule.set_active_terms(
-            dict.fromkeys((name for name in TERM_PROPERTIES if TERM_PROPERTIES[name] in molecule.answerable), 1.0)
+            dict.fromkeys((name for name in TERM_PROPERTIES if TERM_PROPERTIES[name] in molecule.query.answerable), 1.0)
         )
         tokens = batch(ASPIRIN, CELECOXIB, BROKEN, "CCO", "C1CCCCCCCCC1CCCCCCCCCC", "O=C1C=CC(=O)C=C1")
         molecule.observe(*tokens)

@@ -113,7 +113,7 @@ def test_more_names_are_measured_later_and_kept_beside(pool: Pool) -> None:
 
 def test_what_depends_on_the_question_is_kept_by_question(pool: Pool) -> None:
     requested = frozenset({"similarity", "required", "heavy_atoms"})
-    queries = [PropertyQuery("CCO", ("O",)), PropertyQuery("CCN", ("O", "N")), PropertyQuery("CCO", ("O",))]
+    queries = [PropertyQuery(("CCO",), ("O",)), PropertyQuery(("CCN",), ("O", "N")), PropertyQuery(("CCO",), ("O",))]
     answers = [pool.measure(["CCO"], q, requested)[0].values for q in queries]
     assert answers[0] == answers[2] == {"similarity": 1, "required": 1, "heavy_atoms": 3}
     assert answers[1]["required"] == 0.5 and answers[1]["similarity"] < 1
@@ -133,7 +133,7 @@ def test_memory_forgets_the_least_recently_used() -> None:
 
 def test_a_question_at_fault_is_an_error_and_the_processes_go_on(pool: Pool) -> None:
     with pytest.raises(InputError, match="the target 'C1' cannot be used"):
-        pool.measure(chains(20), PropertyQuery(target="C1"), frozenset({"similarity"}))
+        pool.measure(chains(20), PropertyQuery(target=("C1",)), frozenset({"similarity"}))
     with pytest.raises(InputError, match="not SMARTS"):
         pool.measure(chains(20), PropertyQuery(forbidden=("C(",)), frozenset({"forbidden"}))
     with pytest.raises(SettingError, match="no molecule property named weight"):

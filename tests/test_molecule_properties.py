@@ -35,7 +35,7 @@ def value(smiles: str, name: str, **query: object) -> float:
 
 @pytest.mark.parametrize("smiles", ["[NH3]->[Pt](<-[NH3])([Cl])[Cl]", "C%(100)CCCC%(100)", "N->[Pt]Cl"])
 def test_what_only_rdkit_writes_is_measured(smiles: str) -> None:
-    measurement = measure(smiles, PropertyQuery(target=smiles), EVERYTHING)
+    measurement = measure(smiles, PropertyQuery(target=(smiles,)), EVERYTHING)
     assert measurement.valid and measurement.values["similarity"] == 1
 
 
@@ -49,7 +49,7 @@ def test_whatever_rdkit_raises_costs_one_molecule(monkeypatch: pytest.MonkeyPatc
 
 
 def test_aspirin() -> None:
-    measurement = measure(ASPIRIN, PropertyQuery(target=ASPIRIN), EVERYTHING)
+    measurement = measure(ASPIRIN, PropertyQuery(target=(ASPIRIN,)), EVERYTHING)
     assert measurement.canonical == ASPIRIN and measurement.scaffold == "c1ccccc1"
     assert {name: round(v, 4) for name, v in measurement.values.items()} == {
         "log_p": 1.3101,
@@ -136,7 +136,7 @@ def test_alerts() -> None:
 
 
 def test_a_question_survives_json() -> None:
-    query = PropertyQuery("CC", ("C",), ("N", "O"), ("NIH",))
+    query = PropertyQuery(("CC",), ("C",), ("N", "O"), ("NIH",))
     assert PropertyQuery(**query.as_json()) == query
     assert hash(PropertyQuery(required=["C"])) == hash(PropertyQuery(required=("C",)))  # type: ignore[arg-type]
 
@@ -144,7 +144,7 @@ def test_a_question_survives_json() -> None:
 def test_only_what_is_wanted_is_measured() -> None:
     measurement = measure("c1ccccc1CC", PropertyQuery(), frozenset({"tpsa"}))
     assert measurement.values == {"tpsa": 0.0} and measurement.scaffold == ""
-    assert set(measure("CC", PropertyQuery(target="C"), frozenset(PROPERTIES)).values) == set(PROPERTIES)
+    assert set(measure("CC", PropertyQuery(target=("C",)), frozenset(PROPERTIES)).values) == set(PROPERTIES)
     assert {*PROPERTIES, SCAFFOLD} > EXPENSIVE
     with pytest.raises(SettingError, match="no molecule property named logp; there are: log_p, qed"):
         measure("CC", PropertyQuery(), frozenset({"logp"}))
@@ -309,7 +309,7 @@ def test_log_p_of_ethanol_by_hand() -> None:
     ],
 )
 def test_what_is_no_molecule_says_why(smiles: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
-    measurement = measure(smiles, PropertyQuery(target="CC"), EVERYTHING)
+    measurement = measure(smiles, PropertyQuery(target=("CC",)), EVERYTHING)
     assert not measurement.valid and said in measurement.error and "\n" not in measurement.error
     assert (measurement.smiles, measurement.canonical, measurement.scaffold, dict(measurement.values)) == (
         smiles,
@@ -326,7 +326,7 @@ def test_a_mixture_is_measured_as_a_whole() -> None:
 
 
 def test_five_hundred_atoms() -> None:
-    units = measure("C" + "c1ccccc1" * 83 + "C", PropertyQuery(target="CC"), EVERYTHING)
+    units = measure("C" + "c1ccccc1" * 83 + "C", PropertyQuery(target=("CC",)), EVERYTHING)
     assert units.values["heavy_atoms"] == 500 and set(units.values) == set(PROPERTIES)
 
 
@@ -345,7 +345,7 @@ smiles_like = st.lists(st.sampled_from([*MOSES.seen, "[", "]", "%", "[O-]", ".",
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=40), smiles_like))
 def test_any_text_gets_facts(text: str) -> None:
-    measurement = measure(text, PropertyQuery(target="CCO"), EVERYTHING - {"alerts"})
+    measurement = measure(text, PropertyQuery(target=("CCO",)), EVERYTHING - {"alerts"})
     assert (
         measurement.smiles == text
         and measurement.valid == bool(measurement.canonical)

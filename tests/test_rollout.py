@@ -119,7 +119,7 @@ def test_replay_forgets_the_oldest_and_survives_a_checkpoint() -> None:
     newest = replay.sample(4, 4, ONES, generator())
     assert torch.equal(newest.tokens, parts[2].tokens)
     other = Replay(6)
-    other.load_state_dict(replay.state_dict())
+    other.load_state_dict(replay.state_dict(), 2)
     one, two = (r.sample(5, 2, ONES, generator(9)) for r in (replay, other))
     assert torch.equal(one.tokens, two.tokens)
 

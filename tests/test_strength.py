@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqtutor_core.evaluation import averages, evaluate, rollouts
+from seqtutor_core.evaluation import evaluate, rollouts, term_sums
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.rollout import gather_actions
+from seqtutor_core.rollout import divergence, gather_actions
 from seqtutor_core.tuning import Tuner, tune
 from tests.tiny import Tiny, all_sequences, outputs, tiny_tuner
 
@@ -35,7 +35,8 @@ def exact(tuner: Tuner, strength: float) -> tuple[dict[str, float], float]:
 
 def drawn(tuner: Tuner, strength: float, n: int = 1000) -> tuple[Tensor, dict[str, float], float]:
     (rollout,) = rollouts(tuner.policy.interpolate(strength), n, 7)
-    return rollout.tokens, *averages(Tiny(), rollout)
+    terms = dict(zip(ONES, term_sums(Tiny(), rollout).mean(0).tolist(), strict=True))
+    return rollout.tokens, terms, divergence(rollout)[0].mean().item()
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0, 1.5])

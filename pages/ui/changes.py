@@ -15,7 +15,7 @@ from seqtutor_core.runs import store
 MOST = 50  # changes that can be taken back
 NOT_UNDONE = {state.STRENGTH}  # of what the page draws, in a part that is drawn by itself
 
-_TOLD = "_told"  # key of the run in view and the weights that it was told last, or that stood when it came into view
+_TOLD = "_told"  # key of the run in view and the rewards that it was told last, or that stood when it came into view
 _IN_TURN = RLock()
 """Held while settings are read and passed on: callbacks of one session may overlap (Streamlit 1.67), and the one that
 read older settings must not write last."""
@@ -25,7 +25,7 @@ _SETTINGS, _HISTORY = "_settings", "_history"  # as last drawn; by which change 
 def apply(studio: Studio, values: Mapping[str, Any]) -> None:
     """Set several settings as one change, and steer the living run by those that it can be told. For a callback."""
     state.choose(studio, values)
-    if any(term.name in values for term in studio.terms):
+    if state.COMBINATION in values or any(term.name in values for term in studio.terms):
         steer_weights(studio)
     if values.keys() & {state.KL, state.KEEP_BUDGET, state.KL_BUDGET}:
         steer_kl(studio)
@@ -89,11 +89,16 @@ def _key(studio: Studio, name: str) -> str:
 
 
 def steer_weights(studio: Studio) -> None:
-    """Tell the living run the weights."""
+    """Tell the living run the weights, and how they are combined."""
     with _IN_TURN:
-        weights = state.weights(studio)
-        if run := _steer(studio, {"weights": weights}):
-            st.session_state[_TOLD] = run.id, weights
+        rewards = _rewards(studio)
+        if run := _steer(studio, rewards):
+            st.session_state[_TOLD] = run.id, rewards
+
+
+def _rewards(studio: Studio) -> dict[str, Any]:
+    """Return what a run is told of its rewards."""
+    return {"weights": state.weights(studio), "combination": state.value(studio, state.COMBINATION)}
 
 
 def catch_up(studio: Studio) -> None:
@@ -101,11 +106,11 @@ def catch_up(studio: Studio) -> None:
     run = state.run(studio)
     if run is None or not steering.steers(run):
         return
-    weights = state.weights(studio)
-    known, told = st.session_state.get(_TOLD, ("", weights))
-    if known == run.id and told != weights:
+    rewards = _rewards(studio)
+    known, told = st.session_state.get(_TOLD, ("", rewards))
+    if known == run.id and told != rewards:
         steer_weights(studio)
-    st.session_state[_TOLD] = run.id, weights
+    st.session_state[_TOLD] = run.id, rewards
 
 
 def forget_told() -> None:

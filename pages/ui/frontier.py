@@ -16,13 +16,14 @@ from pages.ui.sampling import can_draw, has_policy
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.evaluation import averages
+from seqtutor_core.evaluation import term_sums
 from seqtutor_core.frontier import Frontier, frontier
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.preview import FEW
 from seqtutor_core.runs import store
 from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.policies import objective_of
 from seqtutor_core.runs.schemas import ENDED
 
 REACH = 12  # points on each side of the page's c, a quarter of an octave apart: from c / 8 to 8 c
@@ -86,8 +87,7 @@ def _prior_reward(draw: Draw, objective: Objective) -> float:
     """Return the prior's mean reward, whatever c is."""
     objective.domain.set_active_terms(objective.weights)
     with one_thread():
-        terms, _ = averages(objective.domain, prior_rollout(draw))
-    return objective.reward_by_name(terms)
+        return objective.mean_reward(term_sums(objective.domain, prior_rollout(draw)))
 
 
 def around(c: float) -> list[float]:
@@ -127,7 +127,7 @@ def comparable_runs(studio: Studio, request: PreviewRequest, viewed: str = "") -
 
 
 def numbered(points: Sequence[Point]) -> list[Point]:
-    """Return the points, numbered if they are few enough for numbers to help; C keeps its letter."""
+    """Return the points with a number each where they are few enough to be told apart by it; C keeps its letter."""
     others = [point for point in points if not point.letter]
     if len(others) > MOST_NUMBERED:
         return list(points)
@@ -145,8 +145,8 @@ def _finished(run_id: str, ended: float | None, domain_name: str, _studio: Studi
         if config.domain != domain_name or None in place:
             return None
         kl, reward, c = place
-        weights = lines[-1].get("weights", {}) if lines else config.weights  # sliders may have moved since it began
-        objective = Objective(_studio.objective_domain(config.settings), weights, c)
+        # sliders may have moved since it began
+        objective = objective_of(config, lines).replace(domain=_studio.objective_domain(config.settings), c=c)
     except SeqTutorError:  # damaged, or settings of another version
         return None
     point = Point(f"{config.learner}, c = {c:.3g}", kl, reward)
@@ -183,7 +183,7 @@ def frontier_figure(curve: Frontier, here: int, points: Sequence[Point]) -> go.F
     figure = go.Figure()
     kl, reward, c = curve.kl.tolist(), curve.reward.tolist(), float(curve.c[here])
     enough = (curve.effective_sample_size >= FEW).tolist()
-    sure = [height if counts else None for height, counts in zip(reward, enough, strict=True)]
+    sure = [height if known else None for height, known in zip(reward, enough, strict=True)]
     _line(figure, "frontier, unsure", (kl, reward), {"color": GREY, "width": 2, "dash": "dot"})
     _line(figure, "frontier", (kl, sure), {"color": FRONTIER, "width": 3})
     far = max([*kl, *(point.kl for point in points)])

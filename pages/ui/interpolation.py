@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import streamlit as st
+import torch
+from torch import Tensor
 
 from pages.ui import state
 from pages.ui.page import show_errors
@@ -10,11 +12,12 @@ from pages.ui.rows import row, show_value, widget
 from pages.ui.sampling import has_policy, policy, written
 from pages.ui.studio import Studio
 from seqtutor_core.domains import build_domain
-from seqtutor_core.evaluation import averages, rollouts
+from seqtutor_core.evaluation import rollouts, term_sums
 from seqtutor_core.exact import Evaluation
-from seqtutor_core.objective import Objective
+from seqtutor_core.objective import SUM, Objective
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.policy import MAX_STRENGTH
+from seqtutor_core.rollout import divergence
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import objective_of
 
@@ -75,7 +78,7 @@ def _figures(studio: Studio, run: store.Run) -> None:
 
 
 def point(studio: Studio, run: store.Run, objective: Objective) -> Point:
-    """Return where the run's policy stands at the chosen strength, under an objective; it must have a policy."""
+    """Return where the run's policy stands at the chosen strength, under an objective; it has to have a policy."""
     here = strength(studio)
     return Point(*measure_at(run, here, objective), "this run" if here == 1 else f"this run, strength {here:g}")
 
@@ -83,19 +86,20 @@ def point(studio: Studio, run: store.Run, objective: Objective) -> Point:
 def measure_at(run: store.Run, strength: float, objective: Objective) -> Evaluation:
     """Return reward and KL at a strength. A living run has just measured itself at 1; everything else is sampled."""
     lines = state.lines(run)
-    if strength == 1 and lines and run.state in store.ACTIVE:
-        terms, kl = lines[-1]["terms"], lines[-1]["kl"]
+    if strength == 1 and lines and run.state in store.ACTIVE and objective.combination == SUM:
+        terms, kl = lines[-1]["terms"], lines[-1]["kl"]  # means will do for what is linear in them
+        sums = torch.tensor([[terms.get(name, 0.0) for name in objective.weights]], dtype=torch.float64)
     else:
-        terms, kl = _averages(run.id, written(run), strength, tuple(objective.active_terms))
-    return Evaluation(objective.reward_by_name(terms), kl)
+        sums, kl = _measured(run.id, written(run), strength, tuple(objective.active_terms))
+    return Evaluation(objective.mean_reward(sums), kl)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _averages(run_id: str, when: int, strength: float, active: tuple[str, ...]) -> tuple[dict[str, float], float]:
-    """Return mean terms, of which `active` ones are scored, and KL of the policy that a run wrote at a moment."""
+def _measured(run_id: str, when: int, strength: float, active: tuple[str, ...]) -> tuple[Tensor, float]:
+    """Return the terms (SAMPLES, K), of which `active` ones are scored, and KL of what a run wrote at a moment."""
     config = store.open_run(run_id).config
     domain = build_domain(config.domain, config.settings)
     domain.set_active_terms(dict.fromkeys(active, 1.0))
     with one_thread():
-        sampled = rollouts(policy(run_id, when).interpolate(strength), SAMPLES, SEED, config.sampling_primer)
-        return averages(domain, next(sampled))
+        sampled = next(rollouts(policy(run_id, when).interpolate(strength), SAMPLES, SEED, config.sampling_primer))
+        return term_sums(domain, sampled), divergence(sampled)[0].mean().item()

@@ -15,7 +15,7 @@ from pages.ui import state
 from pages.ui.studio import Studio
 from seqtutor_core.domains import build_domain
 from seqtutor_core.evaluation import rollouts
-from seqtutor_core.objective import Objective
+from seqtutor_core.objective import GEOMETRIC_MEAN, ZERO_ADVICE, Objective, unbounded_terms
 from seqtutor_core.parallel import one_thread
 from seqtutor_core.policy import Policy
 from seqtutor_core.preview import FEW, PARTICLES, Preview, draw_preview
@@ -58,7 +58,10 @@ def preview_request(studio: Studio) -> PreviewRequest:
         studio.primer(studio),
     )
     domain = studio.objective_domain(studio.valid_settings(studio))
-    return PreviewRequest(draw, Objective(domain, state.weights(studio), state.value(studio, state.KL)))
+    weights, combination = state.weights(studio), state.value(studio, state.COMBINATION)
+    if combination == GEOMETRIC_MEAN:  # terms that have none are left out meanwhile; the page names them
+        weights |= dict.fromkeys((term.name for term in unbounded_terms(domain, weights)), 0.0)
+    return PreviewRequest(draw, Objective(domain, weights, state.value(studio, state.KL), combination))
 
 
 def _json(values: object) -> str:
@@ -94,6 +97,8 @@ def remarks(studio: Studio, request: PreviewRequest, result: Preview) -> None:
     if not request.objective.active_terms:
         st.caption("Every weight is 0, so nothing is preferred: this is what the prior writes by itself.")
         return
+    if result.zero:
+        st.caption(f":orange-badge[0 everywhere] {', '.join(result.zero)}. {ZERO_ADVICE}")
     size = result.samples.effective_sample_size
     if result.rough:
         st.caption(

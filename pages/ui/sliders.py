@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import learning, state
+from pages.ui import combination, learning, state
 from pages.ui.changes import apply, can_undo, catch_up, record, steer_weights, undo
 from pages.ui.rows import reset_button, row, show_value, widget
 from pages.ui.studio import Studio
@@ -19,6 +19,8 @@ def panel(studio: Studio) -> None:
     with head:  # at once, since an empty container has no place yet
         presets = "  \n".join(f"**{name}**: {preset.help}" for name, preset in studio.reward_presets.items())
         st.markdown("## Rewards", anchors=False, help=presets)
+        combination.panel(studio)
+    place = st.container(key="combination-complaint")
     for group in dict.fromkeys(term.group for term in studio.terms):
         with st.expander(group, expanded=True, key=f"group-{group}", type="compact"):
             for term in studio.terms:
@@ -29,6 +31,8 @@ def panel(studio: Studio) -> None:
         learning.panel(studio)
     catch_up(studio)
     record(studio)
+    with place:
+        combination.complaint(studio)
     with head:  # drawn last: only then all settings of a link are known
         _ways_back(studio)
     with bar:
@@ -69,7 +73,7 @@ def _presets(studio: Studio) -> None:
         default=standing,
         key=key,
         on_change=_use_preset,
-        args=(studio, key, standing),
+        args=(studio, key),
         label_visibility="collapsed",
     )
     if standing and (note := studio.reward_presets[standing].note):
@@ -91,13 +95,9 @@ def _pills_key(studio: Studio, standing: str | None) -> str:
     return f"{name}-{turn}"
 
 
-def _use_preset(studio: Studio, key: str, marked: str | None) -> None:
-    """Set what the chosen pill brings; one that was marked already was not clicked.
-
-    Pills that were replaced report their mark once more where a slider's move was sent before the new ones arrived.
-    """
-    chosen = st.session_state[key]
-    if chosen and chosen != marked:
+def _use_preset(studio: Studio, key: str) -> None:
+    """Set what the chosen pill brings; a click on the marked one leaves all as it is."""
+    if chosen := st.session_state[key]:
         apply(studio, state.preset_values(studio, chosen))
 
 

@@ -17,6 +17,7 @@ from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains import DOMAINS, build_domain
 from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.learners import DEFAULT, PUBLISHED
+from seqtutor_core.objective import SUM
 from seqtutor_core.runs import store, trash
 
 # ---------------------------------------------------------------- settings
@@ -25,12 +26,14 @@ KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed
 LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
 KEEP_BUDGET, KL_BUDGET = "keep_kl_budget", "kl_budget"  # whether, and how many nats a sequence
 WARM_START, STOP_ON_COLLAPSE, STRENGTH = "warm_start", "stop_on_collapse", "strength"
+COMBINATION = "combination"  # how the weighted terms make one reward
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
 KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0, 100.0)
 RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
 
 DEFAULTS: dict[str, Any] = {
+    COMBINATION: SUM,
     KL: DOMAINS["melody"].kl_coefficient,
     LEARNER: DEFAULT,
     PRESET: "default",
@@ -82,6 +85,7 @@ def published(domain_name: str, learner: str, kl: float) -> dict[str, Any]:
         PRESET: "paper",
         LEARNING_RATE: learner_settings(domain_name, learner, "paper").learning_rate,
         ACTING: "sample",
+        COMBINATION: SUM,
         KL: kl,
         KEEP_BUDGET: False,
         WARM_START: False,
@@ -127,6 +131,7 @@ def tuning_config(studio: Studio) -> TuningConfig:
         learner=value(studio, LEARNER),
         preset=rules(studio),
         weights=weights(studio),
+        combination=value(studio, COMBINATION),
         kl_coefficient=float(value(studio, KL)),
         kl_budget=float(value(studio, KL_BUDGET)) if value(studio, KEEP_BUDGET) else None,
         warm_start=bool(value(studio, WARM_START)),

@@ -35,7 +35,7 @@ Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop{keys}.
 
 
 def nothing(*_: Any) -> None:
-    """Do nothing, for domains that have nothing there."""
+    """For domains that have nothing there."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class Studio:
     """Draws the controls that only this domain has."""
     beside: Callable[["Studio", RewardTerm], None] = nothing
     """Draws what stands at the end of a term's row."""
+    shapes: Callable[[Sequence[RewardTerm]], dict[str, Any]] = lambda terms: {}
+    """Returns settings that give these terms values from 0 to 1."""
     starting: Callable[[], None] = nothing
     """Called before a run starts, in a callback."""
 

@@ -5,6 +5,7 @@ seqtutor_core.chemistry.pool measures many molecules at once, without letting on
 
 import importlib.util
 import re
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -12,12 +13,14 @@ from pathlib import Path
 from types import ModuleType
 
 from rdkit import Chem, RDConfig
-from rdkit.Chem import QED, DataStructs, rdFingerprintGenerator
+from rdkit.Chem import QED, GraphDescriptors
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.chemistry import crippen
 from seqtutor_core.chemistry.alerts import Patterns, catalogue, surroundings
+from seqtutor_core.chemistry.fingerprints import similarity, target_fingerprints
+from seqtutor_core.chemistry.formula import isomer_score, parse_formula
 from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.parsing import check_text, parse, smiles_parser
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery, check_properties
@@ -25,7 +28,6 @@ from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError, MissingPartError
 
 _PARSER = smiles_parser(sanitize=True)
-_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
 _QED_ALERTS = Patterns(map(Chem.MolFromSmarts, QED.StructuralAlertSmarts))
 # QED counts the matches of eleven patterns. Each is one atom and no atom fits two, so they are one pattern.
 _QED_ACCEPTOR = Chem.MolFromSmarts("[" + ",".join(s[1:-1].replace(";", "&") for s in QED.AcceptorSmarts) + "]")
@@ -49,8 +51,12 @@ def measure(smiles: str, query: PropertyQuery, requested: frozenset[str]) -> Mea
 def prepare(query: PropertyQuery, requested: frozenset[str]) -> None:
     """Load and compile what the properties need; raises the errors of `measure`."""
     check_properties(requested)
-    if "similarity" in requested:
-        _target(query.target)
+    for name, kind, targets in (
+        ("similarity", query.fingerprint, query.target),
+        ("similarity_2", query.fingerprint_2, query.target_2),
+    ):
+        if name in requested:
+            target_fingerprints(kind, targets)
     for name in requested & {"required", "forbidden"}:
         for text in query.part(name):
             substructure(text)
@@ -72,11 +78,7 @@ def read(smiles: str) -> tuple[Chem.Mol, str]:
 
 
 def calculate(measurement: Measurement, mol: Chem.Mol, query: PropertyQuery, requested: frozenset[str]) -> Measurement:
-    """Return the measurement with the requested properties of its molecule; InputError if RDKit fails on it.
-
-    mol: the molecule, parsed. query: what properties such as similarity are relative to. requested: names of
-    properties.
-    """
+    """Return the measurement with the requested properties of its molecule; InputError if RDKit fails on it."""
     calculator = PropertyCalculator(mol, query)
     values: dict[str, float] = {}
     unknown: dict[str, str] = {}
@@ -200,8 +202,45 @@ class PropertyCalculator:
 
     @cached_property
     def similarity(self) -> float:
-        """Tanimoto similarity to the target, Morgan fingerprints of radius 2 in 2,048 bits."""
-        return DataStructs.TanimotoSimilarity(_MORGAN.GetFingerprint(self.mol), _target(self.query.target))
+        """Tanimoto similarity to the targets, by the query's fingerprint."""
+        return similarity(self.mol, self.query.fingerprint, self.query.over_targets, self.query.target)
+
+    @cached_property
+    def similarity_2(self) -> float:
+        """The same for the second targets."""
+        return similarity(self.mol, self.query.fingerprint_2, self.query.over_targets_2, self.query.target_2)
+
+    @cached_property
+    def _elements(self) -> Counter[str]:
+        """Atoms by element, hydrogens included."""
+        counts = Counter(atom.GetSymbol() for atom in self.mol.GetAtoms())
+        counts["H"] += sum(atom.GetTotalNumHs() for atom in self.mol.GetAtoms())
+        return counts
+
+    @cached_property
+    def isomer(self) -> float:
+        """How near the atoms come to the query's formula, 0 to 1."""
+        return isomer_score(self._elements, parse_formula(self.query.formula))
+
+    @cached_property
+    def element_count(self) -> int:
+        """Atoms of the query's element, hydrogens included."""
+        return self._elements[self.query.element]
+
+    @cached_property
+    def rings(self) -> int:
+        """Rings of the smallest set of rings."""
+        return descriptors.CalcNumRings(self.mol)
+
+    @cached_property
+    def aromatic_rings(self) -> int:
+        """Those of them that are aromatic."""
+        return descriptors.CalcNumAromaticRings(self.mol)
+
+    @cached_property
+    def bertz(self) -> float:
+        """Complexity by bonds and by kinds of atoms (Bertz 1981), equal to rdkit.Chem.GraphDescriptors.BertzCT."""
+        return GraphDescriptors.BertzCT(self.mol)
 
     @cached_property
     def required(self) -> float:
@@ -247,16 +286,6 @@ def _qed_aromatic_rings(mol: Chem.Mol) -> int:
         rings += a == b  # this bond closes a ring
         root[a] = b
     return rings
-
-
-@lru_cache(maxsize=64)
-def _target(smiles: str) -> DataStructs.ExplicitBitVect:
-    if not smiles:
-        raise InputError("similarity is requested and there is no target; give one as SMILES")
-    try:
-        return _MORGAN.GetFingerprint(read(smiles)[0])
-    except InputError as error:
-        raise InputError(f"the target {smiles!r} cannot be used: {error}") from None
 
 
 @lru_cache(maxsize=1)

@@ -6,9 +6,10 @@ from typing import Any, TypeAlias
 
 from seqtutor_core import priors
 from seqtutor_core.config import PRESETS
-from seqtutor_core.domains import Domain
-from seqtutor_core.domains.registry import DOMAINS, domain_entry
+from seqtutor_core.domains import Domain, build_domain
+from seqtutor_core.domains.registry import DOMAINS
 from seqtutor_core.errors import SettingError
+from seqtutor_core.objective import COMBINATIONS, SUM, Objective
 from seqtutor_core.rules import number, parse_json, shown
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -20,10 +21,7 @@ RUN = "a run's id, as runs list prints it"
 
 
 def add_command(commands: Commands, name: str, run: Callable[[Namespace], int | None], help: str) -> ArgumentParser:
-    """Add the command `name` that calls `run` with its options; return its parser, for more options.
-
-    commands: where it is added. help: one line for the list of commands.
-    """
+    """Add a command that calls `run` with its options; return its parser, for more options."""
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -59,6 +57,9 @@ def add_objective(parser: ArgumentParser) -> None:
         help="weights to begin with (default: the domain's own, or the paper's with --preset paper)",
     )
     parser.add_argument("--weight", action="append", default=[], metavar="NAME=VALUE", help="weight of a reward term")
+    parser.add_argument(
+        "--combination", choices=COMBINATIONS, default=SUM, help="how weighted terms make one reward (default: the sum)"
+    )
     add_settings(parser)
     add_seed(parser)
 
@@ -90,8 +91,14 @@ def parse_weights(items: Iterable[str]) -> dict[str, float]:
 
 def domain_settings(options: Namespace) -> dict[str, Any]:
     """Return the settings of --set, over those that the prior of --prior was trained for."""
-    domain_entry(options.domain)  # names an unknown domain, before a prior of that name is looked for
+    build_domain(options.domain)  # an unknown one is named before a prior of its name is looked for
     return priors.domain_settings(options.prior or options.domain, parse_pairs(options.set))
+
+
+def objective_from(domain: Domain, options: Namespace) -> Objective:
+    """Return the objective that the options describe; SettingError for one that is not possible."""
+    weights = reward_weights(domain, options)
+    return Objective(domain, weights, kl_coefficient(domain, options), options.combination)
 
 
 def kl_coefficient(domain: Domain, options: Namespace) -> float:

@@ -18,9 +18,8 @@ from seqtutor_core.cli.options import (
     add_seed,
     add_settings,
     domain_settings,
-    kl_coefficient,
+    objective_from,
     parse_pairs,
-    reward_weights,
 )
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import SEED
@@ -30,7 +29,7 @@ from seqtutor_core.evaluation import evaluate as evaluating
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.files import read_whole, reason
 from seqtutor_core.gauge import Gauge, gauge_policy
-from seqtutor_core.objective import Objective
+from seqtutor_core.objective import ZERO_ADVICE, Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.preview import PARTICLES, draw_preview
 from seqtutor_core.rules import shown, whole
@@ -105,9 +104,11 @@ def preview(options: Namespace) -> None:
     whole(2, MOST_PARTICLES)("--particles", options.particles)
     SEED("--seed", options.seed)
     domain = build_domain(options.domain, domain_settings(options))
-    objective = Objective(domain, reward_weights(domain, options), kl_coefficient(domain, options))
+    objective = objective_from(domain, options)
     prior = Policy(domain, priors.load(options.prior or domain.name, space=domain).network)
     result = draw_preview(prior, objective, options.particles, options.seed)
+    if result.zero:
+        print(f"0 everywhere: {', '.join(result.zero)}. {ZERO_ADVICE}", file=sys.stderr)
     rows = zip(result.tokens.tolist(), result.lengths.tolist(), strict=True)
     figures = {
         "milliseconds": result.milliseconds,

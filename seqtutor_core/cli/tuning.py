@@ -68,6 +68,7 @@ def config_of(options: Namespace) -> TuningConfig:
         learner=options.learner or ("psi" if options.preset == "paper" else DEFAULT),
         preset=options.preset,
         weights=reward_weights(domain, options),
+        combination=options.combination,
         kl_coefficient=kl_coefficient(domain, options),
         kl_budget=options.kl_budget,
         seconds=options.seconds,

@@ -90,13 +90,8 @@ DOMAINS: dict[str, DomainEntry] = {
 }
 
 
-def domain_entry(name: str) -> DomainEntry:
-    """Return a domain's line of the list; SettingError for an unknown name."""
-    if name not in DOMAINS:
-        raise SettingError(f"no domain named {shown(name)}; choose one of {', '.join(DOMAINS)}")
-    return DOMAINS[name]
-
-
 def build_domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
     """Return a domain by name; SettingError for an unknown name or setting."""
-    return domain_entry(name).build(settings or {})
+    if name not in DOMAINS:
+        raise SettingError(f"no domain named {shown(name)}; choose one of {', '.join(DOMAINS)}")
+    return DOMAINS[name].build(settings or {})

@@ -102,7 +102,7 @@ class GaugeMonitor:
         """Return what a user can change of the objective; a KL budget moves c by itself."""
         steering = self.tuner.steering
         c = steering.objective.c if steering.kl_budget is None else None
-        return steering.objective.weights, steering.kl_budget, c
+        return steering.objective.weights, steering.objective.combination, steering.kl_budget, c
 
 
 def gauge_to_json(gauge: Gauge, n: int, c: float) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
-from seqtutor_core.domains import build_domain, every_weight
+from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home, reason
+from seqtutor_core.objective import Objective
 from seqtutor_core.priors import domain_settings
 from seqtutor_core.rules import number
 from seqtutor_core.runs.locks import RUN_LOCK, acquire
@@ -26,7 +27,7 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None) -> Run:
-    """Create a run, start its worker and return the run; the run waits its turn while another holds the device.
+    """Create a run, start its worker and return the run; it waits its turn while another run holds the device.
 
     `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
     The run's settings are those that its prior was trained for and the config's over them. SettingError for an unknown
@@ -37,7 +38,7 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
     check_rewarding(config.weights)
     config = replace(config, settings=domain_settings(config.prior, config.settings))
     domain = build_domain(config.domain, config.settings)
-    every_weight(domain.terms, config.weights)
+    Objective(domain, config.weights, config.kl_coefficient, config.combination)  # refuses what cannot be rewarded
     domain.vocabulary.check(config.primer)
     run = create_run(config)
     claim(run)

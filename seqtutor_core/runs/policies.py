@@ -34,7 +34,8 @@ def objective_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> Ob
     """
     last: Mapping[str, Any] = lines[-1] if lines else {}
     weights, c = last.get("weights", config.weights), last.get("kl_coefficient", config.kl_coefficient)
-    return Objective(build_domain(config.domain, config.settings), weights, c)
+    combination = last.get("combination", config.combination)
+    return Objective(build_domain(config.domain, config.settings), weights, c, combination)
 
 
 def learning_rate_of(config: TuningConfig, lines: Sequence[Mapping[str, Any]]) -> float:

@@ -9,7 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from seqtutor_core.domains import Alarm
 from seqtutor_core.files import replace_text
+from seqtutor_core.objective import ZERO_ADVICE
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
@@ -121,7 +123,8 @@ class Recorder:
             fact["gauge"] = dict(gauge)
         self.first_line = self.first_line or fact
         self.collapse_detector.update(self.first_line, fact)
-        fact["alarms"] = [vars(alarm) for alarm in self.tuner.domain.alarms([self.first_line, fact])]
+        alarms = [*self.tuner.domain.alarms([self.first_line, fact]), *_zero_alarm(last)]
+        fact["alarms"] = [vars(alarm) for alarm in alarms]
         self.top_sequences.save(self.run.folder / TOP_SEQUENCES_FILE)
         append_line(self.run.folder / "metrics.jsonl", fact)
         self.settings, self.written_update = settings, last.counters.update
@@ -187,9 +190,15 @@ class Recorder:
         return notices
 
 
-def _settings(steering: Steering) -> dict[str, float]:
+def _settings(steering: Steering) -> dict[str, float | str]:
     """Return all that steering can change, by the name that a chart marks it with; a KL budget sets c itself."""
     objective, kl_budget = steering.objective, steering.kl_budget
     by_term = {f"weights.{name}": weight for name, weight in objective.weights.items()}
     strength = {"kl_coefficient": objective.c} if kl_budget is None else {"kl_budget": kl_budget}
-    return {**by_term, **strength, "learning_rate": steering.learning_rate}
+    return {**by_term, "combination": objective.combination, **strength, "learning_rate": steering.learning_rate}
+
+
+def _zero_alarm(progress: Progress) -> list[Alarm]:
+    """Return the alarm of a geometric mean that is 0 because a term is 0 in the whole rollout; else none."""
+    zero = progress.steering.objective.always_zero(progress.sums)
+    return [Alarm(f"The reward is 0 everywhere, since {', '.join(zero)} is", ZERO_ADVICE)] if zero else []

@@ -44,8 +44,7 @@ def execute_run(
 ) -> int:
     """Do a run to its end, record how it ended whatever happens, and return the exit code.
 
-    The caller holds the run's lock. should_stop: asked between updates. watchdog: is told how to save the run from
-    another thread. cadence: what is written when.
+    The caller holds the run's lock. `watchdog` is told how to save the run from another thread.
     """
     try:
         _run(run, should_stop, watchdog, cadence)
@@ -184,6 +183,7 @@ def summarise(run: Run, tuner: Tuner, rollout: Rollout) -> dict[str, Any]:
         "domain": config.domain,
         "learner": config.learner,
         "preset": config.preset,
+        "combination": tuner.objective.combination,
         "kl_coefficient": tuner.objective.c,
         "kl_budget": tuner.adaptive_kl.target_kl,
         "seconds": tuner.seconds,

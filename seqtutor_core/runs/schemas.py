@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqtutor_core.objective import COMBINATION
 from seqtutor_core.rules import (
     LARGEST,
     anything,
@@ -120,6 +121,7 @@ CURVE_FIELDS = {
 """What every curve, figure and gauge is drawn from."""
 OTHER_FIELDS = {
     "kl_coefficient": number(),
+    "combination": COMBINATION,
     "learning_rate": number(),
     "kl_budget": optional(number()),
     "figures": by_name(number_or_nan),
@@ -139,6 +141,7 @@ CHECKPOINT = record(
         "controls_offset": COUNT,
         "batch": whole(1, 10**9),
         "weights_by_name": by_name(number()),
+        "combination": COMBINATION,
         "kl_budget": optional(number()),
         "level_holds": flag,
         "memory": by_name(anything),

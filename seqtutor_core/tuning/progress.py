@@ -31,7 +31,7 @@ class Metrics:
     terms: dict[str, float]
     """Each unweighted reward term, summed over a sequence."""
     reward: float
-    """Weighted sum of the terms, before division by c."""
+    """R, the weighted terms as one, before division by c."""
     kl: float
     """KL(pi || p) in nats per sequence, exact over the vocabulary at each step."""
     kl_per_token: float
@@ -88,7 +88,8 @@ class Progress:
             for group in (self.counters, self.metrics, self.steering)
         )
         figures, objective = metrics.pop("figures"), steering.pop("objective")
-        weighed = {"weights": dict(objective.weights), "kl_coefficient": objective.c}
+        weighed = {"weights": dict(objective.weights), "combination": objective.combination}
+        weighed |= {"kl_coefficient": objective.c}
         return {**counters, **metrics, **weighed, **steering, "paused": self.paused, "figures": figures}
 
 
@@ -100,10 +101,7 @@ class RolloutMetrics:
         """(up to WINDOW, T)"""
 
     def measure(self, rollout: Rollout, sums: Tensor, objective: Objective, loss: float) -> Metrics:
-        """Return the figures of a rollout under an objective.
-
-        sums: its unweighted terms (B, K). loss: of the last update, per token.
-        """
+        """Return the figures of a rollout; sums: its unweighted terms (B, K); loss: per token, of the last update."""
         kl, entropy = (each.sum().item() for each in divergence(rollout))
         steps, count = int(rollout.lengths.sum()), len(rollout.tokens)
         reward = objective.reward(sums).mean().item()

@@ -38,15 +38,11 @@ class Tuner:
     def __init__(
         self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork, shards: ShardPool | None = None
     ) -> None:
-        """Prepare a job: networks, optimiser, sampler, replay, and what steers them.
-
-        config: what is asked for. domain, prior: those that the config names. shards: the threads to use; None: as many
-        as there are cores, up to 8.
-        """
+        """Begin a job; `shards` are the threads to use, None: as many as there are cores, up to 8."""
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
         domain.set_active_terms(config.weights)
-        self.objective = Objective(domain, config.weights, config.kl_coefficient)
+        self.objective = Objective(domain, config.weights, config.kl_coefficient, config.combination)
         """As it stands: steering replaces it."""
         self.learning_rate = self.settings.learning_rate
         """At the start of the budget; as it stands."""
@@ -116,9 +112,9 @@ class Tuner:
     # ------------------------------------------------------------ reporting, steering
 
     def report(self, rollout: Rollout, terms: Tensor, loss: float, duration: float) -> Progress:
-        """Count an iteration of `duration` seconds; return what there is to say of it.
+        """Count an iteration that took so many seconds; return what there is to say of it.
 
-        rollout, terms: its sequences and their unweighted terms (B, T, K). loss: of its last update, per token.
+        terms: unweighted, (B, T, K). loss: per token.
         """
         steps = int(rollout.lengths.sum())
         self.update += self.settings.updates
@@ -151,11 +147,13 @@ class Tuner:
                     self.replay.rescore(self.domain.score)
             except SettingError as problem:  # the term stays 0, the run goes on
                 self.message = str(problem)
-            self.objective = self.objective.replace(weights=change.weights)
-        if change.kl_coefficient is not None:
-            self.objective = self.objective.replace(c=change.kl_coefficient)
-        if change.weights is not None or change.kl_coefficient is not None:
-            self.value_offset.settled = False
+        asked = {"weights": change.weights, "combination": change.combination, "c": change.kl_coefficient}
+        if changes := {name: value for name, value in asked.items() if value is not None}:
+            try:
+                self.objective = self.objective.replace(**changes)
+                self.value_offset.settled = False
+            except SettingError as problem:  # terms that have no geometric mean: all stays as it was
+                self.message = str(problem)
         if change.kl_budget is not None:
             self.adaptive_kl.target_kl = change.kl_budget or None
         if change.learning_rate is not None:
@@ -170,6 +168,7 @@ class Tuner:
         tensors |= self.sampler.state_dict() | self.metrics.state_dict()
         plain: dict[str, Any] = {name: getattr(self, name) for name in COUNTED}
         plain |= {"weights_by_name": dict(self.objective.weights), "c": self.objective.c}
+        plain |= {"combination": self.objective.combination}
         plain |= self.adaptive_kl.state_dict() | self.value_offset.state_dict()
         return tensors, plain | {"memory": self.domain.state_dict()}
 
@@ -183,14 +182,16 @@ class Tuner:
         """Take over a state. KeyError, ValueError or RuntimeError for one that does not fit prior and settings."""
         state = {**plain, **tensors}
         self.optimizer.load_state_dict(tensors)
-        self.replay.load_state_dict({k: v.to(self.device) for k, v in subset_by_prefix(tensors, "replay.").items()})
+        replay = {k: v.to(self.device) for k, v in subset_by_prefix(tensors, "replay.").items()}
+        self.replay.load_state_dict(replay, len(self.domain.terms))
         for part in (self.sampler, self.metrics, self.adaptive_kl, self.value_offset):
             part.load_state_dict(state)
         for name in COUNTED:
             setattr(self, name, plain.get(name, getattr(self, name)))
         weights = plain.get("weights_by_name", self.objective.weights)
         if "weights" in tensors:  # of older versions: in single precision, in the order of the terms
-            weights = dict(zip(self.objective.weights, tensors["weights"].tolist(), strict=True))
-        self.objective = Objective(self.domain, weights, plain.get("c", self.objective.c))
+            weights = dict(zip(self.objective.weights, tensors["weights"].tolist(), strict=False))
+        c, combination = plain.get("c", self.objective.c), plain.get("combination", self.objective.combination)
+        self.objective = Objective(self.domain, weights, c, combination)
         self.domain.load_state_dict(plain.get("memory", {}))
         self.domain.set_active_terms(self.objective.weights)

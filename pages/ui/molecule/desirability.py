@@ -1,4 +1,4 @@
-"""At the end of a row: a property's desirability, to be set and drawn over the spread of the training molecules."""
+"""At the end of a row: how a property becomes a wish, to be set and drawn over the spread of the training molecules."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, KINDS, Desirability
-from seqtutor_core.domains.molecule.statistics import central_range, histogram
+from seqtutor_core.domains.molecule.statistics import LABELS, central_range, histogram
 from seqtutor_core.domains.molecule.terms import TERM_PROPERTIES
 from seqtutor_core.errors import SettingError
 
@@ -21,13 +21,25 @@ WIDTH, HEIGHT, BASE = 132, 48, 34  # pixels; the curve stands on BASE, the figur
 BUTTON = 26  # pixels
 BINS, POINTS = 30, 61
 SPREAD, CURVE = "#7D8590", "#CC7722"
-NAMES = {"raw": "As it is", "higher": "More is better", "lower": "Less is better", "range": "Within a range"}
+NAMES = {
+    "raw": "As it is",
+    "higher": "More is better",
+    "lower": "Less is better",
+    "range": "Within a range",
+    "gaussian": "Within a range, bell-shaped",
+    "gaussian_higher": "More is better, bell-shaped",
+    "gaussian_lower": "Less is better, bell-shaped",
+}
 ICONS = {
     "raw": ":material/show_chart:",
     "higher": ":material/trending_up:",
     "lower": ":material/trending_down:",
     "range": ":material/bar_chart:",
+    "gaussian": ":material/bar_chart:",
+    "gaussian_higher": ":material/trending_up:",
+    "gaussian_lower": ":material/trending_down:",
 }
+BELL = "Standard deviation"
 NEGATED = ("synthetic_accessibility",)  # the term is minus the property
 
 
@@ -59,9 +71,9 @@ def words(chosen: Desirability) -> str:
     """Return a desirability as a person would say it."""
     if chosen.kind == "raw":
         return NAMES["raw"]
-    if chosen.kind == "range":
+    if chosen.kind in ("range", "gaussian"):
         return f"{chosen.low:g} to {chosen.high:g}"
-    return f"above {chosen.high:g}" if chosen.kind == "higher" else f"below {chosen.low:g}"
+    return f"above {chosen.high:g}" if chosen.kind.endswith("higher") else f"below {chosen.low:g}"
 
 
 def _fields(studio: Studio, term: RewardTerm) -> None:
@@ -72,6 +84,9 @@ def _fields(studio: Studio, term: RewardTerm) -> None:
         "higher": {LOW: "No use up to", HIGH: "Just right from"},
         "lower": {LOW: "Just right up to", HIGH: "No use from"},
         "range": {LOW: "From", HIGH: "To", SOFT: "Falls to nothing over"},
+        "gaussian": {LOW: "From", HIGH: "To", SOFT: BELL},
+        "gaussian_higher": {HIGH: "Just right from", SOFT: BELL},
+        "gaussian_lower": {LOW: "Just right up to", SOFT: BELL},
     }
     low, high = axis(tokens(studio).corpus, term.name, DEFAULT_DESIRABILITIES[term.name])
     for part, label in labels.get(chosen, {}).items():
@@ -89,13 +104,22 @@ def _step(width: float) -> float:
 
 
 def axis(corpus: str, term: str, chosen: Desirability) -> tuple[float, float]:
-    """Return where a term's curve begins and ends: around nearly all training molecules, and its bounds."""
-    low, high = central_range(corpus, TERM_PROPERTIES[term], 0.998)
-    if term in NEGATED:
-        low, high = -high, -low
+    """Return where a term's curve begins and ends: around nearly all training molecules, if known, and its bounds."""
+    default = DEFAULT_DESIRABILITIES[term]
+    low, high = default.low - default.soft, default.high + default.soft
+    if known := _statistics(term):
+        low, high = central_range(corpus, known, 0.998)
+        if term in NEGATED:
+            low, high = -high, -low
     if chosen.kind == "raw":
         return low, high
     return min(low, chosen.low - chosen.soft), max(high, chosen.high + chosen.soft)
+
+
+def _statistics(term: str) -> str:
+    """Return the property whose spread among the training molecules is known and drawn below a term's curve, if any."""
+    name = TERM_PROPERTIES.get(term, "")
+    return name if name in LABELS else ""
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -103,8 +127,10 @@ def curve(corpus: str, term: str, chosen: Desirability) -> str:
     """Return the desirability as a line above the histogram of the training molecules; a small SVG."""
     low, high = axis(corpus, term, chosen)
     edges = np.linspace(low, high, BINS + 1)
-    shares = np.array(histogram(corpus, TERM_PROPERTIES[term], (-edges[::-1] if term in NEGATED else edges).tolist()))
-    shares = shares[::-1] if term in NEGATED else shares
+    shares = np.zeros(BINS)
+    if known := _statistics(term):
+        shares = np.array(histogram(corpus, known, (-edges[::-1] if term in NEGATED else edges).tolist()))
+        shares = shares[::-1] if term in NEGATED else shares
     bar = WIDTH / BINS
     bars = "".join(
         f'<rect x="{i * bar:.1f}" y="{BASE - h:.1f}" width="{bar - 0.5:.1f}" height="{h:.1f}"/>'

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components import VIEWER
+from pages.ui import state
 from pages.ui.molecule import selection
 from pages.ui.molecule.cards import star
 from pages.ui.molecule.constraints import uses
@@ -19,12 +19,20 @@ from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 from seqtutor_core.errors import InputError
 from seqtutor_core.files import home
+from seqtutor_core.objective import SUM
 
+SCRIPT = "app/static/3Dmol-min.js"  # as this very app serves it
 WIDTH, HEIGHT = 370, 250
 FLAT, SPACE = "Drawn", "In space"
 INVITATION = "Click a molecule: here it is drawn, in the plane and in space, with the reasons for its score."
 MORE_LABELS = {
     "similarity": "similarity to the target",
+    "similarity_2": "similarity to the second target",
+    "isomer": "likeness to the formula",
+    "rings": "rings",
+    "aromatic_rings": "aromatic rings",
+    "element_count": "atoms of the element",
+    "bertz": "complexity (Bertz)",
     "largest_ring": "atoms of the largest ring",
     "carbon_chain": "longest carbon chain",
     "required": "share of the substructures to keep",
@@ -110,7 +118,7 @@ def _in_space(smiles: str, style: str) -> None:
     try:
         with st.spinner("Looking for a shape in space"):
             block = remote.conformer(smiles)
-        view = three_d.view(block, VIEWER, WIDTH, HEIGHT - 10, style)
+        view = three_d.view(block, SCRIPT, WIDTH, HEIGHT - 10, style)
         # nothing in it takes the keyboard: no stop for Tab, whose ring nobody would see
         st.iframe(view, height=HEIGHT - 10, tab_index=-1, alt=f"{smiles} in space; drag to turn")
     except InputError as error:
@@ -144,6 +152,8 @@ def _usual(name: str, one: ScoredMolecule) -> dict[str, str]:
 
 def _contributions(one: ScoredMolecule) -> None:
     st.markdown(f"### Why it scores {one.reward:.1f}")
+    combination = state.value(MOLECULE, state.COMBINATION)
+    effect = "+.1f" if combination == SUM else ".2f"  # points to add, or a factor below 1
     if not one.contributions:
         st.caption("No slider has a weight.")
         return
@@ -154,7 +164,7 @@ def _contributions(one: ScoredMolecule) -> None:
                 "measured": f"{contribution.raw:.3g} {contribution.unit}",
                 "wish": f"{contribution.term:.2f}",
                 "weight": f"{contribution.weight:g}",
-                "points": f"{contribution.reward:+.1f}",
+                "points" if combination == SUM else "factor": f"{contribution.effect:{effect}}",
             }
             for contribution in one.contributions
         ],

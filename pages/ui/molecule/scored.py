@@ -9,7 +9,6 @@ from pages.ui import previews
 from pages.ui.molecule.settings import CORPUS, valid_settings
 from pages.ui.previews import BY_OBJECTIVE, PreviewRequest, preview_request
 from pages.ui.sampling import draw, has_policy
-from pages.ui.state import weights
 from pages.ui.studio import Studio
 from seqtutor_core import kept
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
@@ -35,7 +34,7 @@ def _of_run(run: store.Run, *names: str) -> dict[str, Any]:
 
 def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[ScoredMolecule]:
     """Return molecules measured and scored with the sliders' weights."""
-    return score_molecules(molecule(studio), smiles, weights(studio))
+    return score_molecules(preview_request(studio).objective, smiles)
 
 
 def of_prior(studio: Studio) -> list[ScoredMolecule]:
@@ -55,38 +54,38 @@ def of_preview(studio: Studio, n: int = SET) -> list[ScoredMolecule]:
     SettingError for a weight that cannot count yet.
     """
     request = preview_request(studio)
-    preview = previews.previewed(request)
+    found = previews.previewed(request)
     molecules = _scored_prior(request)
-    return [molecules[row] for row in preview.some(n).tolist()]
+    return [molecules[row] for row in found.some(n).tolist()]
 
 
 def best(studio: Studio, run: store.Run) -> list[ScoredMolecule]:
     """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
     grown = Molecule(MoleculeSettings.of(_of_run(run, "prefix", CORPUS)))  # the run's, not the page's
-    molecules = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
-    unique = {one.smiles: one for one in molecules}  # one molecule can be written in several ways
+    found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
+    unique = {one.smiles: one for one in found}  # one molecule can be written in several ways
     return sorted(unique.values(), key=lambda one: -one.reward)
 
 
 def kept_smiles(studio: Studio) -> dict[str, str]:
     """Return the kept molecules' SMILES, the newest first, each with the id under which it is kept."""
-    entries = ((one.content.get("smiles"), one.id) for one in kept.all_kept(studio.domain))
-    return {smiles: id for smiles, id in entries if isinstance(smiles, str)}
+    found = ((one.content.get("smiles"), one.id) for one in kept.all_kept(studio.domain))
+    return {smiles: id for smiles, id in found if isinstance(smiles, str)}
 
 
 def of_source(studio: Studio, source: str, run: store.Run | None) -> list[ScoredMolecule]:
     """Return the molecules of a source, each once; none where the source is still empty."""
     if source == PRIOR:
-        molecules = of_prior(studio)
+        found = of_prior(studio)
     elif source == PREVIEW:
-        molecules = of_preview(studio)
+        found = of_preview(studio)
     elif source == TUNED:
-        molecules = drawn(studio, run, SET) if run and has_policy(run) else []
+        found = drawn(studio, run, SET) if run and has_policy(run) else []
     elif source == BEST:
-        molecules = best(studio, run) if run else []
+        found = best(studio, run) if run else []
     else:
-        molecules = score_smiles(studio, list(kept_smiles(studio)))
-    return list({one.smiles: one for one in molecules}.values())
+        found = score_smiles(studio, list(kept_smiles(studio)))
+    return list({one.smiles: one for one in found}.values())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_OBJECTIVE)
@@ -94,4 +93,4 @@ def _scored_prior(request: PreviewRequest) -> list[ScoredMolecule]:
     """Return the prior's molecules, measured and scored."""
     domain = cast(Molecule, request.objective.domain)
     smiles = smiles_of(domain, previews.prior_rollout(request.draw).tokens.tolist())
-    return score_molecules(domain, smiles, request.objective.weights)
+    return score_molecules(request.objective, smiles)

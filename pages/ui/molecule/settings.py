@@ -103,10 +103,10 @@ READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
 
 def settings(studio: Studio) -> dict[str, Any]:
     """Return all settings as JSON values, for a run; InputError or SettingError names the field that cannot be read."""
-    values: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, (label, read) in READERS.items():
         try:
-            values[name] = read(studio)
+            found[name] = read(studio)
         except InputError as error:
             raise InputError(f"{label}: {error}") from None
     shapes = {}
@@ -116,22 +116,22 @@ def settings(studio: Studio) -> dict[str, Any]:
                 shapes[term.name] = _plain(desirability(studio, term.name))
             except SettingError as error:
                 raise SettingError(f"{term.label}: {error}") from None
-    values["shapes"] = shapes
-    Molecule(MoleculeSettings.of(values)).set_active_terms(state.weights(studio))
-    return values
+    found["shapes"] = shapes
+    Molecule(MoleculeSettings.of(found)).set_active_terms(state.weights(studio))
+    return found
 
 
 def valid_settings(studio: Studio) -> dict[str, Any]:
     """Return the settings without fields that cannot be read, for what the page shows meanwhile."""
-    values: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, (_, read) in READERS.items():
         with suppress(SeqTutorError):
-            values[name] = read(studio)
+            found[name] = read(studio)
     shapes = {}
     for term in DEFAULT_DESIRABILITIES:
         with suppress(SeqTutorError):
             shapes[term] = _plain(desirability(studio, term))
-    return {**values, "shapes": shapes}
+    return {**found, "shapes": shapes}
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
     """Return the page's values for the settings of a run."""
     chosen = MoleculeSettings.of(config.settings)
     return {
-        TARGET: chosen.target,
+        TARGET: "\n".join(chosen.target),
         REQUIRED: "\n".join(chosen.required),
         FORBIDDEN: "\n".join(chosen.forbidden),
         CATALOGUES: list(chosen.catalogues),

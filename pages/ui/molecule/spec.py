@@ -8,7 +8,7 @@ from pages.ui.molecule.desirability import beside
 from pages.ui.studio import HELP, RewardPreset, Studio
 from seqtutor_core.config import learner_settings
 from seqtutor_core.domains import DOMAINS
-from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
+from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, MEAN_DESIRABILITIES, Desirability
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 
 HONEST = {"validity": 20.0, "carbon_chain": 20.0, "too_short": 20.0}
@@ -91,4 +91,5 @@ MOLECULE = Studio(
     reused=settings.reused,
     more_controls=constraints.controls,
     beside=beside,
+    shapes=lambda terms: settings.desirability_values({t.name: MEAN_DESIRABILITIES[t.name] for t in terms}),
 )

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui.charts import COLOURS, thinned
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.objective import SUM
 from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import open_run
 
@@ -28,11 +29,13 @@ class Curves:
     """By the names of CURVES and ALONG; empty for a run that has learned nothing yet."""
     weights: Mapping[str, float]
     """Of the last line, 0 left out: sliders may have moved since the run began."""
+    combination: str = SUM
+    """Of the last line too: how these make one reward."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A run and what marks it among the others."""
+    """A run and how it is told from the others."""
 
     place: int
     """From 0, in the order of the table."""
@@ -77,8 +80,9 @@ def curves(one: Compared) -> Curves:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _read(run_id: str, state: RunInfo) -> Curves:
-    """Read the curves of a run, kept as long as its folder says the same."""
+    """The same, kept while the run says of itself what it says now."""
     lines = thinned(open_run(run_id).curves()[0])
     values = {name: [line[name] for line in lines] for name in (*ALONG.values(), *CURVES)} if lines else {}
     weights = lines[-1]["weights"] if lines else {}
-    return Curves(values, {name: weight for name, weight in weights.items() if weight})
+    combination = lines[-1].get("combination", SUM) if lines else SUM
+    return Curves(values, {name: weight for name, weight in weights.items() if weight}, combination)

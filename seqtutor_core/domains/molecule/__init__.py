@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,8 @@ from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import (
     CATALOGUES,
     EXPENSIVE,
-    PROPERTIES,
+    FINGERPRINTS,
+    LARGEST,
     SCAFFOLD,
     Measurement,
     PropertyQuery,
@@ -45,6 +46,8 @@ NEEDS = {
     "required": "give SMARTS that the molecules should have, or set its weight to 0",
     "forbidden": "give SMARTS that the molecules should not have, or set its weight to 0",
     "alerts": "choose a catalogue of alerts, or set its weight to 0",
+    "similarity_2": "give a second target molecule, or set its weight to 0",
+    "isomer": "give a formula, or set its weight to 0",
 }
 
 FIGURES = (
@@ -59,8 +62,8 @@ FIGURES = (
 class MoleculeSettings:
     """What reward terms compare with. SettingError for a value out of range, InputError for an impossible prefix."""
 
-    target: str = ""
-    """SMILES that the similarity term compares with."""
+    target: tuple[str, ...] = ()
+    """SMILES that the similarity term compares with, one or several."""
     required: tuple[str, ...] = ()
     """SMARTS that the molecule should have."""
     forbidden: tuple[str, ...] = ()
@@ -74,9 +77,21 @@ class MoleculeSettings:
     prefix: str = ""
     """SMILES, maybe unfinished, that every molecule continues."""
     length: int | None = None
-    """Most tokens in a molecule, without the prefix, with the end; None: as many as the corpus needs."""
+    """Most tokens in a molecule, without the prefix, with the end; None: those of the corpus' longest, and some."""
+    fingerprint: str = FINGERPRINTS[0]
+    """What similarity is measured by: one of FINGERPRINTS."""
+    over_targets: str = LARGEST
+    """Of the similarities to several targets: largest or mean."""
+    target_2: tuple[str, ...] = ()
+    fingerprint_2: str = FINGERPRINTS[0]
+    over_targets_2: str = LARGEST
+    """The same three for the second similarity term."""
+    formula: str = ""
+    """That the isomer term compares with, such as C7H8N2O2."""
+    element: str = "F"
+    """Whose atoms element_count counts."""
     corpus: str = MOSES.corpus
-    """Corpus, moses or zinc, whose tokens molecules are written in and whose molecules are not novel; the prior's."""
+    """Whose tokens molecules are written in, and whose molecules are known: moses, zinc; as the prior was trained."""
 
     def __post_init__(self) -> None:
         check(self, bucket=whole(1, 100_000), length=optional(whole(8, 256)), prefix=text, corpus=one_of(*TOKENS))
@@ -88,9 +103,8 @@ class MoleculeSettings:
             raise SettingError(
                 f"no shape for {', '.join(sorted(unknown))}; there are: {', '.join(DEFAULT_DESIRABILITIES)}"
             )
-        query = PropertyQuery(self.target, self.required, self.forbidden, self.catalogues)
-        for name in ("required", "forbidden", "catalogues"):
-            object.__setattr__(self, name, getattr(query, name))  # tuples, whatever they came as
+        for name, value in vars(self.query).items():
+            object.__setattr__(self, name, value)  # tuples, whatever they came as
         TOKENS[self.corpus].encode(self.prefix)
         _check_prefix(self.prefix, self.corpus)
 
@@ -101,6 +115,11 @@ class MoleculeSettings:
     def of(cls, values: Mapping[str, Any]) -> "MoleculeSettings":
         """Return settings from a mapping; SettingError for an unknown name."""
         return made(cls, values, "molecule setting")
+
+    @property
+    def query(self) -> PropertyQuery:
+        """What measurements compare with."""
+        return PropertyQuery(**{f.name: getattr(self, f.name) for f in fields(PropertyQuery)})
 
     def desirability(self, term: str) -> Desirability | None:
         """Return the desirability of a term; None for a term whose value is rewarded without one."""
@@ -133,17 +152,10 @@ class Molecule:
         self.features: Mapping[str, InputFeature] = FEATURES[self.tokens]
         self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, s.desirability(t.name)) for t in TERMS)
         self.primer = tuple(self.tokens.encode(s.prefix))
-        self.query = PropertyQuery(s.target, s.required, s.forbidden, s.catalogues)
-        self.measured = self.answerable - EXPENSIVE | {SCAFFOLD}
+        self.query = s.query
+        self.measured = self.query.answerable - self.query.slow - EXPENSIVE | {SCAFFOLD}
         self.scaffolds: Counter[str] = Counter()
         self.recent: deque[tuple[str, str, dict[str, float]]] = deque(maxlen=WINDOW)  # SMILES, scaffold, properties
-
-    @property
-    def answerable(self) -> frozenset[str]:
-        """The properties that these settings allow to measure: similarity needs a target, and so on."""
-        needed = {"similarity": self.settings.target, "required": self.settings.required}
-        needed |= {"forbidden": self.settings.forbidden, "alerts": self.settings.catalogues}
-        return frozenset(name for name in PROPERTIES if needed.get(name, True))
 
     # ------------------------------------------------------------ rewards
 
@@ -179,13 +191,16 @@ class Molecule:
     def desirable_terms(self, raw: Mapping[str, float], valid: bool) -> list[float]:
         """Return the K terms as they are rewarded: raw terms through their desirability, 0 for one that is missing.
 
-        The terms of an invalid molecule stay raw.
+        The terms of an invalid molecule stay raw, or are 0 if they have a desirability: it is not desirable.
         """
-        functions = {t.name: self.settings.desirability(t.name) if valid else None for t in self.terms}
-        return [
-            (function(raw[name]) if function else raw[name]) if name in raw else 0.0
-            for name, function in functions.items()
-        ]
+        terms = []
+        for name in (t.name for t in self.terms):
+            function = self.settings.desirability(name)
+            if name not in raw or (function and function.kind != "raw" and not valid):
+                terms.append(0.0)
+            else:
+                terms.append(function(raw[name]) if function else raw[name])
+        return terms
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         """Return the terms (B, T, K) of tokens (B, T); all reward comes with the last step of a sequence."""
@@ -206,7 +221,7 @@ class Molecule:
         """
         needed = {name: TERM_PROPERTIES[name] for name, weight in weights.items() if weight and name in TERM_PROPERTIES}
         for term in self.terms:
-            if term.name in needed and needed[term.name] not in self.answerable:
+            if term.name in needed and needed[term.name] not in self.query.answerable:
                 raise SettingError(f"{term.label} has a weight but nothing to go by; {NEEDS[term.name]}")
         missing = {*needed.values()} - self.measured
         self.measured |= missing

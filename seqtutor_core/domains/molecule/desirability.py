@@ -1,5 +1,6 @@
 """Desirability functions: a property mapped to a score from 0 (no use) to 1 (just right)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import check, made, number, one_of
 
-KINDS = ("raw", "higher", "lower", "range")
+KINDS = ("raw", "higher", "lower", "range", "gaussian", "gaussian_higher", "gaussian_lower")
+GAUSSIAN = KINDS[4:]
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Desirability:
 
     kind: str
     """raw: the term's own value. higher: 0 at low, 1 from high on. lower: 1 up to low, 0 from high on. range: 1
-    from low to high, falling to 0 over `soft` on either side."""
+    from low to high, falling to 0 over `soft` on either side. gaussian: the same with flanks of a Gaussian, `soft` its
+    standard deviation. gaussian_higher: 1 from high on, such a flank below; gaussian_lower: 1 up to low, one above."""
     low: float = 0.0
     high: float = 1.0
     soft: float = 0.0
@@ -24,7 +27,8 @@ class Desirability:
     def __post_init__(self) -> None:
         one_of(*KINDS)("shape", self.kind)
         check(self, low=number(), high=number(), soft=number())
-        if self.low > self.high or (self.low == self.high and self.kind != "range"):
+        ordered = self.low < self.high or (self.low == self.high and self.kind in ("range", "gaussian"))
+        if not ordered and self.kind not in ("gaussian_higher", "gaussian_lower"):  # which have one bound
             raise SettingError(f"the range from {self.low:g} to {self.high:g} is upside down: put the smaller first")
         if self.soft < 0:
             raise SettingError(f"a soft edge of {self.soft:g} is not possible; choose 0 or more")
@@ -42,10 +46,13 @@ class Desirability:
             return _ramp(value, self.low, self.high)
         if self.kind == "lower":
             return 1 - _ramp(value, self.low, self.high)
-        if self.low <= value <= self.high:
+        low = -math.inf if self.kind == "gaussian_lower" else self.high if self.kind == "gaussian_higher" else self.low
+        high = math.inf if self.kind == "gaussian_higher" else self.low if self.kind == "gaussian_lower" else self.high
+        outside = max(low - value, value - high, 0.0)
+        if outside == 0:
             return 1.0
-        outside = self.low - value if value < self.low else value - self.high
-        return max(0.0, 1 - outside / self.soft) if self.soft else 0.0
+        distance = outside / self.soft if self.soft else math.inf
+        return math.exp(-(distance**2) / 2) if self.kind in GAUSSIAN else max(0.0, 1 - distance)
 
 
 def _ramp(value: float, low: float, high: float) -> float:
@@ -65,4 +72,26 @@ DEFAULT_DESIRABILITIES: Mapping[str, Desirability] = {
     "rotatable_bonds": Desirability("lower", 4.0, 10.0, 2.0),
     "fraction_sp3": Desirability("range", 0.3, 0.7, 0.2),
     "heavy_atoms": Desirability("range", 18.0, 28.0, 8.0),
+    "similarity": Desirability("raw", 0.0, 0.8, 0.1),
+    "similarity_2": Desirability("raw", 0.0, 0.8, 0.1),
+    "rings": Desirability("range", 2.0, 4.0, 1.0),
+    "aromatic_rings": Desirability("range", 1.0, 3.0, 1.0),
+    "bertz": Desirability("range", 400.0, 900.0, 300.0),
+    "element_count": Desirability("range", 1.0, 3.0, 1.0),
+    **dict.fromkeys(  # what costs: none at all is just right
+        ("ring_penalty", "forbidden", "alerts", "scaffold_diversity", "carbon_chain", "too_short"),
+        Desirability("raw", -1.0, 0.0, 0.1),
+    ),
+}
+
+# what a geometric mean can begin with where the value itself is no share: never quite 0, so that there is a way out
+NONE_AT_ALL = Desirability("gaussian_higher", -1.0, 0.0, 1.0)
+MEAN_DESIRABILITIES: Mapping[str, Desirability] = {
+    **DEFAULT_DESIRABILITIES,
+    "log_p": Desirability("gaussian", 1.0, 3.5, 1.0),
+    "synthetic_accessibility": Desirability("gaussian_higher", -3.0, -2.5, 1.0),
+    **dict.fromkeys(("ring_penalty", "forbidden", "alerts"), NONE_AT_ALL),
+    **dict.fromkeys(
+        ("scaffold_diversity", "carbon_chain", "too_short"), Desirability("gaussian_higher", -1.0, 0.0, 0.5)
+    ),
 }

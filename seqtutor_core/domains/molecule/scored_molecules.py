@@ -1,7 +1,8 @@
 """Molecules with their properties, their reward, and what each reward term contributes to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
@@ -9,6 +10,8 @@ from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement
 from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.domains.molecule import Molecule
+from seqtutor_core.domains.molecule.terms import TERM_PROPERTIES
+from seqtutor_core.objective import SUM, Objective
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,8 @@ class TermContribution:
     term: float
     """After it."""
     weight: float
-
-    @property
-    def reward(self) -> float:
-        """The term's share of the molecule's reward: weight times term."""
-        return self.weight * self.term
+    effect: float
+    """On the molecule's reward: the points that it adds, or under a geometric mean the factor that it multiplies by."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ScoredMolecule:
     measurement: Measurement
     reward: float
     contributions: tuple[TermContribution, ...]
-    """Of the terms with a weight, the largest contribution first."""
+    """Of the terms with a weight, the largest effect first."""
 
     @property
     def smiles(self) -> str:
@@ -45,10 +45,15 @@ class ScoredMolecule:
         return self.measurement.canonical or self.measurement.smiles
 
 
-def score_molecules(molecule: Molecule, smiles: Sequence[str], weights: Mapping[str, float]) -> list[ScoredMolecule]:
-    """Measure every property of each SMILES and score it with these weights; return one result for each, in order."""
-    requested = molecule.answerable | {SCAFFOLD}
-    return [_scored(molecule, one, weights) for one in shared().measure(smiles, molecule.query, requested)]
+def score_molecules(objective: Objective, smiles: Sequence[str]) -> list[ScoredMolecule]:
+    """Measure the properties of each SMILES and score it under an objective of molecules; return results in order.
+
+    Slow properties are measured where the objective needs them.
+    """
+    molecule = cast(Molecule, objective.domain)
+    needed = {TERM_PROPERTIES[name] for name in objective.active_terms if name in TERM_PROPERTIES}
+    requested = molecule.query.answerable - (molecule.query.slow - needed) | {SCAFFOLD}
+    return [_scored(objective, molecule, one) for one in shared().measure(smiles, molecule.query, requested)]
 
 
 def expected_properties(molecules: Sequence[ScoredMolecule], probabilities: Sequence[float]) -> dict[str, float]:
@@ -79,14 +84,15 @@ def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
     return molecule.smiles(tokens, torch.tensor([len(row) for row in rows]))
 
 
-def _scored(molecule: Molecule, measurement: Measurement, weights: Mapping[str, float]) -> ScoredMolecule:
+def _scored(objective: Objective, molecule: Molecule, measurement: Measurement) -> ScoredMolecule:
     length = len(PATTERN.findall(measurement.smiles)) + 1 if measurement.valid else 0
     raw = molecule.raw_terms(measurement, length)
     terms = molecule.desirable_terms(raw, measurement.valid)
+    reward = objective.reward(torch.tensor(terms, dtype=torch.float64)).item()
     contributions = [
-        TermContribution(t.name, t.label, raw.get(t.name, 0.0), t.unit, term, weights[t.name])
-        for t, term in zip(molecule.terms, terms, strict=True)
-        if weights.get(t.name)
+        TermContribution(t.name, t.label, raw.get(t.name, 0.0), t.unit, term, objective.weights[t.name], effect)
+        for t, term, effect in zip(molecule.terms, terms, objective.effects(terms), strict=True)
+        if objective.weights[t.name]
     ]
-    contributions.sort(key=lambda one: -abs(one.reward))
-    return ScoredMolecule(measurement, sum(one.reward for one in contributions), tuple(contributions))
+    contributions.sort(key=lambda one: -abs(one.effect) if objective.combination == SUM else one.effect)
+    return ScoredMolecule(measurement, reward, tuple(contributions))

@@ -21,7 +21,7 @@ def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str
     """
     numbered = ((number, line.split()[0]) for number, line in enumerate(lines, start=1) if line.strip())
     while chunk := list(islice(numbered, CHUNK)):
-        measurements = shared().measure([smiles for _, smiles in chunk], molecule.query, molecule.answerable)
+        measurements = shared().measure([smiles for _, smiles in chunk], molecule.query, molecule.query.answerable)
         for (number, smiles), measurement in zip(chunk, measurements, strict=True):
             if measurement.error:
                 yield {"line": number, "smiles": smiles, "canonical": None, "valid": False, "terms": {}} | {

@@ -37,6 +37,12 @@ BOUNDS: Mapping[str, tuple[float, float]] = {  # lowest and highest, raw; 0 if i
     "scaffold_diversity": COST,
     "carbon_chain": COST,
     "too_short": COST,
+    "similarity_2": SHARE,
+    "isomer": SHARE,
+    "rings": COUNT,
+    "aromatic_rings": COUNT,
+    "bertz": COUNT,
+    "element_count": COUNT,
 }
 
 
@@ -72,7 +78,14 @@ TERMS = (
     _term("scaffold_diversity", "New scaffolds", HONEST, "One seen often costs up to 1.", (0.0, 100.0, "points")),
     _term("carbon_chain", "No carbon padding", HONEST, f"A chain beyond {CHAIN} costs 1.", (0.0, 200.0, "chains")),
     _term("too_short", "Not too short", HONEST, f"Fewer than {SHORT} tokens cost 1.", (0.0, 250.0, "points")),
+    _term("similarity_2", "Like the second target", LIKE, "Similarity to other targets.", (0.0, 400.0, "Tanimoto")),
+    _term("isomer", "Has the formula", LIKE, "1 for an isomer of the formula.", (0.0, 400.0, "share")),
+    _term("rings", "Rings", SIZE, "Of the smallest set of rings.", (0.0, 100.0, "rings")),
+    _term("aromatic_rings", "Aromatic rings", SIZE, "Fewer dissolve better.", (0.0, 100.0, "rings")),
+    _term("element_count", "Atoms of an element", SIZE, "Of the element chosen below.", (0.0, 100.0, "atoms")),
+    _term("bertz", "Complexity (Bertz)", DRUG, "By bonds and kinds of atoms.", (0.0, 100.0, "bits")),
 )
+"""In this order for good, new ones last: replay memories in checkpoints have a column for each."""
 
 PAPER_WEIGHTS: Mapping[str, float] = {  # the authors' scripts; see docs/rewards.md for what each became
     "validity": 600.0,
@@ -101,6 +114,7 @@ TERM_PROPERTIES: Mapping[str, str] = {  # the term, and the property it follows 
     "forbidden": "forbidden",
     "alerts": "alerts",
     "carbon_chain": "carbon_chain",
+    **{name: name for name in ("similarity_2", "isomer", "rings", "aromatic_rings", "element_count", "bertz")},
 }
 
 
