@@ -3,10 +3,13 @@
 Streamlit serves the `app` of this file, and runs the file for whoever opens the home page.
 """
 
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import streamlit as st
 
+import seqtutor_core  # noqa: F401  # says how torch's threads wait, before torch is there
 from pages.ui.hosts import OurHosts
 from pages.ui.style import Styled
 
@@ -28,3 +31,6 @@ if __name__ == "__main__":
 else:
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
     app = OurHosts(Styled(app))
+    # Torch is most of what a new server imports; it does so while the browser loads the app. None of our own modules:
+    # two threads that import modules which import each other would meet halfway.
+    Thread(target=import_module, args=("torch",), daemon=True).start()

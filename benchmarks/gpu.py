@@ -66,9 +66,8 @@ def main() -> None:
     card = re.sub(r"[^a-z0-9]+", "-", found["machine"]["device"].lower()).strip("-")
     for section, measure_it in sections.items():
         found[section] = measure_it()
-        (RESULTS / f"gpu-{card}.json").write_text(
-            json.dumps(found, indent=1) + "\n"
-        )  # whatever comes later, this is kept
+        # after each section, so that what was measured is kept whatever comes later
+        (RESULTS / f"gpu-{card}.json").write_text(json.dumps(found, indent=1) + "\n")
     print("\n".join(tables(found)))
 
 
@@ -267,16 +266,7 @@ def tables(found: dict[str, Any]) -> list[str]:
                 f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
             )
         )
-    head = (
-        "learner",
-        "batch",
-        "recorded",
-        "steps a second",
-        "times the CPU",
-        "ms an iteration",
-        *PHASES,
-        "GB",
-    )
+    head = ("learner", "batch", "recorded", "steps a second", "times the CPU", "ms an iteration", *PHASES, "GB")
     lines += ["", *_table(head, rows)]
     rows = [
         (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")

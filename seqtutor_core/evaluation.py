@@ -33,7 +33,7 @@ def term_sums(domain: Domain, rollout: Rollout) -> Tensor:
 def evaluate(
     policy: Policy, objective: Objective, n: int, seed: int = 0, primer: Sequence[int] | None = ()
 ) -> dict[str, Any]:
-    """Return the figures of n sequences of a policy; see `rollouts` and `figures`."""
+    """Return the `figures` of n sequences of a policy under an objective. seed, primer: as in `rollouts`."""
     return figures(objective, rollouts(policy, n, seed, primer))
 
 

@@ -88,7 +88,7 @@ class MarkovTask:
         return Evaluation(reward, kl)
 
     def geometric_mixture(self, log_policy: Tensor, strength: float) -> Tensor:
-        """Return log of p^(1 - s) pi^s, normalised, (T, S, V): strength 0 the prior, 1 the policy, more: beyond it."""
+        """Return log of p^(1 - s) pi^s, normalised, (T, S, V): strength 0 is the prior, 1 the policy."""
         return self.log_prior.lerp(log_policy, strength).log_softmax(-1)
 
 

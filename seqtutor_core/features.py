@@ -19,7 +19,7 @@ State = tuple[Tensor, ...]
 
 
 class InputFeature(Protocol):
-    """One or more one-hot inputs. Steps count from 0 at the first token after the primer, so a primer's are below."""
+    """One or more one-hot inputs. Steps count from 0 at the first token after the primer; a primer's are negative."""
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -139,7 +139,7 @@ class Gauge:
 def gauge_policy(
     policy: Policy, objective: Objective, n: int = 4096, seed: int = 0, primer: Sequence[int] = ()
 ) -> Gauge:
-    """Return how far a policy has come towards the best reachable, from n sequences of it and n of its prior.
+    """Return how far a policy has come towards an objective's optimum, from n sequences of it and n of its prior.
 
     Same seed, same numbers. primer: as in Policy.sample.
     """
@@ -157,7 +157,8 @@ def measure_prior(
 ) -> PriorGauge:
     """Return the prior's J over n sequences and its bounds on log Z, under an objective.
 
-    primer: as in Policy.sample. rollout: n sequences of the prior, if they are there already.
+    seed: of the random numbers. primer: as in Policy.sample. rollout: n sequences of the prior, if they are there
+    already.
     """
     domain = objective.domain
     domain.set_active_terms(objective.weights)
@@ -182,7 +183,7 @@ def measure_policy(
 ) -> Gauge:
     """Return how far n sequences of a policy show it to have come, under the objective of the prior's gauge.
 
-    primer, rollout: as in measure_prior, but of the policy.
+    against: the prior's gauge. seed, primer, rollout: as in measure_prior, but of the policy.
     """
     objective = against.objective
     objective.domain.set_active_terms(objective.weights)

@@ -1,4 +1,4 @@
-"""Settings of networks that older versions wrote, in today's words: the one place that knows the words of before."""
+"""Settings of networks that older versions wrote, in today's words: the one place that knows the earlier words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ BEFORE_NAMES = {  # what was said of a network's inputs by tokens before input f
 
 
 def current_network(values: Any) -> Any:
-    """Return the settings of a network as today's NetworkSettings takes them; what is no such thing as it is.
+    """Return the settings of a network as today's NetworkSettings takes them; any other value unchanged.
 
     SettingError for a value that those versions would not have written.
     """

@@ -46,7 +46,7 @@ class ShardPool:
             keep_freed_memory()
 
     def run_aside(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
-        """Run a function beside everything else, for work that other processes do; return what will have its result."""
+        """Run a function in a thread of its own, to wait for other processes; return the future of its result."""
         return self.aside.submit(function, item)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item], work: str) -> list[Result]:
@@ -109,7 +109,7 @@ class Choice:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what it is given back, where it can be told so (glibc).
+    """Let the C library keep freed memory for later, where it has such a setting (glibc).
 
     An update frees and asks for the same dozens of megabytes; fetched anew from the system each time, page by page,
     they take up to a tenth of its time.

@@ -33,7 +33,7 @@ class Recorded:
         """The last one, by its arguments; None: it could not be recorded."""
 
     def __call__(self, *arguments: Hashable) -> Any:
-        """Return what the function would, in tensors that the next call writes anew; OutOfMemoryError as it would."""
+        """Return the function's results in tensors that the next call overwrites; raise its OutOfMemoryError."""
         if arguments not in self.recordings:
             self.recordings.clear()  # a batch that was halved for want of memory leaves none to its larger self
             self.recordings[arguments] = self._record(arguments)

@@ -61,7 +61,10 @@ class Replay:
         self.added += len(terms)
 
     def sample(self, size: int, newest: int, objective: Objective, generator: torch.Generator) -> Batch:
-        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective."""
+        """Return the `newest` latest sequences and size - newest drawn from all, with rewards R/c of an objective.
+
+        generator: of the random numbers; it lives on the replay's device.
+        """
         device = self.store["tokens"].device
         latest = torch.arange(self.added - newest, self.added, device=device)
         drawn = torch.randint(len(self), (size - newest,), generator=generator, device=device)
@@ -80,9 +83,9 @@ class Replay:
             self.store["terms"][:filled] = score(self.store["tokens"][:filled], self.store["lengths"][:filled])
 
     def state_dict(self, added: int | None = None) -> dict[str, Tensor]:
-        """Return tensors for a checkpoint: the filled part only, as of now or as it was when so many had been added.
+        """Return tensors for a checkpoint: the filled part only, as of now or as of when `added` sequences were there.
 
-        That is possible for now and for before the last `add`, also amid one that another thread is at.
+        Only now and before the last `add` are possible, even while another thread is adding.
         """
         added = self.added if added is None else added
         filled = {name: value[: min(added, self.capacity)].clone() for name, value in self.store.items()}

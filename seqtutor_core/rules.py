@@ -40,7 +40,7 @@ def made(kind: type[Settings], values: Any, what: str) -> Settings:
 
 
 def parse_json(data: str | bytes) -> Any:
-    """Return the value of a JSON text; ValueError, with a short reason, for anything that is none."""
+    """Return the value of a JSON text; ValueError, with a short reason, for any other text."""
     text = data if isinstance(data, str) else data.decode()
     try:
         value = json.loads(text)
@@ -117,7 +117,7 @@ text = text_of(10_000)
 
 
 def anything(name: str, value: Any) -> Any:
-    """Accept whatever it is; somebody else knows its rule."""
+    """Accept any value; whoever uses it knows its rule."""
     return value
 
 
@@ -171,7 +171,7 @@ def by_name(rule: Rule) -> Rule:
 
 
 def record(needed: Mapping[str, Rule], more: Mapping[str, Rule] | None = None) -> Rule:
-    """Return the rule: a mapping with some names that it needs and some that it may have; others stay as they are."""
+    """Return the rule: a mapping with required and optional names; other names are kept unchecked."""
 
     def each(name: str, value: Any) -> dict[str, Any]:
         given = by_name(lambda _, one: one)(name, value)

@@ -182,7 +182,7 @@ def rejection_sample(samples: WeightedSamples, highest: float, generator: torch.
 
 
 def systematic_resample(log_weights: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return n rows drawn by weight with one random number: each comes floor or ceil of n times its share."""
+    """Return n rows drawn by weight with one random number: each comes n times its share, rounded down or up."""
     cumulated = log_weights.softmax(0).cumsum(0)
     offset = torch.rand((), generator=generator, dtype=cumulated.dtype, device=cumulated.device)
     places = (torch.arange(n, device=cumulated.device) + offset) / n * cumulated[-1]

@@ -186,8 +186,9 @@ def train(
 ) -> Iterator[Epoch]:
     """Train, an epoch at a time, checkpointing in `folder`; called again it resumes. Same seed, same weights.
 
-    offered: the input features that the network's settings name, for each period. `folder/best.safetensors` holds the
-    weights with the lowest held-out loss. begin: weights to begin with; None: random ones.
+    offered: the input features that the network's settings name, for each period. training, held_out: token sequences
+    with their period. `folder/best.safetensors` holds the weights with the lowest held-out loss. begin: weights to
+    begin with; None: random ones.
     """
     trainer = Trainer(settings, offered)
     if begin:

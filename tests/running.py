@@ -1,5 +1,6 @@
 """What the tests of runs share: a prior that learns in milliseconds, a small run, patience."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,15 @@ def wait_for(what: Callable[[], Any], run: Run) -> None:
     while not what():
         assert time.monotonic() < deadline, (run.state, run.status, (run.folder / "worker.log").read_text())
         time.sleep(0.05)
+
+
+def is_gone(worker: int) -> bool:
+    """Whether a worker and the processes that it started are gone; a zombie is not, for it can still be signalled."""
+    try:
+        os.killpg(worker, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def wait_for_state(run: Run, *states: str) -> None:

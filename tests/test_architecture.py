@@ -211,6 +211,15 @@ def test_core_imports_without_streamlit_and_other_domains_libraries(domain: str)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_the_first_page_of_a_new_server_waits_for_no_chemistry_and_no_tables() -> None:
+    """Home shows what was made before; RDKit and pandas would take half a second more."""
+    modules = ["pages.ui.home", "pages.ui.melody.example", "pages.ui.molecule.example"]
+    command = [sys.executable, "-c", BLOCKED_IMPORT, "rdkit,pandas,pyarrow", *modules]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 # ---------------------------------------------------------------- the look of a file
 
 

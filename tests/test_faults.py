@@ -20,7 +20,7 @@ from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.locks import shared_index_lock
 from seqtutor_core.runs.store import Run, load_policy, open_run
-from tests.running import small, tiny_prior, updates, wait_for, wait_for_state
+from tests.running import is_gone, small, tiny_prior, updates, wait_for, wait_for_state
 
 pytestmark = pytest.mark.slow  # real worker processes
 
@@ -57,15 +57,6 @@ def reference(prior: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def policy_bytes(run: Run) -> bytes:
     tensors = load_file(run.folder / "policy.safetensors")
     return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
-
-
-def is_collected(process: int) -> bool:
-    """Whether a process is gone; a zombie can still be signalled."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def pid(run: Run) -> int:
@@ -263,14 +254,14 @@ def test_a_paused_worker_whose_folder_was_taken_away_ends(prior: Path) -> None:
     wait_for_state(run, "paused")
     worker = pid(run)
     run.folder.rename(run.folder.with_name("elsewhere"))
-    wait_for(lambda: is_collected(worker), run)
+    wait_for(lambda: is_gone(worker), run)
 
 
 def test_no_worker_stays_a_zombie(prior: Path) -> None:
     run = launcher.start(small(prior, updates=2))
     worker = pid(run)
     wait_for_state(run, "finished", "failed")
-    wait_for(lambda: is_collected(worker), run)
+    wait_for(lambda: is_gone(worker), run)
 
 
 def test_a_second_worker_leaves_the_first_one_alone(prior: Path) -> None:

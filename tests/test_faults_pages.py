@@ -17,7 +17,7 @@ from seqtutor_core import files, kept
 from seqtutor_core.domains.melody import MelodySettings
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs import launcher, names, run_loop, store, tags
-from tests.paging import opened, press, texts
+from tests.paging import choose_preset, opened, press, texts
 from tests.running import OFTEN, small, tiny_prior
 
 pytestmark = pytest.mark.slow  # each test draws a page, most of a second
@@ -205,6 +205,19 @@ def test_pills_are_others_when_a_slider_changed_what_they_mark():
     after.set_value("Calm").run()
     (chosen,) = [each for each in page.pills if each.label == "Presets"]
     assert chosen.key == after.key and chosen.value == "Calm", "a click leaves the focus where it is"
+
+
+def test_a_mark_that_a_browser_still_reports_is_no_click():
+    """Sent before the new pills arrived, a slider's second move brings the old ones' mark; the slider stays moved."""
+    page = opened("melody").run()
+    page.slider(key="motif").set_value(1.1)
+    moved = page._tree.get_widget_states()
+    page.run()
+    (motif,) = [each for each in moved.widgets if each.id == page.slider(key="motif").proto.id]
+    motif.double_array_value.data[:] = [1.2]
+    page._run(moved)
+    assert page.slider(key="motif").value == pytest.approx(1.2)
+    assert choose_preset(page, "Calm").slider(key="motif").value != pytest.approx(1.2), "a click still counts"
 
 
 def test_of_two_callbacks_at_once_the_newer_settings_are_told_last(monkeypatch):

@@ -12,10 +12,10 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from seqtutor_core.chemistry import three_d
+from seqtutor_core.chemistry.colours import ELEMENTS
 from seqtutor_core.chemistry.conformer import LARGEST, conformer
 from seqtutor_core.chemistry.depict import (
     CELL,
-    ELEMENTS,
     LOWERS,
     RAISES,
     contributions,

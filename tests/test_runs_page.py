@@ -12,7 +12,7 @@ from filelock import FileLock
 from pages.ui.charts import COLOURS
 from pages.ui.runs.compare import overlay
 from pages.ui.runs.compared import CURVES, DASHES, MOST, Curves, compared
-from pages.ui.runs.standing import SYMBOLS, chart
+from pages.ui.runs.reward_kl import SYMBOLS, chart
 from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import MelodySettings

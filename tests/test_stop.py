@@ -22,7 +22,7 @@ from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import launcher
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.store import Run, all_runs, create_run
-from tests.running import PATIENCE, execute, executed, small, tiny_prior, updates, wait_for
+from tests.running import PATIENCE, execute, executed, is_gone, small, tiny_prior, updates, wait_for
 
 UPDATES = 12
 WITHIN = 2.0 + 2.0  # seconds; the second two for a machine that tests many things at once
@@ -194,18 +194,7 @@ def test_a_molecule_run_stops_with_its_processes(tmp_path: Path, started) -> Non
     run, process = started(config, "seqtutor_core.tuning.sampler:Sampler.score", 3)
     assert updates(run)[-1] == 2
     stop(run, process)
-    deadline = time.monotonic() + PATIENCE
-    while _any_of_group(process.pid):
-        assert time.monotonic() < deadline, "its processes live on"
-        time.sleep(0.05)
-
-
-def _any_of_group(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    wait_for(lambda: is_gone(process.pid), run)
 
 
 # ---------------------------------------------------------------- the replay as it was

@@ -18,9 +18,10 @@ GRID = "rgba(125,133,144,0.25)"
 
 
 def dress(figure: go.Figure, name: str, height: int, legend: float, top: int = 10) -> None:
-    """What all figures share; legend is its height below the plots, as a share of theirs.
+    """Give a figure the look that all share; under one `name` zoom and hidden traces outlive a redraw.
 
-    Under one name zoom and hidden traces outlive a redraw.
+    height, top: of the figure and of its upper margin, in pixels. legend: its height below the plots, as a share of
+    theirs.
     """
     figure.update_layout(
         height=height,

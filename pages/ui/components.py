@@ -3,6 +3,8 @@
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[2] / "assets" / "components"
+VIEWER = "app/static/3Dmol-min.js"
+"""Where this app serves the script that turns molecules."""
 
 
 def source(*names: str) -> str:

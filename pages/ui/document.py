@@ -24,7 +24,7 @@ _contents = st.components.v2.component(
 
 
 def documents(*names: str) -> tuple[str, str]:
-    """Return the first one's first paragraph, and all the rest: the others follow it as sections.
+    """Return the first document's first paragraph, and everything else, the other documents as sections of it.
 
     A link from one of them to another leads to its section. The app does not serve the repository's other files, so a
     link to one becomes its path.
@@ -52,7 +52,7 @@ def show(text: str, places: Mapping[str, Callable[[], None]]) -> None:
 
 
 def _article(text: str, places: Mapping[str, Callable[[], None]]) -> None:
-    """Each table is drawn by itself, since one that is wider than the page scrolls inside its own element."""
+    """Draw a text, each table by itself: one that is wider than the page scrolls inside its own element."""
     before = 0
     for piece in PIECE.finditer(text):
         st.markdown(text[before : piece.start()])
@@ -66,5 +66,5 @@ def _article(text: str, places: Mapping[str, Callable[[], None]]) -> None:
 
 
 def _anchor(title: str) -> str:
-    """The anchor that Streamlit gives a heading."""
+    """Return the anchor that Streamlit gives a heading."""
     return re.sub(r"\W+", "-", title.lower()).strip("-")

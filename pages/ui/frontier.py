@@ -127,7 +127,7 @@ def comparable_runs(studio: Studio, request: PreviewRequest, viewed: str = "") -
 
 
 def numbered(points: Sequence[Point]) -> list[Point]:
-    """Return the points with a number each where they are few enough to be told apart by it; C keeps its letter."""
+    """Return the points, numbered if they are few enough for numbers to help; C keeps its letter."""
     others = [point for point in points if not point.letter]
     if len(others) > MOST_NUMBERED:
         return list(points)
@@ -183,7 +183,7 @@ def frontier_figure(curve: Frontier, here: int, points: Sequence[Point]) -> go.F
     figure = go.Figure()
     kl, reward, c = curve.kl.tolist(), curve.reward.tolist(), float(curve.c[here])
     enough = (curve.effective_sample_size >= FEW).tolist()
-    sure = [height if known else None for height, known in zip(reward, enough, strict=True)]
+    sure = [height if counts else None for height, counts in zip(reward, enough, strict=True)]
     _line(figure, "frontier, unsure", (kl, reward), {"color": GREY, "width": 2, "dash": "dot"})
     _line(figure, "frontier", (kl, sure), {"color": FRONTIER, "width": 3})
     far = max([*kl, *(point.kl for point in points)])

@@ -24,7 +24,7 @@ def layout() -> Iterator[None]:
 
 
 def studio(domain: str, sentence: str, show: Callable[[], None]) -> None:
-    """A studio at a glance: the door, one sentence, and something to hear or see."""
+    """Draw a studio at a glance: the door, one sentence, and something to hear or see."""
     page = next(page for page in STUDIOS if page.domain == domain)
     with st.container(key=f"home-{domain}", gap="small"):
         with st.container(horizontal=True, horizontal_alignment="distribute", key=f"home-door-{domain}"):
@@ -36,14 +36,14 @@ def studio(domain: str, sentence: str, show: Callable[[], None]) -> None:
 
 
 def aside() -> None:
-    """The last runs, and this machine."""
+    """Draw the last runs, and this machine."""
     with st.container(key="home-aside"):
         _last_runs()
         _this_machine()
 
 
 def _last_runs() -> None:
-    """The newest runs, with a way back to each and to all of them."""
+    """Draw the newest runs, with a way back to each and to all of them."""
     st.header("Last runs", anchor=False)
     runs = list(islice(filter(None, map(run_info, store.all_runs())), RECENT))
     if not runs:
@@ -69,7 +69,7 @@ def _run(run: RunInfo) -> None:
 
 
 def _this_machine() -> None:
-    """What is here, what is missing, and the remedy."""
+    """Draw what this machine has, what is missing, and the remedy."""
     parts = diagnose()
     missing = [p.name for p in parts if not p.present]
     with st.expander("This machine" + (f": {', '.join(missing)} missing" if missing else " has everything")):

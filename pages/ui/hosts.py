@@ -45,10 +45,10 @@ class OurHosts:
 
 
 def is_ours(host: str, address: str, more: Collection[str]) -> bool:
-    """Whether a Host header names this server, which listens at `address` and was told `more` names."""
-    if not (found := HOST.fullmatch(host)):
+    """Return whether a Host header names this server, which listens at `address` and answers to `more` names."""
+    if not (match := HOST.fullmatch(host)):
         return False
-    name = (found[1] or found[2]).lower().rstrip(".")
+    name = (match[1] or match[2]).lower().rstrip(".")
     if name in HERE or any(_fits(name, pattern) for pattern in more):
         return True
     if address not in EVERYWHERE:
@@ -59,7 +59,7 @@ def is_ours(host: str, address: str, more: Collection[str]) -> bool:
 
 
 def allowed() -> list[str]:
-    """The further names that were set."""
+    """Return the further names that were set."""
     return [name.strip().lower().rstrip(".") for name in os.environ.get(SETTING, "").split(",") if name.strip()]
 
 
@@ -76,6 +76,6 @@ def _is_address(name: str) -> bool:
 
 
 def _host(scope: Message) -> str:
-    """The Host header; empty when there is none, or more than one."""
-    found = [value for name, value in scope["headers"] if name == b"host"]
-    return found[0].decode("latin-1") if len(found) == 1 else ""
+    """Return the Host header; empty when there is none, or more than one."""
+    values = [value for name, value in scope["headers"] if name == b"host"]
+    return values[0].decode("latin-1") if len(values) == 1 else ""

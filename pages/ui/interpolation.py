@@ -78,7 +78,7 @@ def _figures(studio: Studio, run: store.Run) -> None:
 
 
 def point(studio: Studio, run: store.Run, objective: Objective) -> Point:
-    """Return where the run's policy stands at the chosen strength, under an objective; it has to have a policy."""
+    """Return where the run's policy stands at the chosen strength, under an objective; it must have a policy."""
     here = strength(studio)
     return Point(*measure_at(run, here, objective), "this run" if here == 1 else f"this run, strength {here:g}")
 

@@ -113,7 +113,7 @@ def panel(studio: Studio) -> None:
 
 
 def _rules(studio: Studio, learner: str) -> None:
-    """What only the learners of the paper let you choose."""
+    """Draw the settings that only the paper's learners have."""
     widget(  # always there, since a link only gets what the page has drawn before
         studio,
         st.segmented_control,
@@ -139,7 +139,7 @@ def _rules(studio: Studio, learner: str) -> None:
 
 
 def _rate(studio: Studio) -> None:
-    """The learning rate, and the one that a living run learns with where it is another."""
+    """Draw the learning rate, and the one that a living run learns with where it is another."""
     slider_row(
         studio,
         "Learning rate",
@@ -160,7 +160,7 @@ def _rate(studio: Studio) -> None:
 
 
 def _kl_budget(studio: Studio) -> None:
-    """Whether c follows a KL budget, and which."""
+    """Draw whether c follows a KL budget, and which."""
     widget(
         studio,
         st.toggle,
@@ -190,6 +190,6 @@ def _kl_budget(studio: Studio) -> None:
 
 
 def priors_of(studio: Studio) -> list[str]:
-    """This domain's priors, which begin with its name; the default is among them even when it is not installed."""
+    """Return the priors whose names begin with this domain's; the default is among them even if it is not installed."""
     names = [name for name in priors.available() if name.startswith(studio.domain)]
     return list(dict.fromkeys([*names, studio.defaults[state.PRIOR]]))

@@ -59,12 +59,12 @@ def _set_up(title: str, help: str = "") -> None:
 
 
 def page_of(run: Run) -> str:
-    """The page that shows a run. Any of them can say that a run is damaged."""
+    """Return the page that shows a run. Any of them can say that a run is damaged."""
     try:
-        wanted = run.config.domain
+        domain = run.config.domain
     except RunError:
-        wanted = ""
-    return next((page.path for page in STUDIOS if page.domain == wanted), STUDIOS[0].path)
+        domain = ""
+    return next((page.path for page in STUDIOS if page.domain == domain), STUDIOS[0].path)
 
 
 def fragment(draw: Callable[..., None], *arguments: object, every: float | None = None, steady: bool = False) -> None:

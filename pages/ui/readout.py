@@ -47,12 +47,12 @@ def html(studio: Studio, run: store.Run | None) -> str:
     except SeqTutorError as error:
         return _strip("damaged", (STATES["damaged"], run.id), str(error), 0.0, _figures(studio, []), _gauge(None))
     now = run.state
-    lines, told = state.curves(run)
+    lines, problem = state.curves(run)
     gauge, _ = newest(run, lines)
     return _strip(
         now,
         (run_name(run), run.id),
-        _with(stage(now, status, config.seconds), told),
+        _with(stage(now, status, config.seconds), problem),
         min(1.0, status.seconds / config.seconds),
         _figures(studio, lines),
         _gauge(gauge),
@@ -114,7 +114,7 @@ def sparkline(past: Sequence[float]) -> str:
 
 
 def _gauge(gauge: Mapping[str, Any] | None) -> str:
-    """The gauge in short; the long form stands above the curves."""
+    """Return the gauge in short; the long form stands above the curves."""
     if gauge is None or gauge["at_most"] is None:
         return '<div class="figure gauge"><span class="label">Reached</span><span class="value">–</span></div>'
     return (

@@ -17,18 +17,18 @@ from pages.ui.studio import Studio
 
 
 def widget(studio: Studio, kind: Any, label: str, name: str, steer: Any = None, **options: Any) -> None:
-    """A widget that keeps its value over page changes and in the link; `steer` passes it on to a living run.
+    """Draw a widget that keeps its value over page changes and in the link.
 
-    `default` stands for the studio's where that is no constant.
+    kind: Streamlit's widget. name: the setting. steer: passes a change on to a living run. `default` stands for the
+    studio's where that is no constant.
     """
     default = options.pop("default", studio.defaults[name])
     if kind is st.selectbox:
         options["index"] = list(options["options"]).index(default)
     else:
         options["default" if kind in (st.segmented_control, st.multiselect) else "value"] = default
-    if kind is st.number_input and isinstance(
-        default, int
-    ):  # as a float: Streamlit (1.67) falls over seed=inf in a link
+    if kind is st.number_input and isinstance(default, int):
+        # as a float: Streamlit (1.67) falls over seed=inf in a link
         limits = {each: float(options[each]) for each in ("min_value", "max_value", "step")}
         options |= {**limits, "value": float(default), "format": "%.0f"}
     key = state.key(studio, name)
@@ -54,7 +54,10 @@ def show_value(text: str, meaning: str = "") -> None:
 
 
 def reset_button(studio: Studio, label: str, name: str, default: Any = None) -> None:
-    """Draw the button that sets one setting to its default; invisible, yet in its place, where it stands there."""
+    """Draw the button that sets a setting to its default; while it has that value, the button is there but invisible.
+
+    label: the setting's, as the user reads it. name: its name. default: where it is not the studio's own.
+    """
     default = studio.defaults[name] if default is None else default
     st.button(
         f"Reset {label}",
@@ -75,7 +78,10 @@ def slider_row(
     shown: Callable[[Any], str] = "{:g}".format,
     **options: Any,
 ) -> None:
-    """Draw a slider in a row of its own, with its value as it is to be shown, and its reset."""
+    """Draw a slider in a row of its own, with its value and its reset.
+
+    label, name: of the setting. kind: Streamlit's widget. shown: formats the value. options: go to the widget.
+    """
     with row(state.key(studio, name)):
         widget(studio, kind, label, name, **options)
         show_value(shown(state.value(studio, name)))

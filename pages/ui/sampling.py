@@ -19,7 +19,7 @@ from seqtutor_core.runs.policies import policy_of
 
 
 def others_button(studio: Studio, which: str, key: str, label: str, help: str | None = None) -> None:
-    """Draw a button that lets a part of the page sample anew."""
+    """Draw a button that lets a part of the page, `which`, sample anew. key, label, help: the button's own."""
     st.button(label, key=key, icon=":material/casino:", on_click=state.draw_others, args=(studio, which), help=help)
 
 

@@ -73,7 +73,7 @@ def _presets(studio: Studio) -> None:
         default=standing,
         key=key,
         on_change=_use_preset,
-        args=(studio, key),
+        args=(studio, key, standing),
         label_visibility="collapsed",
     )
     if standing and (note := studio.reward_presets[standing].note):
@@ -95,9 +95,13 @@ def _pills_key(studio: Studio, standing: str | None) -> str:
     return f"{name}-{turn}"
 
 
-def _use_preset(studio: Studio, key: str) -> None:
-    """Set what the chosen pill brings; a click on the marked one leaves all as it is."""
-    if chosen := st.session_state[key]:
+def _use_preset(studio: Studio, key: str, marked: str | None) -> None:
+    """Set what the chosen pill brings; one that was marked already was not clicked.
+
+    Pills that were replaced report their mark once more where a slider's move was sent before the new ones arrived.
+    """
+    chosen = st.session_state[key]
+    if chosen and chosen != marked:
         apply(studio, state.preset_values(studio, chosen))
 
 

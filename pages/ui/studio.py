@@ -35,7 +35,7 @@ Keys: `Alt+S` start, `Alt+P` pause or go on, `Alt+X` stop{keys}.
 
 
 def nothing(*_: Any) -> None:
-    """For domains that have nothing there."""
+    """Do nothing, for domains that have nothing there."""
 
 
 @dataclass(frozen=True)

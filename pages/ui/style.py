@@ -27,6 +27,7 @@ class Styled:
         self.app, self.style = app, sheets()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request as the other application does; a document gets the style sheets, and a length to match."""
         if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
             await self.app(scope, receive, send)
             return
@@ -41,9 +42,8 @@ class Styled:
             document.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            body = bytes(document).replace(
-                b"</body>", self.style + b"</body>", 1
-            )  # after Streamlit's, so that ours count
+            # at the end, after Streamlit's styles, so that ours count
+            body = bytes(document).replace(b"</body>", self.style + b"</body>", 1)
             length = (b"content-length", str(len(body)).encode())
             await send({**start, "headers": [*without(start["headers"], OUTDATED), length]})
             await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
@@ -52,5 +52,5 @@ class Styled:
 
 
 def without(headers: Iterable[tuple[bytes, bytes]], names: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
-    """Return the headers but for those of these names."""
+    """Return the headers except those of these names, which are in lower case."""
     return [(name, value) for name, value in headers if name.lower() not in names]

@@ -21,4 +21,4 @@ REPLACED = re.compile(
 def literal(text: object) -> str:
     """Return Markdown that shows a text exactly as it is: for names, SMILES, file names, errors that quote them."""
     parted = REPLACED.sub("\\g<0>\u200b", str(text))
-    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", parted)
+    return MARKUP.sub(lambda match: f"&#{ord(match[0])};", parted)

@@ -67,7 +67,7 @@ def _follow(studio: Studio, drawn: Looks) -> None:
 
 
 def _buttons(studio: Studio, run: store.Run | None) -> None:
-    """Three places that never change: begin, halt or go on, end."""
+    """Draw three places that never change: begin, halt or go on, end."""
     now = run.state if run else ""
     living = now in store.ACTIVE
     own = run if run and steering.steers(run) else None  # what a button was drawn for is what it acts on
@@ -94,7 +94,7 @@ def _halt_or_go_on(studio: Studio, run: store.Run | None, now: str) -> None:
 
 
 def _start(studio: Studio) -> None:
-    """Start a run and look at it, unless one learns; of two quick clicks the second is none.
+    """Start a run and look at it, unless one learns; the second of two quick clicks does nothing.
 
     From the start on the session is asked for nothing: Streamlit (1.67) ends a callback there when the page is to be
     drawn anew, as by a second click, and the run would be left without a worker, without an owner, or out of view.

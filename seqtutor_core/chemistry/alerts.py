@@ -21,7 +21,7 @@ _PICKLE = re.compile(rb" (\d+) (?=\xef\xbe\xad\xde)")  # its length stands befor
 
 
 def surroundings(mol: Chem.Mol) -> dict[int, int]:
-    """Return how many atoms of a molecule have which surroundings, by number."""
+    """Return how many atoms of a molecule have each kind of surroundings, by the kind's number."""
     counts: dict[int, int] = _SURROUNDINGS.GetSparseCountFingerprint(mol).GetNonzeroElements()
     return counts
 
@@ -85,7 +85,7 @@ class Patterns:
         return (one | two << 1 | three << 2 | four << 3) << _STARS | rings
 
     def _candidates(self, has: int, around: Iterable[int]) -> list[int]:
-        """Return the patterns of which a molecule has what they need, in order."""
+        """Return the patterns whose needs a molecule meets, in order."""
         unlocked = frozenset[int]().union(*(self._unlocked[number] for number in around))
         looked_at = (each for place in unlocked for each in self._filed[place])
         return sorted(i for i, bits in looked_at if bits & has == bits and self._needs[i].met(has))

@@ -14,6 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
 
+from seqtutor_core.chemistry.colours import ELEMENTS
 from seqtutor_core.chemistry.inputs import prefix
 from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.parsing import capture_log, parse, parse_smarts, smiles_parser
@@ -31,19 +32,6 @@ def _colour(code: str, opacity: float = 1.0) -> Colour:
     return red, green, blue, opacity
 
 
-# atomic number -> colour, by the field's custom (oxygen red, nitrogen blue), of middle brightness; -1: all others
-ELEMENTS = {
-    -1: "#7A7F86",
-    5: "#B8735A",
-    7: "#4F79D8",
-    8: "#D8504A",
-    9: "#3F8F4F",
-    15: "#C0701C",
-    16: "#98801A",
-    17: "#3F8F4F",
-    35: "#B0603F",
-    53: "#8F62B8",
-}
 MARK = _colour("#7A5BA6", 0.35)
 RAISES, LOWERS = "#2F7F86", "#CC7722"
 RING = re.compile(f"fill:{LOWERS}(?:..)?;(.*?)stroke-width:1.0px")
@@ -63,11 +51,11 @@ def drawing(
     marks: Sequence[str] = (),
     colours: Mapping[int, float] | None = None,
 ) -> str:
-    """Return an SVG of width x height pixels, transparent, legible on a light and on a dark page.
+    """Return a molecule as an SVG of width x height pixels, transparent, legible on a light and on a dark page.
 
-    Atoms and bonds that match a SMARTS of `marks` are highlighted. `colours` gives signed contributions by atom index,
-    as `contributions` returns them: a teal disc behind atoms that raise a property, an orange ring around those that
-    lower it, the strongest darkest. InputError for an invalid SMILES or SMARTS, SettingError for an unknown atom.
+    smiles: the molecule. marks: SMARTS whose atoms and bonds are highlighted. colours: signed contributions by atom
+    index, as `contributions` returns them: a teal disc behind atoms that raise a property, an orange ring around those
+    that lower it, the strongest darkest. InputError for an invalid SMILES or SMARTS, SettingError for an unknown atom.
     """
     molecule = parse(smiles)
     atoms, bonds = _matched(molecule, marks)
@@ -106,9 +94,10 @@ def pattern_drawing(smarts: str, width: int, height: int) -> str:
 
 
 def prefix_drawing(text: str, width: int, height: int, corpus: str = MOSES.corpus) -> str:
-    """Return an SVG of a SMILES prefix, as `drawing` makes it: * for atoms to come, the atom it continues from marked.
+    """Return a SMILES prefix as an SVG, as `drawing` makes it: * for atoms to come, the atom it continues from marked.
 
-    InputError or TokenError for a prefix of no molecule, or with tokens that a prior of the corpus does not write.
+    text: the prefix. width, height: pixels. corpus: what the prior learned from. InputError or TokenError for a prefix
+    of no molecule, or with tokens that a prior of the corpus does not write.
     """
     prefix(text, corpus)
     smiles, current = with_placeholders(split(text.strip(STRIPPED)))

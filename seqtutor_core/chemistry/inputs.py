@@ -127,9 +127,9 @@ def upload(
 ) -> UploadedMolecules:
     """Return the molecules of a file .smi, .txt, .csv (a column named smiles), .mol or .sdf, and its broken records.
 
-    corpus: what the prior learned from, whose tokens remarks are about. Records that are not read within `seconds` are
-    counted as a problem. InputError for a file that is empty, larger than 20 MB, of another kind, not text, or without
-    one good record.
+    data, filename: the file. corpus: what the prior learned from, whose tokens remarks are about. run: what reads the
+    records, here or in another process. Records that are not read within `seconds` are counted as a problem. InputError
+    for a file that is empty, larger than 20 MB, of another kind, not text, or without one good record.
     """
     deadline = time.monotonic() + seconds
     check_file(data, filename)

@@ -78,7 +78,11 @@ def read(smiles: str) -> tuple[Chem.Mol, str]:
 
 
 def calculate(measurement: Measurement, mol: Chem.Mol, query: PropertyQuery, requested: frozenset[str]) -> Measurement:
-    """Return the measurement with the requested properties of its molecule; InputError if RDKit fails on it."""
+    """Return the measurement with the requested properties of its molecule; InputError if RDKit fails on it.
+
+    mol: the molecule, parsed. query: what properties such as similarity are relative to. requested: names of
+    properties.
+    """
     calculator = PropertyCalculator(mol, query)
     values: dict[str, float] = {}
     unknown: dict[str, str] = {}

@@ -18,7 +18,11 @@ from seqtutor_core.chemistry.workbench import SECONDS, run
 
 
 def drawing(smiles: str, width: int, height: int, marks: Sequence[str] = (), colouring: str = "") -> str:
-    """Return a molecule as an SVG: substructures marked, or atoms coloured by what they add to a property."""
+    """Return a molecule as an SVG of width x height pixels.
+
+    smiles: the molecule. marks: SMARTS to highlight. colouring: the property whose contributions colour the atoms;
+    empty: none.
+    """
     arguments = {"smiles": smiles, "width": width, "height": height, "marks": list(marks), "colouring": colouring}
     svg: str = run("draw", arguments)
     return svg
@@ -31,7 +35,10 @@ def pattern_drawing(smarts: str, width: int, height: int) -> str:
 
 
 def prefix_drawing(text: str, width: int, height: int, corpus: str = MOSES.corpus) -> str:
-    """Return a SMILES prefix as an SVG, the atom it continues from marked."""
+    """Return a SMILES prefix as an SVG of width x height pixels, the atom it continues from marked.
+
+    text: the prefix. corpus: what the prior learned from.
+    """
     svg: str = run("draw_prefix", {"text": text, "width": width, "height": height, "corpus": corpus})
     return svg
 

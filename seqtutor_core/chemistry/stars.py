@@ -117,7 +117,7 @@ class StarTable:
 
 @lru_cache(maxsize=4096)
 def _weaker(smarts: str, bonds_are_told: bool) -> str:
-    """Return the SMARTS of an atom of which surroundings tell all that it asks; its bonds are told in the centre."""
+    """Return an atom's SMARTS without what surroundings do not tell; bonds_are_told: whether they tell its bonds."""
     conditions = []
     for condition in _split(_body(smarts), ";"):
         choices = [

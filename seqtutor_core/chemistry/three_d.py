@@ -6,7 +6,7 @@ from pathlib import Path
 
 import py3Dmol
 
-from seqtutor_core.chemistry.depict import ELEMENTS
+from seqtutor_core.chemistry.colours import ELEMENTS
 from seqtutor_core.errors import InputError, SettingError
 
 SCRIPT = Path(__file__).parents[2] / "static" / "3Dmol-min.js"

@@ -35,10 +35,10 @@ class SmilesTokens:
     """The tokens that a prior writes, and how SMILES are made of them."""
 
     def __init__(self, corpus: str, title: str, prior: str, seen: str, longest: int) -> None:
-        """Make them from those of a corpus, given with blanks between them.
+        """Build the vocabulary of a corpus.
 
-        title: what the corpus is called; prior: the shipped one that learned from it; longest: most tokens in a
-        molecule, the end included.
+        title: what the corpus is called; prior: the shipped one that learned from it; seen: the corpus's tokens,
+        separated by blanks; longest: most tokens in a molecule, the end included.
         """
         self.corpus, self.title, self.prior, self.longest = corpus, title, prior, longest
         self.seen = tuple(seen.split(" "))

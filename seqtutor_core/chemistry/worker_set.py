@@ -17,7 +17,7 @@ class WorkerSet(Generic[Client]):
         """Create an empty set.
 
         start: starts a process; OSError when there is no memory for it, or too many processes.
-        closed_message: what a thread is told that wants a process of a closed set.
+        closed_message: the error's text for a thread that wants a process of a closed set.
         """
         self.closed = threading.Event()
         self._start, self._closed_message = start, closed_message

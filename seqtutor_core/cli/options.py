@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 from seqtutor_core import priors
 from seqtutor_core.config import PRESETS
-from seqtutor_core.domains import Domain, build_domain
-from seqtutor_core.domains.registry import DOMAINS
+from seqtutor_core.domains import Domain
+from seqtutor_core.domains.registry import DOMAINS, domain_entry
 from seqtutor_core.errors import SettingError
 from seqtutor_core.objective import COMBINATIONS, SUM, Objective
 from seqtutor_core.rules import number, parse_json, shown
@@ -21,7 +21,10 @@ RUN = "a run's id, as runs list prints it"
 
 
 def add_command(commands: Commands, name: str, run: Callable[[Namespace], int | None], help: str) -> ArgumentParser:
-    """Add a command that calls `run` with its options; return its parser, for more options."""
+    """Add the command `name` that calls `run` with its options; return its parser, for more options.
+
+    commands: where it is added. help: one line for the list of commands.
+    """
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -91,7 +94,7 @@ def parse_weights(items: Iterable[str]) -> dict[str, float]:
 
 def domain_settings(options: Namespace) -> dict[str, Any]:
     """Return the settings of --set, over those that the prior of --prior was trained for."""
-    build_domain(options.domain)  # an unknown one is named before a prior of its name is looked for
+    domain_entry(options.domain)  # names an unknown domain, before a prior of that name is looked for
     return priors.domain_settings(options.prior or options.domain, parse_pairs(options.set))
 
 

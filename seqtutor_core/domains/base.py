@@ -85,7 +85,7 @@ class TokenSpace(Protocol):
 
 
 class Rewards(Protocol):
-    """What can be wanted of a sequence."""
+    """What sequences are rewarded for, and how it is paid."""
 
     terms: tuple[RewardTerm, ...]
     paper_weights: Mapping[str, float]
@@ -102,9 +102,9 @@ class Rewards(Protocol):
         """
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
-        """Wait for what other processes find out of tokens (B, T), so that `score` then answers at once.
+        """Wait until other processes have measured tokens (B, T), so that `score` then answers at once.
 
-        Of a domain with slow scoring alone, and called beside everything else.
+        Called only for domains with slow scoring, in a thread beside learning and sampling.
         """
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
@@ -134,13 +134,13 @@ class RunMonitor(Protocol):
         """Take note of a rollout that is learned from; return the figures by name."""
 
     def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
-        """Return what the lines of a run's metrics so far should worry the user about."""
+        """Return the alarms that the lines of a run's metrics so far give reason for."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of what was observed, as JSON values."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned; of an empty one, nothing."""
+        """Take over what `state_dict` returned; an empty one changes nothing."""
 
 
 class Domain(TokenSpace, Rewards, Metrics, RunMonitor, Protocol):

@@ -90,8 +90,13 @@ DOMAINS: dict[str, DomainEntry] = {
 }
 
 
-def build_domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
-    """Return a domain by name; SettingError for an unknown name or setting."""
+def domain_entry(name: str) -> DomainEntry:
+    """Return a domain's line of the list; SettingError for an unknown name."""
     if name not in DOMAINS:
         raise SettingError(f"no domain named {shown(name)}; choose one of {', '.join(DOMAINS)}")
-    return DOMAINS[name].build(settings or {})
+    return DOMAINS[name]
+
+
+def build_domain(name: str, settings: Mapping[str, Any] | None = None) -> Domain:
+    """Return a domain by name; SettingError for an unknown name or setting."""
+    return domain_entry(name).build(settings or {})

@@ -145,7 +145,8 @@ class Learner(Protocol[Settings]):
     def loss(self, online: Output, target_output: Output, batch: Batch, settings: Settings) -> Tensor:
         """Return the loss summed over the batch's steps, or sequences; nothing flows into the prior.
 
-        target_output: the target network's output on the same batch, or the online one's where there is none.
+        online: the network's output on the batch. target_output: the target network's, or the online one's where there
+        is none. batch: sequences with rewards R/c, (B, T). settings: the learner's own.
         """
 
 
@@ -183,7 +184,10 @@ class ValueLearner(Learner[Settings], ABC):
         """Return what the equation pays for each taken step, (B, T)."""
 
     def loss(self, online: Output, target_output: Output, batch: Batch, settings: Any) -> Tensor:
-        """Return the Huber distance of the taken actions' values from their targets, into which nothing flows."""
+        """Return the Huber distance of the taken actions' values from their targets, summed over steps.
+
+        No gradient flows into the targets. Arguments: as in Learner.loss.
+        """
         from_logits = settings.values_from_logits
         online_values = gather_actions(self.action_values(online, batch.log_prior, from_logits), batch.tokens)  # (B, T)
         fixed = Output(target_output.logits.detach(), target_output.value.detach())

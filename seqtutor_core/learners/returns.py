@@ -10,7 +10,7 @@ def lambda_returns(r_t: Tensor, v_t: Tensor, q_t: Tensor, mask: Tensor, gamma: f
         G_t = r_t + gamma (v_t+1 + lambda (G_t+1 - q_t+1))
 
     r_t: what each step pays; v_t: state values; q_t: values of the taken actions; mask: 1.0 inside a sequence, 0.0
-    beyond its end, where values are 0. All (B, T): ValueError otherwise.
+    beyond its end, where values are 0. All (B, T): ValueError otherwise. gamma, lambda_: from 0 to 1.
 
     lambda 0 is the one-step target of the paper. For softmax policies lambda 1 is path consistency (Nachum et al.
     2017): q - v = log pi, so every path, whoever sampled it, gives the same fixed point.

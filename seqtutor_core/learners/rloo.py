@@ -43,7 +43,7 @@ class Rloo(FromPrior, Learner[RlooSettings]):
     presets: Mapping[str, RlooSettings] = {"default": RlooSettings()}
 
     def loss(self, online: Output, target_output: Output, batch: Batch, settings: RlooSettings) -> Tensor:
-        """Return what has the gradient of -J, estimated and summed over steps."""
+        """Return a loss, summed over steps, whose gradient is that of -J, estimated. Arguments: as in Learner.loss."""
         log_pi = self.log_policy(online, batch.log_prior)  # (B, T, V)
         kl = (log_pi.exp() * (log_pi - batch.log_prior)).sum(-1) * batch.mask  # (B, T)
         paid, cost = batch.reward, kl.detach()

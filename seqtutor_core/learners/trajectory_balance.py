@@ -40,7 +40,10 @@ class TrajectoryBalance(FromPrior, Learner[TrajectoryBalanceSettings]):
     presets: Mapping[str, TrajectoryBalanceSettings] = {"default": TrajectoryBalanceSettings()}
 
     def loss(self, online: Output, target_output: Output, batch: Batch, settings: TrajectoryBalanceSettings) -> Tensor:
-        """Return the Huber distance of log w from the batch's mean log Z, summed over sequences."""
+        """Return the Huber distance of log w from the batch's mean log Z, summed over sequences.
+
+        Arguments: as in Learner.loss.
+        """
         log_ratio = gather_actions(batch.log_prior - self.log_policy(online, batch.log_prior), batch.tokens)  # (B, T)
         w = ((log_ratio + batch.reward) * batch.mask).sum(1)  # (B,)
         log_z = w.detach().mean().expand_as(w)

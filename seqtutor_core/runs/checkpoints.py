@@ -35,7 +35,10 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], plain: Mapping[str, Any], update: int) -> None:
-    """Write folder/update-N.safetensors, then drop all but the two newest; OSError leaves the older ones alone."""
+    """Write folder/update-N.safetensors, then drop all but the two newest; OSError leaves the older ones alone.
+
+    tensors, plain: a tuner's state, tensors and JSON values. update: N.
+    """
     folder.mkdir(exist_ok=True)
     _write(folder / f"update-{update:09d}.safetensors", tensors, plain)
     prune_checkpoints(folder, MAX_CHECKPOINTS)
@@ -68,7 +71,7 @@ def delete_damaged(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def save_policy(path: Path, tensors: Mapping[str, Tensor], settings: NetworkSettings, at: Mapping[str, float]) -> None:
-    """Write a policy alone, with the shape of its network; `at` holds its update and its second of learning."""
+    """Write a policy's tensors to a path, with its network's settings; `at` holds its update and its second."""
     _write(path, tensors, {"network": asdict(settings), **at})
 
 

@@ -27,7 +27,7 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None) -> Run:
-    """Create a run, start its worker and return the run; it waits its turn while another run holds the device.
+    """Create a run, start its worker and return the run; the run waits its turn while another holds the device.
 
     `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
     The run's settings are those that its prior was trained for and the config's over them. SettingError for an unknown

@@ -1,4 +1,4 @@
-"""Runs that older versions wrote: their settings in today's words, the one place that knows the words of before."""
+"""Runs that older versions wrote: their settings in today's words, the one place that knows the earlier words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ WITHOUT_EFFECT = {  # what each learner took and had no use for
 
 
 def current_config(values: Any) -> Any:
-    """Return the values of a config.json as today's TuningConfig takes them; what is no such thing as it is."""
+    """Return the values of a config.json as today's TuningConfig takes them; any other value unchanged."""
     if not isinstance(values, Mapping) or not isinstance(values.get("overrides"), Mapping):
         return values
     left_out = WITHOUT_EFFECT.get(str(values.get("learner")), set())

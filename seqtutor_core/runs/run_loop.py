@@ -44,7 +44,8 @@ def execute_run(
 ) -> int:
     """Do a run to its end, record how it ended whatever happens, and return the exit code.
 
-    The caller holds the run's lock. `watchdog` is told how to save the run from another thread.
+    The caller holds the run's lock. should_stop: asked between updates. watchdog: is told how to save the run from
+    another thread. cadence: what is written when.
     """
     try:
         _run(run, should_stop, watchdog, cadence)

@@ -1,6 +1,6 @@
 """A stop that does not wait for the learning: a thread of the worker that ends it wherever it stands.
 
-An update may take many seconds, and so may the measuring at the end. Who asks to stop is answered within two: the
+An update may take many seconds, and so may the measuring at the end. Whoever asks to stop is answered within two: the
 learning may come to an end by itself for a moment, then the last complete update is saved and the process ends. It
 works from the first moment on, while torch is being imported, so nothing here needs torch.
 """

@@ -28,7 +28,7 @@ class ScoredSequence:
 
 
 def rewards(sequences: Iterable[ScoredSequence], objective: Objective) -> list[float]:
-    """Return R of each sequence; a term that it was not given counts 0."""
+    """Return R of each sequence; a term that it lacks counts 0."""
     terms = [[one.terms.get(name, 0.0) for name in objective.weights] for one in sequences]
     return objective.reward(torch.tensor(terms, dtype=torch.float64)).tolist() if terms else []
 

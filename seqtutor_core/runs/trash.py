@@ -1,4 +1,4 @@
-"""Runs that were deleted a moment ago: out of sight, and back at a word, until a sweep finds them old."""
+"""Runs that were deleted a moment ago: hidden, and restored on request, until a sweep finds them old."""
 
 import os
 import shutil

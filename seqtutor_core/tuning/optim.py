@@ -18,7 +18,7 @@ Loss = Callable[[Output, Output, Batch], Tensor]
 
 
 class PolicyOptimizer:
-    """Adam on a policy's network, and the target network that follows it, if the settings want one."""
+    """Adam on a policy's network, and the target network that follows it, if the settings ask for one."""
 
     def __init__(
         self, network: RecurrentNetwork, features: InputFeatures, settings: LearnerSettings, shards: ShardPool

@@ -101,7 +101,10 @@ class RolloutMetrics:
         """(up to WINDOW, T)"""
 
     def measure(self, rollout: Rollout, sums: Tensor, objective: Objective, loss: float) -> Metrics:
-        """Return the figures of a rollout; sums: its unweighted terms (B, K); loss: per token, of the last update."""
+        """Return the figures of a rollout under an objective.
+
+        sums: its unweighted terms (B, K). loss: of the last update, per token.
+        """
         kl, entropy = (each.sum().item() for each in divergence(rollout))
         steps, count = int(rollout.lengths.sum()), len(rollout.tokens)
         reward = objective.reward(sums).mean().item()

@@ -22,7 +22,7 @@ Shard = tuple[int, int, float | None]
 
 
 class Sampled(NamedTuple):
-    """A rollout whose scores other processes may still be at."""
+    """A rollout whose scores other processes may still be computing."""
 
     rollout: Rollout
     wait_for_scores: Callable[[], Tensor]
@@ -55,9 +55,9 @@ class Sampler:
         return ahead if ahead is not None and len(ahead.rollout.tokens) == n else self.sample(n, epsilon)
 
     def sample_ahead(self, n: int, epsilon: float | None) -> None:
-        """Sample the next rollout already, of a policy that changes no more before: see `next`.
+        """Sample the next rollout now, since the policy will not change before it is needed: see `next`.
 
-        None while actions are explored: epsilon then hangs on how far the run is by then.
+        While actions are explored nothing is sampled ahead: epsilon depends on how far the run is by then.
         """
         if epsilon is None:
             self.before_ahead = self._states()
@@ -101,13 +101,13 @@ class Sampler:
         return torch.stack([generator.get_state() for generator in self.generators])
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what a checkpoint keeps: a rollout that was sampled ahead is sampled again by who goes on from it."""
+        """Return what a checkpoint keeps: a rollout that was sampled ahead is sampled again after loading."""
         return {"generators": self._states() if self.ahead is None else self.before_ahead}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what a checkpoint kept, by fewer or more generators where the cores differ.
 
-        One of another kind of device has random numbers that are not to be had here: others follow, by its update.
+        Random states of another kind of device cannot be set here: the generators are seeded anew, by the update.
         """
         self.ahead = None
         kept = state["generators"].cpu()

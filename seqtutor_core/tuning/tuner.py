@@ -38,7 +38,11 @@ class Tuner:
     def __init__(
         self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork, shards: ShardPool | None = None
     ) -> None:
-        """Begin a job; `shards` are the threads to use, None: as many as there are cores, up to 8."""
+        """Prepare a job: networks, optimiser, sampler, replay, and what steers them.
+
+        config: what is asked for. domain, prior: those that the config names. shards: the threads to use; None: as many
+        as there are cores, up to 8.
+        """
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
         domain.set_active_terms(config.weights)
@@ -112,9 +116,9 @@ class Tuner:
     # ------------------------------------------------------------ reporting, steering
 
     def report(self, rollout: Rollout, terms: Tensor, loss: float, duration: float) -> Progress:
-        """Count an iteration that took so many seconds; return what there is to say of it.
+        """Count an iteration of `duration` seconds; return what there is to say of it.
 
-        terms: unweighted, (B, T, K). loss: per token.
+        rollout, terms: its sequences and their unweighted terms (B, T, K). loss: of its last update, per token.
         """
         steps = int(rollout.lengths.sum())
         self.update += self.settings.updates

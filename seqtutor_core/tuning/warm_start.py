@@ -24,7 +24,7 @@ class WarmStart:
     def batch(self, rollout: Rollout, terms: Tensor, objective: Objective) -> Batch:
         """Return sequences of pi* that begin as the rollout's do, estimated.
 
-        Where all reward comes with the last token they are the rollout's own, by weight; terms: its scores (B, T, K).
+        Where all reward comes with the last token these are the rollout's own, by weight. terms: its scores (B, T, K).
         """
         domain, sampler = objective.domain, self.sampler
         primer = rollout.primer[:1]

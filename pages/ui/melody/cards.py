@@ -8,7 +8,7 @@ WIDTH, HEIGHT = 160, 56
 
 
 def drawing(tokens: Sequence[int]) -> str:
-    """A melody as a small SVG picture: time to the right, pitch upwards."""
+    """Return a melody as a small SVG picture: time to the right, pitch upwards."""
     notes = decode(list(tokens))
     low = min((n.pitch for n in notes), default=60) - 2
     high = max((n.pitch for n in notes), default=60) + 2

@@ -12,7 +12,7 @@ from seqtutor_core.rules import anything, by_name, listed, record, text_of, whol
 
 DOMAIN = "melody"
 LONGEST = 256  # tokens
-KNOWN = record(
+STORED = record(
     {
         "title": text_of(1000),
         "tokens": listed(whole(0, len(VOCABULARY) - 1), LONGEST),
@@ -25,17 +25,20 @@ _CHOSEN, _PLAYS = "_chosen_melody", "_plays"
 
 
 def content(title: str, melody: Melody, tokens: Sequence[int], primer: Sequence[int]) -> dict[str, Any]:
-    """Return all that is needed to hear a melody again, whatever the page's settings are then; JSON values."""
+    """Return all that is needed to hear a melody again, whatever the page's settings are then; JSON values.
+
+    melody: the domain that its tokens and its primer were made under.
+    """
     return {"title": title, "tokens": list(tokens), "primer": list(primer), "settings": vars(melody.settings)}
 
 
-def melody_of(known: Mapping[str, Any]) -> Melody:
+def melody_of(stored: Mapping[str, Any]) -> Melody:
     """Return the domain that a chosen or kept melody was made under.
 
     SettingError for one that is damaged, or of another version.
     """
-    KNOWN("a melody", known)
-    return Melody(MelodySettings.of(known["settings"]))
+    STORED("a melody", stored)
+    return Melody(MelodySettings.of(stored["settings"]))
 
 
 def chosen() -> tuple[dict[str, Any] | None, int]:
@@ -43,9 +46,9 @@ def chosen() -> tuple[dict[str, Any] | None, int]:
     return st.session_state.get(_CHOSEN), st.session_state.get(_PLAYS, 0)
 
 
-def choose(known: Mapping[str, Any]) -> None:
+def choose(stored: Mapping[str, Any]) -> None:
     """Hear this one, at once; for a callback."""
-    st.session_state[_CHOSEN] = dict(known)
+    st.session_state[_CHOSEN] = dict(stored)
     st.session_state[_PLAYS] = st.session_state.get(_PLAYS, 0) + 1
 
 
@@ -54,9 +57,9 @@ def choose_none() -> None:
     st.session_state[_CHOSEN] = None
 
 
-def keep(known: Mapping[str, Any]) -> None:
+def keep(stored: Mapping[str, Any]) -> None:
     """Keep it, for the action of a button."""
-    kept.keep(DOMAIN, known)
+    kept.keep(DOMAIN, stored)
 
 
 def drop(one: kept.Kept) -> None:

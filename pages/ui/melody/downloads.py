@@ -40,7 +40,7 @@ def file_name(title: str) -> str:
 
 
 def _or_nothing(piece: Piece) -> bytes:
-    """MusicXML, or its error as the file's text: a download cannot show a message."""
+    """Return a file, or its error as the file's text: a download cannot show a message."""
     try:
         return musicxml(piece)
     except SeqTutorError as error:

@@ -9,7 +9,7 @@ from seqtutor_core.domains.melody.audio import sound
 
 
 def melodies() -> None:
-    """One melody of the prior and one after a minute of tuning; A and C switch between them."""
+    """Draw one melody of the prior and one after a minute of tuning; A and C switch between them."""
     piano_rolls(_tracks(), key="example")
 
 

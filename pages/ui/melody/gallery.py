@@ -58,11 +58,11 @@ def _redraw_button() -> None:
 
 
 def _drawn(run: store.Run | None, source: str) -> list[dict[str, Any]]:
-    """Melodies of prior, preview or policy, the best first under the sliders."""
-    known, primer = melody(), MELODY.primer(MELODY)
-    ranked = _ranked(known, _tokens(run, source))
+    """Draw melodies of prior, preview or policy, the best first under the sliders; return them."""
+    domain, primer = melody(), MELODY.primer(MELODY)
+    ranked = _ranked(domain, _tokens(run, source))
     shown = [
-        content(f"{source} {i}: {total:.1f} points", known, tokens, primer)
+        content(f"{source} {i}: {total:.1f} points", domain, tokens, primer)
         for i, (total, tokens) in enumerate(ranked, start=1)
     ]
     with st.container(key=CARDS):
@@ -72,7 +72,7 @@ def _drawn(run: store.Run | None, source: str) -> list[dict[str, Any]]:
 
 
 def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
-    """The set, which stays while a run learns: what one looks at does not change under one's hand."""
+    """Return the set, which stays while a run learns: what one looks at does not change under one's hand."""
     seed = 1000 + state.draw_seed(MELODY, state.SET)
     if source == "B":
         preview = previewed(preview_request(MELODY))
@@ -86,10 +86,10 @@ def _tokens(run: store.Run | None, source: str) -> list[list[int]]:
     return st.session_state[_DRAWN][1]
 
 
-def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
-    """Reward under the sliders and tokens, the best first."""
-    objective = Objective(known, state.weights(MELODY), state.value(MELODY, state.KL))
-    totals = objective.reward(known.score(torch.tensor(tokens)).sum(1)).tolist()
+def _ranked(domain: Melody, tokens: list[list[int]]) -> list[tuple[float, list[int]]]:
+    """Return reward under the sliders and tokens of each melody, the best first."""
+    objective = Objective(domain, state.weights(MELODY), state.value(MELODY, state.KL))
+    totals = objective.reward(domain.score(torch.tensor(tokens)).sum(1)).tolist()
     return sorted(zip(totals, tokens, strict=True), key=lambda pair: -pair[0])
 
 
@@ -97,20 +97,20 @@ def _ranked(known: Melody, tokens: list[list[int]]) -> list[tuple[float, list[in
 
 
 def _kept() -> list[dict[str, Any]]:
-    """What is kept, the newest first; what is damaged, or of another version, can only be dropped."""
-    found = []
+    """Draw what is kept, the newest first, and return it; what is damaged or of another version can only be dropped."""
+    readable = []
     for one in kept.all_kept("melody"):
         try:
             melody_of(one.content)
-            found.append(one)
+            readable.append(one)
         except SettingError as error:
             _unreadable(one, error)
-    if not found:
+    if not readable:
         st.caption("Nothing is kept yet: the star beside a melody keeps it, for good.")
     with st.container(key=CARDS):
-        for one in found:
+        for one in readable:
             _card(dict(one.content), f"kept-{one.id}", one)
-    return [dict(one.content) for one in found]
+    return [dict(one.content) for one in readable]
 
 
 def _unreadable(one: kept.Kept, error: SettingError) -> None:
@@ -119,25 +119,25 @@ def _unreadable(one: kept.Kept, error: SettingError) -> None:
         action_button(literal(f"Drop {one.id}"), "delete", f"drop-{one.id}", drop, one, type="tertiary")
 
 
-def _card(known: dict[str, Any], key: str, one: kept.Kept | None = None) -> None:
-    """A melody as a picture, with a button to hear it and one to keep or drop it."""
-    title = str(known.get("title", ""))
+def _card(stored: dict[str, Any], key: str, one: kept.Kept | None = None) -> None:
+    """Draw a melody as a picture, with a button to hear it and one to keep or drop it."""
+    title = str(stored.get("title", ""))
     with st.container(gap=None, key=f"box-{key}"):
-        st.image(drawing(known.get("tokens", [])), alt=f"Melody {title}")
+        st.image(drawing(stored.get("tokens", [])), alt=f"Melody {title}")
         with st.container(horizontal=True, gap=None, vertical_alignment="center", wrap=False):
             st.button(
-                literal(title), key=key, icon=":material/play_arrow:", type="tertiary", on_click=choose, args=(known,),
+                literal(title), key=key, icon=":material/play_arrow:", type="tertiary", on_click=choose, args=(stored,),
                 help=literal(f"Play {title}"),
             )  # fmt: skip
             name = literal(f"Drop {title}" if one else f"Keep {title}")
             if one is None:
-                action_button(name, "star", f"keep-{key}", keep, known, type="tertiary", help=name)
+                action_button(name, "star", f"keep-{key}", keep, stored, type="tertiary", help=name)
             else:
                 action_button(name, "delete", f"drop-{key}", drop, one, type="tertiary", help=name)
 
 
 def _zip_button(place: Any, shown: Sequence[dict[str, Any]], source: str) -> None:
-    """Everything that is shown, in all formats."""
+    """Draw the button that saves everything shown, in all formats."""
 
     def made() -> bytes:
         numbered = enumerate(shown, start=1)

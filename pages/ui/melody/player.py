@@ -47,7 +47,7 @@ class Track:
         return cls(letter, title, None, "", absent=reason)
 
     def as_dict(self, key: str) -> dict[str, Any]:
-        """Return what the player of this key is told of it."""
+        """Return what the player of this key is sent, as JSON values."""
         told = {"letter": self.letter, "title": self.title, "caption": self.caption, "play": self.play}
         if self.roll is None:
             return {**told, "absent": self.absent}

@@ -20,11 +20,11 @@ SHOWN = 16  # names of notes
 def panel() -> None:
     """Choose a primer; every melody then continues it."""
     current = settings.primer(MELODY)
-    known = melody().settings
+    chosen = melody().settings
     with st.expander("Begin with your own notes", expanded=bool(current.tokens)):
         keys, upload = st.tabs(["Play some keys", "Upload a MIDI file"])
         with keys, show_errors():
-            picked = keyboard("keys", bar=4 * known.beats_per_bar, bpm=known.tempo)
+            picked = keyboard("keys", bar=4 * chosen.beats_per_bar, bpm=chosen.tempo)
             if picked:
                 _offer(tune_of_picked(picked), "keys")
         with upload, show_errors():
@@ -33,14 +33,14 @@ def panel() -> None:
             if file is not None:
                 _offer(_read(file.getvalue()), "midi")
         if current.tokens:
-            bars = many(len(current.tokens) // known.steps_per_bar, "bar")
+            bars = many(len(current.tokens) // chosen.steps_per_bar, "bar")
             st.success(f"Every melody continues your {len(current.tokens)} steps ({bars}).")
             _remarks(current)
             st.button("Remove the beginning", key="no-primer", on_click=settings.set_tune, args=(None,))
 
 
 def _read(file: bytes) -> Tune:
-    """The melody in a MIDI file; a polyphonic one may be read by its top line."""
+    """Return the melody in a MIDI file; a polyphonic one may be read by its top line."""
     try:
         return _tune(file, "error")
     except InputError as error:
@@ -54,7 +54,7 @@ def _read(file: bytes) -> Tune:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _tune(file: bytes, polyphony: str) -> Tune:
-    """The tune, kept for when something else on the page has changed."""
+    """Return the tune, kept for when something else on the page has changed."""
     return tune_of_midi(file, polyphony)
 
 

@@ -40,7 +40,7 @@ LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
 def settings(studio: Studio) -> dict[str, Any]:
-    """The page's settings as MelodySettings names them."""
+    """Return the page's settings as MelodySettings names them."""
     lowest, highest = limits(studio)
     return {
         "length": state.value(studio, LENGTH),
@@ -58,38 +58,38 @@ def settings(studio: Studio) -> dict[str, Any]:
 
 
 def limits(studio: Studio) -> tuple[int, int]:
-    """The lowest and the highest pitch of the range, which a link may give in either order."""
+    """Return the lowest and the highest pitch of the range, which a link may give in either order."""
     one, other = state.value(studio, RANGE)
     return min(one, other), max(one, other)
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that a melody or its reward depends on: tempo, key and instrument only change how it sounds."""
-    known = vars(MelodySettings.of(values))
-    return {name: value for name, value in known.items() if name not in ("tempo", "key", "instrument")}
+    """Return the settings that a melody or its reward depends on, and not those that only change how it sounds."""
+    chosen = vars(MelodySettings.of(values))
+    return {name: value for name, value in chosen.items() if name not in ("tempo", "key", "instrument")}
 
 
 def sampling_settings(studio: Studio) -> dict[str, Any]:
-    """Those that a draw from the prior depends on."""
+    """Return the settings that a draw from the prior depends on."""
     return {"length": state.value(studio, LENGTH), "bar": state.value(studio, BAR)}
 
 
 def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
-    """The page's values for the settings of a run; its beginning becomes the page's."""
-    known = MelodySettings.of(config.settings)
-    set_tune(tune_of(config.primer, known))
+    """Return the page's values for the settings of a run; its beginning becomes the page's."""
+    chosen = MelodySettings.of(config.settings)
+    set_tune(tune_of(config.primer, chosen))
     choose_none()
     return {
-        LENGTH: known.length,
-        KEY: known.key,
-        MODE: known.mode,
-        TEMPO: round(known.tempo),
-        GRID: known.steps_per_beat,
-        BAR: known.bar,
-        DENSITY: float(known.notes_per_beat),
-        PHRASE: known.phrase,
-        RANGE: (known.lowest, known.highest),
-        INSTRUMENT: known.instrument,
+        LENGTH: chosen.length,
+        KEY: chosen.key,
+        MODE: chosen.mode,
+        TEMPO: round(chosen.tempo),
+        GRID: chosen.steps_per_beat,
+        BAR: chosen.bar,
+        DENSITY: float(chosen.notes_per_beat),
+        PHRASE: chosen.phrase,
+        RANGE: (chosen.lowest, chosen.highest),
+        INSTRUMENT: chosen.instrument,
     }
 
 
@@ -97,7 +97,7 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
 
 
 def controls(studio: Studio) -> None:
-    """Key, tempo, instrument, metre and the targets of some rewards."""
+    """Draw key, tempo, instrument, metre and the targets of some rewards."""
     with st.expander("Key, tempo and metre", expanded=True, key="group-sound", type="compact"):
         _choices(
             studio,
@@ -114,7 +114,7 @@ def controls(studio: Studio) -> None:
 
 
 def _choices(studio: Studio, *choices: tuple[str, str, Sequence[Any], Callable[[Any], str], str]) -> None:
-    """Choices in a row, each its label, name, options, how an option is shown, help."""
+    """Draw choices in a row, each given as its label, name, options, how an option is shown, help."""
     with row(choices[0][1]):
         for label, name, options, shown, text in choices:
             widget(studio, st.selectbox, label, name, options=options, format_func=shown, help=text)
@@ -143,18 +143,18 @@ _TUNE, _PRIMER = "_tune", "_primer"
 
 
 def primer(studio: Studio) -> Primer:
-    """The notes every melody begins with, as tokens under the settings as they stand; none by default."""
+    """Return the notes every melody begins with, as tokens under the settings as they stand; none by default."""
     tune = st.session_state.get(_TUNE)
     return Primer((), ()) if tune is None else primer_under(studio, tune)
 
 
 def primer_under(studio: Studio, tune: Tune) -> Primer:
-    """A tune as tokens under the settings as they stand; the last one is kept."""
+    """Return a tune as tokens under the settings as they stand; the last one is kept."""
     chosen = MelodySettings.of(settings(studio))
-    known = st.session_state.get(_PRIMER)
-    if known is None or known[:2] != (tune, chosen):
-        known = st.session_state[_PRIMER] = (tune, chosen, primer_of(tune, chosen))
-    return known[2]
+    cached = st.session_state.get(_PRIMER)
+    if cached is None or cached[:2] != (tune, chosen):
+        cached = st.session_state[_PRIMER] = (tune, chosen, primer_of(tune, chosen))
+    return cached[2]
 
 
 def set_tune(chosen: Tune | None) -> None:

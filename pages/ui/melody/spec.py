@@ -82,7 +82,7 @@ MELODY = Studio(
 
 
 def melody() -> Melody:
-    """The domain under the settings of the page."""
+    """Return the domain under the settings of the page."""
     domain = build_domain("melody", settings.settings(MELODY))
     assert isinstance(domain, Melody)
     return domain

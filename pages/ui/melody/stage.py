@@ -27,8 +27,8 @@ def _stage(run: store.Run | None, strength: float) -> None:
     with st.container(key="stage"), show_errors():
         melodies = heard(run)
         weights = state.weights(MELODY)
-        found = {one.letter: one.track(weights) for one in melodies}
-        piano_rolls([found.get(x) or Track.empty(x, TITLES[x], REASONS.get(x, "")) for x in TITLES], key="player")
+        tracks = {one.letter: one.track(weights) for one in melodies}
+        piano_rolls([tracks.get(x) or Track.empty(x, TITLES[x], REASONS.get(x, "")) for x in TITLES], key="player")
         _actions(melodies)
         for one in melodies:  # after the rolls, which are faster
             attach_sound(one.sound_name, sound(one.piece), key=f"sound-{one.letter}")
@@ -42,7 +42,7 @@ def _stage(run: store.Run | None, strength: float) -> None:
 
 
 def _actions(melodies: list[Heard]) -> None:
-    """One row: draw others, keep, take away."""
+    """Draw one row: draw others, keep, take away."""
     with st.container(horizontal=True, vertical_alignment="center", key="stage-actions"):
         st.button(
             "Draw others", key="another", icon=":material/casino:", on_click=_draw_others,

@@ -58,21 +58,21 @@ class Heard(NamedTuple):
 
 def heard(run: store.Run | None) -> list[Heard]:
     """Return the melodies there are; InputError, SettingError or PriorError when the page's settings make none."""
-    known, primer = melody(), MELODY.primer(MELODY)
+    domain, primer = melody(), MELODY.primer(MELODY)
     seed = state.draw_seed(MELODY, state.PAIR)
-    a = presentation.piece(known, draw(MELODY, None, 1, seed)[0], primer, "Prior")
-    found = [Heard("A", known, a, f"draw {seed + 1} of the prior"), _preview(known)]
+    a = presentation.piece(domain, draw(MELODY, None, 1, seed)[0], primer, "Prior")
+    melodies = [Heard("A", domain, a, f"draw {seed + 1} of the prior"), _preview(domain)]
     if run and has_policy(run):
         with show_errors():
-            found.append(_tuned(known, run, seed))
-    return [*found, *_chosen()]
+            melodies.append(_tuned(domain, run, seed))
+    return [*melodies, *_chosen()]
 
 
-def _tuned(known: Melody, run: store.Run, seed: int) -> Heard:
-    """C; while the policy cannot be read the last one that could. RunError when there was none."""
+def _tuned(domain: Melody, run: store.Run, seed: int) -> Heard:
+    """Return C; while the policy cannot be read, the last one that could. RunError when there was none."""
     try:
-        c = presentation.piece(known, draw(MELODY, run, 1, seed)[0], MELODY.primer(MELODY), "Tuned")
-        st.session_state[_LAST] = run.id, Heard("C", known, c, policy_caption(run))
+        c = presentation.piece(domain, draw(MELODY, run, 1, seed)[0], MELODY.primer(MELODY), "Tuned")
+        st.session_state[_LAST] = run.id, Heard("C", domain, c, policy_caption(run))
     except RunError:
         if st.session_state.get(_LAST, ("",))[0] != run.id:
             raise
@@ -82,15 +82,15 @@ def _tuned(known: Melody, run: store.Run, seed: int) -> Heard:
 
 
 def _chosen() -> list[Heard]:
-    known, plays = chosen()
-    if known is None:
+    stored, plays = chosen()
+    if stored is None:
         return []
-    made = melody_of(known)
-    one = presentation.piece(made, known["tokens"], known["primer"], known["title"])
-    return [Heard("★", made, one, known["title"], plays)]
+    domain = melody_of(stored)
+    one = presentation.piece(domain, stored["tokens"], stored["primer"], stored["title"])
+    return [Heard("★", domain, one, stored["title"], plays)]
 
 
-def _preview(known: Melody) -> Heard:
+def _preview(domain: Melody) -> Heard:
     """Return the sequence of the preview that weighs most."""
     request = preview_request(MELODY)
     rewarding = request.objective.active_terms
@@ -98,10 +98,10 @@ def _preview(known: Melody) -> Heard:
     tokens = preview.samples.tokens[preview.best(1)[0]].tolist()
     rough = ", rough" if rewarding and preview.rough else ""
     caption = f"no training, {preview.milliseconds:.0f} ms{rough}" if rewarding else "every weight is 0"
-    return Heard("B", known, presentation.piece(known, tokens, MELODY.primer(MELODY), "Preview"), caption)
+    return Heard("B", domain, presentation.piece(domain, tokens, MELODY.primer(MELODY), "Preview"), caption)
 
 
 def policy_caption(run: store.Run) -> str:
-    """Return of which second a run's policy is."""
+    """Return in words at which second a run's policy was written."""
     when = second(run)
     return "newest policy" if when is None else f"policy of second {when:.0f}"

@@ -21,7 +21,10 @@ _TOGGLED = "_mol_toggled"  # whether a star was set or taken away since the page
 def picture(
     one: ScoredMolecule, width: int = WIDTH, height: int = HEIGHT, marks: Sequence[str] = (), colouring: str = ""
 ) -> None:
-    """Draw a molecule, or a frame where nothing can be drawn."""
+    """Draw one molecule, width x height pixels, or a frame where nothing can be drawn.
+
+    marks, colouring: as in remote.drawing.
+    """
     if not one.measurement.valid:
         st.image(frame(width, height), alt=f"no molecule: {one.smiles}" if one.smiles else "no molecule")
         return
@@ -48,7 +51,11 @@ def row(
     first: int = 0,
     **looks: object,
 ) -> None:
-    """Draw a card for each molecule, named by the row and its place in it, such as A 3; looks go to `picture`."""
+    """Draw a card for each molecule, named by the row and its place in it, such as A 3.
+
+    kept_ids: SMILES -> id of the kept molecules. caption: what stands below a card. first: place of the first card.
+    looks: go to `picture`.
+    """
     selection.show_row(name, [one.smiles if one.measurement.valid else "" for one in molecules], first)
     with st.container(key=f"cards-{name}"):
         for slot, one in enumerate(molecules):
@@ -79,7 +86,7 @@ def figures(one: ScoredMolecule) -> str:
 
 
 def why_not(one: ScoredMolecule) -> None:
-    """Say that this is no molecule, and on hovering why."""
+    """Say that this is not a molecule, and why when hovered."""
     why = literal(f"{one.smiles}: {one.measurement.error}") if one.smiles else "It never came to an end."
     st.caption("no molecule  \n&nbsp;", help=why)
 
@@ -93,7 +100,10 @@ def _look(one: ScoredMolecule, name: str, slot: int, first: int) -> None:
 
 
 def star(smiles: str, row: str, what: str, key: str, kept_ids: Mapping[str, str]) -> None:
-    """Draw a button that keeps a molecule of a row, or drops it again; `what` tells it from the other buttons."""
+    """Draw a button that keeps a molecule of a row, or drops it again; `what` tells it from the other buttons.
+
+    key: the button's. kept_ids: SMILES -> id of the kept molecules.
+    """
     kept_id = kept_ids.get(smiles)
     label = f"★ Drop {what}" if kept_id else f"☆ Keep {what}"
     clicked = st.button(label, key, on_click=safely, args=(_toggle, smiles, row, kept_id), type="tertiary")

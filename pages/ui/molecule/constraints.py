@@ -138,19 +138,19 @@ def _file(studio: Studio) -> None:
     if file is None:
         return
     with show_errors():
-        found = uploaded(file.getvalue(), file.name, tokens(studio).corpus)
-        if found.problems:
-            more = f"\n- and {len(found.problems) - SHOWN} more" if len(found.problems) > SHOWN else ""
-            listed = "".join(f"\n- {literal(problem)}" for problem in found.problems[:SHOWN])
-            records = "1 record" if len(found.problems) == 1 else f"{len(found.problems)} records"
+        upload = uploaded(file.getvalue(), file.name, tokens(studio).corpus)
+        if upload.problems:
+            more = f"\n- and {len(upload.problems) - SHOWN} more" if len(upload.problems) > SHOWN else ""
+            listed = "".join(f"\n- {literal(problem)}" for problem in upload.problems[:SHOWN])
+            records = "1 record" if len(upload.problems) == 1 else f"{len(upload.problems)} records"
             st.warning(f"{records} could not be read:{listed}{more}")
-        for remark in found.remarks[:SHOWN]:
+        for remark in upload.remarks[:SHOWN]:
             st.info(literal(remark))
-        chosen = found.molecules[0]
-        if len(found.molecules) > 1:
-            names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(found.molecules)]
+        chosen = upload.molecules[0]
+        if len(upload.molecules) > 1:
+            names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(upload.molecules)]
             i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
-            chosen = found.molecules[i]
+            chosen = upload.molecules[i]
         st.image(remote.drawing(chosen.smiles, WIDTH, HEIGHT), alt=f"structure of {chosen.smiles}")
         for remark in chosen.remarks:
             st.info(literal(remark))
@@ -159,13 +159,13 @@ def _file(studio: Studio) -> None:
 
 def uploaded(data: bytes, filename: str, corpus: str) -> UploadedMolecules:
     """Return the molecules of a file, for a prior that learned from a corpus; InputError for a file without any."""
-    found = _read_once(data, filename, corpus)
-    if isinstance(found, str):
-        raise InputError(found)
-    return found
+    upload = _read_once(data, filename, corpus)
+    if isinstance(upload, str):
+        raise InputError(upload)
+    return upload
 
 
-@st.cache_resource(max_entries=16, ttl="10m", show_spinner="Reading the file")
+@st.cache_resource(max_entries=16, ttl=600.0, show_spinner="Reading the file")
 def _read_once(data: bytes, filename: str, corpus: str) -> UploadedMolecules | str:
     """Read a file once, not whenever the page is drawn; return its molecules, or its error.
 

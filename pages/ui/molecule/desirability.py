@@ -1,4 +1,4 @@
-"""At the end of a row: how a property becomes a wish, to be set and drawn over the spread of the training molecules."""
+"""At the end of a row: a property's desirability, to be set and drawn over the spread of the training molecules."""
 
 from collections.abc import Callable
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.components import VIEWER
 from pages.ui.molecule import selection
 from pages.ui.molecule.cards import star
 from pages.ui.molecule.constraints import uses
@@ -21,7 +22,6 @@ from seqtutor_core.errors import InputError
 from seqtutor_core.files import home
 from seqtutor_core.objective import SUM
 
-SCRIPT = "app/static/3Dmol-min.js"  # as this very app serves it
 WIDTH, HEIGHT = 370, 250
 FLAT, SPACE = "Drawn", "In space"
 INVITATION = "Click a molecule: here it is drawn, in the plane and in space, with the reasons for its score."
@@ -118,7 +118,7 @@ def _in_space(smiles: str, style: str) -> None:
     try:
         with st.spinner("Looking for a shape in space"):
             block = remote.conformer(smiles)
-        view = three_d.view(block, SCRIPT, WIDTH, HEIGHT - 10, style)
+        view = three_d.view(block, VIEWER, WIDTH, HEIGHT - 10, style)
         # nothing in it takes the keyboard: no stop for Tab, whose ring nobody would see
         st.iframe(view, height=HEIGHT - 10, tab_index=-1, alt=f"{smiles} in space; drag to turn")
     except InputError as error:

@@ -77,10 +77,10 @@ def _figure(sets: Sets) -> None:
 # ---------------------------------------------------------------- the figure
 
 
-def distributions(known: SmilesTokens, sets: Sets) -> go.Figure:
+def distributions(vocabulary: SmilesTokens, sets: Sets) -> go.Figure:
     """Return a histogram for each property, in shares of the valid molecules of each set.
 
-    known: what the prior writes; the training molecules are those that it learned from.
+    vocabulary: what the prior writes; the training molecules are those that it learned from.
     """
     names = _names(sets)
     figure = make_subplots(
@@ -91,8 +91,8 @@ def distributions(known: SmilesTokens, sets: Sets) -> go.Figure:
         vertical_spacing=0.085,
     )
     for i, name in enumerate(names):
-        rows = {source: _values(found, name) for source, found in sets.items()}
-        _property(figure, known, name, rows, (i // COLUMNS + 1, i % COLUMNS + 1))
+        rows = {source: _values(molecules, name) for source, molecules in sets.items()}
+        _property(figure, vocabulary, name, rows, (i // COLUMNS + 1, i % COLUMNS + 1))
     charts.dress(figure, "properties", HEIGHT, legend=-0.05, top=24)
     figure.update_annotations(font_size=12)
     figure.update_layout(bargap=0, dragmode="select", selectdirection="h", hovermode="x")
@@ -103,26 +103,26 @@ def distributions(known: SmilesTokens, sets: Sets) -> go.Figure:
 
 def _names(sets: Sets) -> list[str]:
     """Return the properties to show; with a target, similarity replaces the last."""
-    targeted = any(SIMILARITY in one.measurement.values for found in sets.values() for one in found)
+    targeted = any(SIMILARITY in one.measurement.values for molecules in sets.values() for one in molecules)
     return [*SHOWN[:-1], SIMILARITY] if targeted else list(SHOWN)
 
 
-def _values(found: Sequence[ScoredMolecule], name: str) -> np.ndarray:
-    return np.array([one.measurement.values[name] for one in found if one.measurement.valid])
+def _values(molecules: Sequence[ScoredMolecule], name: str) -> np.ndarray:
+    return np.array([one.measurement.values[name] for one in molecules if one.measurement.valid])
 
 
 def _property(
-    figure: go.Figure, known: SmilesTokens, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]
+    figure: go.Figure, vocabulary: SmilesTokens, name: str, rows: Mapping[str, np.ndarray], place: tuple[int, int]
 ) -> None:
     """Add one plot: the training molecules as a filled area, the sets as lines."""
-    edges, training = _edges(known.corpus, name, rows), f"{TRAINING}, {known.title}"
+    edges, training = _edges(vocabulary.corpus, name, rows), f"{TRAINING}, {vocabulary.title}"
     middles = (edges[1:] + edges[:-1]) / 2
     where = {"row": place[0], "col": place[1]}
     first = place == (1, 1)
     if name != SIMILARITY:
         figure.add_bar(
             x=middles,
-            y=histogram(known.corpus, name, edges.tolist()),
+            y=histogram(vocabulary.corpus, name, edges.tolist()),
             name=training,
             marker={"color": "rgba(125,133,144,0.35)", "line": {"width": 0}},
             hovertemplate="%{x:.3g}: %{y:.0%}<extra>" + training + "</extra>",
@@ -130,11 +130,11 @@ def _property(
             showlegend=first,
             **where,
         )
-    for source, found in rows.items():
+    for source, values in rows.items():
         colour, dash = STROKES[source]
         figure.add_scatter(
             x=middles,
-            y=np.histogram(found, edges)[0] / max(len(found), 1),
+            y=np.histogram(values, edges)[0] / max(len(values), 1),
             name=source,
             mode="lines",
             line={"shape": "hvh", "color": colour, "width": 2, "dash": dash},
@@ -148,9 +148,9 @@ def _property(
 def _edges(corpus: str, name: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return the edges of the bins: whole numbers for counts, wide enough for every set."""
     low, high = (0.0, 1.0) if name == SIMILARITY else central_range(corpus, name, 0.998)
-    for found in rows.values():
-        if len(found):
-            low, high = min(low, float(found.min())), max(high, float(found.max()))
+    for values in rows.values():
+        if len(values):
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
     if name in COUNTS:
         return np.arange(np.floor(low) - 0.5, np.ceil(high) + 1.0)
     return np.linspace(low, high + 1e-9, BINS + 1)
@@ -192,20 +192,20 @@ def _brush(key: str, names: Sequence[str], latest: str) -> None:
 
 def means(sets: Sets) -> list[dict[str, str]]:
     """Return a row for each figure, with a column for each set."""
-    figures = {source: _expected(found) for source, found in sets.items()}
+    figures = {source: _expected(molecules) for source, molecules in sets.items()}
     labels = {"reward": "points", "valid": "valid", "distinct": "distinct", **{n: NAMES[n] for n in _names(sets)}}
     return [
-        {"mean": label, **{source: _shown(name, known.get(name)) for source, known in figures.items()}}
+        {"mean": label, **{source: _shown(name, row.get(name)) for source, row in figures.items()}}
         for name, label in labels.items()
     ]
 
 
-def _expected(found: Sequence[ScoredMolecule]) -> dict[str, float]:
-    n = len(found)
+def _expected(molecules: Sequence[ScoredMolecule]) -> dict[str, float]:
+    n = len(molecules)
     return {
-        "reward": sum(one.reward for one in found) / n,
-        "distinct": len({one.smiles for one in found}) / n,
-        **expected_properties(found, [1 / n] * n),
+        "reward": sum(one.reward for one in molecules) / n,
+        "distinct": len({one.smiles for one in molecules}) / n,
+        **expected_properties(molecules, [1 / n] * n),
     }
 
 
@@ -218,5 +218,5 @@ def _shown(name: str, value: float | None) -> str:
 def in_words(sets: Sets) -> str:
     """Return the figure's content as a sentence, for those who do not see it."""
     rows = [row for row in means(sets) if row["mean"] in map(NAMES.get, _names(sets))]
-    told = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)
-    return f"Histograms of properties over those of the training molecules: {told}"
+    sentences = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows)
+    return f"Histograms of properties over those of the training molecules: {sentences}"

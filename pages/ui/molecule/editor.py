@@ -48,8 +48,8 @@ def sketch(smiles: str, *, key: str, pattern: bool = False) -> str:
     before = st.session_state.get(key) or {}
     data = {"script": SCRIPT, "smiles": smiles, "pattern": pattern, "drawn": before.get("drawn")}
     shown = {"smiles": smiles}
-    found = _editor(key=key, data=data, default={"drawn": shown}, on_drawn_change=_nothing).drawn
-    return str((found or shown)["smiles"])
+    drawn = _editor(key=key, data=data, default={"drawn": shown}, on_drawn_change=_nothing).drawn
+    return str((drawn or shown)["smiles"])
 
 
 def open_button(name: str) -> None:
@@ -78,10 +78,10 @@ def _draw(studio: Studio, name: str) -> None:
     subject = SUBJECTS[name]
     lines = _lines(studio, name)
     place = _which(lines) if subject.pattern and lines else 0
-    found = sketch(_first(subject, lines[place : place + 1]), key=f"editor-{name}-{place}", pattern=subject.pattern)
+    drawn = sketch(_first(subject, lines[place : place + 1]), key=f"editor-{name}-{place}", pattern=subject.pattern)
     text, problem = "", ""
     try:
-        read = subject.read(found) if found else ""
+        read = subject.read(drawn) if drawn else ""
         if read and name == PREFIX:
             remote.prefix(read, tokens(studio).corpus)
         text = read

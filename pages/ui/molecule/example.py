@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from pages.ui.components import source
+from pages.ui.components import VIEWER, source
 from pages.ui.example import example
-from pages.ui.molecule.detail import SCRIPT
 from seqtutor_core.chemistry import three_d
 
 HEIGHT = 380
@@ -13,7 +12,7 @@ HEIGHT = 380
 def molecule() -> None:
     """Draw one molecule of a tuned policy, a button that turns it, and its figures."""
     shown = example("molecule")
-    viewer = three_d.view(shown["mol_block"], SCRIPT) if three_d.available() else ""
+    viewer = three_d.view(shown["mol_block"], VIEWER) if three_d.available() else ""
     page = source("turning_molecule.html").replace("<!-- drawing -->", shown["drawing"])
     st.iframe(page.replace("<!-- viewer -->", viewer), height=HEIGHT, alt="A molecule of a tuned policy, to turn")
     st.caption(

@@ -27,7 +27,7 @@ SHOWN, CHOSEN, KEPT = "Shown", "Chosen", "★ Kept"
 
 
 def take_away() -> None:
-    """Draw the button under which what is shown, chosen or kept can be taken away."""
+    """Draw the button that offers files of the molecules shown, chosen or kept."""
     with st.popover("Take away", icon=":material/download:", key="take-away", on_change="rerun") as popover:
         if not popover.open:  # what is shown may change until then
             return

@@ -43,7 +43,7 @@ class Order:
     """Properties, each with the lowest and highest value."""
     colouring: str = "Matches"
     corpus: str = MOSES.corpus
-    """Whose training set novel molecules are not in."""
+    """The corpus whose training set novel molecules are not in."""
 
     def figure(self, one: ScoredMolecule) -> str:
         """Return the sort key's value, unless the card already shows it."""
@@ -53,7 +53,7 @@ class Order:
 
 
 def order_button() -> Order:
-    """Draw the button under which all this is set, and return what is; InputError for a wrong substructure."""
+    """Draw the button that opens these settings, and return them; InputError for a wrong substructure."""
     filtered = len(selection.limits())
     title = f"Sort, filter ({filtered})" if filtered else "Sort, filter"
     with st.popover(title, icon=":material/filter_alt:", key="order"):
@@ -63,7 +63,7 @@ def order_button() -> Order:
         colouring = st.segmented_control(
             "Colour atoms by", list(COLOURINGS), default="Matches", required=True, key="colouring"
         )
-        only_valid = not st.toggle("Show what is no molecule, too", key="invalid")
+        only_valid = not st.toggle("Show invalid molecules, too", key="invalid")
         only_novel = st.toggle("Only what the training set has not", key="novel-only")
         smarts = st.text_input("Only with the substructure", placeholder="SMARTS", key="with-smarts")
         _limit_fields()
@@ -83,7 +83,8 @@ def _limit_fields() -> None:
     low, high = (0.0, 1.0) if name == SIMILARITY else central_range(tokens(MOLECULE).corpus, name, 0.998)
     now = selection.limits().get(name, (low, high))
     key = f"limits-{name}"
-    st.session_state[key] = now  # a box in the histogram moves them, too
+    if st.session_state.get(key) != now:  # only by a box in the histogram; set anew it would undo a move under way
+        st.session_state[key] = now
     st.slider(NAMES[name], min(low, now[0]), max(high, now[1]), key=key, on_change=_limit, args=(name, key))
 
 
@@ -92,17 +93,17 @@ def _limit(name: str, key: str) -> None:
 
 
 def limit_buttons() -> None:
-    """Draw a button for each limit that holds, which takes it away."""
+    """Draw a button for each limit, which removes it."""
     for name, (low, high) in selection.limits().items():
         text = f"{NAMES[name]} {low:.3g} to {high:.3g}"
         if st.button(text, f"unlimit-{name}", icon=":material/close:", on_click=selection.unlimit, args=(name,)):
             st.rerun()  # the histograms and the button above stand elsewhere
 
 
-def filter_and_sort(found: Sequence[ScoredMolecule], order: Order) -> list[ScoredMolecule]:
-    """Return what the filters leave, sorted; what is no molecule comes last."""
-    left = [one for one in found if one.measurement.valid and _within(one.measurement.values, order)]
-    invalid = [] if order.only_valid else [one for one in found if not one.measurement.valid]
+def filter_and_sort(molecules: Sequence[ScoredMolecule], order: Order) -> list[ScoredMolecule]:
+    """Return what the filters leave, sorted; invalid ones come last."""
+    left = [one for one in molecules if one.measurement.valid and _within(one.measurement.values, order)]
+    invalid = [] if order.only_valid else [one for one in molecules if not one.measurement.valid]
     if order.only_novel:
         left = [one for one in left if not in_training_set(order.corpus, one.measurement)]
     if order.smarts:

@@ -54,38 +54,38 @@ def of_preview(studio: Studio, n: int = SET) -> list[ScoredMolecule]:
     SettingError for a weight that cannot count yet.
     """
     request = preview_request(studio)
-    found = previews.previewed(request)
+    preview = previews.previewed(request)
     molecules = _scored_prior(request)
-    return [molecules[row] for row in found.some(n).tolist()]
+    return [molecules[row] for row in preview.some(n).tolist()]
 
 
 def best(studio: Studio, run: store.Run) -> list[ScoredMolecule]:
     """Return the best molecules of a run so far, as the page's settings weigh them, the best first."""
     grown = Molecule(MoleculeSettings.of(_of_run(run, "prefix", CORPUS)))  # the run's, not the page's
-    found = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
-    unique = {one.smiles: one for one in found}  # one molecule can be written in several ways
+    molecules = score_smiles(studio, smiles_of(grown, [entry.tokens for entry in run.top_sequences()]))
+    unique = {one.smiles: one for one in molecules}  # one molecule can be written in several ways
     return sorted(unique.values(), key=lambda one: -one.reward)
 
 
 def kept_smiles(studio: Studio) -> dict[str, str]:
     """Return the kept molecules' SMILES, the newest first, each with the id under which it is kept."""
-    found = ((one.content.get("smiles"), one.id) for one in kept.all_kept(studio.domain))
-    return {smiles: id for smiles, id in found if isinstance(smiles, str)}
+    entries = ((one.content.get("smiles"), one.id) for one in kept.all_kept(studio.domain))
+    return {smiles: id for smiles, id in entries if isinstance(smiles, str)}
 
 
 def of_source(studio: Studio, source: str, run: store.Run | None) -> list[ScoredMolecule]:
     """Return the molecules of a source, each once; none where the source is still empty."""
     if source == PRIOR:
-        found = of_prior(studio)
+        molecules = of_prior(studio)
     elif source == PREVIEW:
-        found = of_preview(studio)
+        molecules = of_preview(studio)
     elif source == TUNED:
-        found = drawn(studio, run, SET) if run and has_policy(run) else []
+        molecules = drawn(studio, run, SET) if run and has_policy(run) else []
     elif source == BEST:
-        found = best(studio, run) if run else []
+        molecules = best(studio, run) if run else []
     else:
-        found = score_smiles(studio, list(kept_smiles(studio)))
-    return list({one.smiles: one for one in found}.values())
+        molecules = score_smiles(studio, list(kept_smiles(studio)))
+    return list({one.smiles: one for one in molecules}.values())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_OBJECTIVE)

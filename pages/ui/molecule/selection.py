@@ -63,7 +63,7 @@ def slot(look: Look) -> int | None:
 
 
 def held(of: Hashable, draw: Callable[[], tuple[list[ScoredMolecule], str]]) -> tuple[list[ScoredMolecule], str]:
-    """Return what was drawn when this was asked for first, and draw again when something else is asked for."""
+    """Return what was drawn for this request, and draw again when the request changes."""
     held_of, drawn = st.session_state.get(_HELD, (None, ([], "")))
     if held_of != of or not drawn[0]:
         drawn = draw()

@@ -103,10 +103,10 @@ READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
 
 def settings(studio: Studio) -> dict[str, Any]:
     """Return all settings as JSON values, for a run; InputError or SettingError names the field that cannot be read."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, (label, read) in READERS.items():
         try:
-            found[name] = read(studio)
+            values[name] = read(studio)
         except InputError as error:
             raise InputError(f"{label}: {error}") from None
     shapes = {}
@@ -116,22 +116,22 @@ def settings(studio: Studio) -> dict[str, Any]:
                 shapes[term.name] = _plain(desirability(studio, term.name))
             except SettingError as error:
                 raise SettingError(f"{term.label}: {error}") from None
-    found["shapes"] = shapes
-    Molecule(MoleculeSettings.of(found)).set_active_terms(state.weights(studio))
-    return found
+    values["shapes"] = shapes
+    Molecule(MoleculeSettings.of(values)).set_active_terms(state.weights(studio))
+    return values
 
 
 def valid_settings(studio: Studio) -> dict[str, Any]:
     """Return the settings without fields that cannot be read, for what the page shows meanwhile."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, (_, read) in READERS.items():
         with suppress(SeqTutorError):
-            found[name] = read(studio)
+            values[name] = read(studio)
     shapes = {}
     for term in DEFAULT_DESIRABILITIES:
         with suppress(SeqTutorError):
             shapes[term] = _plain(desirability(studio, term))
-    return {**found, "shapes": shapes}
+    return {**values, "shapes": shapes}
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:

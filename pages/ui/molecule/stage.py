@@ -92,7 +92,7 @@ def _tuned(run: store.Run | None) -> None:
 
 
 def _of_second(run: store.Run) -> str:
-    """Return which policy is shown."""
+    """Return in words which policy is shown."""
     seconds = second(run)
     return f"policy of second {run.status.seconds if seconds is None else seconds:.0f}"
 
@@ -138,7 +138,7 @@ def _newest(source: str, run: store.Run | None) -> tuple[list[ScoredMolecule], s
 
 
 def _table_of(source: str, run: store.Run | None) -> tuple[list[ScoredMolecule], str]:
-    """Return the same; rows that one reads and scrolls stay while their run lives, until others are asked for."""
+    """Return the same, but while a run lives only when asked for others: rows that one reads and scrolls must stay."""
     if run is None or not _follows(source, run):
         return _newest(source, run)
     of = (source, run.id, preview_request(MOLECULE).draw, interpolation.strength(MOLECULE))

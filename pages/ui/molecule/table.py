@@ -20,13 +20,13 @@ SHOWN = ("qed", "log_p", "sa_score", "molecular_weight", "tpsa", "heavy_atoms", 
 
 def rows(molecules: Sequence[ScoredMolecule], name: str, first: int) -> None:
     """Draw the molecules as rows; the row that is ticked last is looked at, all ticked ones are chosen."""
-    found = [one for one in molecules if one.measurement.valid]
-    smiles = [one.smiles for one in found]
+    valid = [one for one in molecules if one.measurement.valid]
+    smiles = [one.smiles for one in valid]
     selection.show_row(name, smiles, first)
     ticked = [i for i, one in enumerate(smiles) if one in selection.chosen()]
     key = f"table-{hash(tuple(smiles))}"  # other molecules, another table: ticks are places and not molecules
     st.dataframe(
-        [_cells(one, first + i + 1) for i, one in enumerate(found)],
+        [_cells(one, first + i + 1) for i, one in enumerate(valid)],
         key=key,
         height=560,
         row_height=HEIGHT,
@@ -39,7 +39,7 @@ def rows(molecules: Sequence[ScoredMolecule], name: str, first: int) -> None:
         on_select=lambda: _choose(key, smiles, name, first),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": ticked, "columns": [], "cells": []}},
-        alt=f"{len(found)} molecules with their structures and properties",
+        alt=f"{len(valid)} molecules with their structures and properties",
     )
     if selection.moved():
         st.rerun()

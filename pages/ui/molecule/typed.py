@@ -42,7 +42,10 @@ Read = Callable[[str], Structure]
 
 
 def follow(studio: Studio, name: str, read: Read, empty: str, room: int = ROOM) -> None:
-    """Show the structure of a field, also while it is typed; an empty field says what it is for."""
+    """Show the structure of a field, also while it is typed; an empty field says what it is for.
+
+    name: the field's setting. read: what makes a structure of its text. empty: what it is for. room: pixels.
+    """
     with st.container(key=f"steady-typed-{name}"):
         fragment(_place, studio, name, read, empty, room)
 
@@ -111,8 +114,8 @@ def _nothing() -> None:
 def molecule(corpus: str, text: str) -> Structure:
     """Read a SMILES, for a prior that learned from a corpus."""
     try:
-        found = remote.molecule(text, corpus)
-        return Structure([(remote.drawing(found.smiles, WIDTH, HEIGHT), _alt(found.smiles))], remarks=found.remarks)
+        parsed = remote.molecule(text, corpus)
+        return Structure([(remote.drawing(parsed.smiles, WIDTH, HEIGHT), _alt(parsed.smiles))], remarks=parsed.remarks)
     except SeqTutorError as error:
         return Structure(problem=str(error))
 

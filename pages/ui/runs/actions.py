@@ -27,8 +27,8 @@ _NEW_TAG = "runs-new-tag"
 
 def leave() -> None:
     """Go to the studio, if it was just set to a run's settings."""
-    if wanted := st.session_state.pop(_OPEN, None):
-        st.switch_page(page_of(open_run(wanted)), query_params={"run": wanted})
+    if run_id := st.session_state.pop(_OPEN, None):
+        st.switch_page(page_of(open_run(run_id)), query_params={"run": run_id})
 
 
 def panel(chosen: Sequence[RunInfo]) -> None:
@@ -57,7 +57,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
 
 
 def _line(chosen: Sequence[RunInfo]) -> str:
-    """What is ticked, else what was deleted, else what ticking is for."""
+    """Draw what is ticked, else what was deleted, else what ticking is for."""
     if chosen:
         named = literal(", ".join(run.name for run in chosen[:_NAMED]))
         return f"Ticked: {named}" + (f" and {len(chosen) - _NAMED} more" if len(chosen) > _NAMED else "")
@@ -128,7 +128,7 @@ def _use(run_id: str) -> None:
 
 
 def _ours(run_id: str) -> Run:
-    """The run, to be changed; RunError when it is gone or somebody else's."""
+    """Open a run to change it; RunError when it is gone or somebody else's."""
     run = open_run(run_id)
     if not steering.may_delete(run):
         steering.check(run)
@@ -140,9 +140,9 @@ def _rename(run_id: str, key: str) -> None:
 
 
 def _add_tag(ids: Iterable[str]) -> None:
-    wanted, st.session_state[_NEW_TAG] = st.session_state[_NEW_TAG], ""
-    if wanted.strip():
-        _each(ids, lambda run_id: tags.add_tag(_ours(run_id), wanted))
+    tag, st.session_state[_NEW_TAG] = st.session_state[_NEW_TAG], ""
+    if tag.strip():
+        _each(ids, lambda run_id: tags.add_tag(_ours(run_id), tag))
 
 
 def _remove_tag(ids: Iterable[str], tag: str) -> None:
@@ -164,7 +164,7 @@ def _restore() -> None:
 
 
 def _each(ids: Iterable[str], act: Callable[[str], object]) -> list[str]:
-    """Do it to each run and return those that it was done to; what fails is told and keeps none of the others."""
+    """Do it to each run and return those that it was done to; a failure is shown and does not stop the others."""
     done, problems = [], []
     for run_id in ids:
         try:

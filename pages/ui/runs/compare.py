@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from pages.ui.charts import GRID, dress
 from pages.ui.page import fragment
 from pages.ui.readout import STATES
-from pages.ui.runs import samples, standing
+from pages.ui.runs import reward_kl, samples
 from pages.ui.runs.compared import ALONG, CURVES, MOST, Compared, Curves, compared, curves
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
@@ -33,7 +33,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
     st.html(STYLE)
     with st.container(key="runs-compare"):
         st.markdown("## Side by side")
-        overlay_tab, samples_tab, standing_tab = st.tabs(TABS, key="runs-tabs", on_change="rerun")
+        overlay_tab, samples_tab, reward_kl_tab = st.tabs(TABS, key="runs-tabs", on_change="rerun")
         if overlay_tab.open:
             with overlay_tab:
                 along = st.segmented_control("Along", list(ALONG), default="Seconds", key="runs-along", required=True)
@@ -41,9 +41,9 @@ def panel(chosen: Sequence[RunInfo]) -> None:
         if samples_tab.open:
             with samples_tab:
                 samples.panel(runs)
-        if standing_tab.open:
-            with standing_tab:
-                standing.panel(runs)
+        if reward_kl_tab.open:
+            with reward_kl_tab:
+                reward_kl.panel(runs)
         st.markdown("## Figures")
         _figures_table(runs)
         if len(runs) > 1:
@@ -55,7 +55,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
 
 
 def _overlay(chosen: Sequence[RunInfo], along: str) -> None:
-    """The curves as they are now; a run that vanished meanwhile is left out."""
+    """Draw the curves as they are now; a run that vanished meanwhile is left out."""
     now = compared([run for before in chosen if (run := _now(before))])
     drawn = {one: mine for one in now if (mine := curves(one)).values}
     if not drawn:
@@ -66,7 +66,7 @@ def _overlay(chosen: Sequence[RunInfo], along: str) -> None:
 
 
 def _now(run: RunInfo) -> RunInfo | None:
-    """What a run says now; a living one may have said more since."""
+    """Return what a run says now; a living one may have said more since."""
     if not run.active:
         return run
     try:
@@ -113,7 +113,7 @@ def _figures_table(runs: Sequence[Compared]) -> None:
 
 
 def _figures(label: str, run: RunInfo) -> dict[str, Any]:
-    """A row of numbers, rounded for reading."""
+    """Return a row of numbers, rounded for reading."""
     numbers = {
         "Reward": (run.reward, 2),
         "KL": (run.kl, 2),
@@ -145,5 +145,5 @@ def _differences(runs: Sequence[Compared]) -> None:
 
 
 def _plain(value: Any) -> str:
-    """A setting's value as text, so that a column may hold all kinds."""
+    """Return a setting's value as text, so that a column may hold all kinds."""
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -35,7 +35,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run and how it is told from the others."""
+    """A run and what marks it among the others."""
 
     place: int
     """From 0, in the order of the table."""
@@ -80,7 +80,7 @@ def curves(one: Compared) -> Curves:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _read(run_id: str, state: RunInfo) -> Curves:
-    """The same, kept while the run says of itself what it says now."""
+    """Read the curves of a run, kept as long as its folder says the same."""
     lines = thinned(open_run(run_id).curves()[0])
     values = {name: [line[name] for line in lines] for name in (*ALONG.values(), *CURVES)} if lines else {}
     weights = lines[-1]["weights"] if lines else {}

@@ -41,7 +41,7 @@ def filtered(runs: Sequence[RunInfo]) -> list[RunInfo]:
 
 
 def _text(run: RunInfo) -> str:
-    """All that words are looked for in."""
+    """Return all that words are looked for in."""
     return " ".join((run.name, run.id, learner(run), run.domain, *run.tags)).casefold()
 
 

@@ -52,7 +52,7 @@ def _looks(studio: Studio, shown: Sequence[RunInfo]) -> Looks:
 
 
 def _list(studio: Studio, drawn: Looks) -> None:
-    """The list; when another run is looked at, or one came, went or ended, the page is drawn anew."""
+    """Draw the list; when another run is looked at, or one came, went or ended, the page is drawn anew."""
     shown = _newest(studio)
     if _looks(studio, shown) != drawn:
         st.rerun()
@@ -64,7 +64,7 @@ def _list(studio: Studio, drawn: Looks) -> None:
 
 
 def _entry(studio: Studio, run: RunInfo, viewed: bool) -> None:
-    """A run: its name, which brings it into view, its state, and its figures below."""
+    """Draw a run: its name, which brings it into view, its state, and its figures below."""
     name = run.name if len(run.name) <= SHORT else f"{run.name[:SHORT]}…"
     with st.container(key=f"recent-{'viewed-' if viewed else ''}{run.id}", gap=None):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

@@ -31,13 +31,13 @@ def prepare(domain: str) -> None:
 
 
 def use(config: TuningConfig) -> list[str]:
-    """Set the studio of the run's domain as the run was; what its page cannot set, in words. For a callback."""
+    """Set the studio of the run's domain as the run was; return in words what the page cannot set. For a callback."""
     studio = STUDIOS[config.domain]
-    wanted = {**_usual(studio, config), **studio.reused(studio, config)}
-    values = {name: _possible(studio, name, value) for name, value in wanted.items()}
+    exact = {**_usual(studio, config), **studio.reused(studio, config)}
+    values = {name: _possible(studio, name, value) for name, value in exact.items()}
     state.choose(studio, values)
     forget_told()
-    changed = [f"{name} is {values[name]} and not {wanted[name]}" for name in wanted if values[name] != wanted[name]]
+    changed = [f"{name} is {values[name]} and not {exact[name]}" for name in exact if values[name] != exact[name]]
     left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET]
     if config.updates:
         left_out.append(f"updates = {config.updates}")
@@ -45,7 +45,7 @@ def use(config: TuningConfig) -> list[str]:
 
 
 def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
-    """The page's values for what all domains share."""
+    """Return the page's values for what all domains share."""
     return {
         **{term.name: float(config.weights.get(term.name, 0.0)) for term in studio.terms},
         state.COMBINATION: config.combination,
@@ -66,7 +66,7 @@ def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
 
 
 def _possible(studio: Studio, name: str, value: Any) -> Any:
-    """The value that the setting's widget can have."""
+    """Return the value that the setting's widget can have."""
     steps: dict[str, Iterable[float]] = {
         state.KL: state.KL_STEPS,
         state.KL_BUDGET: state.KL_BUDGET_STEPS,

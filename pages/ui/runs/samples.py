@@ -44,7 +44,7 @@ def panel(runs: Sequence[Compared]) -> None:
 
 
 def _column(one: Compared) -> dict[Place, tuple[Compared, list[int]]]:
-    """The samples of a run; those that can be played."""
+    """Draw the samples of a run; return those that can be played."""
     run = open_run(one.run.id)
     if has_policy(run):
         tokens = draw_as_tuned(run, EACH, st.session_state.get(_SEED, 0))
@@ -78,7 +78,7 @@ def _molecules(domain: Molecule, tokens: Sequence[Sequence[int]]) -> None:
 
 
 def _player(melodies: dict[Place, tuple[Compared, list[int]]]) -> None:
-    """The picked melody, else the first, with its run's account and tempo."""
+    """Draw the picked melody, else the first, with its run's account and tempo."""
     place = st.session_state.get(_PICKED)
     place = place if place in melodies else next(iter(melodies))
     one, tokens = melodies[place]

@@ -44,16 +44,16 @@ Looks = tuple[tuple[tuple[str, str], ...], frozenset[str]]
 def panel() -> list[RunInfo]:
     """Draw filters and table; return the ticked runs, in the table's order."""
     trash.purge()
-    found = all_run_info()
-    _let_go_of_the_gone(found)
-    if not found:
+    runs = all_run_info()
+    _let_go_of_the_gone(runs)
+    if not runs:
         _none_yet()
         return []
-    filters.panel(found)
-    living = any(run.active for run in found)
-    fragment(_table, _looks(filters.filtered(found)), every=EVERY if living else None, steady=True)
+    filters.panel(runs)
+    living = any(run.active for run in runs)
+    fragment(_table, _looks(filters.filtered(runs)), every=EVERY if living else None, steady=True)
     ticked = _chosen()
-    return [run for run in filters.filtered(found) if run.id in ticked]
+    return [run for run in filters.filtered(runs) if run.id in ticked]
 
 
 def _none_yet() -> None:
@@ -69,12 +69,12 @@ def _looks(shown: Sequence[RunInfo]) -> Looks:
 
 
 def _table(drawn: Looks) -> None:
-    """The figures as they are now; when a run came, went, changed its state or was ticked, the page is drawn anew."""
-    found = all_run_info()
-    shown = filters.filtered(found)
+    """Draw the figures as they are now; a run that came, went, changed its state or was ticked redraws the page."""
+    runs = all_run_info()
+    shown = filters.filtered(runs)
     if _looks(shown) != drawn:
         st.rerun()
-    st.caption(f"{len(shown):,} of {len(found):,} runs, {sum(run.bytes for run in shown) / 1e6:,.1f} MB")
+    st.caption(f"{len(shown):,} of {len(runs):,} runs, {sum(run.bytes for run in shown) / 1e6:,.1f} MB")
     ids, ticked = tuple(run.id for run in shown), _chosen()
     # Streamlit remembers rows by their number: other runs make another table, which is told what is ticked in it
     key = f"runs-{sha256(' '.join(ids).encode()).hexdigest()[:12]}"
@@ -94,7 +94,7 @@ def _table(drawn: Looks) -> None:
 
 
 def _cells(run: RunInfo) -> dict[str, Any]:
-    """A run as the table's columns; None stays empty."""
+    """Return a run as the table's columns; None stays empty."""
     return {
         "Name": run.name,
         "Tags": list(run.tags) or None,
@@ -117,7 +117,7 @@ def _cells(run: RunInfo) -> dict[str, Any]:
 
 
 def _chosen() -> set[str]:
-    """The ids that are ticked, also those that a filter hides; at first the link's."""
+    """Return the ids that are ticked, also those that a filter hides; at first the link's."""
     if _CHOSEN not in st.session_state:
         st.session_state[_CHOSEN] = set(st.query_params.get(CHOSEN, "").split("~")) - {""}
     return st.session_state[_CHOSEN]
@@ -134,9 +134,9 @@ def let_go(gone: Sequence[str]) -> None:
     st.session_state[_CHOSEN] = _chosen() - set(gone)
 
 
-def _let_go_of_the_gone(found: Sequence[RunInfo]) -> None:
+def _let_go_of_the_gone(runs: Sequence[RunInfo]) -> None:
     """Say that ticked runs, or those of a link, are not here any more, and tick them no longer."""
-    gone = sorted(_chosen() - {run.id for run in found})
+    gone = sorted(_chosen() - {run.id for run in runs})
     if not gone:
         return
     let_go(gone)
@@ -150,7 +150,7 @@ def _let_go_of_the_gone(found: Sequence[RunInfo]) -> None:
 
 
 def _into_link() -> None:
-    if wanted := "~".join(sorted(_chosen())):
-        st.query_params[CHOSEN] = wanted
+    if ticked := "~".join(sorted(_chosen())):
+        st.query_params[CHOSEN] = ticked
     else:
         st.query_params.pop(CHOSEN, None)

@@ -1,4 +1,4 @@
-"""The autocorrelation of melodies, exact: whole numbers wherever they do, and ties as published.
+"""The autocorrelation of melodies, exact: in whole numbers wherever possible, and with ties decided as published.
 
 Shapes: B batch, T time.
 """

@@ -9,7 +9,7 @@ DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2, 0xF
 def events(track: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield (tick, status, content) of each event; a meta event's content begins with its kind.
 
-    Raises IndexError where no event can be, as reading beyond the end does: behind the end of the track, too.
+    Raises IndexError for bytes that are no event, after the end of the track too, as reading beyond the end does.
     """
     at = tick = running = 0
     while at < len(track):

@@ -86,7 +86,7 @@ class _Contents:
 
 
 def read_midi_file(data: bytes) -> MidiFile:
-    """Read the notes of a MIDI file; InputError when it is none, too large, or nothing in it can be read."""
+    """Read the notes of a MIDI file; InputError when it is not one, too large, or cannot be read at all."""
     form, division, tracks, remarks = _chunks(_checked(data))
     contents = _Contents()
     for number, track in enumerate(tracks, start=1):
@@ -206,7 +206,7 @@ def _read_track(track: bytes, number: int, contents: _Contents) -> None:
 
 
 def _take(tick: int, status: int, content: bytes, sounding: list[dict[int, deque[int]]], contents: _Contents) -> None:
-    """Add what one event says. Raises IndexError for a pitch that there is not."""
+    """Add what one event says. Raises IndexError for an impossible pitch."""
     kind, channel = status & 0xF0, status & 0x0F
     if status == 0xFF:
         _take_meta(tick, content, contents)
@@ -253,7 +253,7 @@ def _close(
 
 
 def _take_meta(tick: int, content: bytes, contents: _Contents) -> None:
-    """Add a tempo or a metre; one that cannot be is no reason to refuse a melody."""
+    """Add a tempo or a metre; skip an impossible one, for it is no reason to refuse a melody."""
     kind, value = content[0], content[1:]
     if kind == 0x51 and len(value) == 3 and (micros := int.from_bytes(value, "big")):
         contents.tempos[tick] = 60_000_000 / micros

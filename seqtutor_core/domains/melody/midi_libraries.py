@@ -1,4 +1,4 @@
-"""pretty_midi and fluidsynth's library: whatever is wrong with the second must not take the first along."""
+"""pretty_midi and fluidsynth's library: a broken library must not break pretty_midi."""
 
 import contextlib
 import io

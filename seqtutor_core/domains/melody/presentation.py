@@ -12,7 +12,10 @@ from seqtutor_core.domains.melody.tokens import PITCH_NAMES
 
 
 def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: str) -> Piece:
-    """Return the melody in the key, tempo, metre and instrument of its settings."""
+    """Return a melody as a piece that sounds in the key, tempo, metre and instrument of the domain's settings.
+
+    melody: the domain. tokens: the melody, T of them; primer: those before it. title: what the piece is called.
+    """
     s = melody.settings
     return Piece(
         tuple(tokens),
@@ -29,7 +32,10 @@ def piece(melody: Melody, tokens: Sequence[int], primer: Sequence[int], title: s
 
 
 def roll(melody: Melody, tokens: Sequence[int], primer: Sequence[int], weights: Mapping[str, float]) -> Roll:
-    """Return the piano roll with the reward of each term and step; terms of weight 0 are left out."""
+    """Return a melody's piano roll with the reward of each term and step; terms of weight 0 are left out.
+
+    melody: the domain. tokens: the melody, T of them; primer: those before it. weights: by the term's name.
+    """
     s = melody.settings
     values = melody.score(torch.tensor([list(tokens)]))[0]  # (T, K)
     every = every_weight(melody.terms, weights)

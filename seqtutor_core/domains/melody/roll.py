@@ -81,7 +81,8 @@ def make_roll(
 ) -> Roll:
     """Return the roll of T tokens, their unweighted term values (T, K) and the K terms' (label, weight).
 
-    Raises TokenError for a token out of range, SettingError when shapes do not fit or a value is not finite.
+    primer: the tokens before them. metre: steps in a beat and a bar. transpose: semitones from the tokens to what is
+    heard. TokenError for a token out of range, SettingError when shapes do not fit or a value is not finite.
     """
     _check(tokens, values, terms, metre.bpm)
     pay = [[0.0] * len(terms)] * len(primer)  # (P, K)

@@ -25,16 +25,16 @@ def paid_as_it_changes(figure: Tensor) -> Tensor:
 
 
 def density(tokens: Tensor, notes_per_beat: float, steps_per_beat: int) -> Tensor:
-    """Pay minus the number of notes that the melody has too many or too few for a target density; (B, T) float64.
+    """Return minus the notes that the melody has too many or too few for a target density, paid as it changes.
 
-    tokens: (B, T). notes_per_beat: the target. steps_per_beat: steps in a quarter note.
+    tokens: (B, T). notes_per_beat: the target. steps_per_beat: steps in a quarter note. Returns (B, T) float64.
     """
     wanted = notes_per_beat * (steps_of(tokens) + 1) / steps_per_beat
     return paid_as_it_changes(-(is_note(tokens).cumsum(1) - wanted).abs().double())
 
 
 def on_beat(tokens: Tensor, steps_per_beat: int) -> Tensor:
-    """Pay the share of notes that begin on a beat, 0 to 1, and 0 without notes; tokens and result are (B, T)."""
+    """Return the share of notes that begin on a beat, 0 to 1, paid as it changes; 0 without notes; (B, T) float64."""
     note = is_note(tokens)
     beat = steps_of(tokens) % steps_per_beat == 0
     return paid_as_it_changes((note & beat).cumsum(1) / note.cumsum(1).clamp(min=1).double())
@@ -67,10 +67,10 @@ def contour(tokens: Tensor) -> Tensor:
 
 
 def rhythm(tokens: Tensor) -> Tensor:
-    """Pay minus the distance of the melody's note lengths from the corpus's, 0 to 1; (B, T) float64.
+    """Return minus the distance of the melody's note lengths from the corpus's, 0 to 1, paid as it changes.
 
     Total variation over lengths 1 to 16 and more, weighted by the time notes take up. The sounding note counts
-    with its length so far.
+    with its length so far. tokens and result: (B, T), the result float64.
     """
     length = running_length(tokens)  # (B, T)
     counted, short = length.clamp(max=LONGEST_NOTE), length <= LONGEST_NOTE

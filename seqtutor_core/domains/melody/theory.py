@@ -45,7 +45,7 @@ def paper_terms(length: int, scale: Key = C_MAJOR) -> dict[str, Callable[[Tensor
 
     length: steps of a whole composition, N; T may be shorter while one is being written.
     scale: the key that notes are judged by.
-    Source: Jaques et al. 2017, section 5, and the authors' code; docs/rewards.md gives each rule in words.
+    Source: Jaques et al. 2017 and the authors' code; docs/rewards.md gives each rule in words.
     """
     return {
         "key": lambda tokens: key(tokens, scale),

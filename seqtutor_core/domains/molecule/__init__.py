@@ -77,7 +77,7 @@ class MoleculeSettings:
     prefix: str = ""
     """SMILES, maybe unfinished, that every molecule continues."""
     length: int | None = None
-    """Most tokens in a molecule, without the prefix, with the end; None: those of the corpus' longest, and some."""
+    """Most tokens in a molecule, without the prefix, with the end; None: as many as the corpus needs."""
     fingerprint: str = FINGERPRINTS[0]
     """What similarity is measured by: one of FINGERPRINTS."""
     over_targets: str = LARGEST
@@ -91,7 +91,7 @@ class MoleculeSettings:
     element: str = "F"
     """Whose atoms element_count counts."""
     corpus: str = MOSES.corpus
-    """Whose tokens molecules are written in, and whose molecules are known: moses, zinc; as the prior was trained."""
+    """Corpus, moses or zinc, whose tokens molecules are written in and whose molecules are not novel; the prior's."""
 
     def __post_init__(self) -> None:
         check(self, bucket=whole(1, 100_000), length=optional(whole(8, 256)), prefix=text, corpus=one_of(*TOKENS))

@@ -1,4 +1,4 @@
-"""With which settings learners learn molecules where their own would not do, by preset and learner."""
+"""Settings with which learners learn molecules where their own would not do, by preset and learner."""
 
 from collections.abc import Mapping
 from typing import Any

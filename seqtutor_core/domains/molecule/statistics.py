@@ -45,7 +45,10 @@ def central_range(corpus: str, name: str, share: float = 0.95) -> tuple[float, f
 
 
 def histogram(corpus: str, name: str, edges: Sequence[float], side: str = "training") -> list[float]:
-    """Return the share of molecules between successive edges, the last edge included."""
+    """Return the share of a corpus's molecules whose property `name` lies between successive edges, the last included.
+
+    side: `training` or `held_out`.
+    """
     return (np.histogram(quantiles(corpus, name, side), edges)[0] / QUANTILES).tolist()
 
 

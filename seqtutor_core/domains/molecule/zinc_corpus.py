@@ -37,7 +37,7 @@ def build(folder: Path, progress: Callable[[int, int], None], file: str) -> dict
     """Tokenise the molecules of a file into `folder` and return the statistics; progress: called with (done, all).
 
     file: one SMILES a line, perhaps with more behind it, plain or gzipped. InputError for one that is missing or empty,
-    or is no such list. A script that calls this needs the guard `if __name__ == "__main__"`: processes import it.
+    or not such a list. A script that calls this needs the guard `if __name__ == "__main__"`: processes import it.
     """
     given = _lines(file)
     sides, lost, counts = {side: Written(ZINC) for side in SIDES}, Counter[str](), Counter[str]()

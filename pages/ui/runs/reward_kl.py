@@ -1,4 +1,4 @@
-"""Where compared runs stand: reward against KL, a point each, below the most reward that each KL can buy."""
+"""Reward against KL: a point for each compared run, below the most reward that each KL can buy."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ class Task(NamedTuple):
 
 
 def panel(runs: Sequence[Compared]) -> None:
-    """Draw the points, and the frontier if all runs had the same task; else say that they had not."""
+    """Draw the runs' points, and the frontier if all had the same task; otherwise say that they had not."""
     placed = [one for one in runs if one.run.kl is not None and one.run.reward is not None]
     tasks = [task for one in placed if (task := _task(one))]
     alike = len(tasks) == len(placed) and len(set(tasks)) == 1
@@ -46,7 +46,7 @@ def panel(runs: Sequence[Compared]) -> None:
         return
     line = _envelope(tasks[0], {one.run.kl_coefficient or 1.0 for one in placed}) if alike else []
     alt = "Reward against KL from the prior, a numbered point for each ticked run"
-    st.plotly_chart(chart(placed, line), key="runs-standing", config={"displayModeBar": False}, alt=alt)
+    st.plotly_chart(chart(placed, line), key="runs-reward-kl", config={"displayModeBar": False}, alt=alt)
     if alike:
         st.caption(ALIKE)
     else:
@@ -54,7 +54,7 @@ def panel(runs: Sequence[Compared]) -> None:
 
 
 def _task(one: Compared) -> Task | None:
-    """What the run was rewarded for in the end; None, with the reason on the page, if it does not say."""
+    """Return what the run was rewarded for in the end; None, with the reason on the page, if it does not say."""
     try:
         config = open_run(one.run.id).config
         domain = STUDIOS[config.domain].objective_domain(config.settings)
@@ -67,7 +67,7 @@ def _task(one: Compared) -> Task | None:
 
 
 def _envelope(task: Task, cs: Iterable[float]) -> list[tuple[float, float]]:
-    """KL and the most reward that it buys, estimated around each c of the runs; rising, so that chance shows less."""
+    """Return each KL and the most reward that it buys, estimated around the runs' c; rising, so chance shows less."""
     line: list[tuple[float, float]] = []
     for kl, reward in sorted(point for c in cs for point in _frontier(task, c)):
         if not line or reward > line[-1][1]:
@@ -77,9 +77,9 @@ def _envelope(task: Task, cs: Iterable[float]) -> list[tuple[float, float]]:
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
 def _frontier(task: Task, c: float) -> list[tuple[float, float]]:
-    """KL and reward of the best policies for c and larger ones, where enough samples count.
+    """Return KL and reward of the best policies for c and larger ones, where enough samples count.
 
-    Empty where each sequence begins with a random note of its own, or the prior is not here any more.
+    An empty list where each sequence begins with a random note of its own, or the prior is no longer here.
     """
     if task.primer is None:
         return []
@@ -103,7 +103,7 @@ def chart(runs: Sequence[Compared], line: Sequence[tuple[float, float]]) -> go.F
         figure.add_scatter(x=kl, y=reward, name="most reward", mode="lines", line=stroke, hovertemplate=HOVER)
     for one in runs:
         _point(figure, one)
-    dress(figure, "standing", 460, legend=-0.16)
+    dress(figure, "reward-kl", 460, legend=-0.16)
     grid: Mapping[str, Any] = {"gridcolor": GRID, "zeroline": False}
     figure.update_xaxes(title="KL from the prior, nats a sequence", rangemode="tozero", **grid)
     figure.update_yaxes(title="Reward", **grid)
