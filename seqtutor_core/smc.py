@@ -119,7 +119,7 @@ def smc(
     """Return n particles of sequential Monte Carlo with adaptive systematic resampling, for rewards along the way.
 
     policy: the proposal. generator: lives on its device. primer: as in Policy.sample. stages: how often prefixes are
-    scored, the last time whole.
+    scored, the last time when they are complete.
     """
     length = policy.space.length
     ends = {round(length * (i + 1) / stages) for i in range(stages)}
@@ -136,9 +136,8 @@ def smc(
         log_weights += gather_actions(log_p - log_q, actions)
         if step not in ends:
             continue
-        earned = _reward_so_far(objective, decoder.sequences)
-        log_weights += (earned - reward) / objective.c
-        reward = earned
+        before, reward = reward, _reward_so_far(objective, decoder.sequences)
+        log_weights += (reward - before) / objective.c
         if step < length and effective_sample_size(log_weights) < ESS_THRESHOLD * n:
             rows = systematic_resample(log_weights, n, generator)
             log_z += log_mean(log_weights)

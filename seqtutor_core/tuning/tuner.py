@@ -38,11 +38,7 @@ class Tuner:
     def __init__(
         self, config: TuningConfig, domain: Domain, prior: RecurrentNetwork, shards: ShardPool | None = None
     ) -> None:
-        """Prepare a job: networks, optimiser, sampler, replay, and what steers them.
-
-        config: what is asked for. domain, prior: those that the config names. shards: the threads to use; None: as many
-        as there are cores, up to 8.
-        """
+        """Prepare a job; domain, prior: those of the config; shards: None for as many as there are cores, up to 8."""
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
         domain.set_active_terms(config.weights)

@@ -15,6 +15,7 @@ from torch import Tensor
 from seqtutor_core.domains.melody.theory import is_note, last_step_where, previous_note, steps_of
 from seqtutor_core.domains.melody.tokens import NO_EVENT, OFFSET
 
+LARGEST_STEP = 2  # semitones; a larger move is a skip
 LONGEST_NOTE = 16  # sixteenths; longer notes are counted with these
 STATISTICS = Path(__file__).with_name("corpus_statistics.json")  # written by `prior corpus melody --ship`
 
@@ -63,7 +64,7 @@ def contour(tokens: Tensor) -> Tensor:
     previous = previous_note(tokens)
     distance = (tokens - previous).abs()
     moves = is_note(tokens) & (previous > 0) & (distance > 0)
-    return torch.where(moves, torch.where(distance <= 2, 1.0, -1.0), 0.0).double()
+    return torch.where(moves, torch.where(distance <= LARGEST_STEP, 1.0, -1.0), 0.0).double()
 
 
 def rhythm(tokens: Tensor) -> Tensor:

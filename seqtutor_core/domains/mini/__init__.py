@@ -19,9 +19,7 @@ VOCABULARY = Vocabulary("abcd")
 
 RISES, STUTTERS, CLOSES = (0.0, LENGTH - 2.0), (2.0 - 2.0 * LENGTH, 0.0), (0.0, 3.0)  # 4 letters: a fall in 7 moves
 TERMS: tuple[RewardTerm, ...] = (
-    RewardTerm(
-        "rise", "Rise", "Mini", "+1 for a letter later in the alphabet than the last.", 1.0, 5.0, "points", RISES
-    ),
+    RewardTerm("rise", "Rise", "Mini", "+1 for a letter that rises in the alphabet.", 1.0, 5.0, "points", RISES),
     RewardTerm("stutter", "Stutter", "Mini", "-2 for the same letter again.", 1.0, 5.0, "points", STUTTERS),
     RewardTerm("close", "Close", "Mini", "+3 for ending on a.", 1.0, 5.0, "points", CLOSES),
 )
