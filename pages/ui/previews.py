@@ -13,6 +13,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.studio import Studio
+from pages.ui.text import literal
 from seqtutor_core.domains import build_domain
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.objective import GEOMETRIC_MEAN, ZERO_ADVICE, Objective, unbounded_terms
@@ -98,7 +99,7 @@ def remarks(studio: Studio, request: PreviewRequest, result: Preview) -> None:
         st.caption("Every weight is 0, so nothing is preferred: this is what the prior writes by itself.")
         return
     if result.zero:
-        st.caption(f":orange-badge[0 everywhere] {', '.join(result.zero)}. {ZERO_ADVICE}")
+        st.caption(f":orange-badge[0 everywhere] {literal(', '.join(result.zero))}. {ZERO_ADVICE}")
     size = result.samples.effective_sample_size
     if result.rough:
         st.caption(

@@ -50,7 +50,7 @@ def beside(studio: Studio, term: RewardTerm) -> None:
         return
     kind = state.value(studio, desirability_key(term.name, KIND))
     with st.popover(
-        f"Shape of {term.label}", type="tertiary", icon=ICONS[kind], help="How the property becomes a wish"
+        f"Shape of {term.label}", type="tertiary", icon=ICONS[kind], help="How the property becomes desirable"
     ):
         corpus = tokens(studio).corpus
         picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn

@@ -141,19 +141,18 @@ def _properties(one: ScoredMolecule) -> None:
 
 def _usual(name: str, one: ScoredMolecule) -> dict[str, str]:
     """Return the training set's range, and a word for a value outside."""
-    known = tokens(MOLECULE)
-    title = f"95 % of {known.title}"
+    vocabulary = tokens(MOLECULE)
+    title = f"95 % of {vocabulary.title}"
     if name not in LABELS:
         return {title: ""}
-    value, (low, high) = one.measurement.values[name], central_range(known.corpus, name)
+    value, (low, high) = one.measurement.values[name], central_range(vocabulary.corpus, name)
     outside = " · below" if value < low else " · above" if value > high else ""
     return {title: f"{low:.3g} to {high:.3g}{outside}"}
 
 
 def _contributions(one: ScoredMolecule) -> None:
     st.markdown(f"### Why it scores {one.reward:.1f}")
-    combination = state.value(MOLECULE, state.COMBINATION)
-    effect = "+.1f" if combination == SUM else ".2f"  # points to add, or a factor below 1
+    summed = state.value(MOLECULE, state.COMBINATION) == SUM  # points to add; else factors below 1
     if not one.contributions:
         st.caption("No slider has a weight.")
         return
@@ -162,9 +161,11 @@ def _contributions(one: ScoredMolecule) -> None:
             {
                 "term": contribution.label,
                 "measured": f"{contribution.raw:.3g} {contribution.unit}",
-                "wish": f"{contribution.term:.2f}",
+                "desirability": f"{contribution.term:.2f}",
                 "weight": f"{contribution.weight:g}",
-                "points" if combination == SUM else "factor": f"{contribution.effect:{effect}}",
+                "points" if summed else "factor": f"{contribution.effect:+.1f}"
+                if summed
+                else f"{contribution.effect:.2f}",
             }
             for contribution in one.contributions
         ],
