@@ -8,7 +8,7 @@ import torch
 
 from seqtutor_core.domains import DOMAINS, DomainEntry
 from seqtutor_core.errors import SettingError
-from seqtutor_core.learners import DEFAULT, LEARNERS, PUBLISHED, LearnerSettings
+from seqtutor_core.learners import DEFAULT, LEARNERS, LearnerSettings
 from seqtutor_core.learners.base import LEARNING_RATE
 from seqtutor_core.objective import COMBINATION, SUM, check_kl_coefficient, check_weights
 from seqtutor_core.rules import (
@@ -26,9 +26,10 @@ from seqtutor_core.rules import (
     text,
     whole,
 )
+from seqtutor_core.stages import MOST_CALLS, MOST_STAGES, Stage
 
 SEED = whole(-(2**63), 2**63 - 1)
-PRESETS = ("default", "paper")
+PRESETS = ("default", "expensive", "paper")
 
 
 def learner_settings(
@@ -39,9 +40,13 @@ def learner_settings(
     Raises SettingError for a setting that the learner does not have, and for a preset that it does not have.
     """
     if preset not in LEARNERS[learner].presets:
+        able = [name for name, each in LEARNERS.items() if preset in each.presets]
+        why = {
+            "paper": f"holds what was published, and {learner} is not in the paper",
+            "expensive": f"learns from the best of all that was evaluated, and {learner} does not",
+        }
         raise SettingError(
-            f"the preset {preset} holds what was published, and {learner} is not in the paper; "
-            f"choose the preset default, or one of the learners {', '.join(PUBLISHED)}"
+            f"the preset {preset} {why[preset]}; choose the preset default, or one of the learners {', '.join(able)}"
         )
     own = LEARNERS[learner].presets[preset]
     of_domain = (DOMAINS[domain].learner_defaults() if domain in DOMAINS else {}).get(preset, {}).get(learner, {})
@@ -85,14 +90,25 @@ class TuningConfig:
     seed: int = 0
     combination: str = SUM
     """How the weighted terms make one reward: weighted_sum or geometric_mean."""
+    calls: int | None = None
+    """Budget in calls instead of seconds: evaluations of the reward, of distinct and valid sequences."""
+    stages: tuple[Stage, ...] = ()
+    """Objectives that come first, in order; then the weights and c above."""
 
     def __post_init__(self) -> None:
         check(self, domain=text, prior=text, learner=one_of(*LEARNERS), preset=one_of(*PRESETS))
         check(self, device=one_of("auto", "cpu", "cuda"))
         check_weights(self.weights)
         check(self, combination=COMBINATION, settings=by_name(anything), overrides=by_name(anything))
+        check(self, stages=several(lambda _, stage: Stage.of(stage), MOST_STAGES))
         check(self, warm_start=flag, stop_on_collapse=flag)
-        check(self, updates=optional(whole(1, MOST_UPDATES)), seed=SEED, primer=several(whole(0, 10_000), 1000))
+        check(
+            self,
+            updates=optional(whole(1, MOST_UPDATES)),
+            calls=optional(whole(1, MOST_CALLS)),
+            seed=SEED,
+            primer=several(whole(0, 10_000), 1000),
+        )
         if vars(self)["kl_coefficient"] is None:
             usual = DOMAINS.get(self.domain, DomainEntry).kl_coefficient
             object.__setattr__(self, "kl_coefficient", usual)
@@ -100,7 +116,14 @@ class TuningConfig:
         if self.kl_budget is not None:
             check_kl_budget(self.kl_budget)
         check_seconds(self.seconds)
-        _ = self.learner_settings  # checks the overrides
+        learner = self.learner_settings  # checks the overrides
+        if self.calls is not None and self.calls < learner.batch:
+            raise SettingError(
+                f"a budget of {self.calls} calls is less than one batch of {learner.batch} sequences; "
+                f"choose at least {learner.batch}, or a smaller batch"
+            )
+        if self.warm_start and learner.memory:
+            raise SettingError("a warm start learns from each rollout once; choose it or a memory of the best")
         if self.warm_start and self.sampling_primer is None:
             raise SettingError("a warm start needs sequences that begin alike; choose the preset default, or a primer")
 

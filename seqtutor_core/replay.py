@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seqtutor_core.objective import Objective
+from seqtutor_core.policy import Policy
 from seqtutor_core.rollout import Rollout, sequence_mask
 
 
@@ -26,6 +27,18 @@ class Batch:
         return [
             Batch(*parts) for parts in zip(*(getattr(self, f.name).split(sizes) for f in fields(Batch)), strict=True)
         ]
+
+
+def with_prior(policy: Policy, tokens: Tensor, lengths: Tensor, primer: Tensor, rewards: Tensor) -> Batch:
+    """Return tokens (B, T) with lengths (B,) as learners are given them, with what their prior says of them.
+
+    primer (1, P): before each of them; rewards (B, T): weighted, and divided by c.
+    """
+    before = primer.expand(len(tokens), -1)
+    with torch.no_grad():
+        ids = policy.features.sequence_ids(tokens, before)
+        log_prior = policy.prior(ids, before.shape[1]).logits.log_softmax(-1)
+    return Batch(tokens, before, sequence_mask(lengths, tokens.shape[1]).float(), log_prior, rewards)
 
 
 class Replay:

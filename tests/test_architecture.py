@@ -26,6 +26,8 @@ LEVELS = [
         "policy",
         "rollout",
         "replay",
+        "evaluated",
+        "stages",
         "smc",
         "preview",
         "gauge",

@@ -79,7 +79,7 @@ def read_everything(run: store.Run, name: str) -> None:
     for reader in (
         *readers.get(name.partition("/")[0], ()),
         lambda: json.dumps(_facts(run)),
-        lambda: readout.stage(run.state, run.status, run.config.seconds),
+        lambda: readout.stage(run.state, run.status, run.config),
         lambda: gauge_panel.bar(gauge_panel.newest(run, run.curves()[0])[0] or {}) if gauged(run) else None,
         lambda: _finished.__wrapped__(  # type: ignore[attr-defined]  # behind the cache
             run.id, None, "melody", MELODY

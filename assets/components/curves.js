@@ -27,7 +27,7 @@ class Curves {
 
   feed(data) {
     if (data.run !== this.run) this.clear();
-    Object.assign(this, { run: data.run, seconds: data.seconds, changes: data.changes, until: data.until });
+    Object.assign(this, { run: data.run, seconds: data.seconds, changes: data.changes, until: data.until, unit: data.unit });
     if (this.pointer !== null) this.moment = this.second(this.pointer);
     while (this.plots.length < data.plots.length) {
       this.plots.push(new Plot(this, this.templates));
@@ -123,7 +123,7 @@ class Curves {
     const values = this.plots.flatMap((plot) =>
       plot.visible.map((one) => `${one.name} ${shown(one.values[index], one.percent)}`),
     );
-    write(this.spoken, `${this.moment.toFixed(0)} s: ${values.join(", ")}`);
+    write(this.spoken, `${this.moment.toFixed(0)} ${this.unit}: ${values.join(", ")}`);
   }
 
   zoomBy(factor) {

@@ -48,7 +48,7 @@ class Plot {
     this.element.classList.toggle("many", plot.rows > 0);
     this.element.style.setProperty("--rows", plot.rows);
     const newest = plot.series.map((one) => `${one.name} ${shown(one.values.at(-1), one.percent)}`);
-    this.frame.setAttribute("aria-label", `${plot.title} over learning seconds. Newest: ${newest.join(", ")}`);
+    this.frame.setAttribute("aria-label", `${plot.title} over ${this.curves.unit === "s" ? "learning seconds" : this.curves.unit}. Newest: ${newest.join(", ")}`);
     this.draw();
   }
 
@@ -71,7 +71,7 @@ class Plot {
     this.y = {};
     const moments = box.width / 60; // about
     const texts = ticks(from, to, moments).map((second) => ({
-      text: `${rounded(second)} s`, x: box.x + this.x(second), y: box.y + box.height + 14, "text-anchor": "middle",
+      text: `${rounded(second)} ${this.curves.unit}`, x: box.x + this.x(second), y: box.y + box.height + 14, "text-anchor": "middle",
     }));
     const rules = [];
     for (const side of SIDES.filter((each) => this.plot[each])) this.drawAxis(side, box, texts, rules);

@@ -28,9 +28,9 @@ _chart = st.components.v2.component(
 )
 
 
-def chart(studio: Studio, run_id: str, lines: Sequence[Line]) -> None:
-    """Draw the curves of a run; without lines their places, empty."""
-    _chart(key="curves", data=chart_data(studio, run_id, lines))
+def chart(studio: Studio, run_id: str, lines: Sequence[Line], calls: int | None = None) -> None:
+    """Draw the curves of a run; without lines their places, empty. calls: see chart_data."""
+    _chart(key="curves", data=chart_data(studio, run_id, lines, calls))
 
 
 # ---------------------------------------------------------------- what is drawn
@@ -74,17 +74,23 @@ class Plot:
 SHARE = Axis(from_zero=True, to=1.0, percent=True)
 
 
-def chart_data(studio: Studio, run_id: str, lines: Sequence[Line]) -> dict[str, Any]:
-    """Return all that the component draws, at most MOST_POINTS a series; without lines the plots are empty."""
-    until = FIRST
-    while lines and lines[-1]["seconds"] > until:
+def chart_data(studio: Studio, run_id: str, lines: Sequence[Line], calls: int | None = None) -> dict[str, Any]:
+    """Return all that the component draws, at most MOST_POINTS a series; without lines the plots are empty.
+
+    calls: the run's budget of them, for curves by calls, the best so far among them; None: by seconds.
+    """
+    along, until, unit = ("calls", float(calls), "calls") if calls else ("seconds", FIRST, "s")
+    lines = [line for line in lines if along in line]
+    while lines and lines[-1][along] > until:
         until *= 2
+    best = [_best(lines)] if calls else []
     return {
         "run": run_id,
-        "seconds": [_short(line["seconds"]) for line in thinned(lines)],
+        "seconds": [_short(line[along]) for line in thinned(lines)],
+        "unit": unit,
         "until": until,
-        "changes": [_short(line["seconds"]) for line in thinned([line for line in lines if line.get("changed")])],
-        "plots": [asdict(plot) for plot in plots(lines, studio.terms, studio.figures)],
+        "changes": [_short(line[along]) for line in thinned([line for line in lines if line.get("changed")])],
+        "plots": [asdict(plot) for plot in [*best, *plots(lines, studio.terms, studio.figures)]],
     }
 
 
@@ -108,6 +114,11 @@ def plots(lines: Sequence[Line], terms: Sequence[RewardTerm], figures: Sequence[
         Plot("Entropy, distinct", (entropy, distinct), zero, SHARE),
         *_own(shown, figures),
     ]
+
+
+def _best(lines: Sequence[Line]) -> Plot:
+    """Return the mean reward of the ten best so far."""
+    return Plot("Best ten so far", [Series("best ten", [_short(line.get("best")) for line in thinned(lines)], TUNED)])
 
 
 def _by_term(shown: Sequence[Line], terms: Sequence[RewardTerm]) -> list[Series]:

@@ -10,11 +10,12 @@ from pages.ui.rows import row, show_value, slider_row, widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core import priors
-from seqtutor_core.config import resolve_device
+from seqtutor_core.config import PRESETS, resolve_device
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.learners import PUBLISHED
+from seqtutor_core.learners import LEARNERS as LEARNERS_CORE
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import learning_rate_of
+from seqtutor_core.stages import MOST_CALLS, Stage
 
 LEARNERS = {  # what each is called, and what it does
     "trajectory_balance": ("Balance", "Trajectory balance: makes whole sequences as likely as their rewards say."),
@@ -22,6 +23,13 @@ LEARNERS = {  # what each is called, and what it does
     "g": ("G", "Psi counted from the prior: what each choice is worth beyond it; in the paper."),
     "q": ("Q", "Judges a choice by the best that can follow, and so overrates rare luck; in the paper."),
     "rloo": ("REINFORCE", "Does more often what beats the other sequences; learns from the newest ones only."),
+}
+
+RULES = {"default": "Ours", "expensive": "Expensive reward", "paper": "As published"}
+"""What each preset of learner settings is called."""
+STAGE_EXAMPLE = {
+    "melody": "key=2, until=60, calls=2000",
+    "molecule": "qed=40, validity=20, until=45, calls=2000, kl=1",
 }
 
 COLLAPSE_HELP = "End the run early when the policy has written only a few sequences for about ten seconds"
@@ -90,6 +98,8 @@ def panel(studio: Studio) -> None:
     st.caption(f"**{LEARNERS[learner][0]}**: {LEARNERS[learner][1]}")
     _rules(studio, learner)
     _rate(studio)
+    _calls(studio)
+    _stages(studio)
     _kl_budget(studio)
     widget(
         studio,
@@ -113,19 +123,24 @@ def panel(studio: Studio) -> None:
 
 
 def _rules(studio: Studio, learner: str) -> None:
-    """Draw the settings that only the paper's learners have."""
+    """Draw rules that not every learner has: those of the paper, and those for a reward that is slow or dear."""
+    able = LEARNERS_CORE[learner].presets
     widget(  # always there, since a link only gets what the page has drawn before
         studio,
         st.segmented_control,
         "Learning rules",
         state.PRESET,
         steer=_choose_own_rate,
-        options=("default", "paper"),
+        options=PRESETS,
         required=True,
-        disabled=learner not in PUBLISHED,
-        format_func={"default": "Ours", "paper": "As published"}.__getitem__,
-        help="As published, for Psi, G and Q: gamma 0.5, one-step targets, raw outputs as values, slow target network",
+        disabled=len(able) < 2,
+        format_func=RULES.__getitem__,
+        help="Expensive reward, for Balance: learns many times from the best of all that was evaluated, and scores "
+        "nothing twice. As published, for Psi, G and Q: gamma 0.5, one-step targets, raw outputs as values, slow "
+        "target network",
     )
+    if (chosen := state.value(studio, state.PRESET)) not in able and len(able) > 1:
+        st.caption(f"{LEARNERS[learner][0]} has no rules called {RULES[chosen]}, so it learns by ours.")
     if learner == "q":
         widget(
             studio,
@@ -136,6 +151,36 @@ def _rules(studio: Studio, learner: str) -> None:
             required=True,
             help="argmax: always the best action, with exploration that fades",
         )
+
+
+def _calls(studio: Studio) -> None:
+    """A budget of evaluations instead of time."""
+    with row(state.key(studio, state.CALLS)):
+        widget(
+            studio, st.number_input, "Calls", state.CALLS, min_value=0, max_value=MOST_CALLS, step=100,
+            help=f"Most evaluations of the reward, of {studio.many} that are new and valid; 0: as many as the time "
+            "allows. Such a run has no gauge, which would spend calls.",
+        )  # fmt: skip
+
+
+def _stages(studio: Studio) -> None:
+    """Objectives that come before the sliders'."""
+    widget(
+        studio, st.text_area, "Stages, one a line", state.STAGES, height=68, placeholder=STAGE_EXAMPLE[studio.domain],
+        help="Objectives that a run goes through first, in order; then the sliders hold. Weights by name, and when it "
+        "ends: **until** a mean reward, or after so many **calls**; **kl** is its c.",
+    )  # fmt: skip
+    st.button(
+        "Add the sliders as a stage", key=f"add-{state.key(studio, state.STAGES)}", on_click=_add_stage, args=(studio,)
+    )
+
+
+def _add_stage(studio: Studio) -> None:
+    """Write the sliders down as a stage of 1,000 calls, the last one."""
+    weights = {name: weight for name, weight in state.weights(studio).items() if weight}
+    if weights:
+        stages = state.value(studio, state.STAGES).splitlines()
+        state.choose(studio, {state.STAGES: "\n".join([*stages, str(Stage(weights, calls=1000))])})
 
 
 def _rate(studio: Studio) -> None:

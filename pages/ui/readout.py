@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pages.ui import state
 from pages.ui.gauge_panel import meter, newest
 from pages.ui.studio import Studio
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
 from seqtutor_core.runs.names import run_name
@@ -49,24 +50,28 @@ def html(studio: Studio, run: store.Run | None) -> str:
     now = run.state
     lines, problem = state.curves(run)
     gauge, _ = newest(run, lines)
+    calls = lines[-1].get("calls", 0) if lines else 0
     return _strip(
         now,
         (run_name(run), run.id),
-        _with(stage(now, status, config.seconds), problem),
-        min(1.0, status.seconds / config.seconds),
+        _with(stage(now, status, config, calls), problem),
+        min(1.0, calls / config.calls if config.calls else status.seconds / config.seconds),
         _figures(studio, lines),
         _gauge(gauge),
     )
 
 
-def stage(now: str, status: store.Status, budget: float) -> str:
-    """Return what a run does at this moment, in words."""
+def stage(now: str, status: store.Status, config: TuningConfig, calls: int = 0) -> str:
+    """Return what a run does at this moment, in words; calls: those that it has used, 0 where they are not counted."""
     device = status.device.upper() or "its device"
     word = STATES[now]
     if now == "running":
         if status.message.startswith("measuring"):
             return status.message.capitalize()
-        return _with(f"{word}: {status.seconds:.0f} of {budget:.0f} s on {device}", status.message)
+        if config.calls:
+            return _with(f"{word}: {calls:,} of {config.calls:,} calls on {device}", status.message)
+        counted = f", {calls:,} calls" if calls else ""
+        return _with(f"{word}: {status.seconds:.0f} of {config.seconds:.0f} s on {device}{counted}", status.message)
     if now == "waiting":
         return word if status.message == "starting" else _with(word, status.message)
     if now == "interrupted":

@@ -8,6 +8,7 @@ from pages.ui import curves, gauge_panel, state
 from pages.ui.page import fragment, show_errors
 from pages.ui.studio import Studio
 from pages.ui.text import literal
+from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
 
 GAPS = "The curves are not whole"
@@ -30,7 +31,15 @@ def _report(studio: Studio, run: store.Run | None) -> None:
                 signs = gauge_panel.alarms(run, lines) if lines else None
     with st.container(key="alarms"):
         _alarms([(GAPS, problem), *(signs or ())] if problem else signs)
-    curves.chart(studio, run.id if run else "", lines)
+    curves.chart(studio, run.id if run else "", lines, _budget_of_calls(run))
+
+
+def _budget_of_calls(run: store.Run | None) -> int | None:
+    """Return how many calls a run may use; None for one that goes by time, and for a damaged one."""
+    try:
+        return run.config.calls if run else None
+    except SeqTutorError:
+        return None
 
 
 def _alarms(alarms: Sequence[tuple[str, str]] | None) -> None:

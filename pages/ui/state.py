@@ -16,15 +16,17 @@ from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains import DOMAINS, build_domain
 from seqtutor_core.errors import PriorError, RunError
-from seqtutor_core.learners import DEFAULT, PUBLISHED
+from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.objective import SUM
 from seqtutor_core.runs import store, trash
+from seqtutor_core.stages import Stage
 
 # ---------------------------------------------------------------- settings
 
 KL, LEARNER, PRESET, SECONDS, SEED = "kl", "learner", "preset", "seconds", "seed"
 LEARNING_RATE, DEVICE, PRIOR, ACTING = "learning_rate", "device", "prior", "acting"
 KEEP_BUDGET, KL_BUDGET = "keep_kl_budget", "kl_budget"  # whether, and how many nats a sequence
+CALLS, STAGES = "calls", "stages"
 WARM_START, STOP_ON_COLLAPSE, STRENGTH = "warm_start", "stop_on_collapse", "strength"
 COMBINATION = "combination"  # how the weighted terms make one reward
 
@@ -47,6 +49,8 @@ DEFAULTS: dict[str, Any] = {
     WARM_START: False,
     STOP_ON_COLLAPSE: False,
     STRENGTH: 1.0,
+    CALLS: 0,
+    STAGES: "",
 }
 """What studios begin with unless they say otherwise; each names its own PRIOR."""
 
@@ -109,8 +113,9 @@ def weights(studio: Studio) -> dict[str, float]:
 
 
 def rules(studio: Studio) -> str:
-    """Return the preset of the learner's settings; learners that were not published have ours only."""
-    return value(studio, PRESET) if value(studio, LEARNER) in PUBLISHED else "default"
+    """Return the preset of learner settings; a learner that does not have the chosen one has ours."""
+    chosen = value(studio, PRESET)
+    return chosen if chosen in LEARNERS[value(studio, LEARNER)].presets else "default"
 
 
 def own_rate(studio: Studio) -> float:
@@ -142,6 +147,8 @@ def tuning_config(studio: Studio) -> TuningConfig:
         primer=studio.primer(studio),
         device=value(studio, DEVICE),
         seed=int(value(studio, SEED)),
+        calls=int(value(studio, CALLS)) or None,
+        stages=tuple(map(Stage.of, value(studio, STAGES).splitlines())),
     )
 
 

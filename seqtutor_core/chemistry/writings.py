@@ -24,5 +24,10 @@ def writings(smiles: str) -> Writings | None:
     if molecule is None or not molecule.GetNumAtoms():
         return None
     canonical, graph = Chem.MolToSmiles(molecule), Chem.MolToSmiles(molecule, isomericSmiles=False)
-    [random] = Chem.MolToRandomSmilesVect(molecule, 1, randomSeed=hashed(canonical) >> 1)
-    return Writings(canonical, graph, random)
+    return Writings(canonical, graph, random_writing(molecule, hashed(canonical) >> 1))
+
+
+def random_writing(molecule: Chem.Mol, seed: int) -> str:
+    """Return a SMILES of a molecule from a random atom on, in random order; the same for a seed from 0 to 2^31 - 1."""
+    [random] = Chem.MolToRandomSmilesVect(molecule, 1, randomSeed=seed)
+    return str(random)

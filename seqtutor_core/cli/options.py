@@ -17,6 +17,7 @@ Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 DOMAIN = " or ".join(DOMAINS)
 USUAL_C = ", ".join(f"{entry.kl_coefficient:g} for {name}" for name, entry in DOMAINS.items())
+PRESET_HELP = "paper: the published settings; expensive: for few calls of a reward that is slow or dear"
 RUN = "a run's id, as runs list prints it"
 
 
@@ -53,7 +54,7 @@ def add_objective(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--kl", type=float, help=f"the KL coefficient c; larger stays nearer the prior (default: {USUAL_C})"
     )
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help="paper: the published settings")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="default", help=PRESET_HELP)
     parser.add_argument(
         "--rewards",
         choices=("default", "paper", "none"),

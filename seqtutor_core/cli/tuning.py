@@ -4,8 +4,9 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -25,6 +26,7 @@ from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.library import prepare_tuning
 from seqtutor_core.runs import launcher, store
+from seqtutor_core.stages import Stage
 from seqtutor_core.tuning import iterate
 from seqtutor_core.tuning import tune as tuning
 
@@ -55,6 +57,16 @@ def _add_learning(parser: ArgumentParser, seconds: float) -> None:
         "--seconds", type=float, default=seconds, help=f"budget of learning time (default: {seconds:g})"
     )
     parser.add_argument("--updates", type=int, help="budget in updates instead: repeatable to the bit")
+    parser.add_argument(
+        "--calls", type=int, help="budget in evaluations of distinct, valid sequences instead; see --preset expensive"
+    )
+    parser.add_argument(
+        "--stage",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="an objective to go through first: 'qed=40, until=30, calls=2000, kl=1'; several come in order",
+    )
     parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -73,6 +85,8 @@ def config_of(options: Namespace) -> TuningConfig:
         kl_budget=options.kl_budget,
         seconds=options.seconds,
         updates=options.updates,
+        calls=options.calls,
+        stages=tuple(map(Stage.of, options.stage)),
         warm_start=options.warm_start,
         stop_on_collapse=options.stop_on_collapse,
         settings=domain_settings(options),
@@ -121,7 +135,7 @@ def _until_the_end(run: store.Run) -> None:
             p = lines[-1]
             print(
                 f"\r{p['seconds']:6.1f} s  reward {p['reward']:8.2f}  KL {p['kl']:6.2f}  J {p['j']:8.2f}  "
-                f"distinct {p['distinct']:.2f}  {p['steps_per_second']:9,.0f} steps/s",
+                f"distinct {p['distinct']:.2f}  {p['steps_per_second']:9,.0f} steps/s{_calls(p)}",
                 end="",
                 file=sys.stderr,
                 flush=True,
@@ -130,6 +144,11 @@ def _until_the_end(run: store.Run) -> None:
             print(file=sys.stderr)
             return
         time.sleep(0.5)
+
+
+def _calls(line: Mapping[str, Any]) -> str:
+    """Return the calls so far and the mean reward of the ten best, where they are counted."""
+    return f"  {line['calls']:,} calls, best {line['best']:.2f}" if line.get("calls") else ""
 
 
 def report(run: store.Run, as_json: bool) -> int:

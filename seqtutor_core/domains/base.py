@@ -6,6 +6,7 @@ Shapes: B batch, T time (at most `length`), K reward terms.
 import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Protocol
 
 import torch
@@ -117,6 +118,19 @@ class Rewards(Protocol):
         """Yield every term of the sequence on each line, raw; for a wrong line {"line", "error", ...}."""
 
 
+class Search(Protocol):
+    """What a run with few calls does besides sampling: it counts, writes anew, and crosses the best."""
+
+    def identities(self, tokens: Tensor, lengths: Tensor) -> list[str]:
+        """Return what each of tokens (B, T) is counted as: equal for repeats, empty for one that costs no call."""
+
+    def rewrite(self, tokens: Sequence[int], random: Random) -> list[int]:
+        """Return other tokens for the same, where there are several ways to write it; else these."""
+
+    def cross(self, one: Sequence[int], other: Sequence[int], random: Random) -> list[int]:
+        """Return a new sequence with parts of both; empty where none came about."""
+
+
 class Metrics(Protocol):
     """What is reported of a set of sequences."""
 
@@ -143,7 +157,7 @@ class RunMonitor(Protocol):
         """Take over what `state_dict` returned; an empty one changes nothing."""
 
 
-class Domain(TokenSpace, Rewards, Metrics, RunMonitor, Protocol):
+class Domain(TokenSpace, Rewards, Search, Metrics, RunMonitor, Protocol):
     """Everything that learners, tuning and pages need to know about an application."""
 
     name: str
@@ -204,6 +218,16 @@ class BaseDomain:
             values = self.score(torch.tensor([tokens]), torch.tensor([len(tokens)]))[0].T.tolist()
             names = (term.name for term in self.terms)
             yield {**self.to_json(tokens), "terms": dict(zip(names, values, strict=True))}
+
+    def identities(self, tokens: Tensor, lengths: Tensor) -> list[str]:
+        """Return each sequence's own tokens, as text."""
+        return [str(row[:length]) for row, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
+
+    def rewrite(self, tokens: Sequence[int], random: Random) -> list[int]:
+        return list(tokens)
+
+    def cross(self, one: Sequence[int], other: Sequence[int], random: Random) -> list[int]:
+        return []
 
     def metrics(self, tokens: Tensor, lengths: Tensor) -> dict[str, float | None]:
         return {}

@@ -56,6 +56,21 @@ class LearnerSettings:
         return 0
 
     @property
+    def memory(self) -> int:
+        """Nothing is learned from because it is among the best."""
+        return 0
+
+    @property
+    def rewrite(self) -> bool:
+        """Sequences are learned from as they were written."""
+        return False
+
+    @property
+    def children(self) -> int:
+        """Nothing but the policy proposes sequences."""
+        return 0
+
+    @property
     def target_rate(self) -> float:
         """Nothing bootstraps, so the target network is the online one."""
         return 1.0

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from seqtutor_core.learners.base import BATCH_TO_COMPARE, HUBER, FromPrior, Learner, ReplaySettings
+from seqtutor_core.errors import SettingError
+from seqtutor_core.learners.base import BATCH_TO_COMPARE, HUBER, LARGEST_BATCH, FromPrior, Learner, ReplaySettings
 from seqtutor_core.network import Output
 from seqtutor_core.replay import Batch
 from seqtutor_core.rollout import gather_actions
-from seqtutor_core.rules import check
+from seqtutor_core.rules import check, flag, whole
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,18 @@ class TrajectoryBalanceSettings(ReplaySettings):
     """Twice what values learn with: after 80 updates on melodies at c = 4, J is 14.1 instead of 13.4; after 40 s on
     molecules at c = 1, 49.1 instead of 48.4."""
 
+    memory: int = 0
+    """How many of the best sequences so far updates draw from, by rank; 0: from the latest ones, as they come."""
+    rewrite: bool = False
+    """Write each sequence anew, where there are several ways, whenever it is drawn from that memory."""
+    children: int = 0
+    """Sequences that crossover and mutation of the best propose beside each rollout; with a memory only."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        check(self, memory=whole(0, LARGEST_BATCH), rewrite=flag, children=whole(0, LARGEST_BATCH))
+        if not self.memory and (self.rewrite or self.children):
+            raise SettingError("rewrite and children are for a memory of the best; give it a size, such as memory=200")
         check(self, batch=BATCH_TO_COMPARE, minibatch=BATCH_TO_COMPARE)
 
 
@@ -37,7 +48,12 @@ class TrajectoryBalance(FromPrior, Learner[TrajectoryBalanceSettings]):
 
     name = "trajectory_balance"
     on_policy = False
-    presets: Mapping[str, TrajectoryBalanceSettings] = {"default": TrajectoryBalanceSettings()}
+    presets: Mapping[str, TrajectoryBalanceSettings] = {
+        "default": TrajectoryBalanceSettings(),
+        "expensive": TrajectoryBalanceSettings(
+            learning_rate=1e-3, batch=64, minibatch=64, updates=8, clip=1.0, memory=200, rewrite=True, children=16
+        ),
+    }
 
     def loss(self, online: Output, target_output: Output, batch: Batch, settings: TrajectoryBalanceSettings) -> Tensor:
         """Return the Huber distance of log w from the batch's mean log Z, summed over sequences.

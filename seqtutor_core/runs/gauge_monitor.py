@@ -29,6 +29,8 @@ def why_no_gauge(config: TuningConfig) -> str:
             "This run has no gauge: each of its sequences begins after a random note of its own, "
             "and what is reachable differs from note to note."
         )
+    if config.calls is not None or config.learner_settings.memory:
+        return "This run has no gauge: it would spend calls on sequences that nobody learns from."
     return ""
 
 

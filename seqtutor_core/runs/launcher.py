@@ -62,8 +62,8 @@ def run_on_device(device: str = "auto") -> Run | None:
 def resume(run: Run, extra_seconds: float = 0.0) -> None:
     """Resume from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
 
-    A budget in updates becomes one in seconds when seconds are added. RunError for a run that is alive, damaged, or
-    without budget; SettingError for a budget of more than a day.
+    A budget in updates or calls becomes one in seconds when seconds are added. RunError for a run that is alive,
+    damaged, or without budget; SettingError for a budget of more than a day.
     """
     number(0, LARGEST_BUDGET, " seconds")("the time added", extra_seconds)
     state = run.state
@@ -75,8 +75,8 @@ def resume(run: Run, extra_seconds: float = 0.0) -> None:
     with _writing(run):
         append_resume(run.folder / "controls.jsonl")
         if extra_seconds > 0:
-            spent = status.seconds if config.updates else max(config.seconds, status.seconds)
-            run.write_config(replace(config, updates=None, seconds=spent + extra_seconds))
+            spent = status.seconds if config.updates or config.calls else max(config.seconds, status.seconds)
+            run.write_config(replace(config, updates=None, calls=None, seconds=spent + extra_seconds))
         fresh = Status(message="starting", launched=time.time())
         run.write_status(replace(fresh, update=status.update, seconds=status.seconds, started=status.started))
     _launch(run)

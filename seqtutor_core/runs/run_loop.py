@@ -29,6 +29,7 @@ from seqtutor_core.runs.steering import ControlReader
 from seqtutor_core.runs.stop_watchdog import StopWatchdog
 from seqtutor_core.runs.store import Run, Status, delete_unfinished
 from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning.calls import EXHAUSTED_MESSAGE
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -144,6 +145,8 @@ def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
     recorder.write_metrics()
     recorder.write_checkpoint()
     state = "finished" if tuner.fraction_done >= 1 else "stopped"
+    if why := EXHAUSTED_MESSAGE if tuner.calls.exhausted else tuner.curriculum.unreached:
+        recorder.write_status(message=why)
     if state == "stopped" and has_collapsed():
         recorder.write_status(message=COLLAPSE_MESSAGE)
     if not should_stop():  # the system is in a hurry
@@ -159,6 +162,9 @@ def _measure(recorder: Recorder, counts: list[int]) -> None:
     """Summarise n sequences of the tuned policy for each count, and gauge the last; write each result at once."""
     tuner, message = recorder.tuner, recorder.status.message
     seconds_each = recorder.gauge_monitor.last_duration / recorder.cadence.gauge_samples  # 0 without a gauge
+    if tuner.config.calls is not None and tuner.last_rollout is not None:  # no call more than were asked for
+        recorder.write_status(summary={**summarise(recorder.run, tuner, tuner.last_rollout), "gauge": None})
+        return
     for n in counts:
         expected = seconds_each * n
         about = f", about {max(1, round(expected))} s" if expected else ""
@@ -189,6 +195,7 @@ def summarise(run: Run, tuner: Tuner, rollout: Rollout) -> dict[str, Any]:
         "kl_budget": tuner.adaptive_kl.target_kl,
         "seconds": tuner.seconds,
         "updates": tuner.update,
+        **({"calls": tuner.calls.evaluated.count, "best": tuner.best} if tuner.calls.counted else {}),
         "environment_steps_per_second": tuner.environment_steps / tuner.seconds if tuner.seconds else 0.0,
         "shards": [str(choice) for choice in tuner.shards.choices.values()],
         **figures(tuner.objective, [rollout]),

@@ -284,4 +284,4 @@ def _plain(config: TuningConfig) -> dict[str, Any]:
     """Return a config as JSON values."""
     values = {f.name: getattr(config, f.name) for f in fields(config)}
     mappings = {name: dict(values[name]) for name in ("weights", "settings", "overrides")}
-    return {**values, **mappings, "primer": list(config.primer)}
+    return {**values, **mappings, "primer": list(config.primer), "stages": [str(stage) for stage in config.stages]}

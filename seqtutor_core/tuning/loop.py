@@ -9,8 +9,9 @@ from torch import Tensor
 
 from seqtutor_core.config import Controls
 from seqtutor_core.rollout import Rollout
+from seqtutor_core.tuning import few_calls
 from seqtutor_core.tuning.out_of_memory import halve_until_it_fits
-from seqtutor_core.tuning.progress import Progress
+from seqtutor_core.tuning.progress import Iteration, Progress
 from seqtutor_core.tuning.schedules import annealed_c, learning_rate
 from seqtutor_core.tuning.tuner import Tuner
 
@@ -34,17 +35,19 @@ def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
 def iterate(tuner: Tuner) -> Progress:
     """Do one rollout and its updates, and report them. Out of memory halves the batch and says so."""
     began = time.perf_counter()
-    rollout, terms, loss = halve_until_it_fits(tuner, partial(_iterate, tuner))
-    progress = tuner.report(rollout, terms, loss, time.perf_counter() - began)
+    step = few_calls.iterate if tuner.settings.memory else _iterate
+    iteration = halve_until_it_fits(tuner, partial(step, tuner))
+    progress = tuner.report(iteration, time.perf_counter() - began)
     for hook in tuner.hooks:
         hook(progress)
     return progress
 
 
-def _iterate(tuner: Tuner) -> tuple[Rollout, Tensor, float]:
-    """Return a rollout, its unweighted terms (B, T, K), and the last update's loss per token."""
-    rollout, wait_for_scores = tuner.sampler.next(tuner.batch, tuner.epsilon)
-    one_behind = tuner.domain.slow_scoring and not tuner.warming  # learn from replay while other processes score
+def _iterate(tuner: Tuner) -> Iteration:
+    """Return a rollout, and what was learned: from it, or from those before it."""
+    rollout, wait_for_scores = tuner.sampler.next(tuner.next_batch, tuner.epsilon)
+    # learn from replay while other processes score, unless each of their scores is a call
+    one_behind = tuner.domain.slow_scoring and not tuner.warming and tuner.config.calls is None
     loss = _learn(tuner) if one_behind and len(tuner.replay) else 0.0
     if one_behind and not tuner.last_iteration:  # nor does the next rollout need the scores: the same one, sooner
         halve_until_it_fits(tuner, lambda: tuner.sampler.sample_ahead(tuner.batch, tuner.epsilon))
@@ -52,9 +55,10 @@ def _iterate(tuner: Tuner) -> tuple[Rollout, Tensor, float]:
     if not tuner.warming:
         tuner.value_offset.settle(terms.sum(1), tuner.objective)
     tuner.replay.add(rollout, terms)
+    tuner.calls.count(rollout.tokens, rollout.lengths, terms.sum(1))
     if not one_behind:
         loss = _imitate(tuner, rollout, terms) if tuner.warming else _learn(tuner)
-    return rollout, terms, loss
+    return Iteration(rollout, terms, loss)
 
 
 def _learn(tuner: Tuner) -> float:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from seqtutor_core.evaluated import Evaluated
 from seqtutor_core.objective import Objective
 from seqtutor_core.rollout import Rollout, distinct, divergence
 
@@ -22,6 +23,8 @@ class Counters:
     seconds: float
     """Learning time, pauses left out."""
     steps_per_second: float
+    calls: int
+    """Distinct valid sequences evaluated; 0 where they are not counted."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Metrics:
     """The objective in nats: reward / c - kl."""
     distinct: float
     """Share of distinct sequences among the last 1,024."""
+    best: float
+    """Mean reward of the ten best sequences evaluated so far; NaN where they are not counted."""
     loss: float
     """Per token, of the last update."""
     figures: dict[str, float]
@@ -66,7 +71,7 @@ class Progress:
     metrics: Metrics
     steering: Steering
     tokens: Tensor
-    """The rollout, (B, T)."""
+    """The rollout, (B, T), and what was proposed beside it."""
     lengths: Tensor
     """(B,)."""
     sums: Tensor
@@ -88,9 +93,30 @@ class Progress:
             for group in (self.counters, self.metrics, self.steering)
         )
         figures, objective = metrics.pop("figures"), steering.pop("objective")
+        if not counters["calls"]:  # they are not counted
+            del counters["calls"], metrics["best"]
         weighed = {"weights": dict(objective.weights), "combination": objective.combination}
         weighed |= {"kl_coefficient": objective.c}
         return {**counters, **metrics, **weighed, **steering, "paused": self.paused, "figures": figures}
+
+
+class Paid(NamedTuple):
+    """Sequences with their terms."""
+
+    tokens: Tensor  # (B, T)
+    lengths: Tensor  # (B,)
+    terms: Tensor  # (B, T, K), unweighted
+
+
+class Iteration(NamedTuple):
+    """A rollout and what was learned."""
+
+    rollout: Rollout
+    terms: Tensor  # (B, T, K), unweighted
+    loss: float
+    """Per token, of the last update."""
+    children: Paid | None = None
+    """What was proposed beside the rollout."""
 
 
 class RolloutMetrics:
@@ -100,7 +126,9 @@ class RolloutMetrics:
         self.recent: Tensor | None = None
         """(up to WINDOW, T)"""
 
-    def measure(self, rollout: Rollout, sums: Tensor, objective: Objective, loss: float) -> Metrics:
+    def measure(
+        self, rollout: Rollout, sums: Tensor, objective: Objective, loss: float, evaluated: Evaluated
+    ) -> Metrics:
         """Return the figures of a rollout under an objective.
 
         sums: its unweighted terms (B, K). loss: of the last update, per token.
@@ -118,6 +146,7 @@ class RolloutMetrics:
             entropy=entropy / steps,
             j=objective.j(reward, kl / count),
             distinct=distinct(self.recent),
+            best=evaluated.best(objective),
             loss=loss,
             figures=objective.domain.observe(tokens, rollout.lengths),
         )

@@ -80,6 +80,11 @@ class Sampler:
 
         return Sampled(rollout, wait_for_scores)
 
+    def unscored(self, n: int, epsilon: float | None, strength: float) -> Rollout:
+        """Return n sequences without their scores, of the policy at a strength; epsilon: as in Policy.sample."""
+        generator = self.generators[0]
+        return self.policy.interpolate(strength).sample(n, generator, self.primer.expand(n, -1), epsilon)
+
     def play_shard(self, shard: Shard) -> tuple[Rollout, Tensor | None]:
         """Return the rollout of a shard, with its terms unless other processes find them."""
         number, size, epsilon = shard

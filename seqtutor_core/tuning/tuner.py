@@ -20,8 +20,10 @@ from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.tuning import schedules
 from seqtutor_core.tuning.adaptive_kl import AdaptiveKL
+from seqtutor_core.tuning.calls import Calls
+from seqtutor_core.tuning.curriculum import Curriculum
 from seqtutor_core.tuning.optim import Loss, PolicyOptimizer, subset_by_prefix
-from seqtutor_core.tuning.progress import Counters, Progress, RolloutMetrics, Steering
+from seqtutor_core.tuning.progress import Counters, Iteration, Progress, RolloutMetrics, Steering
 from seqtutor_core.tuning.sampler import Sampler
 from seqtutor_core.tuning.value_offset import ValueOffset
 from seqtutor_core.tuning.warm_start import WarmStart
@@ -41,9 +43,15 @@ class Tuner:
         """Prepare a job; domain, prior: those of the config; shards: None for as many as there are cores, up to 8."""
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
-        domain.set_active_terms(config.weights)
-        self.objective = Objective(domain, config.weights, config.kl_coefficient, config.combination)
-        """As it stands: steering replaces it."""
+        self.curriculum = Curriculum(config)
+        for stage in config.stages:
+            Objective(
+                domain, stage.weights, config.kl_coefficient, config.combination
+            )  # an unknown term is named before the run begins
+        own = Objective(domain, config.weights, config.kl_coefficient, config.combination)
+        self.objective = self.curriculum.objective(own)
+        """As it stands: steering and stages replace it."""
+        domain.set_active_terms(self.objective.weights)
         self.learning_rate = self.settings.learning_rate
         """At the start of the budget; as it stands."""
         self.batch = self.settings.batch
@@ -64,10 +72,13 @@ class Tuner:
         self.warm_start = WarmStart(self.policy, self.sampler, self.settings.minibatch)
         self.adaptive_kl = AdaptiveKL(config.kl_budget)
         self.value_offset = ValueOffset(self.optimizer, domain.terminal_reward)
+        self.calls = Calls(domain, config.calls, counted=domain.slow_scoring or bool(config.calls or config.stages))
         self.metrics = RolloutMetrics()
-        self.hooks: list[Callable[[Progress], None]] = [self._adapt_c]
+        self.hooks: list[Callable[[Progress], None]] = [self._adapt_c, self._advance]
         """Called after each iteration, with what is reported of it."""
 
+        self.last_rollout: Rollout | None = None
+        """The newest one, whose scores are known."""
         self.update = self.environment_steps = 0
         self.seconds = 0.0
         self.message = ""
@@ -78,13 +89,29 @@ class Tuner:
     @property
     def fraction_done(self) -> float:
         """Share of the budget used, 0 to 1."""
-        done = self.update / self.config.updates if self.config.updates else self.seconds / self.config.seconds
-        return min(done, 1.0)
+        if self.calls.exhausted:
+            return 1.0
+        shares = [
+            done / budget
+            for done, budget in ((self.update, self.config.updates), (self.calls.evaluated.count, self.config.calls))
+            if budget
+        ]
+        return min(max(shares, default=self.seconds / self.config.seconds), 1.0)
 
     @property
     def last_iteration(self) -> bool:
         """Whether the budget is known to end with this one; the end of a budget in seconds is not."""
         return self.config.updates is not None and self.update + self.settings.updates >= self.config.updates
+
+    @property
+    def best(self) -> float:
+        """Mean reward of the ten best sequences evaluated so far; NaN where none were counted."""
+        return self.calls.evaluated.best(self.objective)
+
+    @property
+    def next_batch(self) -> int:
+        """Sequences of the next rollout: no more than there are calls left."""
+        return min(self.batch, self.calls.left)
 
     @property
     def warming(self) -> bool:
@@ -111,24 +138,26 @@ class Tuner:
 
     # ------------------------------------------------------------ reporting, steering
 
-    def report(self, rollout: Rollout, terms: Tensor, loss: float, duration: float) -> Progress:
-        """Count an iteration of `duration` seconds; return what there is to say of it.
-
-        rollout, terms: its sequences and their unweighted terms (B, T, K). loss: of its last update, per token.
-        """
+    def report(self, iteration: Iteration, duration: float) -> Progress:
+        """Count an iteration that took so many seconds; return what there is to say of it."""
+        rollout, terms, loss, children = iteration
+        self.last_rollout = rollout
         steps = int(rollout.lengths.sum())
         self.update += self.settings.updates
         self.environment_steps += steps
         self.seconds += duration
         sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)  # (B, K)
         message, self.message = self.message, ""
+        more = [children] if children else []
         return Progress(
-            counters=Counters(self.update, self.environment_steps, self.seconds, steps / duration),
-            metrics=self.metrics.measure(rollout, sums, self.objective, loss),
+            counters=Counters(
+                self.update, self.environment_steps, self.seconds, steps / duration, self.calls.evaluated.count
+            ),
+            metrics=self.metrics.measure(rollout, sums, self.objective, loss, self.calls.evaluated),
             steering=self.steering,
-            tokens=rollout.tokens,
-            lengths=rollout.lengths,
-            sums=sums,
+            tokens=torch.cat([rollout.tokens, *(each.tokens for each in more)]),
+            lengths=torch.cat([rollout.lengths, *(each.lengths for each in more)]),
+            sums=torch.cat([sums, *(each.terms.sum(1) for each in more)]),
             message=message,
         )
 
@@ -139,12 +168,20 @@ class Tuner:
         if self.adaptive_kl.target_kl is not None:
             self.value_offset.rescale(progress.sums, before, self.objective)
 
+    def _advance(self, progress: Progress) -> None:
+        """Go on to the next stage, if there is one and it is time."""
+        if why := self.curriculum.advance(progress):
+            weights, c = self.curriculum.next()
+            self.apply(Change(weights=weights, kl_coefficient=c))
+            self.message = "; ".join(filter(None, (self.message, why)))
+
     def apply(self, change: Change) -> None:
         """Steer: new weights, c or learning rate hold from the next rollout on, for all of the replay as well."""
         if change.weights is not None:
             try:
                 if self.domain.set_active_terms(change.weights):
                     self.replay.rescore(self.domain.score)
+                    self.calls.evaluated.rescore(self.domain.score)
             except SettingError as problem:  # the term stays 0, the run goes on
                 self.message = str(problem)
         asked = {"weights": change.weights, "combination": change.combination, "c": change.kl_coefficient}
@@ -165,18 +202,23 @@ class Tuner:
         """Return what the next iteration changes, copied; of the replay only how much it holds, for it is large."""
         tensors = {name: value.clone() for name, value in self.optimizer.state_dict().items()}
         tensors |= {"replay.added": torch.tensor(self.replay.added)}
+        tensors |= {"evaluated.count": torch.tensor(self.calls.evaluated.count)} if self.calls.counted else {}
         tensors |= self.sampler.state_dict() | self.metrics.state_dict()
         plain: dict[str, Any] = {name: getattr(self, name) for name in COUNTED}
         plain |= {"weights_by_name": dict(self.objective.weights), "c": self.objective.c}
         plain |= {"combination": self.objective.combination}
-        plain |= self.adaptive_kl.state_dict() | self.value_offset.state_dict()
+        plain |= self.adaptive_kl.state_dict() | self.value_offset.state_dict() | self.calls.state_dict()
+        plain |= self.curriculum.state_dict() if self.config.stages else {}
         return tensors, plain | {"memory": self.domain.state_dict()}
 
     def state_dict(self, snapshot: Snapshot | None = None) -> Snapshot:
         """Return all that is needed to go on as if never stopped: now, or at a snapshot; no iteration ended since."""
         tensors, plain = snapshot or self.snapshot()
         replay = self.replay.state_dict(int(tensors["replay.added"]))
-        return {**tensors, **{f"replay.{name}": value for name, value in replay.items()}}, plain
+        stores = {"replay": replay}
+        if self.calls.counted:
+            stores["evaluated"] = self.calls.evaluated.state_dict(int(tensors["evaluated.count"]))
+        return {**tensors, **{f"{of}.{k}": v for of, store in stores.items() for k, v in store.items()}}, plain
 
     def load_state_dict(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Take over a state. KeyError, ValueError or RuntimeError for one that does not fit prior and settings."""
@@ -184,7 +226,8 @@ class Tuner:
         self.optimizer.load_state_dict(tensors)
         replay = {k: v.to(self.device) for k, v in subset_by_prefix(tensors, "replay.").items()}
         self.replay.load_state_dict(replay, len(self.domain.terms))
-        for part in (self.sampler, self.metrics, self.adaptive_kl, self.value_offset):
+        self.calls.evaluated.load_state_dict(subset_by_prefix(tensors, "evaluated."))
+        for part in (self.sampler, self.metrics, self.adaptive_kl, self.value_offset, self.calls, self.curriculum):
             part.load_state_dict(state)
         for name in COUNTED:
             setattr(self, name, plain.get(name, getattr(self, name)))

@@ -7,8 +7,8 @@ from seqtutor_core.network import Output
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import shard_sizes
 from seqtutor_core.policy import Policy
-from seqtutor_core.replay import Batch
-from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
+from seqtutor_core.replay import Batch, with_prior
+from seqtutor_core.rollout import Rollout, gather_actions
 from seqtutor_core.smc import ScoredSamples, WeightedSamples, smc
 from seqtutor_core.tuning.sampler import Sampler, Shard
 
@@ -42,15 +42,8 @@ class WarmStart:
             runs = sampler.shards.map(run, items, "sequential Monte Carlo")
             found = WeightedSamples.concat(runs)
         rows = found.resample(self.minibatch, sampler.generators[0])
-        return self._batch(found.tokens[rows], found.lengths[rows], primer.expand(len(rows), -1))
-
-    def _batch(self, tokens: Tensor, lengths: Tensor, primer: Tensor) -> Batch:
-        """Return sequences (B, T) as learners are given them; nothing is rewarded."""
-        with torch.no_grad():
-            ids = self.policy.features.sequence_ids(tokens, primer)
-            log_prior = self.policy.prior(ids, primer.shape[1]).logits.log_softmax(-1)
-        mask = sequence_mask(lengths, tokens.shape[1]).float()
-        return Batch(tokens, primer, mask, log_prior, torch.zeros_like(mask))
+        tokens, lengths = found.tokens[rows], found.lengths[rows]
+        return with_prior(self.policy, tokens, lengths, primer, torch.zeros(tokens.shape, device=tokens.device))
 
     def loss(self, online: Output, target_output: Output, batch: Batch) -> Tensor:
         """Return minus log pi of the batch's sequences, summed."""

@@ -62,6 +62,8 @@ def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
         state.PRIOR: config.prior,
         state.WARM_START: config.warm_start,
         state.STOP_ON_COLLAPSE: config.stop_on_collapse,
+        state.CALLS: config.calls or 0,
+        state.STAGES: "\n".join(map(str, config.stages)),
     }
 
 

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from random import Random
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, 
 from seqtutor_core.domains.molecule.features import FEATURES
 from seqtutor_core.domains.molecule.metrics import AVERAGED, live_figures, metrics
 from seqtutor_core.domains.molecule.scoring import score_lines
+from seqtutor_core.domains.molecule.search import crossed, rewritten
 from seqtutor_core.domains.molecule.terms import (
     PAPER_WEIGHTS,
     TERM_PROPERTIES,
@@ -249,6 +251,20 @@ class Molecule:
         """Take over what `state_dict` returned."""
         self.scaffolds = Counter(state.get("scaffolds", {}))
         self.recent = deque(((c, s, values) for c, s, values in state.get("recent", [])), maxlen=WINDOW)
+
+    # ------------------------------------------------------------ few calls
+
+    def identities(self, tokens: Tensor, lengths: Tensor) -> list[str]:
+        """Return canonical SMILES, empty for what is no molecule."""
+        return [measurement.canonical for measurement in self.measurements(tokens, lengths)]
+
+    def rewrite(self, tokens: Sequence[int], random: Random) -> list[int]:
+        """Return a random SMILES of the same molecule, if the prior can write it; under a prefix the same SMILES."""
+        return list(tokens) if self.primer else rewritten(self.tokens, self.length, tokens, random)
+
+    def cross(self, one: Sequence[int], other: Sequence[int], random: Random) -> list[int]:
+        """Return a molecule with parts of both; empty under a prefix, which it might not have."""
+        return [] if self.primer else crossed(self.tokens, self.length, (one, other), random)
 
     # ------------------------------------------------------------ command line, figures
 

@@ -25,5 +25,6 @@ LEARNER_DEFAULTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "trajectory_balance": FEWER,
         "rloo": FEWER,
     },
+    "expensive": {"trajectory_balance": {"bfloat16": True}},
     "paper": {"q": SCRIPTS, "psi": SCRIPTS, "g": SCRIPTS},
 }

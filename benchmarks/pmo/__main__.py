@@ -1,0 +1,85 @@
+"""Few calls: PMO, 10,000 evaluations of a task's score, beside published figures (docs/results.md quotes them).
+
+python -m benchmarks.pmo --tasks celecoxib_rediscovery qed --seeds 0 1 --prior molecule-zinc --out FILE
+prints one JSON line a run, and at the end a table. With a file, lines are appended to it and runs that it has are not
+repeated: a measurement that was ended goes on. python -m benchmarks.pmo --table FILE prints the table alone.
+"""
+
+import argparse
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pmo.oracles import COMPARABLE, TASKS
+from benchmarks.pmo.run import SCORE, run
+from seqtutor_core.cli.options import parse_pairs
+
+CALLS = 10_000
+
+
+def table(lines: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table in Markdown: our means beside the published ones, and the sums over tasks that compare."""
+    by_task: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        by_task[line["task"]].append(line["auc_top10"])
+    rows = ["| task | seeds | AUC top-10 | spread | REINVENT | Graph GA | screening |", "|---|---|---|---|---|---|---|"]
+    rows += [_row(name, by_task[name]) for name in TASKS if name in by_task]
+    compared = [name for name in COMPARABLE if name in by_task]
+    ours = sum(statistics.fmean(by_task[name]) for name in compared)
+    sums = (sum(getattr(TASKS[name], of) for name in compared) for of in ("reinvent", "graph_ga", "screening"))
+    rows.append(
+        f"| sum of {len(compared)} comparable | | {ours:.3f} | | " + " | ".join(f"{s:.3f}" for s in sums) + " |"
+    )
+    return "\n".join(rows)
+
+
+def _row(name: str, values: Sequence[float]) -> str:
+    task = TASKS[name]
+    spread = f"{statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    star = "" if task.comparable or name.endswith("_text") else " *"
+    published = " | ".join(f"{value:.3f}" for value in (task.reinvent, task.graph_ga, task.screening))
+    return f"| {name}{star} | {len(values)} | {statistics.fmean(values):.3f} | {spread} | {published} |"
+
+
+def _read(path: Path | None) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path and path.exists() else []
+
+
+def main() -> None:
+    """Measure what is asked for, run by run."""
+    parser = argparse.ArgumentParser(description="Few calls: PMO beside published figures")
+    parser.add_argument("--tasks", nargs="+", choices=[*TASKS, "comparable"], default=["comparable"], metavar="TASK")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--prior", default="molecule-zinc")
+    parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--weight", type=float, default=SCORE.default, help="of the score, at c = 1")
+    parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")
+    parser.add_argument("--out", type=Path, help="append lines to this file, and skip runs that it has")
+    parser.add_argument("--table", type=Path, help="print the table of a file, and measure nothing")
+    options = parser.parse_args()
+    if options.table:
+        print(table(_read(options.table)))
+        return
+    tasks = [name for each in options.tasks for name in (COMPARABLE if each == "comparable" else (each,))]
+    settings = {"prior": options.prior, "budget": options.calls, "weight": options.weight}
+    settings["overrides"] = parse_pairs(options.override)
+    lines = [line for line in _read(options.out) if all(line[k] == v for k, v in settings.items())]
+    for seed in options.seeds:
+        for task in tasks:
+            if any((line["task"], line["seed"]) == (task, seed) for line in lines):
+                continue
+            measured = run(task, seed, options.prior, options.calls, options.weight, settings["overrides"])
+            lines.append({**measured, **settings})
+            print(json.dumps(lines[-1]), flush=True)
+            if options.out:
+                options.out.parent.mkdir(parents=True, exist_ok=True)
+                with open(options.out, "a") as file:
+                    file.write(json.dumps(lines[-1]) + "\n")
+    print(table(lines))
+
+
+if __name__ == "__main__":
+    main()

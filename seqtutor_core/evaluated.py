@@ -1,0 +1,152 @@
+"""Every distinct sequence that a run has paid for, in order: the counter of calls, the best so far, and a memory.
+
+A call is one evaluation of the reward: of a sequence that is new and valid. A repeat is not scored again.
+Shapes: N calls, T time, K reward terms.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqtutor_core.objective import Objective
+
+BEST = 10  # sequences, whose mean reward stands for the best so far: one alone may be luck
+RANK_OFFSET = 0.01  # share of the memory that is added to each rank, so that the first few are not all that is drawn
+FIRST_ROWS = 1024
+
+
+class Drawn(NamedTuple):
+    """Sequences to learn from."""
+
+    tokens: list[list[int]]
+    reward: Tensor  # (B,), before division by c
+
+
+class Evaluated:
+    """A store that only grows, on the CPU."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Calls."""
+        self.numbers: dict[int, int] = {}
+        """Row by the key of a sequence."""
+        self.store: dict[str, Tensor] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def new(self, identities: Sequence[str]) -> list[int]:
+        """Return the rows that a call would be spent on: each identity once, none that was seen, none that is empty."""
+        first = {identity: row for row, identity in reversed(list(enumerate(identities))) if identity}
+        return sorted(row for identity, row in first.items() if _key(identity) not in self.numbers)
+
+    def sums(self, identities: Sequence[str]) -> Tensor:
+        """Return the unweighted terms (B, K) of sequences that were counted; KeyError for another."""
+        return self.store["sums"][[self.numbers[_key(identity)] for identity in identities]]
+
+    def add(self, identities: Sequence[str], tokens: Tensor, lengths: Tensor, sums: Tensor) -> int:
+        """Count what is new of sequences (B, T) with lengths (B,) and unweighted terms (B, K); return how many were.
+
+        identities: what each is counted as; empty for one that cost nothing.
+        """
+        rows = self.new(identities)
+        keys = [_key(identities[row]) for row in rows]
+        values = {"key": torch.tensor(keys, dtype=torch.long), "tokens": tokens[rows].cpu().to(torch.int16)}
+        values |= {"length": lengths[rows].cpu(), "sums": sums[rows].cpu().double()}
+        for name, value in values.items():
+            self.store[name] = _grown(self.store.get(name), value, self.count + len(rows))
+            self.store[name][self.count : self.count + len(rows)] = value
+        self.numbers |= {key: self.count + i for i, key in enumerate(keys)}
+        self.count += len(rows)
+        return len(rows)
+
+    def rewards(self, objective: Objective) -> Tensor:
+        """Return R of all calls in order, (N,), float64, as the objective weighs them now."""
+        return objective.reward(self.store["sums"][: self.count]) if self.count else torch.empty(0, dtype=torch.float64)
+
+    def best(self, objective: Objective) -> float:
+        """Return the mean R of the best ten so far; NaN before the first call."""
+        rewards = self.rewards(objective)
+        return rewards.topk(min(BEST, len(rewards))).values.mean().item()
+
+    def draw(self, size: int, capacity: int, objective: Objective, generator: torch.Generator) -> Drawn:
+        """Return up to `size` of the best `capacity` sequences, each once, by weight 1 / (0.01 n + rank).
+
+        Rank 1 is the best of the n there are (Tripp and Hernandez-Lobato 2020, arXiv 2006.09191).
+        """
+        rewards = self.rewards(objective)
+        order = rewards.argsort(descending=True, stable=True)[:capacity]
+        n = len(order)
+        weights = 1 / (RANK_OFFSET * n + torch.arange(1, n + 1, device=generator.device))
+        rows = order[torch.multinomial(weights, min(size, n), generator=generator).cpu()]
+        pairs = zip(self.store["tokens"][rows].tolist(), self.store["length"][rows].tolist(), strict=True)
+        return Drawn([row[:length] for row, length in pairs], rewards[rows])
+
+    def draw_pairs(
+        self, count: int, capacity: int, objective: Objective, generator: torch.Generator
+    ) -> list[tuple[list[int], list[int]]]:
+        """Return so many pairs of different sequences among the best `capacity`, likelier by rank as in `draw`."""
+        drawn = (self.draw(2, capacity, objective, generator).tokens for _ in range(count))
+        return [(one, other) for one, other in drawn]
+
+    def rescore(self, score: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Give every sequence its terms anew: score(tokens (N, T), lengths) -> (N, T, K)."""
+        if self.count:
+            tokens, lengths = self.store["tokens"][: self.count].long(), self.store["length"][: self.count]
+            self.store["sums"][: self.count] = score(tokens, lengths).sum(1).cpu().double()
+
+    # ------------------------------------------------------------ checkpoints
+
+    def state_dict(self, count: int | None = None) -> dict[str, Tensor]:
+        """Return tensors for a checkpoint: all calls, or as many as there were once."""
+        count = self.count if count is None else count
+        return {**{name: value[:count].clone() for name, value in self.store.items()}, "count": torch.tensor(count)}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over a state; an empty one has no calls."""
+        self.count = int(state.get("count", 0))
+        self.store = {name: value.clone() for name, value in state.items() if name != "count"}
+        self.numbers = {key: i for i, key in enumerate(self.store["key"].tolist())} if self.store else {}
+
+
+def top_curve(rewards: Sequence[float], every: int = 100) -> list[tuple[int, float]]:
+    """Return (calls, mean of the best ten so far) after each `every` calls and after the last.
+
+    rewards: of all calls, in order.
+    """
+    best: list[float] = []
+    curve = []
+    for calls, reward in enumerate(rewards, start=1):
+        best = sorted([*best, reward], reverse=True)[:BEST]
+        if calls % every == 0 or calls == len(rewards):
+            curve.append((calls, sum(best) / len(best)))
+    return curve
+
+
+def auc(curve: Sequence[tuple[int, float]], budget: int) -> float:
+    """Return the area under a curve of (calls, value) by trapezoids, from 0, divided by the budget.
+
+    A run that ended early is filled up with its last value.
+    """
+    area, before, last = 0.0, 0, 0.0
+    for calls, value in curve:
+        area += (calls - before) * (last + value) / 2
+        before, last = calls, value
+    return (area + max(budget - before, 0) * last) / budget
+
+
+def _key(identity: str) -> int:
+    """Return 63 bits of a hash: among a million sequences the chance of any two alike is below 1e-6."""
+    return int.from_bytes(blake2b(identity.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _grown(stored: Tensor | None, value: Tensor, rows: int) -> Tensor:
+    """Return a tensor with room for so many rows: the stored one, or a copy twice as long."""
+    if stored is not None and len(stored) >= rows:
+        return stored
+    held = value.new_zeros(0, *value.shape[1:]) if stored is None else stored
+    room = max(FIRST_ROWS, 2 * len(held), rows)
+    return torch.cat([held, value.new_zeros(room - len(held), *value.shape[1:])])
