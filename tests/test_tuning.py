@@ -302,7 +302,7 @@ def test_schedules_by_hand() -> None:
 def test_a_line_of_metrics_is_flat_as_it_has_always_been() -> None:
     """Readers, other programs and older runs know these names, in this order."""
     names = "update environment_steps seconds steps_per_second terms reward kl kl_per_token entropy j distinct loss"
-    more = "weights kl_coefficient kl_budget learning_rate paused figures"
+    more = "weights combination kl_coefficient kl_budget learning_rate paused figures"
     (progress,) = tune(tiny_tuner("psi", 1, ONES, c=0.5))
     line = progress.to_json()
     assert [*line] == [*names.split(), *more.split()]
