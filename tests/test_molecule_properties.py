@@ -11,7 +11,7 @@ from rdkit.Chem import QED
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from seqtutor_core.chemistry import properties
+from seqtutor_core.chemistry import accessibility, properties
 from seqtutor_core.chemistry.properties import measure
 from seqtutor_core.chemistry.property_query import EXPENSIVE, PROPERTIES, SCAFFOLD, PropertyQuery
 from seqtutor_core.chemistry.tokens import MOSES
@@ -202,6 +202,7 @@ def reference(smiles: str) -> dict[str, float]:
         "h_bond_acceptors": descriptors.CalcNumHBA(mol),
         "rotatable_bonds": descriptors.CalcNumRotatableBonds(mol),
         "fraction_sp3": descriptors.CalcFractionCSP3(mol),
+        "sa_score": accessibility.fragments().calculateScore(Chem.Mol(mol)),
     }
 
 
@@ -331,8 +332,8 @@ def test_five_hundred_atoms() -> None:
 
 
 def test_the_score_that_ships_with_rdkit_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    properties._sa_scorer.cache_clear()
-    monkeypatch.setattr(properties.RDConfig, "RDContribDir", "nowhere")
+    accessibility.fragments.cache_clear()
+    monkeypatch.setattr(accessibility.RDConfig, "RDContribDir", "nowhere")
     with pytest.raises(MissingPartError, match=r"missing in nowhere.SA_Score; reinstall rdkit"):
         value("CC", "sa_score")
     monkeypatch.undo()

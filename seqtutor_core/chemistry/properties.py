@@ -3,21 +3,18 @@
 seqtutor_core.chemistry.pool measures many molecules at once, without letting one of them do harm.
 """
 
-import importlib.util
 import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, lru_cache
-from pathlib import Path
-from types import ModuleType
+from functools import cached_property
 
-from rdkit import Chem, RDConfig
+from rdkit import Chem
 from rdkit.Chem import QED, GraphDescriptors
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from seqtutor_core.chemistry import crippen
+from seqtutor_core.chemistry import accessibility, crippen
 from seqtutor_core.chemistry.alerts import Patterns, catalogue, surroundings
 from seqtutor_core.chemistry.fingerprints import similarity, target_fingerprints
 from seqtutor_core.chemistry.formula import isomer_score, parse_formula
@@ -25,7 +22,7 @@ from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.parsing import check_text, parse, smiles_parser
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.substructures import substructure
-from seqtutor_core.errors import InputError, MissingPartError
+from seqtutor_core.errors import InputError
 
 _PARSER = smiles_parser(sanitize=True)
 _QED_ALERTS = Patterns(map(Chem.MolFromSmarts, QED.StructuralAlertSmarts))
@@ -63,7 +60,7 @@ def prepare(query: PropertyQuery, requested: frozenset[str]) -> None:
     if "alerts" in requested:
         catalogue(query.catalogues)
     if "sa_score" in requested:
-        _sa_scorer()
+        accessibility.fragments()
 
 
 def read(smiles: str) -> tuple[Chem.Mol, str]:
@@ -147,7 +144,7 @@ class PropertyCalculator:
     @cached_property
     def sa_score(self) -> float:
         """Synthetic accessibility from 1, easy, to 10, hard (Ertl and Schuffenhauer 2009)."""
-        return _sa_scorer().calculateScore(self.mol)
+        return accessibility.sa_score(self.mol)
 
     @cached_property
     def largest_ring(self) -> int:
@@ -290,16 +287,3 @@ def _qed_aromatic_rings(mol: Chem.Mol) -> int:
         rings += a == b  # this bond closes a ring
         root[a] = b
     return rings
-
-
-@lru_cache(maxsize=1)
-def _sa_scorer() -> ModuleType:
-    """Return Ertl's score as RDKit ships it, with its table of fragments loaded."""
-    path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
-    spec = importlib.util.spec_from_file_location("sascorer", path)
-    if not path.exists() or spec is None or spec.loader is None:
-        raise MissingPartError(f"the synthetic accessibility score is missing in {path.parent}; reinstall rdkit")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.readFragmentScores()
-    return module
