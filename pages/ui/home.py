@@ -47,7 +47,7 @@ def _last_runs() -> None:
     st.header("Last runs", anchor=False)
     runs = list(islice(filter(None, map(run_info, store.all_runs())), RECENT))
     if not runs:
-        st.markdown("None yet: start one in a studio, and it is found here again.")
+        st.markdown("None yet: start one in a studio, and it is listed here.")
         return
     for run in runs:
         _run(run)

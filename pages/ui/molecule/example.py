@@ -17,7 +17,7 @@ def molecule() -> None:
     st.iframe(page.replace("<!-- viewer -->", viewer), height=HEIGHT, alt="A molecule of a tuned policy, to turn")
     st.caption(
         f"Drug-likeness (QED) {shown['qed']:.2f}, log P {shown['log_p']:.1f}; "
-        "no training molecule, though made by what was learned from them."
+        "not among the training molecules, though written by what was learned from them."
     )
     if not viewer:
         st.caption(f"The viewer is not installed, so it lies flat. To get it: {three_d.REMEDY}.")
