@@ -19,7 +19,7 @@ def panel(studio: Studio) -> None:
     with head:  # at once, since an empty container has no place yet
         presets = "  \n".join(f"**{name}**: {preset.help}" for name, preset in studio.reward_presets.items())
         st.markdown("## Rewards", anchors=False, help=presets)
-        combination.panel(studio)
+    combination.panel(studio)
     place = st.container(key="combination-complaint")
     for group in dict.fromkeys(term.group for term in studio.terms):
         with st.expander(group, expanded=True, key=f"group-{group}", type="compact"):
