@@ -154,7 +154,7 @@ def _rules(studio: Studio, learner: str) -> None:
 
 
 def _calls(studio: Studio) -> None:
-    """A budget of evaluations instead of time."""
+    """Draw a budget of evaluations instead of time."""
     with row(state.key(studio, state.CALLS)):
         widget(
             studio, st.number_input, "Calls", state.CALLS, min_value=0, max_value=MOST_CALLS, step=100,
@@ -164,7 +164,7 @@ def _calls(studio: Studio) -> None:
 
 
 def _stages(studio: Studio) -> None:
-    """Objectives that come before the sliders'."""
+    """Draw the objectives that come before the sliders'."""
     widget(
         studio, st.text_area, "Stages, one a line", state.STAGES, height=68, placeholder=STAGE_EXAMPLE[studio.domain],
         help="Objectives that a run goes through first, in order; then the sliders hold. Weights by name, and when it "

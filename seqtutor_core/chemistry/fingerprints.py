@@ -21,9 +21,10 @@ BONDS = 10  # between the atoms of a pair
 
 
 def similarity(mol: Chem.Mol, kind: str, over_targets: str, targets: tuple[str, ...]) -> float:
-    """Return the Tanimoto similarity (0 to 1) of a molecule to its targets: the largest, or the mean.
+    """Return the Tanimoto similarity (0 to 1) of a molecule to its targets.
 
-    kind: one of property_query.FINGERPRINTS. InputError without a target, or for one that is not a molecule.
+    kind: one of property_query.FINGERPRINTS. over_targets: the largest, or the mean, of the similarities to several.
+    targets: SMILES. InputError without a target, or for one that is not a molecule.
     """
     own = _function(kind)(mol)
     each = [DataStructs.TanimotoSimilarity(own, target) for target in target_fingerprints(kind, targets)]

@@ -22,7 +22,7 @@ class Calls:
     """Counts distinct valid sequences; see evaluated.py."""
 
     def __init__(self, domain: Domain, budget: int | None, counted: bool) -> None:
-        """budget: most calls; None: as many as come. counted: whether to count at all."""
+        """Begin at no call; budget: most calls, None for as many as come; counted: whether to count at all."""
         self.domain, self.budget, self.counted = domain, budget, counted
         self.evaluated = Evaluated()
         self.strength = 1.0

@@ -44,12 +44,7 @@ class Tuner:
         self.config, self.domain, self.settings = config, domain, config.learner_settings
         self.device = resolve_device(config.device)
         self.curriculum = Curriculum(config)
-        for stage in config.stages:
-            Objective(
-                domain, stage.weights, config.kl_coefficient, config.combination
-            )  # an unknown term is named before the run begins
-        own = Objective(domain, config.weights, config.kl_coefficient, config.combination)
-        self.objective = self.curriculum.objective(own)
+        self.objective = self._first_objective()
         """As it stands: steering and stages replace it."""
         domain.set_active_terms(self.objective.weights)
         self.learning_rate = self.settings.learning_rate
@@ -77,12 +72,17 @@ class Tuner:
         self.hooks: list[Callable[[Progress], None]] = [self._adapt_c, self._advance]
         """Called after each iteration, with what is reported of it."""
 
-        self.last_rollout: Rollout | None = None
-        """The newest one, whose scores are known."""
+        self.last_rollout: Rollout | None = None  # the newest one whose scores are known
         self.update = self.environment_steps = 0
         self.seconds = 0.0
-        self.message = ""
-        """What the next report says to the user."""
+        self.message = ""  # what the next report says to the user
+
+    def _first_objective(self) -> Objective:
+        """Return the objective that the job begins with; SettingError for an unknown term of any stage."""
+        c, combination = self.config.kl_coefficient, self.config.combination
+        for stage in self.config.stages:
+            Objective(self.domain, stage.weights, c, combination)  # checks its terms before the run begins
+        return self.curriculum.objective(Objective(self.domain, self.config.weights, c, combination))
 
     # ------------------------------------------------------------ where it stands
 

@@ -28,7 +28,7 @@ def crossed(
 
 
 def _encoded(space: SmilesTokens, longest: int, smiles: str) -> list[int]:
-    """Return the tokens of a SMILES with the end; empty for none, one too long, or one with tokens of others."""
+    """Return a SMILES's tokens with the end; empty if there is none, it is too long, or the prior lacks a token."""
     if not smiles or space.missing(smiles):
         return []
     tokens = [*space.encode(smiles), space.end]
