@@ -245,3 +245,29 @@ def test_the_frontier_is_drawn_as_it_is():
     gaps = [tangent.y[0] + 0.7 * kl - reward for kl, reward in zip(curve.x, curve.y, strict=True)]
     assert 0 < min(gaps) < 0.01
     assert curve.x[gaps.index(min(gaps))] == pytest.approx(best.x[0], abs=0.3)
+
+
+def test_rules_and_budget_for_an_expensive_reward_reach_the_job(tmp_path, monkeypatch, started):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened("molecule", mol_calls="10", mol_kl="2.0", mol_stages="qed=40").run()
+    page.segmented_control(key="mol_preset").set_value("expensive").run()
+    press(page, "start")
+    assert "a stage ends at a reward or after a number of calls" in texts(page.error)
+    page.text_area(key="mol_stages").set_value("").run()
+    press(page, "start")
+    assert "10 calls is less than one batch of 64" in texts(page.error)
+    page.number_input(key="mol_calls").set_value(500).run()
+    press(page, "add-mol_stages")
+    press(page, "start")
+    (config,) = started
+    assert (config.preset, config.calls, config.kl_coefficient) == ("expensive", 500, 2.0)
+    assert config.learner_settings.learning_rate == learner_settings("molecule", preset="expensive").learning_rate
+    (stage,) = config.stages
+    assert stage.calls == 1000
+    assert stage.weights == {name: weight for name, weight in config.weights.items() if weight}
+
+
+def test_rules_that_a_learner_does_not_have_are_told(melody):
+    page = melody.run()
+    page.segmented_control(key="preset").set_value("paper").run()
+    assert "Balance has no rules called As published" in texts(page.caption)

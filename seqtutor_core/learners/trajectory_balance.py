@@ -51,7 +51,7 @@ class TrajectoryBalance(FromPrior, Learner[TrajectoryBalanceSettings]):
     presets: Mapping[str, TrajectoryBalanceSettings] = {
         "default": TrajectoryBalanceSettings(),
         "expensive": TrajectoryBalanceSettings(
-            learning_rate=1e-3, batch=64, minibatch=64, updates=8, clip=1.0, memory=200, rewrite=True, children=16
+            learning_rate=4e-3, batch=64, minibatch=64, updates=8, clip=1.0, memory=200, rewrite=True, children=16
         ),
     }
 
