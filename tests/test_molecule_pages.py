@@ -63,7 +63,7 @@ def test_settings_reach_the_job(molecule, started):
     (config,) = started
     assert (config.domain, config.prior, config.kl_coefficient) == ("molecule", "molecule", 2.0)
     assert config.weights["similarity"] == 160.0
-    assert config.settings["target"] == ASPIRIN
+    assert config.settings["target"] == (ASPIRIN,)
     assert config.settings["required"] == ("c1ccccc1", "C(=O)O")
     assert config.settings["forbidden"] == ("[N+]",)
     assert config.settings["catalogues"] == ("PAINS",)

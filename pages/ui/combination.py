@@ -27,13 +27,12 @@ def panel(studio: Studio) -> None:
     with row(state.key(studio, state.COMBINATION)):
         widget(
             studio,
-            st.segmented_control,
+            st.selectbox,
             "Combined by",
             state.COMBINATION,
             steer=steer_weights,
             options=COMBINATIONS,
             format_func=NAMES.__getitem__,
-            required=True,
             help=HELP,
         )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import own, state
 from pages.ui.melody.choice import choose_none
 from pages.ui.rows import row, slider_row, widget
 from pages.ui.studio import Studio
@@ -15,6 +15,7 @@ from seqtutor_core.domains.melody.midi_libraries import instrument_name
 from seqtutor_core.domains.melody.primer import Primer, primer_of, tune_of
 from seqtutor_core.domains.melody.tokens import HIGHEST, LOWEST, PITCH_NAMES, pitch_name
 from seqtutor_core.domains.melody.tune import Tune
+from seqtutor_core.domains.own import OWN
 
 LENGTH, KEY, MODE, TEMPO, GRID, BAR = "length", "in_key", "mode", "tempo", "grid", "bar"  # key is a reward's name
 DENSITY, PHRASE, RANGE = "notes_per_beat", "phrase", "range"
@@ -31,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     PHRASE: 32,
     RANGE: (55, 79),
     INSTRUMENT: 0,
+    **own.DEFAULTS,
 }
 GRIDS = {4: "sixteenths", 2: "eighths"}
 PHRASES = (16, 32, 64)
@@ -54,6 +56,7 @@ def settings(studio: Studio) -> dict[str, Any]:
         "lowest": lowest,
         "highest": highest,
         "instrument": state.value(studio, INSTRUMENT),
+        **own.valid(studio),
     }
 
 
@@ -90,6 +93,7 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
         PHRASE: chosen.phrase,
         RANGE: (chosen.lowest, chosen.highest),
         INSTRUMENT: chosen.instrument,
+        **{own.file_key(term): getattr(chosen, term) for term in OWN},
     }
 
 

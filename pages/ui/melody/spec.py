@@ -1,13 +1,15 @@
 """What the melody page has of its own, for the parts that know no domain."""
 
 import math
+from typing import Any
 
-from pages.ui import state
+from pages.ui import own, state
 from pages.ui.melody import settings
 from pages.ui.melody.choice import choose_none
 from pages.ui.studio import HELP, RewardPreset, Studio
-from seqtutor_core.domains import build_domain
-from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
+from seqtutor_core.domains import RewardTerm, build_domain
+from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody, MelodySettings
+from seqtutor_core.domains.own import OWN
 
 PAPER = dict.fromkeys(PAPER_TERMS, 1.0)
 CALM = {
@@ -44,6 +46,20 @@ REWARD_PRESETS = {
 }
 
 
+def _run_settings(studio: Studio) -> dict[str, Any]:
+    """Return the settings for a run; SettingError for an own reward that has a weight and cannot be used."""
+    found = settings.settings(studio) | {term: own.chosen(studio, term) for term in OWN}
+    domain = Melody(MelodySettings.of(found))
+    domain.set_active_terms(state.weights(studio))
+    return vars(domain.settings)
+
+
+def _beside(studio: Studio, term: RewardTerm) -> None:
+    """Draw the popover of an own reward; other rows have nothing there."""
+    if term.name in OWN:
+        own.beside(studio, term)
+
+
 MELODY = Studio(
     domain="melody",
     prefix="",
@@ -70,13 +86,14 @@ MELODY = Studio(
         right="Curves, frontier, the paper's Table 1 and earlier runs are at the right.",
         keys="; in the player `Space` plays and `1` to `4` change between the melodies",
     ),
-    settings=lambda studio: vars(melody().settings),
+    settings=_run_settings,
     valid_settings=settings.settings,
     objective_settings=settings.objective_settings,
     sampling_settings=settings.sampling_settings,
     primer=lambda studio: settings.primer(studio).tokens,
     reused=settings.reused,
     more_controls=settings.controls,
+    beside=_beside,
     starting=choose_none,
 )
 

@@ -11,10 +11,16 @@ from pages.ui.molecule import editor, typed
 from pages.ui.molecule.settings import (
     BUCKET,
     CATALOGUES,
+    ELEMENT,
     FORBIDDEN,
+    FORMULA,
+    KINDS,
+    MORE_TARGETS,
+    OVER,
     PREFIX,
     REQUIRED,
     TARGET,
+    TARGET_2,
     complaint,
     tokens,
 )
@@ -26,13 +32,23 @@ from pages.ui.text import literal
 from seqtutor_core.chemistry import remote
 from seqtutor_core.chemistry.inputs import UploadedMolecules
 from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.chemistry.property_query import FINGERPRINTS, LARGEST, MEAN, OVER_TARGETS
 from seqtutor_core.chemistry.records import EXTENSIONS
 from seqtutor_core.errors import InputError
 from seqtutor_core.runs import store
 
 WIDTH, HEIGHT = 240, 150
 SHOWN = 5  # broken records named
-COUNTED = {"similarity": 100.0, "required": 50.0, "forbidden": 50.0}  # a weight for those that ask by a button
+COUNTED = {  # a weight for those that ask by a button
+    "similarity": 100.0,
+    "similarity_2": 100.0,
+    "isomer": 100.0,
+    "required": 50.0,
+    "forbidden": 50.0,
+}
+COUNTED_ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I")
+OVER_NAMES = {LARGEST: "The nearest", MEAN: "Their mean"}
+FINGERPRINT_HELP = "Circular, of radius 2 or 3, by atoms or by features; pairs of atoms; pharmacophores, which are slow"
 
 
 def controls(studio: Studio) -> None:
@@ -40,6 +56,10 @@ def controls(studio: Studio) -> None:
     st.markdown("## Which molecules?", anchors=False)
     with st.expander("Resemble a molecule", expanded=state.given(studio, TARGET)):
         _target(studio)
+    with st.expander("Resemble others too", expanded=any(state.given(studio, n) for n in (MORE_TARGETS, TARGET_2))):
+        _similarity(studio)
+    with st.expander("Formula and element", expanded=any(state.given(studio, n) for n in (FORMULA, ELEMENT))):
+        _atoms(studio)
     with st.expander("From a file"):
         _file(studio)
     with st.expander("Substructures", expanded=any(state.given(studio, n) for n in (REQUIRED, FORBIDDEN))):
@@ -61,6 +81,35 @@ def _target(studio: Studio) -> None:
     )
     if state.value(studio, TARGET).strip() and not complaint(studio, "target"):
         _weightless(studio, "similarity")
+
+
+def _similarity(studio: Studio) -> None:
+    """How likeness is measured, more targets, and the targets of the second term."""
+    for label, field, kind, over in (
+        ("More targets, one a line", MORE_TARGETS, KINDS[0], OVER[0]),
+        ("Second targets, one a line", TARGET_2, KINDS[1], OVER[1]),
+    ):
+        second = field == TARGET_2
+        widget(studio, st.text_area, label, field, height=80, placeholder="SMILES")
+        if problem := complaint(studio, "target_2" if second else "target"):
+            st.error(literal(problem))
+        measured = "Second likeness by" if second else "Likeness by"
+        widget(studio, st.selectbox, measured, kind, options=FINGERPRINTS, help=FINGERPRINT_HELP)
+        among = "Of second targets count" if second else "Of several count"
+        widget(
+            studio, st.segmented_control, among, over, options=OVER_TARGETS, format_func=OVER_NAMES.get, required=True
+        )
+    if state.value(studio, TARGET_2).strip() and not complaint(studio, "target_2"):
+        _weightless(studio, "similarity_2")
+
+
+def _atoms(studio: Studio) -> None:
+    widget(studio, st.text_input, "Formula", FORMULA, placeholder="C7H8N2O2", help="Its isomers earn 1")
+    if problem := complaint(studio, "formula"):
+        st.error(literal(problem))
+    elif state.value(studio, FORMULA).strip():
+        _weightless(studio, "isomer")
+    widget(studio, st.selectbox, "Element that is counted", ELEMENT, options=COUNTED_ELEMENTS)
 
 
 def _substructures(studio: Studio) -> None:

@@ -1,12 +1,13 @@
 """At the end of a row: a property's desirability, to be set and drawn over the spread of the training molecules."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import state
+from pages.ui import own, state
 from pages.ui.molecule.settings import HIGH, KIND, LOW, SOFT, desirability, desirability_key, tokens
 from pages.ui.rows import widget
 from pages.ui.studio import Studio
@@ -15,6 +16,7 @@ from seqtutor_core.domains import RewardTerm
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, KINDS, Desirability
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range, histogram
 from seqtutor_core.domains.molecule.terms import TERM_PROPERTIES
+from seqtutor_core.domains.own import OWN
 from seqtutor_core.errors import SettingError
 
 WIDTH, HEIGHT, BASE = 132, 48, 34  # pixels; the curve stands on BASE, the figures below it
@@ -45,6 +47,9 @@ NEGATED = ("synthetic_accessibility",)  # the term is minus the property
 
 def beside(studio: Studio, term: RewardTerm) -> None:
     """Draw a popover that shows and changes the term's curve; its place stays free for a term without desirability."""
+    if term.name in OWN:
+        own.beside(studio, term, partial(_shape, studio, term))
+        return
     if term.name not in DEFAULT_DESIRABILITIES:
         st.space(BUTTON)
         return
@@ -52,14 +57,18 @@ def beside(studio: Studio, term: RewardTerm) -> None:
     with st.popover(
         f"Shape of {term.label}", type="tertiary", icon=ICONS[kind], help="How the property becomes desirable"
     ):
-        corpus = tokens(studio).corpus
-        picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
-        _fields(studio, term)
-        try:
-            _picture(picture, corpus, term, desirability(studio, term.name))
-        except SettingError as error:
-            _picture(picture, corpus, term, DEFAULT_DESIRABILITIES[term.name])
-            st.error(literal(error))
+        _shape(studio, term)
+
+
+def _shape(studio: Studio, term: RewardTerm) -> None:
+    corpus = tokens(studio).corpus
+    picture = st.empty()  # drawn last: at first the link's values are known only when their fields are drawn
+    _fields(studio, term)
+    try:
+        _picture(picture, corpus, term, desirability(studio, term.name))
+    except SettingError as error:
+        _picture(picture, corpus, term, DEFAULT_DESIRABILITIES[term.name])
+        st.error(literal(error))
 
 
 def _picture(place: DeltaGenerator, corpus: str, term: RewardTerm, chosen: Desirability) -> None:

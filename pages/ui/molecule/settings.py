@@ -6,22 +6,28 @@ until it is mended.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from pages.ui import state
+from pages.ui import own, state
 from pages.ui.studio import Studio
 from seqtutor_core.chemistry import remote
+from seqtutor_core.chemistry.formula import parse_formula
 from seqtutor_core.chemistry.inputs import InputMolecule
 from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
+from seqtutor_core.chemistry.property_query import FINGERPRINTS, LARGEST
 from seqtutor_core.chemistry.tokens import TOKENS, SmilesTokens
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
+from seqtutor_core.domains.own import OWN
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
 CORPUS = "corpus"  # of MoleculeSettings; the prior brings it
 TARGET, PREFIX, CATALOGUES, BUCKET = "target", "prefix", "catalogues", "bucket"
 REQUIRED, FORBIDDEN = "required_smarts", "forbidden_smarts"  # without _smarts they are sliders
+MORE_TARGETS, TARGET_2, FORMULA, ELEMENT = "more_targets", "targets_2", "formula", "element"
+KINDS, OVER = ("fingerprint", "fingerprint_2"), ("over_targets", "over_targets_2")  # as MoleculeSettings has them
 KIND, LOW, HIGH, SOFT = "kind", "low", "high", "soft"
 
 
@@ -41,6 +47,11 @@ def desirability_values(by_term: Mapping[str, Desirability]) -> dict[str, Any]:
 
 DEFAULTS: dict[str, Any] = {
     TARGET: "",
+    **dict.fromkeys((MORE_TARGETS, TARGET_2, FORMULA), ""),
+    **dict.fromkeys(KINDS, FINGERPRINTS[0]),
+    **dict.fromkeys(OVER, LARGEST),
+    ELEMENT: "F",
+    **own.DEFAULTS,
     PREFIX: "",
     CATALOGUES: list(ALL_CATALOGUES),
     BUCKET: MoleculeSettings().bucket,
@@ -64,9 +75,20 @@ def target_molecule(studio: Studio) -> InputMolecule | None:
     return remote.molecule(text, tokens(studio).corpus) if text.strip() else None
 
 
-def _target(studio: Studio) -> str:
+def _targets(studio: Studio) -> tuple[str, ...]:
     target = target_molecule(studio)
-    return target.smiles if target else ""
+    return (*([target.smiles] if target else ()), *_molecules(studio, MORE_TARGETS))
+
+
+def _molecules(studio: Studio, name: str) -> tuple[str, ...]:
+    """Return the SMILES of a field with one a line; InputError for one that is not a molecule."""
+    lines = (line for line in state.value(studio, name).splitlines() if line.strip())
+    return tuple(remote.molecule(line, tokens(studio).corpus).smiles for line in lines)
+
+
+def _formula(text: str) -> str:
+    parse_formula(text.strip())
+    return text.strip()
 
 
 def _prefix(studio: Studio) -> str:
@@ -90,12 +112,17 @@ def _plain(desirability: Desirability) -> dict[str, Any]:
 
 
 READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
-    "target": ("Target", _target),
+    "target": ("Target", _targets),
     "required": ("Substructures to keep", lambda studio: remote.smarts(state.value(studio, REQUIRED))),
     "forbidden": ("Substructures to avoid", lambda studio: remote.smarts(state.value(studio, FORBIDDEN))),
     "catalogues": ("Alerts", lambda studio: tuple(state.value(studio, CATALOGUES))),
     "bucket": ("Scaffold memory", lambda studio: int(state.value(studio, BUCKET))),
     "prefix": ("Beginning", _prefix),
+    **{term: ("Own reward", partial(own.chosen, term=term)) for term in OWN},
+    "formula": ("Formula", lambda studio: _formula(state.value(studio, FORMULA))),
+    "element": ("Element", lambda studio: state.value(studio, ELEMENT).strip() or "F"),
+    "target_2": ("Second target", lambda studio: _molecules(studio, TARGET_2)),
+    **{name: (name, partial(state.value, name=name)) for name in (*KINDS, *OVER)},
     CORPUS: ("Prior", lambda studio: tokens(studio).corpus),
 }
 """Setting of MoleculeSettings -> what its field is called, and how it is read."""
@@ -145,7 +172,11 @@ def reused(studio: Studio, config: TuningConfig) -> dict[str, Any]:
     """Return the page's values for the settings of a run."""
     chosen = MoleculeSettings.of(config.settings)
     return {
-        TARGET: "\n".join(chosen.target),
+        TARGET: chosen.target[0] if chosen.target else "",
+        MORE_TARGETS: "\n".join(chosen.target[1:]),
+        TARGET_2: "\n".join(chosen.target_2),
+        **{name: getattr(chosen, name) for name in (*KINDS, *OVER, FORMULA, ELEMENT)},
+        **{own.file_key(term): getattr(chosen, term) for term in OWN},
         REQUIRED: "\n".join(chosen.required),
         FORBIDDEN: "\n".join(chosen.forbidden),
         CATALOGUES: list(chosen.catalogues),

@@ -1,22 +1,25 @@
 """Melodies: 38 tokens, one a sixteenth, under the rewards of music theory."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqtutor_core.domains.base import BaseDomain, RewardTerm
+from seqtutor_core.domains.base import Alarm, BaseDomain, RewardTerm
 from seqtutor_core.domains.melody import style, theory
 from seqtutor_core.domains.melody.features import input_features
 from seqtutor_core.domains.melody.keys import SCALES, Key
 from seqtutor_core.domains.melody.metrics import metrics
 from seqtutor_core.domains.melody.scoring import score_lines
 from seqtutor_core.domains.melody.tokens import FIRST_NOTE, HIGHEST, LOWEST, VOCABULARY, beats_per_bar
+from seqtutor_core.domains.own import OWN, OWN_TERMS, OwnRewards
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeature
-from seqtutor_core.rules import check, made, number, one_of, whole
+from seqtutor_core.own_rewards import Score, check_name
+from seqtutor_core.rules import check, made, number, one_of, text, whole
 
 PAPER_TERMS = (
     "key",
@@ -55,6 +58,7 @@ TERMS = (
     _term("density", "Note density", "Rhythm", "Close to the chosen number of notes a beat.", "notes off target"),
     _term("on_beat", "On the beat", "Rhythm", "The share of notes that begin on a beat.", "share", 100),
     _term("phrase_rests", "Breathe", "Rhythm", "A rest at the end of each phrase earns 1.", "rests", 20),
+    *OWN_TERMS,
 )
 
 
@@ -83,11 +87,18 @@ class MelodySettings:
     """Steps in a phrase, for rests at its end."""
     instrument: int = 0
     """General MIDI program that a melody is played by."""
+    own: str = ""
+    own_2: str = ""
+    """File names of own rewards, from the folder that they lie in; see own_rewards/folder.py."""
+    own_version: str = ""
+    """Changes with these files; filled in. Previews are kept by it."""
 
     def __post_init__(self) -> None:
         check(self, length=whole(16, 256), phrase=whole(4, 256), mode=one_of(*SCALES), key=whole(0, 11))
         check(self, tempo=number(20, 320, " beats a minute"), notes_per_beat=number(0, 4))
-        check(self, instrument=whole(0, 127))
+        check(self, instrument=whole(0, 127), own=check_name, own_2=check_name, own_version=text)
+        if self.own or self.own_2:
+            object.__setattr__(self, "own_version", self.own_rewards.version)
         check(self, steps_per_beat=one_of(2, 3, 4), bar=one_of(12, 16))
         check(self, lowest=whole(LOWEST, HIGHEST), highest=whole(LOWEST, HIGHEST))
         if self.bar % self.steps_per_beat:
@@ -101,6 +112,11 @@ class MelodySettings:
     def of(cls, values: Mapping[str, Any]) -> "MelodySettings":
         """Make settings from a mapping; SettingError for an unknown name."""
         return made(cls, values, "melody setting")
+
+    @property
+    def own_rewards(self) -> OwnRewards:
+        """The own rewards, none of which counts yet."""
+        return OwnRewards("melody", {term: getattr(self, term) for term in OWN})
 
     @property
     def frame(self) -> Key:
@@ -136,13 +152,15 @@ class Melody(BaseDomain):
     def __init__(self, settings: MelodySettings | None = None) -> None:
         self.settings = settings or MelodySettings()
         self.length = self.settings.length
+        self.own = self.settings.own_rewards
+        self.terms = (*(t for t in TERMS if t.name not in OWN), *self.own.terms)
 
     @property
     def features(self) -> Mapping[str, InputFeature]:
         return input_features(self.settings.bar)
 
     def score(self, tokens: Tensor, lengths: Tensor | None = None, only: Collection[str] | None = None) -> Tensor:
-        """Return the unweighted terms (B, T, 15), float64, in the order of `terms`; T is at most `length`.
+        """Return the unweighted terms (B, T, 17), float64, in the order of `terms`; T is at most `length`.
 
         only: the names of the terms to compute; the others are 0.
         """
@@ -150,6 +168,35 @@ class Melody(BaseDomain):
         found = self._terms()
         values = (found[t.name](tokens) if only is None or t.name in only else zero for t in self.terms)
         return torch.stack(list(values), -1)
+
+    def set_active_terms(self, weights: Mapping[str, float]) -> bool:
+        """Let own rewards with a weight count. Return True if stored scores must be recomputed.
+
+        SettingError for one whose file is missing.
+        """
+        return self.own.activate(weights)
+
+    def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
+        """Take note of the melodies that own rewards fail on; there are no figures."""
+        errors = {term: [one.error for one in self._own_scores(term, tokens)] for term in self.own.active}
+        self.own.observe(errors)
+        return {}
+
+    def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """Return an alarm for each own reward that fails."""
+        return self.own.alarms()
+
+    def _own_scores(self, term: str, tokens: Tensor) -> list[Score]:
+        return self.own.score(term, [" ".join(map(str, row)) for row in tokens.tolist()])
+
+    def _own(self, term: str, tokens: Tensor) -> Tensor:
+        """Return an own reward of tokens (B, T): of whole melodies alone, at the last step unless it has one a step."""
+        points = torch.zeros(tokens.shape, dtype=torch.float64)
+        if term in self.own.active and tokens.shape[1] == self.length:
+            for row, score in zip(points, self._own_scores(term, tokens), strict=True):
+                if score.values:
+                    row[-len(score.values) :] = torch.tensor(score.values, dtype=torch.float64)
+        return points.to(tokens.device)
 
     def _terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
         """Return each term as a function of tokens (B, T)."""
@@ -162,6 +209,7 @@ class Melody(BaseDomain):
             "density": lambda tokens: style.density(tokens, s.notes_per_beat, s.steps_per_beat),
             "on_beat": lambda tokens: style.on_beat(tokens, s.steps_per_beat),
             "phrase_rests": lambda tokens: style.phrase_rests(tokens, s.length, s.phrase),
+            **{term: partial(self._own, term) for term in OWN},
         }
 
     def score_lines(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

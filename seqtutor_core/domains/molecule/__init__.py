@@ -37,8 +37,10 @@ from seqtutor_core.domains.molecule.terms import (
     with_desirability,
 )
 from seqtutor_core.domains.molecule.training_set import in_training_set
+from seqtutor_core.domains.own import OWN, OwnRewards
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeature
+from seqtutor_core.own_rewards import check_name
 from seqtutor_core.rules import by_name, check, made, one_of, optional, text, whole
 
 WINDOW = 1024  # latest molecules that the live figures are over
@@ -92,6 +94,11 @@ class MoleculeSettings:
     """That the isomer term compares with, such as C7H8N2O2."""
     element: str = "F"
     """Whose atoms element_count counts."""
+    own: str = ""
+    own_2: str = ""
+    """File names of own rewards, from the folder that they lie in; see own_rewards/folder.py."""
+    own_version: str = ""
+    """Changes with these files; filled in. Previews are kept by it."""
     corpus: str = MOSES.corpus
     """Corpus, moses or zinc, whose tokens molecules are written in and whose molecules are not novel; the prior's."""
 
@@ -107,6 +114,9 @@ class MoleculeSettings:
             )
         for name, value in vars(self.query).items():
             object.__setattr__(self, name, value)  # tuples, whatever they came as
+        check(self, own=check_name, own_2=check_name, own_version=text)
+        if self.own or self.own_2:
+            object.__setattr__(self, "own_version", self.own_rewards.version)
         TOKENS[self.corpus].encode(self.prefix)
         _check_prefix(self.prefix, self.corpus)
 
@@ -117,6 +127,11 @@ class MoleculeSettings:
     def of(cls, values: Mapping[str, Any]) -> "MoleculeSettings":
         """Return settings from a mapping; SettingError for an unknown name."""
         return made(cls, values, "molecule setting")
+
+    @property
+    def own_rewards(self) -> OwnRewards:
+        """The own rewards, none of which counts yet."""
+        return OwnRewards("molecule", {term: getattr(self, term) for term in OWN})
 
     @property
     def query(self) -> PropertyQuery:
@@ -152,7 +167,9 @@ class Molecule:
         self.vocabulary, self.length = self.tokens.vocabulary, s.length or self.tokens.longest
         self.end: int | None = self.tokens.end
         self.features: Mapping[str, InputFeature] = FEATURES[self.tokens]
-        self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, s.desirability(t.name)) for t in TERMS)
+        self.own = s.own_rewards
+        terms = (*(t for t in TERMS if t.name not in OWN), *self.own.terms)
+        self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, s.desirability(t.name)) for t in terms)
         self.primer = tuple(self.tokens.encode(s.prefix))
         self.query = s.query
         self.measured = self.query.answerable - self.query.slow - EXPENSIVE | {SCAFFOLD}
@@ -163,7 +180,20 @@ class Molecule:
 
     def measurements(self, tokens: Tensor, lengths: Tensor) -> list[Measurement]:
         """Return the measurement of each sequence of tokens (B, T), from the pool's cache if it was measured before."""
-        return shared().measure(self.smiles(tokens, lengths), self.query, self.measured)
+        return self.measure_smiles(self.smiles(tokens, lengths), self.measured, self.own.active)
+
+    def measure_smiles(
+        self, smiles: Sequence[str], properties: frozenset[str], own: Collection[str] = ()
+    ) -> list[Measurement]:
+        """Return the measurement of each SMILES, with the own rewards of these names among its values."""
+        measurements = shared().measure(smiles, self.query, properties)
+        valid = [i for i, one in enumerate(measurements) if one.valid]
+        for term in own:
+            scores = self.own.score(term, [measurements[i].canonical for i in valid])
+            for i, score in zip(valid, scores, strict=True):
+                part = {"unknown": {term: score.error}} if score.error else {"values": {term: score.values[0]}}
+                measurements[i] = measurements[i].merged(Measurement("", **part))
+        return measurements
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
         """Wait until the pool's cache has the measurements of tokens (B, T)."""
@@ -221,19 +251,24 @@ class Molecule:
 
         SettingError for a weight on a term whose setting is missing.
         """
-        needed = {name: TERM_PROPERTIES[name] for name, weight in weights.items() if weight and name in TERM_PROPERTIES}
+        fresh = self.own.activate(weights)
+        weighted = {name for name, weight in weights.items() if weight} - {*OWN}
+        needed = {name: TERM_PROPERTIES[name] for name in weighted if name in TERM_PROPERTIES}
         for term in self.terms:
             if term.name in needed and needed[term.name] not in self.query.answerable:
                 raise SettingError(f"{term.label} has a weight but nothing to go by; {NEEDS[term.name]}")
         missing = {*needed.values()} - self.measured
         self.measured |= missing
-        return bool(missing)
+        return bool(missing) or fresh
 
     def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
         """Count the scaffolds of a rollout and return the live figures."""
-        for measurement in self.measurements(tokens, lengths):
+        measurements = self.measurements(tokens, lengths)
+        valid = [one.unknown for one in measurements if one.valid]
+        self.own.observe({term: [unknown.get(term, "") for unknown in valid] for term in self.own.active})
+        for measurement in measurements:
             novel = float(measurement.valid and not in_training_set(self.tokens.corpus, measurement))
-            counted = {"novel": novel, "unknown": float(bool(measurement.unknown))}
+            counted = {"novel": novel, "unknown": float(bool(measurement.unknown.keys() - {*OWN}))}
             self.recent.append((measurement.canonical, measurement.scaffold, {**measurement.values, **counted}))
             if measurement.canonical:
                 self.scaffolds[measurement.scaffold] += 1
@@ -241,7 +276,7 @@ class Molecule:
 
     def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         """Return the alarms that a run's metrics give reason for."""
-        return alarms(self.tokens, lines)
+        return [*self.own.alarms(), *alarms(self.tokens, lines)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of what was observed, as JSON values."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seqtutor_core.domains.own import OWN
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import check, made, number, one_of
 
@@ -78,6 +79,7 @@ DEFAULT_DESIRABILITIES: Mapping[str, Desirability] = {
     "aromatic_rings": Desirability("range", 1.0, 3.0, 1.0),
     "bertz": Desirability("range", 400.0, 900.0, 300.0),
     "element_count": Desirability("range", 1.0, 3.0, 1.0),
+    **dict.fromkeys(OWN, Desirability("raw", 0.0, 1.0, 0.1)),
     **dict.fromkeys(  # what costs: none at all is just right
         ("ring_penalty", "forbidden", "alerts", "scaffold_diversity", "carbon_chain", "too_short"),
         Desirability("raw", -1.0, 0.0, 0.1),
@@ -90,6 +92,7 @@ MEAN_DESIRABILITIES: Mapping[str, Desirability] = {
     **DEFAULT_DESIRABILITIES,
     "log_p": Desirability("gaussian", 1.0, 3.5, 1.0),
     "synthetic_accessibility": Desirability("gaussian_higher", -3.0, -2.5, 1.0),
+    **dict.fromkeys(OWN, Desirability("higher", 0.0, 1.0, 0.1)),
     **dict.fromkeys(("ring_penalty", "forbidden", "alerts"), NONE_AT_ALL),
     **dict.fromkeys(
         ("scaffold_diversity", "carbon_chain", "too_short"), Desirability("gaussian_higher", -1.0, 0.0, 0.5)

@@ -6,7 +6,6 @@ from typing import cast
 
 import torch
 
-from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement
 from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.domains.molecule import Molecule
@@ -51,9 +50,10 @@ def score_molecules(objective: Objective, smiles: Sequence[str]) -> list[ScoredM
     Slow properties are measured where the objective needs them.
     """
     molecule = cast(Molecule, objective.domain)
+    own = [name for name in objective.active_terms if molecule.own.names.get(name)]
     needed = {TERM_PROPERTIES[name] for name in objective.active_terms if name in TERM_PROPERTIES}
     requested = molecule.query.answerable - (molecule.query.slow - needed) | {SCAFFOLD}
-    return [_scored(objective, molecule, one) for one in shared().measure(smiles, molecule.query, requested)]
+    return [_scored(objective, molecule, one) for one in molecule.measure_smiles(smiles, requested, own)]
 
 
 def expected_properties(molecules: Sequence[ScoredMolecule], probabilities: Sequence[float]) -> dict[str, float]:

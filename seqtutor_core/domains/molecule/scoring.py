@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from seqtutor_core.chemistry.pool import shared
 from seqtutor_core.chemistry.tokens import PATTERN
 
 if TYPE_CHECKING:
@@ -21,7 +20,9 @@ def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str
     """
     numbered = ((number, line.split()[0]) for number, line in enumerate(lines, start=1) if line.strip())
     while chunk := list(islice(numbered, CHUNK)):
-        measurements = shared().measure([smiles for _, smiles in chunk], molecule.query, molecule.query.answerable)
+        smiles_of = [smiles for _, smiles in chunk]
+        own = [term for term, file in molecule.own.names.items() if file]
+        measurements = molecule.measure_smiles(smiles_of, molecule.query.answerable, own)
         for (number, smiles), measurement in zip(chunk, measurements, strict=True):
             if measurement.error:
                 yield {"line": number, "smiles": smiles, "canonical": None, "valid": False, "terms": {}} | {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from seqtutor_core.domains.base import UNBOUNDED, RewardTerm
 from seqtutor_core.domains.molecule.desirability import Desirability
+from seqtutor_core.domains.own import OWN, OWN_TERMS
 
 DRUG, SIZE, LIKE, HONEST = "Drug-likeness", "Size and polarity", "Likeness and substructures", "Novelty and honesty"
 SHORT, SHORTISH = 19, 26
@@ -84,6 +85,7 @@ TERMS = (
     _term("aromatic_rings", "Aromatic rings", SIZE, "Fewer dissolve better.", (0.0, 100.0, "rings")),
     _term("element_count", "Atoms of an element", SIZE, "Of the element chosen below.", (0.0, 100.0, "atoms")),
     _term("bertz", "Complexity (Bertz)", DRUG, "By bonds and kinds of atoms.", (0.0, 100.0, "bits")),
+    *OWN_TERMS,
 )
 """In this order for good, new ones last: replay memories in checkpoints have a column for each."""
 
@@ -114,7 +116,7 @@ TERM_PROPERTIES: Mapping[str, str] = {  # the term, and the property it follows 
     "forbidden": "forbidden",
     "alerts": "alerts",
     "carbon_chain": "carbon_chain",
-    **{name: name for name in ("similarity_2", "isomer", "rings", "aromatic_rings", "element_count", "bertz")},
+    **{name: name for name in ("similarity_2", "isomer", "rings", "aromatic_rings", "element_count", "bertz", *OWN)},
 }
 
 
