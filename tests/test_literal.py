@@ -108,6 +108,7 @@ KNOWN = {
     "molecule/stage.py:_molecules": {"which", "order.colouring"},  # a number; of COLOURINGS
     "molecule/export.py:downloads": {"label"},  # of FORMATS
     "molecule/constraints.py:_substructures": {"label"},  # of a table of ours
+    "molecule/constraints.py:_similarity": {"label"},  # the same
     "molecule/constraints.py:_weightless": {"label"},  # of a term
     "molecule/constraints.py:uses": {"label"},  # of a table of ours
     "runs/actions.py:panel": {"_line(chosen)"},  # names through literal
@@ -117,6 +118,7 @@ KNOWN = {
     "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS
     "molecule/desirability.py:_fields": {"label"},
+    "own.py:_test": {"[_row(studio, *pair) for pair in zip(texts, found, strict=True)]"},  # each cell through literal
     "frontier.py:_frontier": {"'\\n'.join(legend)"},  # numbers, and names through literal
     "gauge_panel.py:panel": {
         "bar(gauge)",

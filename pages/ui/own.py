@@ -18,7 +18,7 @@ from pages.ui.text import literal
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.domains.own import OWN
 from seqtutor_core.errors import SettingError
-from seqtutor_core.own_rewards import find, folder, listed, scorer
+from seqtutor_core.own_rewards import Score, find, folder, listed, scorer
 from seqtutor_core.own_rewards.folder import NAME
 
 TRIED = 5  # sequences of the prior
@@ -61,7 +61,7 @@ def beside(studio: Studio, term: RewardTerm, more: Callable[[], None] = nothing)
         if name:
             found = find(studio.domain, name)
             example = " An example." if found.is_example else ""
-            st.caption(f"{literal(found.label)}: {found.facts}.{example}")
+            st.caption(literal(f"{found.label}: {found.facts}.{example}"))
             if st.button("Test it", key=f"test-{state.key(studio, term.name)}"):
                 with show_errors():
                     _test(studio, name)
@@ -93,17 +93,13 @@ def _test(studio: Studio, name: str) -> None:
     texts = [one.get("smiles") or " ".join(map(str, one["tokens"])) for one in written]
     measuring = scorer(find(studio.domain, name))
     found = measuring.score(texts)
-    st.table(
-        [
-            {studio.one: text if len(text) <= SHOWN else f"{text[:SHOWN]}…", "worth": _words(score.values, score.error)}
-            for text, score in zip(texts, found, strict=True)
-        ],
-        border="horizontal",
-    )
+    st.table([_row(studio, *pair) for pair in zip(texts, found, strict=True)], border="horizontal")
     st.caption(f"About {measuring.milliseconds:.1f} ms a {studio.one}, in a process of its own.")
 
 
-def _words(values: tuple[float, ...], error: str) -> str:
-    if error:
-        return error
-    return f"{values[0]:.3g}" if len(values) == 1 else f"{sum(values):.3g} in {len(values)} steps"
+def _row(studio: Studio, text: str, score: Score) -> dict[str, str]:
+    """Return a line of the table: a sequence, and what it is worth or what went wrong."""
+    values = score.values
+    worth = f"{values[0]:.3g}" if len(values) == 1 else f"{sum(values):.3g} in {len(values)} steps"
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return {studio.one: literal(shown), "worth": literal(score.error or worth)}
