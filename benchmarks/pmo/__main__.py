@@ -2,7 +2,7 @@
 
 python -m benchmarks.pmo --tasks celecoxib_rediscovery qed --seeds 0 1 --prior molecule-zinc --out FILE
 prints one JSON line a run, and at the end a table. With a file, lines are appended to it and runs that it has are not
-repeated: a measurement that was ended goes on. python -m benchmarks.pmo --table FILE prints the table alone.
+repeated: a measurement that was ended goes on. python -m benchmarks.pmo --table FILE prints the tables alone.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ from benchmarks.pmo.run import SCORE, run
 from seqtutor_core.cli.options import parse_pairs
 
 CALLS = 10_000
+SETTINGS = ("task", "seed", "prior", "budget", "weight", "overrides")
+"""What tells a run from others."""
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "all": {},
+    "one update a rollout": {"updates": 1},
+    "as it was written": {"rewrite": False},
+    "the policy alone proposes": {"children": 0},
+    "from the latest, not the best": {"memory": 0, "rewrite": False, "children": 0},
+}
+"""What the ingredients add: the rules as they are, and without one of them."""
 
 
 def table(lines: Iterable[Mapping[str, Any]]) -> str:
@@ -34,6 +45,14 @@ def table(lines: Iterable[Mapping[str, Any]]) -> str:
         f"| sum of {len(compared)} comparable | | {ours:.3f} | | " + " | ".join(f"{s:.3f}" for s in sums) + " |"
     )
     return "\n".join(rows)
+
+
+def tables(lines: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table for each prior, budget, weight and overrides, in the order they came."""
+    apart: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for line in lines:
+        apart[", ".join(f"{name} {line[name]}" for name in SETTINGS[2:])].append(line)
+    return "\n\n".join(f"{caption}\n\n{table(each)}" for caption, each in apart.items())
 
 
 def _row(name: str, values: Sequence[float]) -> str:
@@ -57,28 +76,30 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--weight", type=float, default=SCORE.default, help="of the score, at c = 1")
     parser.add_argument("--override", action="append", default=[], metavar="NAME=VALUE", help="a learner setting")
+    parser.add_argument("--ablation", action="store_true", help="all rules, and without each ingredient")
     parser.add_argument("--out", type=Path, help="append lines to this file, and skip runs that it has")
     parser.add_argument("--table", type=Path, help="print the table of a file, and measure nothing")
     options = parser.parse_args()
     if options.table:
-        print(table(_read(options.table)))
+        print(tables(_read(options.table)))
         return
     tasks = [name for each in options.tasks for name in (COMPARABLE if each == "comparable" else (each,))]
-    settings = {"prior": options.prior, "budget": options.calls, "weight": options.weight}
-    settings["overrides"] = parse_pairs(options.override)
-    lines = [line for line in _read(options.out) if all(line[k] == v for k, v in settings.items())]
-    for seed in options.seeds:
-        for task in tasks:
-            if any((line["task"], line["seed"]) == (task, seed) for line in lines):
-                continue
-            measured = run(task, seed, options.prior, options.calls, options.weight, settings["overrides"])
-            lines.append({**measured, **settings})
-            print(json.dumps(lines[-1]), flush=True)
-            if options.out:
-                options.out.parent.mkdir(parents=True, exist_ok=True)
-                with open(options.out, "a") as file:
-                    file.write(json.dumps(lines[-1]) + "\n")
-    print(table(lines))
+    variants = VARIANTS if options.ablation else {"": parse_pairs(options.override)}
+    done = {json.dumps([line[name] for name in SETTINGS]) for line in _read(options.out)}
+    lines = []
+    for seed, task, overrides in product(options.seeds, tasks, variants.values()):
+        settings = dict(
+            zip(SETTINGS, (task, seed, options.prior, options.calls, options.weight, overrides), strict=True)
+        )
+        if json.dumps([*settings.values()]) in done:
+            continue
+        lines.append({**settings, **run(*settings.values())})
+        print(json.dumps(lines[-1]), flush=True)
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            with open(options.out, "a") as file:
+                file.write(json.dumps(lines[-1]) + "\n")
+    print(tables(_read(options.out) or lines))
 
 
 if __name__ == "__main__":
