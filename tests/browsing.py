@@ -26,7 +26,14 @@ PATIENCE = 120_000  # milliseconds
 expect.set_options(timeout=PATIENCE)
 # What pulses, fades and turns is drawn sixty times a second without a GPU, on cores that the tests need.
 CALM = {"reduced_motion": "reduce"}
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SCREEN = {"width": 1500, "height": 1400}  # pixels
+# Each window of Chromium draws two pages for what drops down from its address bar, which takes half a second of a core.
+# The list stands in place of Playwright's own, and keeps of it what would ask other machines or paint late.
+WITHOUT = (
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup,PaintHolding,HttpsUpgrades,MediaRouter,AimEnabled,"
+    "OptimizationHints,NetworkTimeServiceQuerying,PreconnectToSearch"
+)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", f"--disable-features={WITHOUT}"]
 needs_chromium = [
     pytest.mark.browser,
     pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed: sudo apt-get install chromium"),
@@ -90,21 +97,55 @@ class Watch:
         page.on("request", lambda request: self.requests.append(request.url))
 
     def check(self, address: str) -> None:
-        """No script error, and nothing asked of another machine."""
-        assert self.errors == []
-        assert [url for url in self.requests if not url.startswith((address, "blob:", "data:"))] == []
+        """No script error, and nothing asked of another machine, since the last check."""
+        errors, requests = self.errors[:], self.requests[:]
+        self.errors.clear()
+        self.requests.clear()
+        assert errors == []
+        assert [url for url in requests if not url.startswith((address, "blob:", "data:", "about:"))] == []
+
+
+@contextmanager
+def window(browser: Any, **settings: Any) -> Iterator[Any]:
+    """A blank page in the window of somebody who was never here before."""
+    context = browser.new_context(**{"viewport": SCREEN, **CALM, **settings})
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    yield opened
+    context.close()
 
 
 @contextmanager
 def looked_at(browser: Any, address: str) -> Iterator[Any]:
-    """A blank page, and at its end a look at what went wrong on it."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1400}, accept_downloads=True, **CALM)
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    watch = Watch(opened)
-    yield opened
-    context.close()
+    """A blank page in a window of its own, and at its end a look at what went wrong on it."""
+    with window(browser) as opened:
+        watch = Watch(opened)
+        yield opened
     watch.check(address)
+
+
+class Tab:
+    """A page that the tests of a file use in turn: what the first has loaded is compiled, a third of an opening."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.watch = Watch(page)
+
+    @contextmanager
+    def turn(self, address: str) -> Iterator[Any]:
+        """The page, blank, of usual size and as if nobody had been here; at its end a look at what went wrong."""
+        self.page.set_viewport_size(SCREEN)
+        self.page.emulate_media(color_scheme="light", **CALM)
+        yield self.page
+        self.page.unroute_all()
+        if self.page.url.startswith(address):
+            self.page.evaluate("localStorage.clear()")
+        for other in self.page.context.pages:
+            if other is not self.page:
+                other.close()
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self.watch.check(address)
 
 
 def press(page: Any, key: str) -> None:

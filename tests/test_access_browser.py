@@ -1,7 +1,7 @@
 """Who can use the pages, state by state, in a real Chromium: axe-core finds nothing, of any impact, light and dark."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import names, owner, store, tags
 from seqtutor_core.runs.checkpoints import save_policy
-from tests.browsing import CALM, PATIENCE, expect, needs_chromium
+from tests.browsing import CALM, expect, needs_chromium
 from tests.looking import settle, violations
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -45,22 +45,16 @@ def tuned(domain: str, state: str = "finished") -> store.Run:
 
 
 @pytest.fixture
-def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
-    """A function that opens a link at a size, with reduced motion: what fades in has no contrast yet."""
-    contexts = []
+def opened(page: Any, address: str) -> Callable[[str], Any]:
+    """A function that opens a link, with reduced motion: what fades in has no contrast yet."""
 
-    def visit(link: str, width: int = 1440, height: int = 900) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, **CALM)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+    def visit(link: str) -> Any:
+        page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(f"{address}/{link}")
         settle(page)
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
+    return visit
 
 
 class States:

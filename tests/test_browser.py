@@ -4,7 +4,6 @@ import io
 import os
 import re
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import pretty_midi
@@ -14,15 +13,7 @@ from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.evaluation import rollouts
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import policy_of
-from tests.browsing import (
-    CALM,
-    PATIENCE,
-    expect,
-    needs_chromium,
-    press,
-    stage,
-    until,
-)
+from tests.browsing import expect, needs_chromium, press, stage, until, window
 from tests.looking import settle
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -38,9 +29,9 @@ def open_melody(page, address, query=""):
     settle(page)
 
 
-def tune(page, address, seconds=10):
+def tune(page, address, seconds=10, more=""):
     """Start a run from a fresh page and wait until it learns; the run."""
-    open_melody(page, address, f"?seconds={LABELS[seconds]}")
+    open_melody(page, address, f"?seconds={LABELS[seconds]}{more}")
     press(page, "start")
     expect(stage(page, "Tuning")).to_be_visible()
     return store.all_runs()[0]
@@ -57,13 +48,32 @@ def test_a_moved_slider_travels_in_the_link(page, address):
     expect(page.locator(".st-key-motif")).to_contain_text("1.2")
 
 
+def slide(page, key, presses, button):
+    """Move a slider by the keyboard."""
+    handle = page.locator(f".st-key-{key}").get_by_role("slider")
+    for _ in range(presses):
+        handle.press(button)
+
+
+def mixed(page):
+    """Reward and KL at the tutor's strength, as the page says them."""
+    text = page.locator(".st-key-stage, .st-key-pane-centre").get_by_text("At this strength").first.inner_text()
+    return [float(number) for number in re.findall(r"(?:reward|KL) (-?[0-9.]+)", text)]
+
+
 def test_a_whole_session(page, address):
-    """Start, see the curve grow and melodies arrive, hear the tuned one, take it away."""
+    """Start, see curve and gauge grow and melodies arrive, hear the tuned one, take it away, soften the tutor."""
     run = tune(page, address)
     expect(page.get_by_test_id("roll-choose-C")).to_be_enabled()
     curve = page.locator(".lines path").first
     until(page, lambda: len(re.findall("[ML]", curve.get_attribute("d"))) >= 3)
+    meter = page.locator(".readout").get_by_role("meter")
+    expect(meter).to_be_visible()
+    expect(page.get_by_text(re.compile("At most .* of the reachable improvement"))).to_be_visible()
     expect(stage(page, "Finished")).to_be_visible()
+    expect(page.get_by_text("Measured at the end on 2,048 melodies")).to_be_visible()
+    expect(meter).to_have_attribute("aria-valuenow", f"{100 * run.status.summary['gauge']['at_most']:.0f}")
+    assert page.locator("body").inner_text().lower().count("optimal") == 0
     lines, _ = run.metrics()
     assert lines[-1]["j"] > lines[0]["j"]
 
@@ -83,20 +93,46 @@ def test_a_whole_session(page, address):
     heard = [(n.pitch, round(n.start / piece.step_seconds), round(n.end / piece.step_seconds)) for n in _notes(read)]
     assert heard == [(n.pitch, n.start, n.end) for n in piece.notes]
 
+    until(page, lambda: mixed(page)[1] > 0.1)
+    reward, kl = mixed(page)
+    slide(page, "strength", 10, "ArrowLeft")
+    page.wait_for_url(re.compile("strength=0.5"))
+    until(page, lambda: mixed(page)[1] < 0.9 * kl)
+    assert mixed(page)[0] < reward
+    slide(page, "strength", 20, "ArrowRight")
+    until(page, lambda: mixed(page)[1] > kl)
+    page.reload()
+    expect(meter).to_be_visible()
+    expect(page.locator(".st-key-row-strength")).to_contain_text("1.50")
+
 
 def _notes(midi):
     return sorted((n for i in midi.instruments for n in i.notes), key=lambda n: n.start)
 
 
 def test_steer_pause_go_on_and_stop(page, address):
-    run = tune(page, address, seconds=120)
-    page.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
+    """Sliders and a KL budget, which moves c and outlasts a reload, steer the living run."""
+    run = tune(page, address, 120, "&keep_kl_budget=true&kl_budget=3.0")
+    assert run.config.kl_budget == 3.0
+    until(page, lambda: run.metrics()[0] and run.metrics()[0][-1]["kl_coefficient"] != 4.0)
+    expect(page.locator(".readout .label").get_by_text("c", exact=True)).to_be_visible()
+    slide(page, "motif", 1, "ArrowRight")
     until(page, lambda: any("weights.motif" in line["changed"] for line in run.metrics()[0]))
     press(page, "pause")
     expect(stage(page, "Paused")).to_be_visible()
     press(page, "go-on")
     expect(stage(page, "Tuning")).to_be_visible()
     expect(page.locator(".st-key-pause button").first).to_be_visible()
+
+    page.get_by_text("Learning", exact=True).click()
+    slide(page, "kl_budget", 1, "ArrowRight")
+    until(page, lambda: run.metrics()[0][-1]["kl_budget"] == 4.0)
+    page.reload()
+    page.get_by_text("Learning", exact=True).click()
+    expect(page.locator(".st-key-row-kl_budget")).to_contain_text("4")
+    page.locator(".st-key-keep_kl_budget label").first.click()
+    until(page, lambda: run.metrics()[0][-1]["kl_budget"] is None and run.metrics()[0][-1]["kl_coefficient"] == 4.0)
+    expect(page.locator(".st-key-kl_budget")).to_have_count(0)
     press(page, "stop")
     expect(stage(page, "Stopped")).to_be_visible()
     expect(page.locator(".st-key-resume button").first).to_be_visible()
@@ -113,21 +149,11 @@ def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
     expect(stage(page, "Tuning")).to_be_visible()
 
 
-@contextmanager
-def window(browser, link):
-    """Another person's browser at a link."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1400}, **CALM)
-    opened = context.new_page()
-    opened.set_default_timeout(PATIENCE)
-    opened.goto(link)
-    yield opened
-    context.close()
-
-
 def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, browser):
     run = tune(page, address, seconds=120)
     asked = run.folder / "controls.jsonl"
-    with window(browser, f"{address}/melody?motif=2.5") as second:
+    with window(browser) as second:
+        second.goto(f"{address}/melody?motif=2.5")
         expect(second.get_by_text("You watch").first).to_be_visible()
         expect(second.locator(f".readout strong[title='{run.id}']")).to_be_visible()
         for button in ("start", "stop", "pause"):
@@ -143,7 +169,8 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
     expect(stage(page, "Paused")).to_be_visible()
     page.get_by_role("button", name="Hand on").first.click()
     link = page.get_by_test_id("stCode").filter(has_text="owner=").inner_text().strip()
-    with window(browser, link) as third:
+    with window(browser) as third:
+        third.goto(link)
         expect(third.get_by_text("You watch").first).to_be_visible()
         expect(third.locator(".st-key-stop button").first).to_be_disabled()
         press(third, "take-over")
@@ -152,27 +179,6 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
         third.wait_for_url(lambda link: "owner" not in link)
         until(third, lambda: '"stop": true' in asked.read_text())
     expect(stage(page, "Stopped")).to_be_visible()
-
-
-def test_nothing_to_learn_from_is_told(page, address):
-    open_melody(page, address)
-    page.get_by_role("radio", name="All off").click()
-    press(page, "start")
-    expect(page.get_by_test_id("stAlert").filter(has_text="every weight is 0")).to_be_visible()
-    assert not any(run.alive for run in store.all_runs())
-
-
-def test_a_wrong_primer_is_told(page, address):
-    open_melody(page, address)
-    page.get_by_text("Begin with your own notes").click()
-    page.get_by_role("tab", name="Upload a MIDI file").click()
-    for name, content, message in [
-        ("broken.mid", b"no midi at all", "MIDI"),
-        ("empty.mid", b"", "empty"),
-        ("huge.mid", b"MThd" * 300_000, "choose a smaller one"),
-    ]:
-        page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "audio/midi", "buffer": content})
-        expect(page.get_by_test_id("stAlert").filter(has_text=message)).to_be_visible()
 
 
 def test_picked_keys_are_continued(page, address):
@@ -184,7 +190,7 @@ def test_picked_keys_are_continued(page, address):
     expect(page.get_by_text("Every melody continues your 16 steps")).to_be_visible()
 
 
-def test_an_uploaded_melody_sounds_as_given_in_another_key_and_metre(page, address):
+def test_a_wrong_file_is_told_and_a_melody_sounds_as_given_in_another_key_and_metre(page, address):
     pitches = (60, 62, 64, 65, 67, 69)  # a quarter each in 3/4, and nothing ends the last
     events = b"\x00\xff\x58\x04\x03\x02\x18\x08"
     events += b"".join(b"\x00\x90%c\x5a\x83\x60\x80%c\x00" % (p, p) for p in pitches[:-1])
@@ -194,7 +200,18 @@ def test_an_uploaded_melody_sounds_as_given_in_another_key_and_metre(page, addre
     page.get_by_text("Begin with your own notes").click()
     expect(page.get_by_test_id("keys-room")).to_contain_text("up to 5 bars")
     page.get_by_role("tab", name="Upload a MIDI file").click()
-    page.locator("input[type=file]").set_input_files({"name": "own.mid", "mimeType": "audio/midi", "buffer": file})
+
+    def upload(name, content):
+        page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "audio/midi", "buffer": content})
+
+    for name, content, message in [
+        ("broken.mid", b"no midi at all", "MIDI"),
+        ("empty.mid", b"", "empty"),
+        ("huge.mid", b"MThd" * 300_000, "choose a smaller one"),
+    ]:
+        upload(name, content)
+        expect(page.get_by_test_id("stAlert").filter(has_text=message)).to_be_visible()
+    upload("own.mid", file)
     expect(page.get_by_text("6 notes: C4 D4 E4 F4 G4 A4")).to_be_visible()
     expect(page.get_by_test_id("stAlert").filter(has_text="Nothing in the file ends 1 note")).to_be_visible()
     press(page, "use-midi")

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import store
-from tests.browsing import expect, looked_at, needs_chromium, served_page, until
+from tests.browsing import expect, needs_chromium, served_page, until
 
 pytestmark = needs_chromium
 
@@ -71,9 +71,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    with served_page(PAGE, folder, SEQTUTOR_HOME=str(folder)) as address:
-        yield address
+def address(folder: Path) -> Iterator[str]:
+    with served_page(PAGE, folder, SEQTUTOR_HOME=str(folder)) as url:
+        yield url
 
 
 @pytest.fixture
@@ -82,12 +82,6 @@ def feed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     made = Feed()
     with FileLock(made.run.folder / "worker.lock"):
         yield made
-
-
-@pytest.fixture
-def page(browser: Any, url: str) -> Iterator[Any]:
-    with looked_at(browser, url) as opened:
-        yield opened
 
 
 def figure(page: Any, title: str) -> Any:
@@ -107,9 +101,9 @@ def times(page: Any, title: str) -> list[str]:
     return [text for text in texts if text.endswith("s")]
 
 
-def test_cursor_zoom_and_nodes_outlive_ten_seconds_of_feeding(page: Any, url: str, feed: Feed) -> None:
+def test_cursor_zoom_and_nodes_outlive_ten_seconds_of_feeding(page: Any, address: str, feed: Feed) -> None:
     feed(40)
-    page.goto(f"{url}/?run={feed.run.id}")
+    page.goto(f"{address}/?run={feed.run.id}")
     until(page, lambda: points(page, "Objective J") == 40)
     plots = page.locator(".plots")
     plots.evaluate(WATCH)
@@ -142,9 +136,9 @@ def test_cursor_zoom_and_nodes_outlive_ten_seconds_of_feeding(page: Any, url: st
     expect(figure(page, "Reward, KL").locator(".value").first).to_have_text("150.0")  # the newest
 
 
-def test_a_range_that_grows_brings_no_nodes(page: Any, url: str, feed: Feed) -> None:
+def test_a_range_that_grows_brings_no_nodes(page: Any, address: str, feed: Feed) -> None:
     feed(2, reward=0.0)
-    page.goto(f"{url}/?run={feed.run.id}")
+    page.goto(f"{address}/?run={feed.run.id}")
     until(page, lambda: points(page, "Reward, KL") == 2)
     page.locator(".plots").evaluate(WATCH)
     for count, reward in enumerate((1.0, 2.0, 30.0, 400.0), 3):
@@ -153,9 +147,9 @@ def test_a_range_that_grows_brings_no_nodes(page: Any, url: str, feed: Feed) -> 
     assert page.evaluate("window.redrawn") == 0
 
 
-def test_a_weight_moved_from_zero_begins_a_line_and_moves_nothing(page: Any, url: str, feed: Feed) -> None:
+def test_a_weight_moved_from_zero_begins_a_line_and_moves_nothing(page: Any, address: str, feed: Feed) -> None:
     feed(5)
-    page.goto(f"{url}/?run={feed.run.id}")
+    page.goto(f"{address}/?run={feed.run.id}")
     until(page, lambda: points(page, "Reward by term") == 5)
     entropy = figure(page, "Entropy, distinct")
     before = entropy.bounding_box()
@@ -167,9 +161,9 @@ def test_a_weight_moved_from_zero_begins_a_line_and_moves_nothing(page: Any, url
     assert entropy.bounding_box() == before
 
 
-def test_a_resumed_run_loses_what_was_undone_and_another_run_clears(page: Any, url: str, feed: Feed) -> None:
+def test_a_resumed_run_loses_what_was_undone_and_another_run_clears(page: Any, address: str, feed: Feed) -> None:
     feed(20)
-    page.goto(f"{url}/?run={feed.run.id}")
+    page.goto(f"{address}/?run={feed.run.id}")
     until(page, lambda: points(page, "Objective J") == 20)
     feed.update = 9  # of the checkpoint it goes on from
     feed(2)
@@ -182,13 +176,13 @@ def test_a_resumed_run_loses_what_was_undone_and_another_run_clears(page: Any, u
     expect(page.get_by_role("button", name="Show all")).to_be_visible()
     other = Feed()
     other(3)
-    page.goto(f"{url}/?run={other.run.id}")
+    page.goto(f"{address}/?run={other.run.id}")
     until(page, lambda: points(page, "Objective J") == 3)
     expect(page.get_by_role("button", name="Show all")).to_be_hidden()
 
 
-def test_the_places_are_there_before_a_run_and_a_hidden_line_stays_hidden(page: Any, url: str, feed: Feed) -> None:
-    page.goto(f"{url}/?run={feed.run.id}")
+def test_the_places_are_there_before_a_run_and_a_hidden_line_stays_hidden(page: Any, address: str, feed: Feed) -> None:
+    page.goto(f"{address}/?run={feed.run.id}")
     expect(page.locator("figure")).to_have_count(4)
     before = [each.bounding_box() for each in page.locator(".frame").all()]
     feed(3)

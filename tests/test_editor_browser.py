@@ -43,7 +43,7 @@ def shown(page, name):
 
 
 @needs_editor
-def test_a_molecule_drawn_with_the_mouse_becomes_the_target(page, address):
+def test_what_is_drawn_with_the_mouse_becomes_the_target_or_grows_where_its_open_atom_was(page, address):
     open_molecules(page, address)
     page.get_by_text("Resemble a molecule").click()
     dialog, paper = open_editor(page, "target")
@@ -59,6 +59,16 @@ def test_a_molecule_drawn_with_the_mouse_becomes_the_target(page, address):
     expect(field).to_have_value(re.compile("^(CO|OC)$"))
     expect(shown(page, "target")).to_have_attribute("alt", "CO")
     page.wait_for_url(re.compile("mol_target="))
+
+    page.get_by_text("Grow from a fragment").click()
+    dialog, paper = open_editor(page, "prefix")
+    stroke(page, paper, 300, 200)
+    expect(dialog.get_by_text("CC", exact=True)).to_be_visible()
+    page.keyboard.press("?")
+    expect(dialog.get_by_text("C", exact=True)).to_be_visible()
+    dialog.get_by_role("button", name="Use").click()
+    expect(page.locator(".st-key-mol_prefix input")).to_have_value("C")
+    expect(shown(page, "prefix")).to_have_attribute("alt", "beginning C")
 
 
 @needs_editor
@@ -83,21 +93,7 @@ def test_the_editor_begins_with_what_the_field_has_and_dismissing_it_loses_nothi
     expect(page.locator(".st-key-mol_required_smarts textarea")).to_have_value(re.compile(r"^\[NX3;H2\]\n(C\*|\*C)$"))
 
 
-@needs_editor
-def test_a_drawn_fragment_grows_where_its_open_atom_was(page, address):
-    open_molecules(page, address)
-    page.get_by_text("Grow from a fragment").click()
-    dialog, paper = open_editor(page, "prefix")
-    stroke(page, paper, 300, 200)
-    expect(dialog.get_by_text("CC", exact=True)).to_be_visible()
-    page.keyboard.press("?")
-    expect(dialog.get_by_text("C", exact=True)).to_be_visible()
-    dialog.get_by_role("button", name="Use").click()
-    expect(page.locator(".st-key-mol_prefix input")).to_have_value("C")
-    expect(shown(page, "prefix")).to_have_attribute("alt", "beginning C")
-
-
-def test_a_structure_follows_the_letters_and_only_enter_commits_it(page, address):
+def test_structures_follow_the_letters_line_by_line_and_only_enter_commits_them(page, address):
     open_molecules(page, address, "?mol_target=CCO")
     expect(shown(page, "target")).to_have_attribute("alt", "CCO")
     field = page.locator(".st-key-mol_target input")
@@ -117,9 +113,6 @@ def test_a_structure_follows_the_letters_and_only_enter_commits_it(page, address
     page.wait_for_url(re.compile("mol_target=CCON"))
     expect(shown(page, "target")).to_have_attribute("alt", Chem.CanonSmiles("CCON(C)C"))
 
-
-def test_patterns_are_drawn_line_by_line_as_they_are_typed(page, address):
-    open_molecules(page, address)
     page.get_by_text("Substructures", exact=True).click()
     field = page.locator(".st-key-mol_required_smarts textarea")
     field.press_sequentially("c1ccncc1\n[NX3;H2]\n<b>x")

@@ -27,7 +27,8 @@ def test_every_tab_is_reached_when_there_are_runs(page, address, name):
         expect(page.get_by_role("tab", name=tab, exact=True)).to_have_attribute("aria-selected", "true")
 
 
-def test_a_policy_and_then_a_run_that_vanish_while_they_are_shown(page, address):
+def test_a_policy_and_then_a_run_that_vanish_while_they_are_shown(new_page, address):
+    page = new_page
     page.add_init_script(NO_COOKIES)
     page.goto(f"{address}/melody?seconds=1%20min")
     settle(page)

@@ -56,26 +56,28 @@ class Desk:
         expect(self.page.get_by_text(f"picked {notes}", exact=True)).to_be_visible()
 
 
-@pytest.fixture
-def open_desk(page, address):
-    def opened(script):
-        page.add_init_script(script)
-        page.goto(address)
-        page.get_by_test_id("key-60").wait_for()
-        return Desk(page)
-
-    return opened
+def opened(page, address):
+    page.goto(address)
+    page.get_by_test_id("key-60").wait_for()
+    return Desk(page)
 
 
 @pytest.fixture
-def desk(open_desk):
-    """A keyboard that is plugged in and heard."""
-    found = open_desk(DEVICES)
-    found.page.evaluate("plug('a', 'Concert <b>Grand</b>')")
-    found.button.click()
-    expect(found.status).to_contain_text("Concert <b>Grand</b>: hold a key")
-    expect(found.button).to_have_attribute("aria-pressed", "true")
+def bare_desk(page, address):
+    """A desk to plug keyboards into."""
+    found = opened(page, address)
+    page.evaluate(DEVICES)
     return found
+
+
+@pytest.fixture
+def desk(bare_desk):
+    """A keyboard that is plugged in and heard."""
+    bare_desk.page.evaluate("plug('a', 'Concert <b>Grand</b>')")
+    bare_desk.button.click()
+    expect(bare_desk.status).to_contain_text("Concert <b>Grand</b>: hold a key")
+    expect(bare_desk.button).to_have_attribute("aria-pressed", "true")
+    return bare_desk
 
 
 def test_a_note_lasts_as_long_as_its_key_is_held(desk):
@@ -125,11 +127,12 @@ def test_an_unplugged_keyboard_loses_nothing_and_a_new_one_is_heard(desk):
     expect(desk.page.get_by_test_id("keys").locator("li")).to_have_count(2)
 
 
-def test_permission_that_is_refused_can_be_asked_again(open_desk):
-    desk = open_desk(
-        DEVICES + "window.refuse = () => { throw new DOMException('no', 'NotAllowedError'); };"
-        "navigator.requestMIDIAccess = async () => window.refuse ? refuse() : midi;"
-    )
+def test_permission_that_is_refused_can_be_asked_again(bare_desk):
+    desk = bare_desk
+    desk.page.evaluate("""() => {
+        window.refuse = () => { throw new DOMException("no", "NotAllowedError"); };
+        navigator.requestMIDIAccess = async () => window.refuse ? refuse() : midi;
+    }""")
     desk.button.click()
     expect(desk.status).to_contain_text("did not allow it")
     desk.page.get_by_test_id("key-60").click()
@@ -143,8 +146,9 @@ def test_permission_that_is_refused_can_be_asked_again(open_desk):
     expect(desk.status).to_have_text("The browser cannot reach MIDI devices: driver <i>lost</i>")
 
 
-def test_a_browser_without_web_midi_says_so(open_desk):
-    desk = open_desk("delete Navigator.prototype.requestMIDIAccess")
+def test_a_browser_without_web_midi_says_so(new_page, address):
+    new_page.add_init_script("delete Navigator.prototype.requestMIDIAccess")
+    desk = opened(new_page, address)
     expect(desk.status).to_contain_text("This browser has no Web MIDI")
     expect(desk.button).to_have_count(0)
     desk.page.get_by_test_id("key-60").click()

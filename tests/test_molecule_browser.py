@@ -138,7 +138,7 @@ def test_a_box_over_a_histogram_shows_the_molecules_within(page, address):
     page.get_by_role("tab", name="Properties").click()
     plot = page.locator(".js-plotly-plot .nsewdrag").nth(1)  # of log P
     expect(plot).to_be_visible()
-    page.wait_for_timeout(500)  # plotly draws once more when its fonts are there
+    settle(page, 500)  # plotly draws once more when its fonts are there
     box = plot.bounding_box()
     x, y, middle = box["x"], box["y"] + box["height"] / 2, box["width"] / 2
     page.mouse.move(x + middle, y)
@@ -192,7 +192,7 @@ def test_ticked_rows_of_the_table_are_chosen_and_looked_at(page, address):
     page.get_by_role("radio", name="Table").click()
     canvas = page.get_by_test_id("stDataFrame").locator("canvas").first
     expect(canvas).to_be_visible()
-    page.wait_for_timeout(500)  # the table lays its columns out
+    settle(page, 500)  # the table lays its columns out
     canvas.click(position={"x": 15, "y": 75}, force=True)  # a layer of the table's own lies over it
     expect(page.locator(".st-key-pane-right").get_by_test_id("stCode")).to_have_text(best)
     take_away(page)
@@ -207,9 +207,13 @@ def test_ticked_rows_of_the_table_are_chosen_and_looked_at(page, address):
 # ---------------------------------------------------------------- what a person gives
 
 
-def test_a_target_is_drawn_and_travels_in_the_link(page, address):
+def test_a_target_has_500_atoms_at_most_is_drawn_and_travels_in_the_link(page, address):
     open_molecules(page, address)
     page.get_by_text("Resemble a molecule").click()
+    fill(page, "mol_target", "C" * 500)
+    expect(page.locator(".st-key-count-similarity")).to_be_visible()
+    fill(page, "mol_target", "C" * 501)
+    expect(alert(page, "501 heavy atoms")).to_be_visible()
     fill(page, "mol_target", CELECOXIB)
     press(page, "count-similarity")
     page.wait_for_url(re.compile("mol_similarity=100"))
@@ -219,24 +223,8 @@ def test_a_target_is_drawn_and_travels_in_the_link(page, address):
     expect(page.locator(".js-plotly-plot").get_by_text("Similarity to the target").first).to_be_visible()
 
 
-def test_good_records_of_a_broken_file_are_read(page, address):
-    good = "\n".join(Chem.MolToMolBlock(Chem.MolFromSmiles(s)) + "$$$$" for s in (ASPIRIN, CELECOXIB))
-    abbreviation = Chem.MolToMolBlock(Chem.MolFromSmiles("CO")).replace(" O ", " Ph").replace("\n", "phenyl\n", 1)
-    broken = f"bad one\n  nothing\n\nthis is no mol block\n$$$$\n{abbreviation}$$$$\n{good}\n"
-    open_molecules(page, address)
-    page.get_by_text("From a file").click()
-    page.locator("input[type=file]").set_input_files(
-        {"name": "some.sdf", "mimeType": "chemical/x-mdl-sdfile", "buffer": broken.encode()}
-    )
-    expect(alert(page, "2 records could not be read")).to_contain_text("record 1 (bad one)")
-    expect(alert(page, "2 records could not be read")).to_contain_text("record 2 (phenyl): 'Ph' is no element")
-    expect(page.get_by_text("2 molecules", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Resemble it").first.click()
-    expect(page.locator(".st-key-mol_target input")).to_have_value(ASPIRIN)
-
-
-def test_a_wrong_file_is_told_and_costs_nothing(page, address, tmp_path):
-    open_molecules(page, address, f"?mol_target={ASPIRIN}&mol_qed=80")
+def test_a_wrong_file_is_told_and_costs_nothing_and_of_a_broken_one_the_good_records_are_read(page, address, tmp_path):
+    open_molecules(page, address, f"?mol_target={CELECOXIB}&mol_qed=80")
     page.get_by_text("From a file").click()
     for name, content, message in [
         ("nothing.csv", b"a,b\n1,2\n", "smiles"),
@@ -247,17 +235,20 @@ def test_a_wrong_file_is_told_and_costs_nothing(page, address, tmp_path):
         (tmp_path / name).write_bytes(content)
         page.locator("input[type=file]").set_input_files(tmp_path / name)
         expect(alert(page, message)).to_be_visible()
-    expect(page.locator(".st-key-mol_target input")).to_have_value(ASPIRIN)
+    expect(page.locator(".st-key-mol_target input")).to_have_value(CELECOXIB)
     expect(page.locator(".st-key-mol_qed")).to_contain_text("80")
 
-
-def test_a_molecule_of_500_atoms_may_be_a_target(page, address):
-    open_molecules(page, address)
-    page.get_by_text("Resemble a molecule").click()
-    fill(page, "mol_target", "C" * 500)
-    expect(page.locator(".st-key-count-similarity")).to_be_visible()
-    fill(page, "mol_target", "C" * 501)
-    expect(alert(page, "501 heavy atoms")).to_be_visible()
+    good = "\n".join(Chem.MolToMolBlock(Chem.MolFromSmiles(s)) + "$$$$" for s in (ASPIRIN, CELECOXIB))
+    abbreviation = Chem.MolToMolBlock(Chem.MolFromSmiles("CO")).replace(" O ", " Ph").replace("\n", "phenyl\n", 1)
+    broken = f"bad one\n  nothing\n\nthis is no mol block\n$$$$\n{abbreviation}$$$$\n{good}\n"
+    page.locator("input[type=file]").set_input_files(
+        {"name": "some.sdf", "mimeType": "chemical/x-mdl-sdfile", "buffer": broken.encode()}
+    )
+    expect(alert(page, "2 records could not be read")).to_contain_text("record 1 (bad one)")
+    expect(alert(page, "2 records could not be read")).to_contain_text("record 2 (phenyl): 'Ph' is no element")
+    expect(page.get_by_text("2 molecules", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Resemble it").first.click()
+    expect(page.locator(".st-key-mol_target input")).to_have_value(ASPIRIN)
 
 
 def test_growing_from_a_fragment(page, address):

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from seqtutor_core.chemistry import three_d
-from tests.browsing import needs_chromium, served_page
+from tests.browsing import needs_chromium, served_page, until
 
 pytestmark = [
     *needs_chromium,
@@ -42,10 +42,10 @@ def address(tmp_path_factory):
         yield url
 
 
-def test_a_browser_that_cannot_draw_in_space_says_so(page, address):
-    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
-    page.goto(address)
-    page.frame_locator("iframe").get_by_text("WebGL is off").wait_for()
+def test_a_browser_that_cannot_draw_in_space_says_so(new_page, address):
+    new_page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
+    new_page.goto(address)
+    new_page.frame_locator("iframe").get_by_text("WebGL is off").wait_for()
 
 
 def test_the_view_draws_turns_and_stays_as_it_was_turned(page, address):
@@ -54,17 +54,16 @@ def test_the_view_draws_turns_and_stays_as_it_was_turned(page, address):
     page.goto(address)
     canvas = page.frame_locator("iframe").locator("canvas")
     canvas.wait_for()
-    page.wait_for_timeout(1000)
-    before, drawn = canvas.evaluate(LOOK)
-    assert 0.01 < drawn < 0.5  # a molecule on a transparent ground
+    until(page, lambda: 0.01 < canvas.evaluate(LOOK)[1] < 0.5)  # a molecule on a transparent ground
+    before, _ = canvas.evaluate(LOOK)
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 200, box["y"] + 150)
     page.mouse.down()
     page.mouse.move(box["x"] + 320, box["y"] + 190, steps=5)
     page.mouse.up()
+    until(page, lambda: canvas.evaluate(LOOK)[0] != before)
     page.wait_for_timeout(500)
     turned, _ = canvas.evaluate(LOOK)
-    assert turned != before
     page.get_by_role("button", name="Again").click()
     page.wait_for_timeout(1500)
     assert canvas.evaluate(LOOK)[0] == turned

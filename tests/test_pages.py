@@ -175,10 +175,11 @@ def test_nothing_to_learn_is_told(melody):
     assert store.all_runs() == []
 
 
-def test_an_unknown_run_in_the_link_is_told(melody):
-    melody.query_params["run"] = "no-such-run"
-    page = melody.run()
-    assert not page.exception
+@pytest.mark.parametrize("name", ["melody", "molecule"])
+def test_an_unknown_run_in_the_link_is_told(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened(name, run="no-such-run").run()
+    assert not page.exception and not page.button(key="start").disabled
     assert any("no-such-run" in e.value for e in page.error)
 
 

