@@ -21,6 +21,8 @@ pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 GROUNDS = {"light": "rgb(252, 251, 248)", "dark": "rgb(20, 24, 27)"}
 THEMED = """ground => getComputedStyle(document.querySelector('.stApp')).backgroundColor === ground"""
 RIGHT, POPOVER = ".st-key-pane-right", "[data-testid=stPopoverBody]"
+# Of the method page's thousands of texts, each of which takes time, those that differ in colour.
+INKS = ", ".join(f".st-key-article {each}" for each in ("h2", "p:first-of-type", "p a", "code", "th"))
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 GAUGE = {"at_most": 0.9, "at_least": 0.7, "j": 9.0, "j_error": 0.4, "j_prior": -50.0, "j_prior_error": 6.0, "n": 256,
          "log_z_at_least": 16.0, "log_z_at_most": 18.0, "gap": 7.0, "reward": 51.0, "kl": 3.5, "entropy": 1.5,
@@ -73,12 +75,12 @@ class States:
         """Fail with everything that was found."""
         assert not self.wrong, "\n".join(self.wrong)
 
-    def look(self, name: str, within: str = "html") -> None:
-        """Look at the page as it stands, or at a part of it, in the light and in the dark."""
+    def look(self, name: str, within: str = "html", dark: str = "") -> None:
+        """Look at the page as it stands, or at a part of it, in the light and in the dark, there at less if given."""
         settle(self.page, 200)
         self.wrong += [f"{name}: {one}" for one in self._lasting(within=within)]
         self._wear("dark")
-        self.wrong += [f"{name}, dark: {one}" for one in self._lasting("color-contrast", within=within)]
+        self.wrong += [f"{name}, dark: {one}" for one in self._lasting("color-contrast", within=dark or within)]
         self._wear("light")
 
     def _lasting(self, *rules: str, within: str) -> list[str]:
@@ -103,7 +105,8 @@ class States:
 def test_home_and_method(opened):
     tuned("melody")
     States(opened("")).check()
-    method = States(opened("method"))
+    method = States(opened("method"), opens=False)
+    method.look("as it opens", dark=INKS)
     method.page.set_viewport_size({"width": 820, "height": 1180})
     method.wrong += violations(method.page, within=".st-key-mini")
     method.check()

@@ -18,7 +18,7 @@ from tests.looking import settle
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
-LABELS = {10: "10%20s", 30: "30%20s", 60: "1%20min", 120: "2%20min"}  # as the slider shows them, in a link
+LONG = "5%20min"  # as the slider shows it, in a link; longer than a test takes on a busy machine
 
 
 def open_melody(page, address, query=""):
@@ -29,9 +29,9 @@ def open_melody(page, address, query=""):
     settle(page)
 
 
-def tune(page, address, seconds=10, more=""):
+def tune(page, address, seconds, more=""):
     """Start a run from a fresh page and wait until it learns; the run."""
-    open_melody(page, address, f"?seconds={LABELS[seconds]}{more}")
+    open_melody(page, address, f"?seconds={seconds}{more}")
     press(page, "start")
     expect(stage(page, "Tuning")).to_be_visible()
     return store.all_runs()[0]
@@ -63,7 +63,7 @@ def mixed(page):
 
 def test_a_whole_session(page, address):
     """Start, see curve and gauge grow and melodies arrive, hear the tuned one, take it away, soften the tutor."""
-    run = tune(page, address)
+    run = tune(page, address, "10%20s")
     expect(page.get_by_test_id("roll-choose-C")).to_be_enabled()
     curve = page.locator(".lines path").first
     until(page, lambda: len(re.findall("[ML]", curve.get_attribute("d"))) >= 3)
@@ -78,7 +78,8 @@ def test_a_whole_session(page, address):
     assert lines[-1]["j"] > lines[0]["j"]
 
     page.get_by_test_id("roll-choose-C").click()
-    expect(page.get_by_test_id("roll-caption")).to_contain_text("policy of second 10")
+    last = re.compile(r"policy of second \d\d")  # not always 10: on a busy machine the last update ends late
+    expect(page.get_by_test_id("roll-caption")).to_contain_text(last)
     page.get_by_test_id("roll-play").click()
     tuned = page.locator("[data-testid=roll-audio][data-track=C]").element_handle()
     page.wait_for_function("audio => audio.currentTime > 0.3", arg=tuned)
@@ -112,7 +113,7 @@ def _notes(midi):
 
 def test_steer_pause_go_on_and_stop(page, address):
     """Sliders and a KL budget, which moves c and outlasts a reload, steer the living run."""
-    run = tune(page, address, 120, "&keep_kl_budget=true&kl_budget=3.0")
+    run = tune(page, address, LONG, "&keep_kl_budget=true&kl_budget=3.0")
     assert run.config.kl_budget == 3.0
     until(page, lambda: run.metrics()[0] and run.metrics()[0][-1]["kl_coefficient"] != 4.0)
     expect(page.locator(".readout .label").get_by_text("c", exact=True)).to_be_visible()
@@ -139,7 +140,7 @@ def test_steer_pause_go_on_and_stop(page, address):
 
 
 def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
-    run = tune(page, address, seconds=30)
+    run = tune(page, address, LONG)
     until(page, lambda: (run.folder / "policy.safetensors").exists())
     os.kill(run.status.pid, signal.SIGKILL)
     expect(stage(page, "Interrupted")).to_be_visible()
@@ -150,23 +151,24 @@ def test_a_killed_worker_is_noticed_and_resumed_after_a_reload(page, address):
 
 
 def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, browser):
-    run = tune(page, address, seconds=120)
+    run = tune(page, address, LONG)
+    press(page, "pause")
+    expect(stage(page, "Paused")).to_be_visible()
     asked = run.folder / "controls.jsonl"
+    before = asked.read_text()
     with window(browser) as second:
         second.goto(f"{address}/melody?motif=2.5")
         expect(second.get_by_text("You watch").first).to_be_visible()
         expect(second.locator(f".readout strong[title='{run.id}']")).to_be_visible()
-        for button in ("start", "stop", "pause"):
+        for button in ("start", "stop", "go-on"):
             expect(second.locator(f".st-key-{button} button").first).to_be_disabled()
         expect(second.locator(".st-key-take-over")).to_have_count(0)
         second.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
         second.wait_for_url(re.compile("motif=2.6"))
         expect(second.get_by_text("You watch").first).to_be_visible()
-    assert not asked.exists()
+    assert asked.read_text() == before
     page.reload()
-    expect(page.locator(".st-key-pause button").first).to_be_enabled()
-    press(page, "pause")
-    expect(stage(page, "Paused")).to_be_visible()
+    expect(page.locator(".st-key-go-on button").first).to_be_enabled()
     page.get_by_role("button", name="Hand on").first.click()
     link = page.get_by_test_id("stCode").filter(has_text="owner=").inner_text().strip()
     with window(browser) as third:

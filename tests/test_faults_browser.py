@@ -30,7 +30,7 @@ def test_every_tab_is_reached_when_there_are_runs(page, address, name):
 def test_a_policy_and_then_a_run_that_vanish_while_they_are_shown(new_page, address):
     page = new_page
     page.add_init_script(NO_COOKIES)
-    page.goto(f"{address}/melody?seconds=1%20min")
+    page.goto(f"{address}/melody?seconds=5%20min")
     settle(page)
     press(page, "start")
     expect(page.get_by_text("No cookies").first).to_be_visible()

@@ -96,7 +96,7 @@ def test_keys_start_pause_and_stop_a_run_but_not_while_one_types(cold, address):
     page.keyboard.type("CS")
     page.wait_for_timeout(500)
     assert not store.all_runs()
-    page.goto(f"{address}/melody?seconds=30%20s")
+    page.goto(f"{address}/melody?seconds=5%20min")
     settle(page)
     shifts(page)
     page.keyboard.press("Alt+S")
