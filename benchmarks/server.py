@@ -12,12 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks.browser import CARDS, MARK, Row, measure_parts
-from tests.browsing import PATIENCE, ROOT, chromium, served
+from tests.browsing import PATIENCE, ROOT, chromium, playwright, served
 from tests.looking import STILL
 
 RESULTS = Path(__file__).parent / "results" / "server.json"
@@ -30,6 +30,7 @@ PAGES = {
 STARTS = 5  # of the server, for each page
 VISITS = 50
 PREVIEWS = 200
+PRESSES = 4  # of a key, a quarter of the patience each, until a preview comes of it
 LOOKS = 10  # at the memory, in each part
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
@@ -126,15 +127,25 @@ def _previews(browser: Any, url: str, name: str, process: int) -> list[float]:
     page.wait_for_function(PAGES[name], polling=20)
     along = [_megabytes(process)]
     shown = f"(({MARK})('sequence-tutor-shown-B'))" if name == "melody" else CARDS
+    slider = page.locator(f".st-key-{'motif' if name == 'melody' else 'mol_log_p'}").get_by_role("slider")
     for i in range(PREVIEWS):
-        page.locator(f".st-key-{'motif' if name == 'melody' else 'mol_log_p'}").get_by_role("slider").focus()
-        before = page.evaluate(shown)
-        page.keyboard.press("ArrowRight" if i // 5 % 2 == 0 else "ArrowLeft")
-        page.wait_for_function(f"before => {shown} !== before", arg=before, polling=20)
+        _move(page, slider, "ArrowRight" if i // 5 % 2 == 0 else "ArrowLeft", shown)
         if (i + 1) % (PREVIEWS // LOOKS) == 0:
             along.append(_megabytes(process))
     page.close()
     return along
+
+
+def _move(page: Any, slider: Any, key: str, shown: str) -> None:
+    """Press a key on a slider until another preview is shown: on a busy machine a press may meet a page being drawn."""
+    before = page.evaluate(shown)
+    for _ in range(PRESSES):
+        slider.focus()
+        page.keyboard.press(key)
+        with suppress(playwright.TimeoutError):
+            page.wait_for_function(f"before => {shown} !== before", arg=before, polling=20, timeout=PATIENCE / 4)
+            return
+    raise RuntimeError(f"no other preview came of {PRESSES} presses")
 
 
 def _megabytes(process: int) -> float:
