@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pages.ui import readout
+from pages.ui.curves import chart_data
+from pages.ui.melody.spec import MELODY
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import SettingError
@@ -18,6 +22,8 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.stages import Stage
 from seqtutor_core.tuning import Tuner, iterate, tune
 from seqtutor_core.tuning.calls import BARREN
+from tests.running import executed, small
+from tests.running import tiny_prior as folder_of_prior
 from tests.tiny import Tiny, tiny_prior
 
 FEW: dict[str, Any] = {"batch": 8, "minibatch": 8, "updates": 2, "memory": 20, "learning_rate": 1e-2}
@@ -218,6 +224,31 @@ def test_absurd_stages_are_refused(text: str, message: str) -> None:
 def test_a_stage_names_only_terms_that_there_are() -> None:
     with pytest.raises(SettingError, match="no reward term named qed"):
         tuner_of(stages=(Stage({"qed": 1.0}, calls=10),))
+
+
+# ---------------------------------------------------------------- as a process does them
+
+
+def test_a_run_says_its_calls_and_spends_none_on_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
+    stages = (Stage({"key": 1.0}, calls=20), Stage({"motif": 1.0}, until=1e6))
+    run = executed(
+        small(folder_of_prior(tmp_path / "tiny"), preset="expensive", overrides=FEW, calls=50, stages=stages)
+    )
+    assert run.config.stages == stages
+    status, (lines, _) = run.status, run.metrics()
+    assert (status.summary or {})["calls"] == 50
+    assert (status.summary or {})["gauge"] is None
+    assert [line["calls"] for line in lines] == sorted({line["calls"] for line in lines})
+    assert all("gauge" not in line for line in lines)
+    (moved,) = [line for line in lines if line["changed"]]
+    assert moved["weights"]["motif"] == 1.0
+    assert "ended in stage 2 of 2, whose mean reward of 1e+06 was not reached" in status.message
+    drawn = chart_data(MELODY, run.id, lines, 50)
+    assert (drawn["unit"], drawn["until"], drawn["seconds"][-1]) == ("calls", 50, 50)
+    assert drawn["changes"] == [moved["calls"]]
+    assert drawn["plots"][0]["title"] == "Best ten so far"
+    assert readout.stage("running", replace(status, message=""), run.config, 50) == "Tuning: 50 of 50 calls on CPU"
 
 
 # ---------------------------------------------------------------- settings

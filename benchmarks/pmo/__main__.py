@@ -83,7 +83,7 @@ def main() -> None:
     if options.table:
         print(tables(_read(options.table)))
         return
-    tasks = [name for each in options.tasks for name in (COMPARABLE if each == "comparable" else (each,))]
+    tasks = dict.fromkeys(name for each in options.tasks for name in (COMPARABLE if each == "comparable" else (each,)))
     variants = VARIANTS if options.ablation else {"": parse_pairs(options.override)}
     done = {json.dumps([line[name] for name in SETTINGS]) for line in _read(options.out)}
     lines = []
