@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 import seqtutor_core  # noqa: F401  # says how torch's threads wait, before torch is there
+from pages.ui import clicks
 from pages.ui.hosts import OurHosts
 from pages.ui.style import Styled
 
@@ -29,6 +30,7 @@ if __name__ == "__main__":
         home.studio("molecule", "Another knows 1.6 million molecules, and made this one when tuned.", molecule)
         home.aside()
 else:
+    clicks.keep()
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
     app = OurHosts(Styled(app))
     # Torch is most of what a new server imports; it does so while the browser loads the app. None of our own modules:

@@ -1,4 +1,4 @@
-"""Accidents in the studios, without a browser: damaged files, absurd links, callbacks that overlap."""
+"""Accidents in the studios, without a browser: damaged files, absurd links, moves that come late."""
 
 import errno
 import shutil
@@ -6,11 +6,10 @@ import threading
 import time
 from collections import UserDict
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from pages.ui import changes, readout, state, steering, transport
+from pages.ui import readout, state, steering, transport
 from pages.ui.melody.downloads import file_name
 from pages.ui.melody.spec import MELODY
 from seqtutor_core import files, kept
@@ -218,30 +217,6 @@ def test_a_mark_that_a_browser_still_reports_is_no_click():
     page._run(moved)
     assert page.slider(key="motif").value == pytest.approx(1.2)
     assert choose_preset(page, "Calm").slider(key="motif").value != pytest.approx(1.2), "a click still counts"
-
-
-def test_of_two_callbacks_at_once_the_newer_settings_are_told_last(monkeypatch):
-    told: list[float] = []
-    entered = threading.Event()
-    now = {"key": 1.0}
-
-    def steer(studio, change):
-        if not entered.is_set():
-            entered.set()
-            time.sleep(0.3)  # in which the second would overtake it
-        told.append(change["weights"]["key"])
-
-    monkeypatch.setattr(changes, "_steer", steer)
-    monkeypatch.setattr(changes, "state", SimpleNamespace(weights=lambda studio: dict(now)))
-    first = threading.Thread(target=changes.steer_weights, args=(MELODY,))
-    first.start()
-    entered.wait(5)
-    now["key"] = 2.0
-    second = threading.Thread(target=changes.steer_weights, args=(MELODY,))
-    second.start()
-    first.join()
-    second.join()
-    assert told == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,7 @@ def action_button(label: str, icon: str, key: str, action: Callable[..., None], 
 
 
 def safely(action: Callable[..., None], *arguments: Any) -> None:
-    """Do what was asked; what goes wrong is told on the page and costs nothing else.
-
-    The session comes last: Streamlit (1.67) ends a callback where it asks the session for something, if the page is to
-    be drawn anew meanwhile.
-    """
+    """Do what was asked; what goes wrong is told on the page and costs nothing else."""
     try:
         action(*arguments)
     except SeqTutorError as error:

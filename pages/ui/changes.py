@@ -1,7 +1,6 @@
 """Changes of a studio's settings: passed on to the living run, made several at once, taken back."""
 
 from collections.abc import Mapping
-from threading import RLock
 from typing import Any
 
 import streamlit as st
@@ -16,9 +15,6 @@ MOST = 50  # changes that can be taken back
 NOT_UNDONE = {state.STRENGTH}  # of what the page draws, in a part that is drawn by itself
 
 _TOLD = "_told"  # key of the run in view and the rewards that it was told last, or that stood when it came into view
-_IN_TURN = RLock()
-"""Held while settings are read and passed on: callbacks of one session may overlap (Streamlit 1.67), and the one that
-read older settings must not write last."""
 _SETTINGS, _HISTORY = "_settings", "_history"  # as last drawn; by which change each was left
 
 
@@ -39,7 +35,7 @@ def apply(studio: Studio, values: Mapping[str, Any]) -> None:
 def record(studio: Studio) -> None:
     """Remember what has changed since the page was drawn last. To be called when all settings have been drawn.
 
-    Not by callbacks: Streamlit (1.67) may drop one, and a run's settings are set from another page.
+    Not by callbacks: a link has none, and a run's settings are set from another page.
     """
     if changed := _changed(studio):
         st.session_state[_key(studio, _HISTORY)] = [*_history(studio), changed][-MOST:]
@@ -90,10 +86,9 @@ def _key(studio: Studio, name: str) -> str:
 
 def steer_weights(studio: Studio) -> None:
     """Tell the living run the weights, and how they are combined."""
-    with _IN_TURN:
-        rewards = _rewards(studio)
-        if run := _steer(studio, rewards):
-            st.session_state[_TOLD] = run.id, rewards
+    rewards = _rewards(studio)
+    if run := _steer(studio, rewards):
+        st.session_state[_TOLD] = run.id, rewards
 
 
 def _rewards(studio: Studio) -> dict[str, Any]:
@@ -102,7 +97,7 @@ def _rewards(studio: Studio) -> dict[str, Any]:
 
 
 def catch_up(studio: Studio) -> None:
-    """Send weights whose callback was lost: Streamlit (1.67) ends one when the page is to be drawn anew meanwhile."""
+    """Send weights that changed without a callback, as when the browser goes back to another link."""
     run = state.run(studio)
     if run is None or not steering.steers(run):
         return
@@ -120,17 +115,15 @@ def forget_told() -> None:
 
 def steer_kl(studio: Studio) -> None:
     """Tell the living run c. With a KL budget c is left to the run; without one it is again what its slider says."""
-    with _IN_TURN:
-        if state.value(studio, state.KEEP_BUDGET):
-            _steer(studio, {"kl_budget": float(state.value(studio, state.KL_BUDGET))})
-        else:
-            _steer(studio, {"kl_budget": 0.0, "kl_coefficient": float(state.value(studio, state.KL))})
+    if state.value(studio, state.KEEP_BUDGET):
+        _steer(studio, {"kl_budget": float(state.value(studio, state.KL_BUDGET))})
+    else:
+        _steer(studio, {"kl_budget": 0.0, "kl_coefficient": float(state.value(studio, state.KL))})
 
 
 def steer_rate(studio: Studio) -> None:
     """Tell the living run the learning rate."""
-    with _IN_TURN:
-        _steer(studio, {"learning_rate": float(state.value(studio, state.LEARNING_RATE))})
+    _steer(studio, {"learning_rate": float(state.value(studio, state.LEARNING_RATE))})
 
 
 def _steer(studio: Studio, change: Mapping[str, Any]) -> store.Run | None:

@@ -94,11 +94,7 @@ def _halt_or_go_on(studio: Studio, run: store.Run | None, now: str) -> None:
 
 
 def _start(studio: Studio) -> None:
-    """Start a run and look at it, unless one learns; the second of two quick clicks does nothing.
-
-    From the start on the session is asked for nothing: Streamlit (1.67) ends a callback there when the page is to be
-    drawn anew, as by a second click, and the run would be left without a worker, without an owner, or out of view.
-    """
+    """Start a run and look at it, unless one learns; the second of two quick clicks does nothing."""
     config, claim, views = state.tuning_config(studio), steering.claims(), state.views()
 
     def own(run: store.Run) -> None:
