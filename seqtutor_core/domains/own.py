@@ -24,7 +24,7 @@ class OwnRewards:
     """The files that a domain's settings choose: which of them count, and how they have fared lately."""
 
     def __init__(self, domain: str, names: Mapping[str, str]) -> None:
-        """names: of the files by term; empty for none. A missing one is told when a weight asks for it."""
+        """Take the files' names by term, empty for none; a missing file is an error only once a weight asks for it."""
         self.domain, self.names = domain, names
         self.active: list[str] = []
         self._errors: dict[str, deque[str]] = {term: deque(maxlen=WINDOW) for term in OWN}  # empty where all went well

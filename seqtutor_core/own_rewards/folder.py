@@ -103,7 +103,7 @@ def _places(domain: str) -> tuple[Path, Path]:
 
 
 def _is_reward(path: Path) -> bool:
-    """Whether a file is one: Python or a program; data beside them and what editors leave there is not."""
+    """Return whether a file is a reward, Python or a program; data beside them and editors' leftovers are not."""
     plain = NAME.fullmatch(path.name) and path.is_file()
     return bool(plain) and (path.suffix == ".py" or os.access(path, os.X_OK))
 

@@ -27,7 +27,7 @@ def limit_process() -> None:
 
 
 def main() -> None:
-    """Become the program."""
+    """Replace this process by the program."""
     limit_process()
     signal.alarm(int(float(sys.argv[1])) + 2)
     os.chdir(Path(sys.argv[2]).parent)

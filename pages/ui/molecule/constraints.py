@@ -84,7 +84,7 @@ def _target(studio: Studio) -> None:
 
 
 def _similarity(studio: Studio) -> None:
-    """How likeness is measured, more targets, and the targets of the second term."""
+    """Draw how likeness is measured, more targets, and the targets of the second term."""
     for label, field, kind, over in (
         ("More targets, one a line", MORE_TARGETS, KINDS[0], OVER[0]),
         ("Second targets, one a line", TARGET_2, KINDS[1], OVER[1]),
