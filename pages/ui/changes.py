@@ -49,7 +49,7 @@ def forget_answered_problem(studio: Studio) -> None:
 
 
 def can_undo(studio: Studio) -> bool:
-    """Whether there is a change to take back."""
+    """Return whether there is a change to take back."""
     return bool(_history(studio))
 
 
@@ -61,7 +61,7 @@ def undo(studio: Studio) -> None:
 
 
 def _settings(studio: Studio) -> dict[str, Any]:
-    """The settings whose widgets have been drawn."""
+    """Return the settings whose widgets have been drawn."""
     keys = {name: state.key(studio, name) for name in studio.defaults if name not in NOT_UNDONE}
     return {name: st.session_state[key] for name, key in keys.items() if key in st.session_state}
 
@@ -73,7 +73,7 @@ def _changed(studio: Studio) -> dict[str, Any]:
 
 
 def _history(studio: Studio) -> list[dict[str, Any]]:
-    """What each change left behind, the last one at the end."""
+    """Return what each change left behind, the last one at the end."""
     return st.session_state.get(_key(studio, _HISTORY), [])
 
 

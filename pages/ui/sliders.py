@@ -40,7 +40,7 @@ def panel(studio: Studio) -> None:
 
 
 def _ways_back(studio: Studio) -> None:
-    """Undo and reset."""
+    """Draw undo and reset."""
     st.button(
         "Undo",
         key="undo",
@@ -64,7 +64,7 @@ def _ways_back(studio: Studio) -> None:
 
 
 def _presets(studio: Studio) -> None:
-    """The presets, and what to expect of the one that stands."""
+    """Draw the presets, and what to expect of the one that the settings equal."""
     standing = state.standing_preset(studio)
     key = _pills_key(studio, standing)
     st.pills(
@@ -109,7 +109,7 @@ def _use_preset(studio: Studio, key: str, marked: str | None) -> None:
 
 
 def _weight(studio: Studio, term: RewardTerm) -> None:
-    """One row: the term's slider, its weight, its reset, and what the domain has beside it."""
+    """Draw one row: the term's slider, its weight, its reset, and what the domain has beside it."""
     with row(f"term-{state.key(studio, term.name)}"):
         widget(
             studio,

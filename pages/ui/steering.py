@@ -32,12 +32,12 @@ _keeper = st.components.v2.component(
 
 
 def steers(run: Run) -> bool:
-    """Whether this session steers the run."""
+    """Return whether this session steers the run."""
     return owner.owns(run, _secrets().get(run.id, ""))
 
 
 def check(run: Run) -> None:
-    """RunError for a run that this session only watches."""
+    """Raise RunError for a run that this session only watches."""
     if not steers(run):
         raise RunError(f"this page only watches run {run.id}; take it over, or ask its owner for the owner's link")
 
@@ -58,7 +58,7 @@ def claims() -> Callable[[Run], None]:
 
 
 def may_delete(run: Run) -> bool:
-    """Whether this session may delete the run once it has ended: its own, or one without an owner."""
+    """Return whether this session may delete the run once it has ended: its own, or one without an owner."""
     return steers(run) or not owner.has_owner(run)
 
 
@@ -107,13 +107,13 @@ def _take_over(run: Run) -> None:
 
 
 def _secrets() -> dict[str, str]:
-    """Run id -> secret, of the runs that this session steers, the newest last."""
+    """Return run id -> secret, of the runs that this session steers, the newest last."""
     if _SECRETS not in st.session_state:
         st.session_state[_SECRETS] = _kept()
     return st.session_state[_SECRETS]
 
 
 def _kept() -> dict[str, str]:
-    """What the browser had kept when it opened the page."""
+    """Return what the browser had kept when it opened the page."""
     pairs = [pair.partition(".") for pair in st.context.cookies.get(COOKIE, "").split("~")]
     return {run: secret for run, dot, secret in reversed(pairs) if dot}
