@@ -135,7 +135,7 @@ def _links_lead_somewhere(page):
     links = page.locator(".st-key-document a[href]").evaluate_all("all => all.map(a => a.getAttribute('href'))")
     sections = [link for link in links if link.startswith("#")]
     assert len(sections) > 20
-    assert [link for link in sections if not page.locator(f"h2{link}").count()] == []
+    assert [link for link in sections if not page.locator(f":is(h2, h3){link}").count()] == []
     assert "#learner-race" in sections, "a link from one document to another leads to its section"
     papers = [link for link in links if link not in sections]
     assert all(link.startswith("https://") for link in papers)

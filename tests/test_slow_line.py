@@ -6,7 +6,7 @@ from tests.browsing import expect, needs_chromium, served_page
 
 pytestmark = needs_chromium
 
-RUNS = 5
+RUNS = 4
 # Each run of the page has more to say than the one before, and begins while messages wait to be sent. The big block is
 # one that Streamlit would send again as a reference to what the browser has.
 SCRIPT = f"""
