@@ -278,3 +278,17 @@ def test_what_a_user_writes_is_shown_as_it_is(page, address):
     page.get_by_text("Grow from a fragment").click()
     fill(page, "mol_prefix", f"{choline}$x$")
     expect(alert(page, f"{choline}$x$")).to_be_visible()
+
+
+def test_a_reward_of_ones_own_is_tested_and_missed(page, address, home):
+    """Its messages stand beside its slider, as text; a link to one that has gone says what is missing."""
+    file = home / "rewards" / "molecule" / "mine.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("# seconds: 60\ndef reward(smiles):\n    raise ValueError('*no* oxygen')\n")
+    open_molecules(page, address, "?mol_own_file=mine.py")
+    page.get_by_role("button", name="File of Own reward").click()
+    press(page, "test-mol_own")
+    expect(page.get_by_text("ValueError: *no* oxygen (line 3)").first).to_be_visible()
+    file.unlink()
+    page.goto(f"{address}/molecule?mol_own_file=mine.py&mol_own=8")
+    expect(alert(page, "put the file back").first).to_be_visible()

@@ -4,7 +4,6 @@ Only files in the owner's folder are on offer, and examples; nothing here writes
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -17,8 +16,7 @@ from pages.ui.studio import Studio, nothing
 from pages.ui.text import literal
 from seqtutor_core.domains import RewardTerm
 from seqtutor_core.domains.own import OWN
-from seqtutor_core.errors import SettingError
-from seqtutor_core.own_rewards import Score, find, folder, listed, scorer
+from seqtutor_core.own_rewards import OwnReward, Score, find, folder, listed, scorer
 from seqtutor_core.own_rewards.folder import NAME
 
 TRIED = 5  # sequences of the prior
@@ -34,40 +32,27 @@ def file_key(term: str) -> str:
 DEFAULTS: dict[str, Any] = {file_key(term): "" for term in OWN}
 
 
-def chosen(studio: Studio, term: str) -> str:
-    """Return a term's file name, empty for none; SettingError when it is missing or cannot be used."""
-    name = str(state.value(studio, file_key(term)))
-    return find(studio.domain, name).name if name else ""
-
-
-def valid(studio: Studio) -> dict[str, str]:
-    """Return the files by term, as far as they can be used."""
-    found = {}
-    for term in OWN:
-        with suppress(SettingError):
-            found[term] = chosen(studio, term)
-    return found
+def files(studio: Studio) -> dict[str, str]:
+    """Return the file names by term, empty for none; one that is missing is told by what a weight asks of it."""
+    names = {term: str(state.value(studio, file_key(term))) for term in OWN}
+    return {term: name if NAME.fullmatch(name) else "" for term, name in names.items()}
 
 
 def beside(studio: Studio, term: RewardTerm, more: Callable[[], None] = nothing) -> None:
     """Draw the popover of an own reward; `more` draws what the domain has below."""
     with st.popover(f"File of {term.label}", type="tertiary", icon=":material/code:", help="Which file it is"):
         _choice(studio, term)
-        try:
-            name = chosen(studio, term.name)
-        except SettingError as error:
-            st.error(literal(error))
+        name = files(studio)[term.name]
+        if not name:
+            st.caption(literal(f"Yours lie in {folder(studio.domain)}: copy an example there, and change it."))
             return
-        if name:
-            found = find(studio.domain, name)
-            example = " An example." if found.is_example else ""
-            st.caption(literal(f"{found.label}: {found.facts}.{example}"))
+        with show_errors():
+            reward = find(studio.domain, name)
+            example = " An example." if reward.is_example else ""
+            st.caption(literal(f"{reward.label}: {reward.facts}.{example}"))
             if st.button("Test it", key=f"test-{state.key(studio, term.name)}"):
-                with show_errors():
-                    _test(studio, name)
-            more()
-        else:
-            st.caption(f"Yours lie in {literal(folder(studio.domain))}: copy an example there, and change it.")
+                _test(studio, reward)
+        more()
 
 
 def _choice(studio: Studio, term: RewardTerm) -> None:
@@ -84,14 +69,14 @@ def _shown(name: str) -> str:
     return name or "None"
 
 
-def _test(studio: Studio, name: str) -> None:
+def _test(studio: Studio, reward: OwnReward) -> None:
     """Try the file on a few of the prior's sequences, and show what came back and how long it took."""
     request = preview_request(studio)
     rollout = prior_rollout(request.draw)
     rows = zip(rollout.tokens[:TRIED].tolist(), rollout.lengths.tolist(), strict=False)
     written = (request.objective.domain.to_json(row[:length]) for row, length in rows)
     texts = [one.get("smiles") or " ".join(map(str, one["tokens"])) for one in written]
-    measuring = scorer(find(studio.domain, name))
+    measuring = scorer(reward)
     found = measuring.score(texts)
     st.table([_row(studio, *pair) for pair in zip(texts, found, strict=True)], border="horizontal")
     st.caption(f"About {measuring.milliseconds:.1f} ms a {studio.one}, in a process of its own.")

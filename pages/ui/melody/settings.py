@@ -56,7 +56,7 @@ def settings(studio: Studio) -> dict[str, Any]:
         "lowest": lowest,
         "highest": highest,
         "instrument": state.value(studio, INSTRUMENT),
-        **own.valid(studio),
+        **own.files(studio),
     }
 
 

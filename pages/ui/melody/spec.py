@@ -8,7 +8,7 @@ from pages.ui.melody import settings
 from pages.ui.melody.choice import choose_none
 from pages.ui.studio import HELP, RewardPreset, Studio
 from seqtutor_core.domains import RewardTerm, build_domain
-from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody, MelodySettings
+from seqtutor_core.domains.melody import PAPER_TERMS, TERMS, Melody
 from seqtutor_core.domains.own import OWN
 
 PAPER = dict.fromkeys(PAPER_TERMS, 1.0)
@@ -48,8 +48,7 @@ REWARD_PRESETS = {
 
 def _run_settings(studio: Studio) -> dict[str, Any]:
     """Return the settings for a run; SettingError for an own reward that has a weight and cannot be used."""
-    found = settings.settings(studio) | {term: own.chosen(studio, term) for term in OWN}
-    domain = Melody(MelodySettings.of(found))
+    domain = melody()
     domain.set_active_terms(state.weights(studio))
     return vars(domain.settings)
 

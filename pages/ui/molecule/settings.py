@@ -118,7 +118,6 @@ READERS: dict[str, tuple[str, Callable[[Studio], Any]]] = {
     "catalogues": ("Alerts", lambda studio: tuple(state.value(studio, CATALOGUES))),
     "bucket": ("Scaffold memory", lambda studio: int(state.value(studio, BUCKET))),
     "prefix": ("Beginning", _prefix),
-    **{term: ("Own reward", partial(own.chosen, term=term)) for term in OWN},
     "formula": ("Formula", lambda studio: _formula(state.value(studio, FORMULA))),
     "element": ("Element", lambda studio: state.value(studio, ELEMENT).strip() or "F"),
     "target_2": ("Second target", lambda studio: _molecules(studio, TARGET_2)),
@@ -143,7 +142,7 @@ def settings(studio: Studio) -> dict[str, Any]:
                 shapes[term.name] = _plain(desirability(studio, term.name))
             except SettingError as error:
                 raise SettingError(f"{term.label}: {error}") from None
-    values["shapes"] = shapes
+    values |= {"shapes": shapes, **own.files(studio)}
     Molecule(MoleculeSettings.of(values)).set_active_terms(state.weights(studio))
     return values
 
@@ -158,7 +157,7 @@ def valid_settings(studio: Studio) -> dict[str, Any]:
     for term in DEFAULT_DESIRABILITIES:
         with suppress(SeqTutorError):
             shapes[term] = _plain(desirability(studio, term))
-    return {**values, "shapes": shapes}
+    return {**values, "shapes": shapes, **own.files(studio)}
 
 
 def objective_settings(values: Mapping[str, Any]) -> dict[str, Any]:
