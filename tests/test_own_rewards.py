@@ -18,6 +18,8 @@ from seqtutor_core.own_rewards import OwnReward, Score, find, folder, listed, pr
 from seqtutor_core.own_rewards.folder import EXAMPLES
 from seqtutor_core.own_rewards.scores import Scorer
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 Write = Callable[..., OwnReward]
 SLOW = "# seconds: 20\n"  # for what should answer, on however busy a machine
 
