@@ -1,7 +1,7 @@
 """Who can use the pages, state by state, in a real Chromium: axe-core finds nothing, of any impact, light and dark."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +51,9 @@ def opened(page: Any, address: str) -> Callable[[str], Any]:
     """A function that opens a link, with reduced motion: what fades in has no contrast yet."""
 
     def visit(link: str) -> Any:
+        page.goto("about:blank")  # which another theme costs nothing
         page.set_viewport_size({"width": 1440, "height": 900})
+        page.emulate_media(color_scheme="light", **CALM)
         page.goto(f"{address}/{link}")
         settle(page)
         return page
@@ -62,38 +64,39 @@ def opened(page: Any, address: str) -> Callable[[str], Any]:
 class States:
     """What is wrong in the states that a page is brought into, one after the other.
 
-    Each look takes seconds: a page is not looked at as it opens where a later state shows the same and more.
+    A look takes a second, and another theme several, for it draws the page anew: so all states are looked at in the
+    light, and then in the dark.
     """
 
-    def __init__(self, page: Any, opens: bool = True) -> None:
+    def __init__(self, page: Any) -> None:
         self.page = page
+        self.scheme = "light"
         self.wrong: list[str] = []
-        if opens:
-            self.look("as it opens")
 
     def check(self) -> None:
         """Fail with everything that was found."""
         assert not self.wrong, "\n".join(self.wrong)
 
-    def look(self, name: str, within: str = "html", dark: str = "") -> None:
-        """Look at the page as it stands, or at a part of it, in the light and in the dark, there at less if given."""
-        settle(self.page, 200)
-        self.wrong += [f"{name}: {one}" for one in self._lasting(within=within)]
-        self._wear("dark")
-        self.wrong += [f"{name}, dark: {one}" for one in self._lasting("color-contrast", within=dark or within)]
-        self._wear("light")
+    def schemes(self) -> Iterator[str]:
+        """Wear one theme after the other, the light, which a page opens with, and the dark."""
+        yield "light"
+        self.darken()
+        yield "dark"
 
-    def _lasting(self, *rules: str, within: str) -> list[str]:
-        """Return what is wrong and still is at a second look: what is being drawn anew is pale for a moment."""
+    def darken(self) -> None:
+        """Change to the dark theme, in which only contrast can be another."""
+        self.scheme = "dark"
+        self.page.emulate_media(color_scheme="dark", **CALM)
+        self.page.wait_for_function(THEMED, arg=GROUNDS["dark"])
+
+    def look(self, name: str, within: str = "html") -> None:
+        """Look at the page as it stands, or at a part of it; twice: what is being drawn anew is pale for a moment."""
+        rules = ["color-contrast"] if self.scheme == "dark" else []
+        settle(self.page, 200)
         if violations(self.page, *rules, within=within):
             settle(self.page)
-            return violations(self.page, *rules, within=within)
-        return []
-
-    def _wear(self, scheme: str) -> None:
-        """Change to the other theme."""
-        self.page.emulate_media(color_scheme=scheme, **CALM)
-        self.page.wait_for_function(THEMED, arg=GROUNDS[scheme])
+            found = violations(self.page, *rules, within=within)
+            self.wrong += [f"{name}, {self.scheme}: {one}" for one in found]
 
     def tabs(self, *titles: str) -> None:
         """Look at each of these tabs of the right pane."""
@@ -104,11 +107,16 @@ class States:
 
 def test_home_and_method(opened):
     tuned("melody")
-    States(opened("")).check()
-    method = States(opened("method"), opens=False)
-    method.look("as it opens", dark=INKS)
+    home = States(opened(""))
+    for _ in home.schemes():
+        home.look("as it opens")
+    home.check()
+    method = States(opened("method"))
+    method.look("as it opens")
     method.page.set_viewport_size({"width": 820, "height": 1180})
-    method.wrong += violations(method.page, within=".st-key-mini")
+    method.look("narrow", ".st-key-mini")
+    method.darken()
+    method.look("inks", INKS)
     method.check()
 
 
@@ -116,23 +124,28 @@ def test_the_runs_page(opened):
     one, two = tuned("melody"), tuned("molecule")
     names.rename_run(one, "<b>slow</b> $air$")
     tags.add_tag(two, "slow")
-    states = States(opened(f"runs?chosen={one.id}"), opens=False)
+    states = States(opened(f"runs?chosen={one.id}"))
     page = states.page
-    for name in ("Rename", "Tag"):
-        page.get_by_role("button", name=name, exact=True).click()
-        states.look(name, POPOVER)
-        page.keyboard.press("Escape")
-    both = States(opened(f"runs?chosen={one.id}~{two.id}"))
-    for name in ("Samples", "Reward against KL"):
-        both.page.get_by_role("tab", name=name).click()
-        both.look(name, "[role=tabpanel]")
+    for _ in states.schemes():
+        for name in ("Rename", "Tag"):
+            page.get_by_role("button", name=name, exact=True).click()
+            states.look(name, POPOVER)
+            page.keyboard.press("Escape")
     states.check()
+    both = States(opened(f"runs?chosen={one.id}~{two.id}"))
+    for _ in both.schemes():
+        both.look("as it stands")
+        for name in ("Samples", "Reward against KL"):
+            page.get_by_role("tab", name=name).click()
+            both.look(name, "[role=tabpanel]")
     both.check()
 
 
 def test_the_melody_studio_before_a_run(opened):
     states = States(opened("melody"))
-    states.tabs("Frontier", "Table 1", "Score")
+    for _ in states.schemes():
+        states.look("as it stands")
+        states.tabs("Frontier", "Table 1", "Score")
     states.check()
 
 
@@ -142,24 +155,31 @@ def test_a_living_run_of_somebody_else(opened):
     with FileLock(run.folder / "worker.lock"):
         states = States(opened(f"melody?run={run.id}"))
         expect(states.page.locator(".st-key-transport-owner")).to_contain_text("You watch")
+        for _ in states.schemes():
+            states.look("as it opens")
         states.check()
 
 
 def test_the_molecule_studio(opened):
     states = States(opened(f"molecule?run={tuned('molecule').id}&mol_target={ASPIRIN}"))
     page = states.page
+    states.look("as it opens")
     page.locator(".st-key-look-A-0 button").click()
-    states.look("Detail", RIGHT)
-    page.locator(".st-key-detail-kind").get_by_role("radio", name="In space").click()
-    states.look("In space", RIGHT)
-    states.tabs("Frontier", "Properties", "Runs")
+    for _ in states.schemes():
+        page.locator(RIGHT).get_by_role("tab", name="Detail", exact=True).click()
+        for kind in ("Drawn", "In space"):
+            page.locator(".st-key-detail-kind").get_by_role("radio", name=kind).click()
+            states.look(kind, RIGHT)
+        states.tabs("Frontier", "Properties", "Runs")
+    states.look("as it stands")
     states.check()
 
 
 def test_all_fields_that_only_molecules_have(opened):
-    states = States(opened("molecule"), opens=False)
+    states = States(opened("molecule"))
     states.page.locator(".st-key-pane-sliders summary").evaluate_all(
         "all => all.filter(one => !one.parentElement.open).forEach(one => one.click())"
     )
-    states.look("everything open")
+    for _ in states.schemes():
+        states.look("everything open")
     states.check()
