@@ -59,13 +59,17 @@ class Objective:
             check_geometric_mean(self.domain, self.weights)
 
     def reward(self, terms: Tensor) -> Tensor:
-        """Return R (...), before division by c, from unweighted terms (..., K), in their dtype and on their device."""
-        weights = torch.tensor([*self.weights.values()], dtype=terms.dtype, device=terms.device)  # (K,)
+        """Return R (...), before division by c, from unweighted terms (..., K), in their dtype and on their device.
+
+        Terms without weight are left out: how many a domain has does not change how the others' sum is rounded.
+        """
+        weighted = [i for i, weight in enumerate(self.weights.values()) if weight]
+        terms = terms[..., weighted]
+        weights = torch.tensor([*self.weights.values()], dtype=torch.float64)[weighted].to(terms)
         if self.combination == SUM:
             return terms @ weights
-        total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
-        powers = torch.where(weights > 0, terms.clamp(min=0.0).pow(weights / total), 1.0)  # (..., K)
-        return total * powers.prod(-1) * (weights > 0).any()
+        total = weights.sum()
+        return total * terms.clamp(min=0.0).pow(weights / total).prod(-1)
 
     def mean_reward(self, sums: Tensor) -> float:
         """Return the mean R of n sequences from their unweighted terms (n, K), each summed over its sequence."""
