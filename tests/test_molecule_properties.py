@@ -23,6 +23,11 @@ CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
 EVERYTHING = frozenset({*PROPERTIES, SCAFFOLD})
 
 
+def asks_all(target):
+    """The query of every property, with one target for both similarities."""
+    return PropertyQuery(target=(target,), target_2=(target,))
+
+
 def values(smiles: str, *names: str, **query: object) -> Mapping[str, float]:
     measurement = measure(smiles, PropertyQuery(**query), frozenset(names))  # type: ignore[arg-type]
     assert measurement.valid, measurement.error
@@ -35,7 +40,7 @@ def value(smiles: str, name: str, **query: object) -> float:
 
 @pytest.mark.parametrize("smiles", ["[NH3]->[Pt](<-[NH3])([Cl])[Cl]", "C%(100)CCCC%(100)", "N->[Pt]Cl"])
 def test_what_only_rdkit_writes_is_measured(smiles: str) -> None:
-    measurement = measure(smiles, PropertyQuery(target=(smiles,)), EVERYTHING)
+    measurement = measure(smiles, asks_all(smiles), EVERYTHING)
     assert measurement.valid and measurement.values["similarity"] == 1
 
 
@@ -44,12 +49,12 @@ def test_whatever_rdkit_raises_costs_one_molecule(monkeypatch: pytest.MonkeyPatc
         raise KeyError("tpsa")
 
     monkeypatch.setattr(properties.PropertyCalculator, "tpsa", property(broken))
-    measurement = measure(ASPIRIN, PropertyQuery(), EVERYTHING - {"similarity"})
+    measurement = measure(ASPIRIN, PropertyQuery(), EVERYTHING - {"similarity", "similarity_2"})
     assert measurement.error == "RDKit cannot measure this molecule ('tpsa')"
 
 
 def test_aspirin() -> None:
-    measurement = measure(ASPIRIN, PropertyQuery(target=(ASPIRIN,)), EVERYTHING)
+    measurement = measure(ASPIRIN, asks_all(ASPIRIN), EVERYTHING)
     assert measurement.canonical == ASPIRIN and measurement.scaffold == "c1ccccc1"
     assert {name: round(v, 4) for name, v in measurement.values.items()} == {
         "log_p": 1.3101,
@@ -64,7 +69,13 @@ def test_aspirin() -> None:
         "fraction_sp3": 0.1111,  # the methyl of 9 carbons
         "heavy_atoms": 13,
         "carbon_chain": 1,
+        "rings": 1,
+        "aromatic_rings": 1,
+        "bertz": 343.2229,
+        "element_count": 0,  # of fluorine
+        "isomer": 0,  # of no formula
         "similarity": 1,
+        "similarity_2": 1,
         "required": 1,
         "forbidden": 0,
         "alerts": measurement.values["alerts"],
@@ -144,7 +155,7 @@ def test_a_question_survives_json() -> None:
 def test_only_what_is_wanted_is_measured() -> None:
     measurement = measure("c1ccccc1CC", PropertyQuery(), frozenset({"tpsa"}))
     assert measurement.values == {"tpsa": 0.0} and measurement.scaffold == ""
-    assert set(measure("CC", PropertyQuery(target=("C",)), frozenset(PROPERTIES)).values) == set(PROPERTIES)
+    assert set(measure("CC", asks_all("C"), frozenset(PROPERTIES)).values) == set(PROPERTIES)
     assert {*PROPERTIES, SCAFFOLD} > EXPENSIVE
     with pytest.raises(SettingError, match="no molecule property named logp; there are: log_p, qed"):
         measure("CC", PropertyQuery(), frozenset({"logp"}))
@@ -310,7 +321,7 @@ def test_log_p_of_ethanol_by_hand() -> None:
     ],
 )
 def test_what_is_no_molecule_says_why(smiles: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
-    measurement = measure(smiles, PropertyQuery(target=("CC",)), EVERYTHING)
+    measurement = measure(smiles, asks_all("CC"), EVERYTHING)
     assert not measurement.valid and said in measurement.error and "\n" not in measurement.error
     assert (measurement.smiles, measurement.canonical, measurement.scaffold, dict(measurement.values)) == (
         smiles,
@@ -327,7 +338,7 @@ def test_a_mixture_is_measured_as_a_whole() -> None:
 
 
 def test_five_hundred_atoms() -> None:
-    units = measure("C" + "c1ccccc1" * 83 + "C", PropertyQuery(target=("CC",)), EVERYTHING)
+    units = measure("C" + "c1ccccc1" * 83 + "C", asks_all("CC"), EVERYTHING)
     assert units.values["heavy_atoms"] == 500 and set(units.values) == set(PROPERTIES)
 
 
@@ -346,7 +357,7 @@ smiles_like = st.lists(st.sampled_from([*MOSES.seen, "[", "]", "%", "[O-]", ".",
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=40), smiles_like))
 def test_any_text_gets_facts(text: str) -> None:
-    measurement = measure(text, PropertyQuery(target=("CCO",)), EVERYTHING - {"alerts"})
+    measurement = measure(text, asks_all("CCO"), EVERYTHING - {"alerts"})
     assert (
         measurement.smiles == text
         and measurement.valid == bool(measurement.canonical)
