@@ -67,10 +67,10 @@ class Evaluated:
         """Return R of all calls in order, (N,), float64, as the objective weighs them now."""
         return objective.reward(self.store["sums"][: self.count]) if self.count else torch.empty(0, dtype=torch.float64)
 
-    def best(self, objective: Objective) -> float:
-        """Return the mean R of the best ten so far; NaN before the first call."""
+    def best(self, objective: Objective) -> float | None:
+        """Return the mean R of the best ten so far; None before the first call."""
         rewards = self.rewards(objective)
-        return rewards.topk(min(BEST, len(rewards))).values.mean().item()
+        return rewards.topk(min(BEST, len(rewards))).values.mean().item() if len(rewards) else None
 
     def draw(self, size: int, capacity: int, objective: Objective, generator: torch.Generator) -> Drawn:
         """Return up to `size` of the best `capacity` sequences, each once, by weight 1 / (0.01 n + rank).

@@ -35,7 +35,7 @@ MELODY = [
 ]  # fmt: skip
 MOLECULE = [
     "bucket=abc", "bucket=0", "bucket=1.5", "bucket=true", f"bucket={DIGITS}", "required=5", "required=[5]",
-    "required={}", "required=null", "required=true", "forbidden=0", "target=123", "target=[]", "target=null",
+    "required={}", "required=null", "required=true", "forbidden=0", "target=123", "target=null",
     "catalogues=PAINT", "catalogues=3", "catalogues=[[]]", "shapes=5", "shapes=[]", 'shapes={"qed": 5}',
     'shapes={"qed": {"kind": 1}}', 'shapes={"qed": {"kind": "range", "low": "a"}}', 'shapes={"qed": {"low": 1}}',
     'shapes={"qed": {"kind": "range", "high": NaN}}', 'shapes={"colour": {"kind": "raw"}}', "prefix=CC)C", "prefix=5",

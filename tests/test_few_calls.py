@@ -1,6 +1,5 @@
 """Few calls: what is counted, what is drawn, and runs that are measured in calls."""
 
-import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +78,7 @@ def test_the_store_grows_and_comes_back() -> None:
     assert other.count == 2000
     assert other.best(objective) == sum(range(1990, 2000)) / 10
     assert other.new(["1999", "2000"]) == [1]
-    assert math.isnan(Evaluated().best(objective))
+    assert Evaluated().best(objective) is None
 
 
 def test_the_best_are_drawn_by_rank() -> None:
@@ -161,6 +160,7 @@ def test_a_moved_slider_ranks_anew() -> None:
     tuner = tuner_of(calls=1000)
     iterate(tuner)
     before = tuner.best
+    assert before is not None
     tuner.objective = tuner.objective.replace(weights={"rise": 2.0, "close": 2.0})
     assert tuner.best == pytest.approx(2 * before)
 

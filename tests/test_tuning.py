@@ -337,7 +337,7 @@ def old_checkpoint() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     next(steps), next(steps)
     tensors, plain = tuner.state_dict()
     assert {name.partition(".")[0] + "." * ("." in name) for name in tensors} == OLD_TENSORS
-    assert plain.keys() == OLD_PLAIN.keys()
+    assert plain.keys() == {*OLD_PLAIN, "combination"}
     return tensors, OLD_PLAIN
 
 
@@ -354,7 +354,7 @@ def test_a_checkpoint_in_the_old_layout_is_taken_over() -> None:
     assert (tuner.adaptive_kl.target_kl, tuner.adaptive_kl.last_kl) == (3.0, 0.75)
     assert (tuner.value_offset.offset, tuner.value_offset.settled) == (1.5, True)
     again, written = tuner.state_dict()
-    assert written == plain
+    assert written == {**plain, "combination": "weighted_sum"}
     assert again.keys() == tensors.keys() and all(torch.equal(again[name], tensors[name]) for name in tensors)
     assert [p.counters.update for p in tune(tuner)] == [3, 4, 5, 6, 7, 8]
 

@@ -44,8 +44,19 @@ def test_a_run_ends_with_its_figures(prior: Path) -> None:
     assert (status.state, status.update, status.device, status.error) == ("finished", 5, "cpu", "")
     summary = status.summary
     assert summary is not None
-    wanted = "run domain learner preset kl_coefficient kl_budget seconds updates environment_steps_per_second shards"
-    assert [*summary] == [*wanted.split(), "reward", "kl", "entropy", "j", "distinct", "metrics", "gauge"]
+    wanted = "run domain learner preset combination kl_coefficient kl_budget seconds updates"
+    assert [*summary] == [
+        *wanted.split(),
+        "environment_steps_per_second",
+        "shards",
+        "reward",
+        "kl",
+        "entropy",
+        "j",
+        "distinct",
+        "metrics",
+        "gauge",
+    ]
     assert summary["updates"] == 5
     assert summary["j"] == pytest.approx(summary["reward"] / 4 - summary["kl"])
     assert "not_in_key" in summary["metrics"]

@@ -44,8 +44,8 @@ class Metrics:
     """The objective in nats: reward / c - kl."""
     distinct: float
     """Share of distinct sequences among the last 1,024."""
-    best: float
-    """Mean reward of the ten best sequences evaluated so far; NaN where they are not counted."""
+    best: float | None
+    """Mean reward of the ten best sequences evaluated so far; None where they are not counted."""
     loss: float
     """Per token, of the last update."""
     figures: dict[str, float]

@@ -104,8 +104,8 @@ class Tuner:
         return self.config.updates is not None and self.update + self.settings.updates >= self.config.updates
 
     @property
-    def best(self) -> float:
-        """Mean reward of the ten best sequences evaluated so far; NaN where none were counted."""
+    def best(self) -> float | None:
+        """Mean reward of the ten best sequences evaluated so far; None where none were counted."""
         return self.calls.evaluated.best(self.objective)
 
     @property

@@ -91,7 +91,8 @@ def _similarity(studio: Studio) -> None:
     ):
         second = field == TARGET_2
         widget(studio, st.text_area, label, field, height=80, placeholder="SMILES")
-        if problem := complaint(studio, "target_2" if second else "target"):
+        problem = complaint(studio, "target_2" if second else "target")
+        if problem and state.value(studio, field).strip():  # the first target's is told where it is typed
             st.error(literal(problem))
         measured = "Second likeness by" if second else "Likeness by"
         widget(studio, st.selectbox, measured, kind, options=FINGERPRINTS, help=FINGERPRINT_HELP)
