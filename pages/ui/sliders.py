@@ -65,7 +65,7 @@ def _ways_back(studio: Studio) -> None:
 
 def _presets(studio: Studio) -> None:
     """Draw the presets, and what to expect of the one that the settings equal."""
-    standing = state.standing_preset(studio)
+    standing = state.matching_preset(studio)
     key = _pills_key(studio, standing)
     st.pills(
         "Presets",

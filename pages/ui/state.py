@@ -97,7 +97,7 @@ def published(domain_name: str, learner: str, kl: float) -> dict[str, Any]:
     }
 
 
-def standing_preset(studio: Studio) -> str | None:
+def matching_preset(studio: Studio) -> str | None:
     """Return the preset that the settings equal, of several the one that sets most; None if there is none."""
     standing = [
         name
