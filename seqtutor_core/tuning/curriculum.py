@@ -29,7 +29,8 @@ class Curriculum:
 
     def objective(self, own: Objective) -> Objective:
         """Return the objective to begin with: the first stage's, or the run's own."""
-        return own if self.stage is None else own.replace(weights=self.stage.weights, c=self._c(self.stage))
+        weights, c = self.next()
+        return own.replace(weights=weights, c=c)
 
     def advance(self, progress: Progress) -> str:
         """Go on to the next stage if a rollout ends the present one; return why, in words, or nothing."""
@@ -52,10 +53,10 @@ class Curriculum:
 
     def next(self) -> tuple[Mapping[str, float], float]:
         """Return the weights and c that hold now."""
-        config = self.config
-        return (
-            (config.weights, config.kl_coefficient) if self.stage is None else (self.stage.weights, self._c(self.stage))
-        )
+        config, stage = self.config, self.stage
+        if stage is None:
+            return config.weights, config.kl_coefficient
+        return stage.weights, config.kl_coefficient if stage.kl_coefficient is None else stage.kl_coefficient
 
     @property
     def unreached(self) -> str:
@@ -67,9 +68,6 @@ class Curriculum:
             f"the run ended in stage {self.number + 1} of {len(self.config.stages)}, whose mean reward of "
             f"{self.stage.until:g} was not reached{highest}. Give the stage calls, a lower reward or more time"
         )
-
-    def _c(self, stage: Stage) -> float:
-        return self.config.kl_coefficient if stage.kl_coefficient is None else stage.kl_coefficient
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
