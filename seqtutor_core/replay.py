@@ -37,7 +37,7 @@ def with_prior(policy: Policy, tokens: Tensor, lengths: Tensor, primer: Tensor, 
     before = primer.expand(len(tokens), -1)
     with torch.no_grad():
         ids = policy.features.sequence_ids(tokens, before)
-        log_prior = policy.prior(ids, before.shape[1]).logits.log_softmax(-1)
+        log_prior = policy.prior(ids, before.shape[1], lengths).logits.log_softmax(-1)
     return Batch(tokens, before, sequence_mask(lengths, tokens.shape[1]).float(), log_prior, rewards)
 
 

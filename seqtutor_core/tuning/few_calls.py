@@ -102,7 +102,8 @@ def _batch(tuner: Tuner, newest: list[tuple[list[int], Tensor]], done: float) ->
     rewards = torch.zeros(tokens.shape, device=tokens.device)
     earned = [*(objective.reward(sums) for _, sums in fresh), *drawn.reward]
     rewards[torch.arange(len(tokens)), lengths - 1] = torch.stack([each.to(rewards) for each in earned]) / objective.c
-    return with_prior(tuner.policy, tokens, lengths, tuner.sampler.primer, rewards)
+    with tuner.optimizer.precision():
+        return with_prior(tuner.policy, tokens, lengths, tuner.sampler.primer, rewards)
 
 
 def padded(sequences: Sequence[Sequence[int]], steps: int, padding: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,10 @@ class PolicyOptimizer:
         self.adam = torch.optim.Adam(network.parameters(), settings.learning_rate)
         self.bfloat16 = settings.bfloat16 and fast_bfloat16(network.device)
 
+    def precision(self) -> torch.autocast:
+        """Return the context in which networks read sequences: in bfloat16, if the settings ask for it."""
+        return torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16)
+
     def step(self, batch: Batch, loss: Loss, learning_rate: float) -> float:
         """Take one step; return the loss per token before it."""
         for group in self.adam.param_groups:
@@ -47,7 +51,7 @@ class PolicyOptimizer:
 
     def gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return a shard's summed loss and its gradient."""
-        with torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with self.precision():
             ids, start = self.features.sequence_ids(batch.tokens, batch.primer), batch.primer.shape[1]
             lengths = batch.mask.sum(1).long()
             online = self.network(ids, start, lengths)
