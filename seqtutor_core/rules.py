@@ -5,7 +5,7 @@ whole number from 16 to 256; got 'abc'". Values are checked where they enter; be
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -58,6 +58,20 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists in lists
         text = f"a {type(value).__name__} too large to show"
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
+
+
+def parse_pairs(items: Iterable[str]) -> dict[str, Any]:
+    """Return NAME=VALUE items as a dict, values read as JSON where they are JSON; SettingError without a "="."""
+    values = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise SettingError(f"{shown(item)} is not NAME=VALUE")
+        try:
+            values[name] = parse_json(value)
+        except ValueError:
+            values[name] = value
+    return values
 
 
 # ---------------------------------------------------------------- single values

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqtutor_core.errors import SettingError
 from seqtutor_core.objective import check_kl_coefficient, check_weights
-from seqtutor_core.rules import check, made, number, optional, parse_json, shown, whole
+from seqtutor_core.rules import check, made, number, optional, parse_pairs, whole
 
 MOST_STAGES = 20
 MOST_CALLS = 10_000_000
@@ -57,14 +57,6 @@ class Stage:
 
 def parse(text: str) -> Stage:
     """Return the stage that a text of names and values describes; SettingError shows what is wrong."""
-    values: dict[str, Any] = {}
-    for item in text.replace(",", " ").split():
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise SettingError(f"{shown(item)} in a stage is not NAME=VALUE")
-        try:
-            values[name] = parse_json(value)
-        except ValueError:
-            raise SettingError(f"{name} in a stage must be a number; got {shown(value)}") from None
+    values = parse_pairs(text.replace(",", " ").split())
     until, calls, kl = (values.pop(word, None) for word in WORDS)
     return Stage(values, until, calls, kl)

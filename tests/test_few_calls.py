@@ -210,8 +210,8 @@ def test_a_stage_is_what_its_text_says() -> None:
     [
         ("qed=40", "a stage ends at a reward or after a number of calls"),
         ("calls=100", "every weight of a stage is 0"),
-        ("qed=40 calls=many", "calls in a stage must be a number; got 'many'"),
-        ("qed calls=100", "'qed' in a stage is not NAME=VALUE"),
+        ("qed=40 calls=many", "calls must be a whole number from 1 to 10000000; got 'many'"),
+        ("qed calls=100", "'qed' is not NAME=VALUE"),
         ("qed=40 calls=0.5", "calls must be a whole number"),
         ("qed=40 calls=10 kl=-1", "a KL coefficient of -1"),
     ],

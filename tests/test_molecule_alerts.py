@@ -80,7 +80,7 @@ def test_alerts_are_those_of_rdkit(rdkit_catalogue: FilterCatalog.FilterCatalog)
 @pytest.mark.slow
 def test_alerts_of_training_molecules_are_those_of_rdkit(rdkit_catalogue: FilterCatalog.FilterCatalog) -> None:
     patterns = catalogue(CATALOGUES)
-    for mol in molecules(3000):
+    for mol in molecules(600):
         assert patterns.count(mol, surroundings(mol)) == len(rdkit_catalogue.GetMatches(mol)), Chem.MolToSmiles(mol)
 
 

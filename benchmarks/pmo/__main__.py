@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.pmo.oracles import COMPARABLE, TASKS
 from benchmarks.pmo.run import SCORE, run
-from seqtutor_core.cli.options import parse_pairs
+from seqtutor_core.rules import parse_pairs
 
 CALLS = 10_000
 SETTINGS = ("task", "seed", "prior", "budget", "weight", "overrides")

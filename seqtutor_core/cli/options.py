@@ -8,9 +8,8 @@ from seqtutor_core import priors
 from seqtutor_core.config import PRESETS
 from seqtutor_core.domains import Domain
 from seqtutor_core.domains.registry import DOMAINS, domain_entry
-from seqtutor_core.errors import SettingError
 from seqtutor_core.objective import COMBINATIONS, SUM, Objective
-from seqtutor_core.rules import number, parse_json, shown
+from seqtutor_core.rules import number, parse_pairs, shown
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 """Where a command is added: to the program, or to a group such as `runs`."""
@@ -69,20 +68,6 @@ def add_objective(parser: ArgumentParser) -> None:
 
 
 # ---------------------------------------------------------------- what is read from them
-
-
-def parse_pairs(items: Iterable[str]) -> dict[str, Any]:
-    """Return NAME=VALUE items as a dict, values read as JSON where they are JSON; SettingError without a "="."""
-    values = {}
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise SettingError(f"{item!r} is not NAME=VALUE")
-        try:
-            values[name] = parse_json(value)
-        except ValueError:
-            values[name] = value
-    return values
 
 
 def parse_weights(items: Iterable[str]) -> dict[str, float]:

@@ -3,9 +3,10 @@
 from argparse import Namespace
 from pathlib import Path
 
-from seqtutor_core.cli.options import Commands, add_command, add_settings, parse_pairs
+from seqtutor_core.cli.options import Commands, add_command, add_settings
 from seqtutor_core.cli.output import show
 from seqtutor_core.errors import InputError
+from seqtutor_core.rules import parse_pairs
 
 MELODIES = (".mid", ".midi")
 THREE_QUARTERS = 12  # sixteenths in a bar of 3/4

@@ -19,7 +19,6 @@ from seqtutor_core.cli.options import (
     add_settings,
     domain_settings,
     objective_from,
-    parse_pairs,
 )
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import SEED
@@ -32,7 +31,7 @@ from seqtutor_core.gauge import Gauge, gauge_policy
 from seqtutor_core.objective import ZERO_ADVICE, Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.preview import PARTICLES, draw_preview
-from seqtutor_core.rules import shown, whole
+from seqtutor_core.rules import parse_pairs, shown, whole
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import objective_of, policy_of
 

@@ -16,7 +16,6 @@ from seqtutor_core.cli.options import (
     add_objective,
     domain_settings,
     kl_coefficient,
-    parse_pairs,
     reward_weights,
 )
 from seqtutor_core.cli.output import show, two_columns
@@ -25,6 +24,7 @@ from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.library import prepare_tuning
+from seqtutor_core.rules import parse_pairs
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.stages import Stage
 from seqtutor_core.tuning import iterate
