@@ -6,6 +6,7 @@ SeqTutorError                 catch this one to catch them all
 ├── InputError                a file or text given by the user cannot be used
 ├── PriorError                a prior is missing, damaged or does not fit
 ├── RunError                  a run folder is missing, damaged or in the wrong state
+│   └── DamagedRunError       a file of a run is missing or damaged
 └── MissingPartError          an optional program or package is not installed
 
 Each message names the value, the rule it broke and the way out.
@@ -34,6 +35,14 @@ class PriorError(SeqTutorError):
 
 class RunError(SeqTutorError):
     """A run folder is missing, damaged or in the wrong state."""
+
+
+class DamagedRunError(RunError):
+    """A file of a run is missing or damaged; `problem` names the file and says why, without its path."""
+
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class MissingPartError(SeqTutorError):

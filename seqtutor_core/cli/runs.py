@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from seqtutor_core import doctor as machine
@@ -10,13 +11,22 @@ from seqtutor_core.cli.options import RUN, Commands, add_command, add_group
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.cli.tuning import follow, report
 from seqtutor_core.runs import launcher, store, trash
+from seqtutor_core.runs.bundle_export import export_bundle
+from seqtutor_core.runs.bundle_import import import_bundle
+from seqtutor_core.runs.curve_files import write_csv, write_events
 from seqtutor_core.runs.index import RunInfo, all_run_info
 from seqtutor_core.runs.names import rename_run, run_name
 from seqtutor_core.runs.tags import add_tag, remove_tag, run_tags
 
+CURVES: dict[str, tuple[str, Callable[[store.Run, Path], None]]] = {
+    "csv": (".csv", write_csv),
+    "tensorboard": ("", write_events),
+}
+"""Forms of a run's curves: how the file or folder ends, and what writes it."""
+
 
 def add_commands(commands: Commands) -> None:
-    """Add runs list, show, resume, stop, delete, restore, rename and tag; and doctor."""
+    """Add runs list, show, resume, stop, delete, restore, rename, tag, export and import; and doctor."""
     group = add_group(commands, "runs", "tuning runs kept on this machine")
     add_command(group, "list", list_runs, "all runs, newest first")
 
@@ -36,6 +46,11 @@ def add_commands(commands: Commands) -> None:
     parser = add("tag", tag, "give a run a tag to find it by, or take one away")
     parser.add_argument("tag", help="1 to 24 characters")
     parser.add_argument("--remove", action="store_true", help="take it away")
+    parser = add("export", export, "write a run into one zip that another machine goes on from, or its curves")
+    parser.add_argument("--curves", choices=sorted(CURVES), help="only the curves, as a table or an event file")
+    parser.add_argument("--out", type=Path, help="the file, or TensorBoard's folder (default: the run's id)")
+    parser = add_command(group, "import", import_run, "add the run of a zip that runs export wrote")
+    parser.add_argument("file", type=Path, help="the zip")
     add_command(commands, "doctor", doctor, "what this machine has, what is missing, and the remedy")
 
 
@@ -111,6 +126,24 @@ def tag(options: Namespace) -> None:
     (remove_tag if options.remove else add_tag)(run, options.tag)
     tags = run_tags(run)
     show({"id": run.id, "tags": tags}, options.json, f"{run.id}: {', '.join(tags) or 'no tags'}")
+
+
+def export(options: Namespace) -> None:
+    """Write a run as a bundle, or its curves alone."""
+    run = store.open_run(options.id)
+    suffix, write = CURVES[options.curves] if options.curves else (".zip", export_bundle)
+    path: Path = options.out or Path(f"{run.id}{suffix}")
+    write(run, path)
+    show({"run": run.id, "out": str(path)}, options.json, f"run {run.id} is in {path}")
+
+
+def import_run(options: Namespace) -> None:
+    """Add the run of a bundle; it is nobody's, as a run that a command started."""
+    imported = import_bundle(options.file)
+    run = imported.run
+    facts = {"id": run.id, "name": run_name(run), "state": run.state, "notices": imported.notices}
+    lines = [f"{run.id} is here: {facts['name']}, {run.state}", *(f"note: {each}" for each in imported.notices)]
+    show(facts, options.json, "\n".join(lines))
 
 
 def doctor(options: Namespace) -> None:

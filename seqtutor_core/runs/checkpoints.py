@@ -64,6 +64,11 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return Checkpoint({}, {}, tuple(damaged)) if damaged else None
 
 
+def check_checkpoint(path: Path) -> None:
+    """Raise RunError unless a checkpoint, or a policy, can be read and its checksums hold."""
+    _read(path)
+
+
 def delete_damaged(folder: Path, checkpoint: Checkpoint) -> None:
     """Delete what could not be read, so that it never counts among the two that are kept."""
     for name in checkpoint.damaged:

@@ -94,6 +94,18 @@ def is_held(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def without_worker(path: Path) -> Iterator[bool]:
+    """Yield whether no worker holds the lock file; if so, none takes it meanwhile. OSError where there is no file."""
+    with open(path, opener=without_waiting) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def write_device_holder(device: str, run_id: str) -> None:
     """Record that a run holds the device; called by the holder."""
     replace_text(_signature(device), json.dumps({"run": run_id}))

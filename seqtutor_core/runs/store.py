@@ -25,7 +25,7 @@ from typing import Any
 from seqtutor_core.admitted import admit
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import build_domain
-from seqtutor_core.errors import RunError
+from seqtutor_core.errors import DamagedRunError, RunError
 from seqtutor_core.files import home, read_whole, reason, replace_text, size_of
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.rules import Rule, anything, by_name, made, parse_json, shown
@@ -43,6 +43,7 @@ TOP_SEQUENCES_FILE = "best.jsonl"
 MAX_JSON_BYTES = 2**24  # bytes of config.json and of status.json
 LAUNCH_GRACE = 20.0  # seconds until a new run must have a worker, and its worker must answer
 RESERVE_BYTES = 64 * 1024  # bytes given up when the disk is full, so that the last status can still be written
+UNFINISHED = ".new-"  # how the folder of a run begins until all of it is there
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 
@@ -67,7 +68,7 @@ class Run:
 
     def write_config(self, config: TuningConfig) -> None:
         """Replace config.json."""
-        replace_text(self.folder / "config.json", json.dumps(_plain(config), indent=2))
+        replace_text(self.folder / "config.json", json.dumps(config_values(config), indent=2))
 
     @property
     def status(self) -> Status:
@@ -200,9 +201,9 @@ class Run:
         try:
             yield
         except (ValueError, OSError) as error:  # SettingError and TokenError are ValueErrors
-            raise RunError(
-                f"run {self.id} is damaged: {name}: {reason(error)}; "
-                f"restore the file {self.folder / name} or delete the run"
+            problem = f"{name}: {reason(error)}"
+            raise DamagedRunError(
+                f"run {self.id} is damaged: {problem}; restore the file {self.folder / name} or delete the run", problem
             ) from None
 
 
@@ -211,9 +212,8 @@ class Run:
 
 def create_run(config: TuningConfig) -> Run:
     """Create a run's folder, in state waiting, and return the run. It appears whole, or not at all with a RunError."""
-    moment = datetime.now(UTC)
-    run_id = f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{config.learner}-{secrets.token_hex(2)}"
-    hidden = Run(runs_folder() / f".new-{run_id}")
+    run_id = new_run_id(config)
+    hidden = Run(runs_folder() / f"{UNFINISHED}{run_id}")
     try:
         home().mkdir(parents=True, exist_ok=True)
         admit(config.prior)
@@ -235,10 +235,16 @@ def create_run(config: TuningConfig) -> Run:
     return Run(runs_folder() / run_id)
 
 
+def new_run_id(config: TuningConfig) -> str:
+    """Return an id that no run has: the moment, the learner and four digits of chance."""
+    moment = datetime.now(UTC)
+    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond // 1000:03d}-{config.learner}-{secrets.token_hex(2)}"
+
+
 def delete_unfinished() -> None:
     """Delete folders of runs whose creator died before they were complete."""
     with exclusive_index_lock() as unused:
-        for folder in runs_folder().glob(".new-*") if unused else ():
+        for folder in runs_folder().glob(f"{UNFINISHED}*") if unused else ():
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -280,8 +286,8 @@ def drop_superseded(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
-def _plain(config: TuningConfig) -> dict[str, Any]:
-    """Return a config as JSON values."""
+def config_values(config: TuningConfig) -> dict[str, Any]:
+    """Return a config as JSON values, as config.json has them."""
     values = {f.name: getattr(config, f.name) for f in fields(config)}
     mappings = {name: dict(values[name]) for name in ("weights", "settings", "overrides")}
     return {**values, **mappings, "primer": list(config.primer), "stages": [str(stage) for stage in config.stages]}
