@@ -62,7 +62,7 @@ docs: .venv/.dev  ## the API reference, from docstrings
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/.dev: .venv/.made requirements.txt requirements-dev.txt
+.venv/.dev: .venv/.made requirements.txt requirements-cluster.txt requirements-dev.txt
 	@echo "Installing the Python packages and the test tools; the first time takes a few minutes"
 	@$(PIP) -r requirements-dev.txt
 	@touch .venv/.app $@

@@ -62,7 +62,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own; no run is launched, should one be made by mistake."""
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
-    monkeypatch.setattr(launcher, "_launch", lambda *_: pytest.fail("a run was launched"))
+    monkeypatch.setattr(launcher, "launch", lambda *_: pytest.fail("a run was launched"))
     return tmp_path
 
 

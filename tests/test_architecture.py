@@ -313,16 +313,17 @@ def third_party(modules: list[Path]) -> set[str]:
 
 def test_imported_packages_are_pinned() -> None:
     distributions = metadata.packages_distributions()
-    app, dev = pins("requirements.txt"), pins("requirements-dev.txt")
+    app, cluster, dev = (pins(f"requirements{part}.txt") for part in ("", "-cluster", "-dev"))
     for name in third_party(python_files(*PROGRAM)):
         owners = {d.lower() for d in distributions.get(name, [name])}
-        assert owners & set(app), f"the program imports {name}: pin it in requirements.txt"
+        assert owners & {*app, *cluster}, f"the program imports {name}: pin it in requirements.txt"
     for name in third_party(python_files(*CHECKS)):
         owners = {d.lower() for d in distributions.get(name, [name])}
-        assert owners & {*app, *dev}, f"tests or benchmarks import {name}: pin it in requirements-dev.txt"
+        assert owners & {*app, *cluster, *dev}, f"tests or benchmarks import {name}: pin it in requirements-dev.txt"
 
 
 def test_pins_are_what_runs_here() -> None:
-    for package, version in {**pins("requirements.txt"), **pins("requirements-dev.txt")}.items():
+    files = (f"requirements{part}.txt" for part in ("", "-cluster", "-dev"))
+    for package, version in (pin for file in files for pin in pins(file).items()):
         installed = metadata.version(package)
         assert installed.partition("+")[0] == version, f"{package} {installed} is installed, {version} is pinned"

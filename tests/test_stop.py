@@ -61,7 +61,7 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(launcher, "_launch", execute)  # it goes on in this process
+    monkeypatch.setattr(launcher, "launch", execute)  # it goes on in this process
     return tmp_path
 
 

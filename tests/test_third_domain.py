@@ -157,7 +157,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     entry = DomainEntry(build, {"brackets": Recipes}, kl_coefficient=0.5, learner_defaults=lambda: defaults)
     monkeypatch.setitem(DOMAINS, "brackets", entry)
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(launcher, "_launch", run_loop.execute_run)
+    monkeypatch.setattr(launcher, "launch", run_loop.execute_run)
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,7 @@ def test_a_finished_run_keeps_little_and_still_goes_on(prior: Path, monkeypatch:
     assert not (run.folder / ".reserve").exists() and whole > 60_000
     assert run.size == sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file())
 
-    monkeypatch.setattr(launcher, "_launch", execute)
+    monkeypatch.setattr(launcher, "launch", execute)
     launcher.resume(run, extra_seconds=0.2)
     assert run.state == "finished" and run.status.update > 5 and not run.status.error
     assert load_policy(run).settings.hidden == 16
@@ -131,7 +131,7 @@ def test_a_finished_run_keeps_little_and_still_goes_on(prior: Path, monkeypatch:
 def test_a_finished_run_goes_on_with_more_seconds_only(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = create_run(small(prior, updates=3))
     execute(run)
-    monkeypatch.setattr(launcher, "_launch", execute)
+    monkeypatch.setattr(launcher, "launch", execute)
     with pytest.raises(RunError, match="resume it with extra seconds"):
         launcher.resume(run)
     launcher.resume(run, extra_seconds=0.2)

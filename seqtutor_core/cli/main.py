@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqtutor_core.cli import priors, reading, rewards, runs, sampling, tuning
+from seqtutor_core.cli import priors, reading, rewards, runs, sampling, sweeps, tuning
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.files import reason
 from seqtutor_core.rules import shown
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Fine-tune sequence models by KL-control: preview, tune, measure. Every command takes --json.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for group in (tuning, sampling, reading, rewards, priors, runs):
+    for group in (tuning, sweeps, sampling, reading, rewards, priors, runs):
         group.add_commands(commands)
     return parser
 

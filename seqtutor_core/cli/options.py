@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from seqtutor_core import priors
 from seqtutor_core.config import PRESETS
 from seqtutor_core.domains import Domain
+from seqtutor_core.domains.base import starting_weights
 from seqtutor_core.domains.registry import DOMAINS, domain_entry
 from seqtutor_core.objective import COMBINATIONS, SUM, Objective
 from seqtutor_core.rules import number, parse_pairs, shown
@@ -97,6 +98,4 @@ def kl_coefficient(domain: Domain, options: Namespace) -> float:
 
 def reward_weights(domain: Domain, options: Namespace) -> dict[str, float]:
     """Return the domain's default weights, or the paper's, or none; those of --weight hold over them."""
-    published = options.rewards == "paper" or (options.rewards is None and options.preset == "paper")
-    usual = domain.paper_weights if published else {t.name: t.default for t in domain.terms}
-    return {**({} if options.rewards == "none" else usual), **parse_weights(options.weight)}
+    return {**starting_weights(domain, options.rewards, options.preset), **parse_weights(options.weight)}

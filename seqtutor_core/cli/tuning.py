@@ -98,14 +98,14 @@ def config_of(options: Namespace) -> TuningConfig:
 
 def tune(options: Namespace) -> int:
     """Start a run in its own process and follow it; Ctrl-C or SIGTERM stops it and keeps what it learned."""
-    with _ended_like_by_ctrl_c():
+    with ended_like_by_ctrl_c():
         run = launcher.start(config_of(options))
     follow(run)
     return report(run, options.json)
 
 
 @contextmanager
-def _ended_like_by_ctrl_c() -> Iterator[None]:
+def ended_like_by_ctrl_c() -> Iterator[None]:
     """Let SIGTERM do what Ctrl-C does: otherwise the run would go on and nobody would watch it."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -117,7 +117,7 @@ def _ended_like_by_ctrl_c() -> Iterator[None]:
 def follow(run: store.Run) -> None:
     """Print a run's progress until it has ended; Ctrl-C or SIGTERM stops it and waits for that."""
     try:
-        with _ended_like_by_ctrl_c():
+        with ended_like_by_ctrl_c():
             _until_the_end(run)
     except KeyboardInterrupt:
         if run.state in store.ACTIVE:  # else it ended in this very moment

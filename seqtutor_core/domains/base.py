@@ -251,6 +251,17 @@ class BaseDomain:
 # ---------------------------------------------------------------- reward terms
 
 
+def starting_weights(domain: Domain, rewards: str | None, preset: str) -> dict[str, float]:
+    """Return the weights to begin with: the domain's usual ones, the paper's, or none.
+
+    rewards: default, paper or none; None: as the preset has it.
+    """
+    if rewards == "none":
+        return {}
+    published = rewards == "paper" or (rewards is None and preset == "paper")
+    return dict(domain.paper_weights) if published else {t.name: t.default for t in domain.terms}
+
+
 def every_weight(terms: tuple[RewardTerm, ...], weights: Mapping[str, float]) -> dict[str, float]:
     """Return the weight of each term, in their order, 0 for a term not named; SettingError for an unknown name."""
     unknown = set(weights) - {t.name for t in terms}

@@ -30,9 +30,19 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
     """Create a run, start its worker and return the run; the run waits its turn while another holds the device.
 
     `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
-    The run's settings are those that its prior was trained for and the config's over them. SettingError for an unknown
-    device, domain, setting or reward term, or without any reward; TokenError for a primer of foreign tokens; PriorError
-    for a prior that cannot be read; RunError when the worker does not start.
+    Errors as of `checked`; RunError when the worker does not start.
+    """
+    run = create_run(checked(config))
+    claim(run)
+    launch(run)
+    return run
+
+
+def checked(config: TuningConfig) -> TuningConfig:
+    """Return a config that can be tuned: its settings are those that its prior was trained for, and its own over them.
+
+    SettingError for an unknown device, domain, setting or reward term, or without any reward; TokenError for a primer
+    of foreign tokens; PriorError for a prior that cannot be read.
     """
     resolve_device(config.device)
     check_rewarding(config.weights)
@@ -40,10 +50,7 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
     domain = build_domain(config.domain, config.settings)
     Objective(domain, config.weights, config.kl_coefficient, config.combination)  # refuses what cannot be rewarded
     domain.vocabulary.check(config.primer)
-    run = create_run(config)
-    claim(run)
-    _launch(run)
-    return run
+    return config
 
 
 def run_on_device(device: str = "auto") -> Run | None:
@@ -62,8 +69,16 @@ def run_on_device(device: str = "auto") -> Run | None:
 def resume(run: Run, extra_seconds: float = 0.0) -> None:
     """Resume from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
 
-    A budget in updates or calls becomes one in seconds when seconds are added. RunError for a run that is alive,
-    damaged, or without budget; SettingError for a budget of more than a day.
+    A budget in updates or calls becomes one in seconds when seconds are added. Errors as of `renew`.
+    """
+    renew(run, extra_seconds)
+    launch(run)
+
+
+def renew(run: Run, extra_seconds: float = 0.0) -> None:
+    """Make a run that has ended ready for another worker, which goes on from the last checkpoint.
+
+    RunError for a run that is alive, damaged, or without budget; SettingError for a budget of more than a day.
     """
     number(0, LARGEST_BUDGET, " seconds")("the time added", extra_seconds)
     state = run.state
@@ -79,7 +94,6 @@ def resume(run: Run, extra_seconds: float = 0.0) -> None:
             run.write_config(replace(config, updates=None, calls=None, seconds=spent + extra_seconds))
         fresh = Status(message="starting", launched=time.time())
         run.write_status(replace(fresh, update=status.update, seconds=status.seconds, started=status.started))
-    _launch(run)
 
 
 def stop(run: Run, wait: float = 0.0) -> bool:
@@ -93,8 +107,11 @@ def stop(run: Run, wait: float = 0.0) -> bool:
     return True
 
 
-def _launch(run: Run) -> None:
-    """Start the worker; Ctrl-C meanwhile stops the run, since nobody would follow it. RunError as of `_begin`."""
+def launch(run: Run) -> None:
+    """Start the worker of a run that has none; RunError as of `_begin`.
+
+    Ctrl-C meanwhile stops the run, since nobody would follow it.
+    """
     try:
         with _writing(run):
             _begin(run)
