@@ -14,7 +14,6 @@ from seqtutor_core.sweeps.driver import Driver
 from seqtutor_core.sweeps.folder import FAILED, Point, SweepFolder, open_sweep
 from seqtutor_core.sweeps.launchers import Launcher, LocalLauncher
 from seqtutor_core.sweeps.plan import Plan, read_plan
-from seqtutor_core.sweeps.plot import write_plot
 from seqtutor_core.sweeps.progress import best_points, facts, progress, table
 
 LAUNCHERS = ("local",)
@@ -71,6 +70,8 @@ def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:
 
 def _report(plan: Plan, folder: SweepFolder, as_json: bool) -> int:
     """Write table and frontier into the folder, print the table, and return the command's exit status."""
+    from seqtutor_core.sweeps.plot import write_plot  # plotly takes a moment to import, and no other command needs it
+
     points = folder.points()
     best = best_points(points, plan.search.aims)
     plot = folder.path / "frontier.html"
