@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from seqtutor_core.environment import RUNS_PER_VISITOR, SLOTS, runs_per_visitor, slot_count
+from seqtutor_core.errors import SettingError
 from seqtutor_core.files import home
 
 PACKAGES = "run make app, or pip install -r requirements.txt"
@@ -37,6 +39,7 @@ def diagnose() -> list[Part]:
         _editor(),
         _priors(),
         _run_folder(),
+        _slots(),
         _corpus(),
         _molecules(),
         _browser(),
@@ -174,6 +177,21 @@ def _run_folder() -> Part:
     if free < ENOUGH_FREE_BYTES:
         return Part(name, False, f"{detail}: too little for runs", f"make room, or {remedy}")
     return Part(name, True, detail, "")
+
+
+def _slots() -> Part:
+    name, remedy = "slots", f"unset {SLOTS} and {RUNS_PER_VISITOR}, or set them to whole numbers"
+    if not _installed("torch"):
+        return Part(name, False, "PyTorch is not installed: nothing can be tuned", PACKAGES)
+    import torch
+
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        count, most = slot_count(kind), runs_per_visitor()
+    except SettingError as error:
+        return Part(name, False, f"{error}: no run can start", remedy)
+    learn = f"{count} {'run learns' if count == 1 else 'runs learn'} at a time on {kind.upper()} and others wait"
+    return Part(name, True, f"{learn} ({SLOTS}); a visitor may have {most} ({RUNS_PER_VISITOR})", "")
 
 
 def _browser() -> Part:

@@ -25,7 +25,7 @@ from seqtutor_core.config import Change
 from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, SeqTutorError
 from seqtutor_core.objective import Objective
-from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs import owner, store
 from seqtutor_core.runs.checkpoints import load_checkpoint
 from seqtutor_core.runs.policies import policy_of
 from seqtutor_core.runs.steering import ControlReader
@@ -63,7 +63,7 @@ def read_everything(run: store.Run, name: str) -> None:
     assert run.state in (*store.ACTIVE, "finished", "stopped", "failed", "interrupted", "damaged")
     assert isinstance(run.problem, str) and run.alive in (True, False)
     page_of(run)
-    launcher.run_on_device("cpu")
+    owner.living_runs("browser x")
     readers: dict[str, tuple[Callable[[], Any], ...]] = {
         "config.json": (
             lambda: MELODY.objective_settings(run.config.settings),

@@ -31,6 +31,7 @@ def test_every_part_has_a_name_and_what_is_missing_a_remedy() -> None:
         "structure editor",
         "priors",
         "run folder",
+        "slots",
         "folk tunes",
         "training molecules",
         "browser tests",

@@ -16,6 +16,7 @@ import pytest
 from safetensors.torch import load_file
 
 from seqtutor_core.config import Change
+from seqtutor_core.environment import SLOTS
 from seqtutor_core.errors import PriorError, RunError
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.locks import shared_index_lock
@@ -174,24 +175,19 @@ def test_files_that_may_not_grow_stop_the_run_and_keep_what_was_saved(prior: Pat
     assert load_policy(run).settings.hidden == 16
 
 
-def test_of_two_starts_the_second_waits_and_runs_after(prior: Path) -> None:
+def test_of_two_starts_the_second_waits_and_runs_after(prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SLOTS, "1")
     first = launcher.start(small(prior, seconds=600))
     wait_for_state(first, "running")
     second = launcher.start(small(prior, updates=3))
     third = launcher.start(small(prior, updates=3))
-    wait_for(lambda: second.status.message == f"waiting for run {first.id} on cpu", second)
-    assert second.state == "waiting"
-    busy = launcher.run_on_device("cpu")
-    assert busy is not None and busy.id == first.id
-
-    wait_for(lambda: third.status.message.startswith("waiting for"), third)
+    assert (second.state, second.ahead, third.state, third.ahead) == ("waiting", 0, "waiting", 1)
     assert launcher.stop(third, wait=60)
-    assert third.state == "stopped" and not updates(third)
+    assert third.state == "stopped" and third.status.message == "stopped while waiting" and not updates(third)
 
     assert launcher.stop(first, wait=60)
     wait_for_state(second, "finished", "failed")
-    assert second.status.update == 3
-    assert launcher.run_on_device("cpu") is None
+    assert second.status.update == 3 and second.ahead is None
 
 
 def test_sigterm_ends_with_a_checkpoint(prior: Path) -> None:
@@ -288,15 +284,15 @@ def test_a_worker_killed_before_its_first_status_is_known_to_be_dead_at_once(
     spawned: list[subprocess.Popen[bytes]] = []
     spawn = launcher._spawn
 
-    def spy(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
-        spawned.append(spawn(run, lock, word))
+    def spy(run: Run, device: str, lock: int, word: int) -> subprocess.Popen[bytes]:
+        spawned.append(spawn(run, device, lock, word))
         return spawned[-1]
 
     monkeypatch.setattr(launcher, "_spawn", spy)
     run = launcher.start(small(prior, updates=3))
     spawned[0].kill()
     spawned[0].wait()
-    assert run.status.pid is None and run.status.launched > time.time() - store.LAUNCH_GRACE
+    assert run.status.launched > time.time() - store.LAUNCH_GRACE
     assert run.state == "interrupted"
     launcher.resume(run)
     wait_for_state(run, "finished", "failed")

@@ -5,17 +5,19 @@ import shutil
 import threading
 import time
 from collections import UserDict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pages.ui import readout, state, steering, transport
+from pages.ui import readout, state, steering, transport, visitor
 from pages.ui.melody.downloads import file_name
 from pages.ui.melody.spec import MELODY
 from seqtutor_core import files, kept
 from seqtutor_core.domains.melody import MelodySettings
+from seqtutor_core.environment import RUNS_PER_VISITOR
 from seqtutor_core.errors import RunError, SeqTutorError
-from seqtutor_core.runs import launcher, names, run_loop, store, tags
+from seqtutor_core.runs import launcher, names, owner, run_loop, store, tags
 from tests.paging import choose_preset, opened, press, texts
 from tests.running import OFTEN, small, tiny_prior
 
@@ -117,7 +119,6 @@ def session(monkeypatch):
     monkeypatch.setattr(state.st, "session_state", found)
     monkeypatch.setattr(state.st, "query_params", {})
     monkeypatch.setattr(state, "tuning_config", lambda studio: small(Path("melody")))
-    monkeypatch.setattr(launcher, "run_on_device", lambda device: next(iter(store.all_runs()), None))
     return found
 
 
@@ -140,8 +141,8 @@ def test_a_start_that_is_overtaken_leaves_a_run_that_is_shown_and_steered(sessio
 
 def test_two_tabs_that_start_at_once_make_one_run(session, monkeypatch):
     def start(config, claim):
-        time.sleep(0.3)  # in which the other would find nobody who learns
-        store.create_run(config)
+        time.sleep(0.3)  # in which the other would find no run of this visitor
+        owner.claim(store.create_run(config), visitor.visitor())
 
     monkeypatch.setattr(launcher, "start", start)
     both = [threading.Thread(target=transport._start, args=(MELODY,)) for _ in range(2)]
@@ -149,7 +150,36 @@ def test_two_tabs_that_start_at_once_make_one_run(session, monkeypatch):
         one.start()
     for one in both:
         one.join()
-    assert len(store.all_runs()) == 1 and "one can learn at a time" in state.problem("melody")
+    (run,) = store.all_runs()
+    assert "in this very moment" in state.problem("melody") and state.run(MELODY) == run
+
+
+def test_a_visitor_who_has_enough_runs_is_told_and_loses_nothing(session, monkeypatch):
+    monkeypatch.setenv(RUNS_PER_VISITOR, "1")
+    monkeypatch.setattr(launcher, "start", lambda config, claim: claim(store.create_run(config)))
+    transport._start(MELODY)
+    (run,) = store.all_runs()
+    state.forget_run(MELODY)
+    monkeypatch.setattr(transport, "SAME_MOMENT", -60.0)  # a minute later, or with the clock set back
+    with pytest.raises(RunError, match=f"{names.run_name(run)}: as many runs of yours"):
+        transport._start(MELODY)
+    assert store.all_runs() == [run]
+    with pytest.raises(RunError, match="Your settings are kept"):
+        transport._halt_or_go_on(MELODY, run, "stopped")
+    run.write_status(replace(run.status, state="stopped"))
+    transport._start(MELODY)
+    assert len(store.all_runs()) == 2 and not state.has_problem()
+
+
+def test_another_visitor_starts_a_run_of_their_own(session, monkeypatch):
+    monkeypatch.setattr(launcher, "start", lambda config, claim: claim(store.create_run(config)))
+    for who in ("browser a", "browser b"):
+        monkeypatch.setattr(transport, "visitor", lambda who=who: who)
+        monkeypatch.setattr(steering, "visitor", lambda who=who: who)
+        session.clear()
+        transport._start(MELODY)
+        assert not state.has_problem()
+    assert [owner.started_by(run, "browser a") for run in store.all_runs()] == [False, True]
 
 
 def test_a_full_disk_costs_no_name_no_tag_and_nothing_kept(monkeypatch):

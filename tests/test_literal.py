@@ -77,6 +77,7 @@ KNOWN = {
     "page.py:_set_up": {"title", "help"},  # the same
     "home.py:studio": {"sentence"},  # of app.py
     "home.py:_this_machine": {"missing"},  # names of parts
+    "home.py:_run": {"', '.join(figures)"},  # a state, and numbers
     "buttons.py:action_button": {"label"},  # checked where it is called
     "inspector.py:panel": {"list(tabs)"},  # titles of ours
     "transport.py:_buttons": {"label", "help"},  # of MIDDLE
@@ -113,7 +114,7 @@ KNOWN = {
     "molecule/constraints.py:uses": {"label"},  # of a table of ours
     "runs/actions.py:panel": {"_line(chosen)"},  # names through literal
     "runs/actions.py:_delete_button": {"label", "text"},  # numbers and words
-    "runs/recent.py:_entry": {"' · '.join(_figures(run))"},  # numbers
+    "runs/recent.py:_entry": {"state_words(run)", "' · '.join(_figures(run))"},  # of ours; numbers
     "runs/samples.py:_column": {"name"},  # two numbers
     "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers
     "molecule/filters.py:order_by": {"colouring"},  # of COLOURINGS

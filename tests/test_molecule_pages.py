@@ -20,8 +20,7 @@ from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS, TERMS
 from seqtutor_core.errors import InputError
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
-from seqtutor_core.runs import launcher, store
-from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs import store
 from tests.paging import choose_preset, opened, press, texts
 
 pytestmark = pytest.mark.slow  # each test draws a page, most of a second
@@ -228,13 +227,10 @@ def test_a_run_is_shown_on_its_own_page_only(molecule):
     assert not any(tune.id in m.value for m in page.markdown)
 
 
-def test_a_living_run_of_the_other_domain_is_named_at_start(molecule, monkeypatch):
-    tune = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))  # waiting: just launched
-    monkeypatch.setattr(launcher, "start", pytest.fail)
-    page = molecule.run()
-    press(page, "start")
-    assert f"The run {run_name(tune)} is waiting on this machine" in texts(page.error)
-    assert "another domain's" in texts(page.error)
+def test_a_living_run_of_the_other_domain_keeps_nobody_from_starting(molecule, started):
+    store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))  # waiting: just launched
+    page = press(molecule.run(), "start")
+    assert not page.exception and not page.error and [config.domain for config in started] == ["molecule"]
 
 
 # ---------------------------------------------------------------- drawings, rows

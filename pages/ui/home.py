@@ -7,7 +7,7 @@ from itertools import islice
 import streamlit as st
 
 from pages.ui.page import STUDIOS
-from pages.ui.readout import STATES
+from pages.ui.readout import state_words
 from pages.ui.text import literal
 from seqtutor_core.doctor import diagnose
 from seqtutor_core.runs import store
@@ -57,7 +57,7 @@ def _last_runs() -> None:
 def _run(run: RunInfo) -> None:
     page = next((page for page in STUDIOS if page.domain == run.domain), STUDIOS[0])
     figures = [
-        STATES[run.state],
+        state_words(run),
         *([] if run.kl_coefficient is None else [f"c = {run.kl_coefficient:g}"]),
         *([] if run.reward is None else [f"reward {run.reward:.1f}"]),
     ]

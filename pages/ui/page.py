@@ -8,6 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui.text import literal
+from pages.ui.visitor import logout_button, require_login
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs.store import Run
 
@@ -50,9 +51,11 @@ def open_studio(title: str, help: str) -> None:
 
 def _set_up(title: str, help: str = "") -> None:
     st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state="collapsed")
+    require_login()
     with st.container(horizontal=True, key="nav"):
         for page in PAGES:
             st.page_link(page.path, label=page.label, icon=page.icon)
+        logout_button()
         if help:
             with st.popover("Help", icon=":material/help:", type="tertiary", key="help"):
                 st.markdown(help)

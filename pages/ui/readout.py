@@ -11,7 +11,9 @@ from pages.ui.studio import Studio
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
+from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.slots import in_words
 
 STATES = {
     "waiting": "Starting",
@@ -24,6 +26,12 @@ STATES = {
     "damaged": "Damaged",
 }
 """What each state of a run is called."""
+
+
+def state_words(run: RunInfo) -> str:
+    """Return a run's state as lists say it, with its place in the line."""
+    return STATES[run.state] if run.ahead is None else f"Waiting, {in_words(run.ahead)}"
+
 
 POINTS = 40  # of a sparkline
 WIDTH, HEIGHT = 72, 26  # of a sparkline, pixels
@@ -54,15 +62,18 @@ def html(studio: Studio, run: store.Run | None) -> str:
     return _strip(
         now,
         (run_name(run), run.id),
-        _with(stage(now, status, config, calls), problem),
+        _with(stage(now, status, config, calls, run.ahead), problem),
         min(1.0, calls / config.calls if config.calls else status.seconds / config.seconds),
         _figures(studio, lines),
         _gauge(gauge),
     )
 
 
-def stage(now: str, status: store.Status, config: TuningConfig, calls: int = 0) -> str:
-    """Return what a run does at this moment, in words; calls: those that it has used, 0 where they are not counted."""
+def stage(now: str, status: store.Status, config: TuningConfig, calls: int = 0, ahead: int | None = None) -> str:
+    """Return what a run does at this moment, in words.
+
+    calls: those that it has used, 0 where they are not counted. ahead: how many runs wait before it, if it waits.
+    """
     device = status.device.upper() or "its device"
     word = STATES[now]
     if now == "running":
@@ -72,6 +83,8 @@ def stage(now: str, status: store.Status, config: TuningConfig, calls: int = 0) 
             return _with(f"{word}: {calls:,} of {config.calls:,} calls on {device}", status.message)
         counted = f", {calls:,} calls" if calls else ""
         return _with(f"{word}: {status.seconds:.0f} of {config.seconds:.0f} s on {device}{counted}", status.message)
+    if now == "waiting" and ahead is not None:
+        return f"Waiting: {in_words(ahead)}"
     if now == "waiting":
         return word if status.message == "starting" else _with(word, status.message)
     if now == "interrupted":

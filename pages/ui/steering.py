@@ -1,6 +1,7 @@
-"""Who steers a run: the page that started it, and whoever took it over by a click. All others watch.
+"""Who steers a run: the visitor who started it, and whoever took it over by a click. All others watch.
 
-The owner's secret is kept by the session, and by the browser for a reload; an owner's link hands it on.
+A run knows its visitors, and its owner's secret, which an owner's link hands on. The session keeps the secret, and the
+browser for a reload, unless somebody has logged in: others may use the browser after them.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import streamlit as st
 
 from pages.ui.buttons import safely
 from pages.ui.components import source
+from pages.ui.visitor import logged_in, visitor
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import owner
 from seqtutor_core.runs.store import Run
@@ -33,7 +35,7 @@ _keeper = st.components.v2.component(
 
 def steers(run: Run) -> bool:
     """Return whether this session steers the run."""
-    return owner.owns(run, _secrets().get(run.id, ""))
+    return owner.owns(run, _secrets().get(run.id, ""), visitor())
 
 
 def check(run: Run) -> None:
@@ -47,10 +49,14 @@ def claims() -> Callable[[Run], None]:
 
     RunError when it has an owner whose secret this session has not been given.
     """
-    secrets, offered = _secrets(), st.query_params.get(LINK, "")
+    secrets, offered, who = _secrets(), st.query_params.get(LINK, ""), visitor()
 
     def claim(run: Run) -> None:
-        secret = offered if owner.owns(run, offered) else owner.claim(run)
+        if owner.owns(run, offered):
+            owner.admit(run, offered, who)
+            secret = offered
+        else:
+            secret = owner.claim(run, who)
         secrets.pop(run.id, None)
         secrets[run.id] = secret
 
@@ -80,7 +86,7 @@ def panel(run: Run | None) -> None:
         st.button(
             "Take over", key="take-over", icon=":material/sports_esports:", on_click=safely, args=(_take_over, run)
         )
-    if _secrets().items() - _kept().items():
+    if not logged_in() and _secrets().items() - _kept().items():
         _keep()
 
 
@@ -96,11 +102,24 @@ def _keep() -> None:
 def _hand_on(run: Run) -> None:
     with st.popover("Hand on", icon=":material/key:", help="A link for others to steer this run"):
         st.caption("Whoever opens this link may take the run over. The page's own address only lets others watch.")
-        st.code(f"{st.context.url or ''}?run={run.id}&{LINK}={_secrets()[run.id]}", language=None, wrap_lines=True)
+        if secret := _secrets().get(run.id):
+            st.code(f"{st.context.url or ''}?run={run.id}&{LINK}={secret}", language=None, wrap_lines=True)
+        st.button(
+            "Make another link",
+            key="renew",
+            on_click=safely,
+            args=(_renew, run),
+            help="The one before leads nowhere then",
+        )
 
 
 def _take_over(run: Run) -> None:
     claims()(run)
+
+
+def _renew(run: Run) -> None:
+    check(run)
+    _secrets()[run.id] = owner.renew(run)
 
 
 # ---------------------------------------------------------------- secrets
@@ -109,7 +128,7 @@ def _take_over(run: Run) -> None:
 def _secrets() -> dict[str, str]:
     """Return run id -> secret, of the runs that this session steers, the newest last."""
     if _SECRETS not in st.session_state:
-        st.session_state[_SECRETS] = _kept()
+        st.session_state[_SECRETS] = {} if logged_in() else _kept()
     return st.session_state[_SECRETS]
 
 

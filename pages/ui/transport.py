@@ -3,6 +3,8 @@
 The worker does the work; this only asks and reads.
 """
 
+import time
+from collections.abc import Sequence
 from threading import Lock
 
 import streamlit as st
@@ -12,8 +14,11 @@ from pages.ui.buttons import action_button, problem
 from pages.ui.page import fragment
 from pages.ui.sampling import has_policy
 from pages.ui.studio import Studio
+from pages.ui.visitor import visitor
 from seqtutor_core.config import Change
-from seqtutor_core.runs import launcher, store
+from seqtutor_core.environment import RUNS_PER_VISITOR, runs_per_visitor
+from seqtutor_core.errors import RunError
+from seqtutor_core.runs import launcher, owner, store
 from seqtutor_core.runs.names import run_name
 
 Looks = tuple[str, str, bool]
@@ -28,8 +33,9 @@ MIDDLE = {
 }
 """State of a run -> the button in the middle: label, icon, key, help."""
 
+SAME_MOMENT = 2.0  # seconds between two starts of one visitor that are one, in two tabs
 _ONE_START = Lock()
-"""Held from the look at who learns until a run is started: two tabs may ask in the same moment."""
+"""Held from the look at what a visitor has started until a run is: two tabs may ask in the same moment."""
 
 
 def panel(studio: Studio) -> None:
@@ -72,7 +78,8 @@ def _buttons(studio: Studio, run: store.Run | None) -> None:
     living = now in store.ACTIVE
     own = run if run and steering.steers(run) else None  # what a button was drawn for is what it acts on
     action_button(
-        "Start", "play_arrow", "start", _start, studio, type="primary", disabled=living, shortcut="Alt+S",
+        "Start", "play_arrow", "start", _start, studio, type="primary", disabled=living and own is not None,
+        shortcut="Alt+S",
         help="Tune a new policy with the settings as they stand",
     )  # fmt: skip
     label, icon, key, help = MIDDLE.get(now, PAUSE)
@@ -90,37 +97,56 @@ def _halt_or_go_on(studio: Studio, run: store.Run | None, now: str) -> None:
     if now in store.ACTIVE:
         _ask(run, Change(pause=now != "paused"))
     elif run:
-        launcher.resume(run, float(state.value(studio, state.SECONDS)) if now == "finished" else 0.0)
+        seconds = float(state.value(studio, state.SECONDS)) if now == "finished" else 0.0
+        with _ONE_START:
+            _check_room(owner.living_runs(visitor()))
+            launcher.resume(run, seconds)
 
 
 def _start(studio: Studio) -> None:
-    """Start a run and look at it, unless one learns; the second of two quick clicks does nothing."""
-    config, claim, views = state.tuning_config(studio), steering.claims(), state.views()
+    """Start a run and look at it; the second of two quick clicks, or of two tabs at once, makes no other."""
+    pressed, config, claim, views = time.time(), state.tuning_config(studio), steering.claims(), state.views()
+    who, viewed = visitor(), views.get(studio.domain)
 
     def own(run: store.Run) -> None:
         claim(run)
         views[studio.domain] = run.id
 
     with _ONE_START:
-        other = launcher.run_on_device(config.device)
+        living = owner.living_runs(who)
+        other = _started_already(living, studio, viewed, pressed)
         if other is None:
+            _check_room(living)
             launcher.start(config, own)
     if other is None:
         studio.starting()
-    elif other.state != "waiting" or not steering.steers(other):
-        _tell_of(studio, other)
-
-
-def _tell_of(studio: Studio, other: store.Run) -> None:
-    """Say which run learns already, and show it where this page can."""
-    ours = other.config.domain == studio.domain
-    where = "It is shown here" if ours else "It is another domain's, and the runs page links to it"
-    state.set_problem(
-        f"The run {run_name(other)} is {other.state} on this machine, and one can learn at a time. {where}: "
-        "stop it, or wait until it has finished, and start again. Your settings are kept."
-    )
-    if ours:
+    elif other.id != viewed:
+        state.set_problem(f"Another tab started the run {run_name(other)} in this very moment; it is shown here.")
         state.look_at(studio, other)
+
+
+def _started_already(
+    living: Sequence[store.Run], studio: Studio, viewed: str | None, pressed: float
+) -> store.Run | None:
+    """Return the visitor's run that this click asked for too: the one in view, or one that another tab just started."""
+    return next(
+        (
+            run
+            for run in living
+            if run.id == viewed or (run.config.domain == studio.domain and run.status.launched > pressed - SAME_MOMENT)
+        ),
+        None,
+    )
+
+
+def _check_room(living: Sequence[store.Run]) -> None:
+    """Raise RunError when a visitor may have no further run."""
+    most = runs_per_visitor()
+    if len(living) >= most:
+        raise RunError(
+            f"{', '.join(map(run_name, living))}: as many runs of yours learn or wait as a visitor may have ({most}; "
+            f"{RUNS_PER_VISITOR}). Stop one, or wait until it has finished, and try again. Your settings are kept."
+        )
 
 
 def _ask(run: store.Run | None, change: Change) -> None:

@@ -16,6 +16,7 @@ from seqtutor_core.runs.bundle_import import import_bundle
 from seqtutor_core.runs.curve_files import write_csv, write_events
 from seqtutor_core.runs.index import RunInfo, all_run_info
 from seqtutor_core.runs.names import rename_run, run_name
+from seqtutor_core.runs.slots import in_words, places
 from seqtutor_core.runs.tags import add_tag, remove_tag, run_tags
 
 CURVES: dict[str, tuple[str, Callable[[store.Run, Path], None]]] = {
@@ -66,14 +67,19 @@ def _line(run: RunInfo) -> str:
     """Return a run as a line for people."""
     what = run.problem or f"{run.domain} {run.learner} c = {run.kl_coefficient}"
     tags = "".join(f"  #{tag}" for tag in run.tags)
-    return f"{run.id}  {run.name:<20}  {run.state:<11} {run.bytes / 1e6:6.1f} MB  {what}{tags}"
+    now = run.state if run.ahead is None else f"waiting, {in_words(run.ahead)}"
+    return f"{run.id}  {run.name:<20}  {now:<11} {run.bytes / 1e6:6.1f} MB  {what}{tags}"
 
 
 def _facts(run: store.Run) -> dict[str, Any]:
-    """Return id, name, state, settings and status of a run; of a damaged one, what is wrong with it."""
-    facts: dict[str, Any] = {"id": run.id, "name": run_name(run), "tags": run_tags(run), "state": run.state}
+    """Return id, name, state, slot or place in the line, settings and status of a run; of a damaged one, what is wrong
+    with it.
+    """
+    there, now = places(), run.state
+    facts: dict[str, Any] = {"id": run.id, "name": run_name(run), "tags": run_tags(run), "state": now}
+    facts |= {"slot": there.slots.get(run.id), "ahead": there.ahead.get(run.id) if now == "waiting" else None}
     facts |= {"problem": run.problem, "bytes": run.size}
-    return facts if facts["problem"] else facts | asdict(run.config) | asdict(run.status) | {"state": run.state}
+    return facts if facts["problem"] else facts | asdict(run.config) | asdict(run.status) | {"state": now}
 
 
 def details(options: Namespace) -> None:

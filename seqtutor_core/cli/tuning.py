@@ -26,6 +26,7 @@ from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.library import prepare_tuning
 from seqtutor_core.rules import parse_pairs
 from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs.slots import in_words
 from seqtutor_core.stages import Stage
 from seqtutor_core.tuning import iterate
 from seqtutor_core.tuning import tune as tuning
@@ -127,9 +128,12 @@ def follow(run: store.Run) -> None:
 
 def _until_the_end(run: store.Run) -> None:
     """Print figures twice a second on standard error, until the run is over."""
-    seen = 0
+    seen, place = 0, None
     while True:
         over = run.state not in store.ACTIVE
+        if (ahead := run.ahead) != place and not over:
+            place = ahead
+            print("its turn has come" if place is None else f"waiting, {in_words(place)}", file=sys.stderr, flush=True)
         lines, seen = run.curves(seen)
         if lines:
             p = lines[-1]

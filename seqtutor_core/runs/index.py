@@ -13,6 +13,7 @@ from seqtutor_core.errors import RunError
 from seqtutor_core.runs import store
 from seqtutor_core.runs.names import run_name
 from seqtutor_core.runs.schemas import ACTIVE, Status
+from seqtutor_core.runs.slots import places
 from seqtutor_core.runs.store import Run
 from seqtutor_core.runs.tags import run_tags
 
@@ -47,6 +48,8 @@ class RunInfo:
     distinct: float | None = None
     gauge: float | None = None
     """At most this share of the reachable improvement was reached."""
+    ahead: int | None = None
+    """How many runs wait for a slot before this one; None when it does not wait for one."""
 
     @property
     def active(self) -> bool:
@@ -56,16 +59,21 @@ class RunInfo:
 
 def all_run_info() -> list[RunInfo]:
     """Return what a list shows of every run, newest first."""
-    return [info for run in store.all_runs() if (info := run_info(run))]
+    ahead = places().ahead
+    return [info for run in store.all_runs() if (info := run_info(run, ahead))]
 
 
-def run_info(run: Run) -> RunInfo | None:
-    """Return what a list shows of a run; None when its folder is gone."""
+def run_info(run: Run, ahead: Mapping[str, int] | None = None) -> RunInfo | None:
+    """Return what a list shows of a run; None when its folder is gone. ahead: places in the line, if they are known."""
     try:
         info = _read(run.folder, _stamps(run.folder))
     except FileNotFoundError:
         return None
-    return replace(info, state=run.state) if info.active else info  # its worker may have died without a word
+    if not info.active:
+        return info
+    now = run.state  # its worker may have died without a word
+    place = (places().ahead if ahead is None else ahead).get(run.id) if now == "waiting" else None
+    return replace(info, state=now, ahead=place)
 
 
 def _stamps(folder: Path) -> Stamps:

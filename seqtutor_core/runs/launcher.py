@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
 from seqtutor_core.domains import build_domain
+from seqtutor_core.environment import SLOTS, VISIBLE_GPUS, gpus, slot_count
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home, reason
 from seqtutor_core.objective import Objective
@@ -20,14 +21,14 @@ from seqtutor_core.priors import domain_settings
 from seqtutor_core.rules import number
 from seqtutor_core.runs.locks import RUN_LOCK, acquire
 from seqtutor_core.runs.steering import append_resume
-from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, all_runs, create_run
+from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create_run
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None) -> Run:
-    """Create a run, start its worker and return the run; the run waits its turn while another holds the device.
+    """Create a run, start its worker and return the run, which waits its turn while all slots are taken.
 
     `claim` is called with the run before the worker starts, so that nobody else makes the run their own meanwhile.
     Errors as of `checked`; RunError when the worker does not start.
@@ -41,10 +42,10 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
 def checked(config: TuningConfig) -> TuningConfig:
     """Return a config that can be tuned: its settings are those that its prior was trained for, and its own over them.
 
-    SettingError for an unknown device, domain, setting or reward term, or without any reward; TokenError for a primer
-    of foreign tokens; PriorError for a prior that cannot be read.
+    SettingError for an unknown device, domain, setting, reward term or number of slots, or without any reward;
+    TokenError for a primer of foreign tokens; PriorError for a prior that cannot be read.
     """
-    resolve_device(config.device)
+    slot_count(resolve_device(config.device).type)
     check_rewarding(config.weights)
     config = replace(config, settings=domain_settings(config.prior, config.settings))
     domain = build_domain(config.domain, config.settings)
@@ -53,24 +54,13 @@ def checked(config: TuningConfig) -> TuningConfig:
     return config
 
 
-def run_on_device(device: str = "auto") -> Run | None:
-    """Return the run that holds the device, or else one that waits for it; None when a new run would begin at once."""
-    kind = resolve_device(device).type
-    waiting = None
-    for run in all_runs():
-        state = run.state
-        if state in ACTIVE and resolve_device(run.config.device).type == kind:
-            if state != "waiting":
-                return run
-            waiting = run
-    return waiting
-
-
 def resume(run: Run, extra_seconds: float = 0.0) -> None:
     """Resume from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
 
-    A budget in updates or calls becomes one in seconds when seconds are added. Errors as of `renew`.
+    A budget in updates or calls becomes one in seconds when seconds are added. Errors as of `renew`; SettingError as well for
+    a device that is not here, and for an impossible number of slots.
     """
+    slot_count(resolve_device(run.config.device).type)
     renew(run, extra_seconds)
     launch(run)
 
@@ -143,8 +133,9 @@ def _begin(run: Run) -> None:
     heard, word = os.pipe()
     with open(heard, "rb") as answer:
         try:
-            run.write_status(replace(run.status, handed=True))
-            process = _spawn(run, lock, word)
+            device = resolve_device(run.config.device).type
+            run.write_status(replace(run.status, handed=True, device=device))
+            process = _spawn(run, device, lock, word)
         finally:
             os.close(lock)
             os.close(word)
@@ -158,8 +149,12 @@ def _begin(run: Run) -> None:
             raise RunError(_report(run, f"its worker {why}"))
 
 
-def _spawn(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
-    """Start the worker's process, which inherits both descriptors, and return it."""
+def _spawn(run: Run, device: str, lock: int, word: int) -> subprocess.Popen[bytes]:
+    """Start the worker's process, which inherits both descriptors, and return it.
+
+    It is told how many slots and which GPUs there are, and so need not import torch to wait for one.
+    """
+    there = {SLOTS: str(slot_count(device)), **({VISIBLE_GPUS: ",".join(gpus())} if device == "cuda" else {})}
     path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(run.folder / "worker.log", "ab") as log:
         return subprocess.Popen(
@@ -169,7 +164,7 @@ def _spawn(run: Run, lock: int, word: int) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,  # closing the app's terminal does not reach it
             cwd=PACKAGE_PARENT,
-            env={**os.environ, "PYTHONPATH": path, "SEQTUTOR_HOME": str(home().resolve())},
+            env={**os.environ, **there, "PYTHONPATH": path, "SEQTUTOR_HOME": str(home().resolve())},
             pass_fds=(lock, word),
         )
 

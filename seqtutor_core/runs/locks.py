@@ -1,20 +1,13 @@
-"""Where runs live, and who holds what.
-
-Each run has a lock file, held by its worker for life, and each device has one, held by the run that computes on it.
-"""
+"""Where runs live, and who holds what: each run has a lock file, held by its worker for life."""
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
-from seqtutor_core.files import home, read_whole, replace_text, without_waiting
-from seqtutor_core.rules import parse_json
+from seqtutor_core.files import home, without_waiting
 
 RUN_LOCK = "worker.lock"
 
@@ -72,13 +65,6 @@ def _index_lock() -> Path:
     return folder / "runs.lock"
 
 
-def device_lock(device: str) -> FileLock:
-    """Return the lock of a device ("cpu", "cuda"), which one run holds at a time."""
-    folder = home() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"slot-{device}.lock")
-
-
 def is_held(path: Path) -> bool:
     """Return whether a process holds the lock file. The system frees a dead process's locks, so this cannot go stale.
 
@@ -104,20 +90,3 @@ def without_worker(path: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-def write_device_holder(device: str, run_id: str) -> None:
-    """Record that a run holds the device; called by the holder."""
-    replace_text(_signature(device), json.dumps({"run": run_id}))
-
-
-def device_holder(device: str) -> str:
-    """Return the id of the run that took the device last, or an empty text."""
-    try:
-        return str(parse_json(read_whole(_signature(device), 10_000))["run"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _signature(device: str) -> Path:
-    return home() / "locks" / f"slot-{device}.json"

@@ -1,4 +1,4 @@
-"""What a worker does: wait for the device, learn from the last checkpoint on, record, sum up."""
+"""What a worker does in its slot: learn from the last checkpoint on, record, sum up."""
 
 import contextlib
 import errno
@@ -8,8 +8,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
@@ -23,7 +21,6 @@ from seqtutor_core.runs import trash
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.checkpoints import Checkpoint, delete_damaged, load_checkpoint, prune_checkpoints
 from seqtutor_core.runs.collapse import COLLAPSE_MESSAGE
-from seqtutor_core.runs.locks import device_holder, device_lock, write_device_holder
 from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.steering import ControlReader
 from seqtutor_core.runs.stop_watchdog import StopWatchdog
@@ -45,8 +42,8 @@ def execute_run(
 ) -> int:
     """Do a run to its end, record how it ended whatever happens, and return the exit code.
 
-    The caller holds the run's lock. should_stop: asked between updates. watchdog: is told how to save the run from
-    another thread. cadence: what is written when.
+    The caller holds the run's lock and a slot. should_stop: asked between updates. watchdog: is told how to save the
+    run from another thread. cadence: what is written when.
     """
     try:
         _run(run, should_stop, watchdog, cadence)
@@ -79,36 +76,12 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, caden
     checkpoint = load_checkpoint(run.folder / "checkpoints")
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0
     control_reader = ControlReader(run.folder / "controls.jsonl", domain.terms, offset)
-
-    slot = _wait_for_slot(run, status, control_reader, should_stop)
-    if slot is None:
-        run.write_status(replace(status, state="stopped", message="stopped while waiting", ended=time.time()))
-        return
-    with slot:
-        tuner = Tuner(config, domain, prior.network)
-        status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
-        recorder = Recorder(run, tuner, control_reader, status, cadence)
-        if watchdog:
-            watchdog.on_stop = recorder.stop_now
-        _learn(recorder, should_stop)
-
-
-def _wait_for_slot(run: Run, status: Status, control_reader: ControlReader, should_stop: ShouldStop) -> FileLock | None:
-    """Wait for the device and return its lock, held; None when the run is stopped before its turn."""
-    lock, last_message = device_lock(status.device), ""
-    while True:
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout=0)
-            write_device_holder(status.device, run.id)
-            return lock
-        control_reader.pending = control_reader.read()
-        if should_stop() or any(change.stop for change in control_reader.pending):
-            return None
-        message = f"waiting for run {device_holder(status.device) or 'of another program'} on {status.device}"
-        if message != last_message:
-            run.write_status(replace(status, message=message))
-            last_message = message
-        time.sleep(0.1)
+    tuner = Tuner(config, domain, prior.network)
+    status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
+    recorder = Recorder(run, tuner, control_reader, status, cadence)
+    if watchdog:
+        watchdog.on_stop = recorder.stop_now
+    _learn(recorder, should_stop)
 
 
 def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:

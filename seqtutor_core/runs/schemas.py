@@ -22,9 +22,9 @@ from seqtutor_core.rules import (
     text_of,
     whole,
 )
+from seqtutor_core.runs.status_file import ENDED
 
 ACTIVE = ("waiting", "running", "paused")
-ENDED = ("finished", "stopped", "failed")
 COUNT = whole(0, 2**62)
 SECONDS = number(0, LARGEST)
 TEXT = text_of(1_000_000)

@@ -5,7 +5,6 @@ learning may come to an end by itself for a moment, then the last complete updat
 works from the first moment on, while torch is being imported, so nothing here needs torch.
 """
 
-import json
 import os
 import signal
 import sys
@@ -15,9 +14,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from seqtutor_core.files import replace_text
 from seqtutor_core.runs.jsonl import parse_objects, read_lines
-from seqtutor_core.runs.schemas import ENDED
+from seqtutor_core.runs.status_file import ENDED, status_fields, update_status
 
 POLL_SECONDS = 0.1  # seconds
 GRACE_SECONDS = 1.0  # seconds that a stop waits for the learning to heed it
@@ -31,17 +29,20 @@ class StopWatchdog(threading.Thread):
     def __init__(self, folder: Path, should_stop: Callable[[], bool]) -> None:
         super().__init__(daemon=True)
         self.folder, self.should_stop = folder, should_stop
+        self.requested = threading.Event()
+        """Set when the run is to stop."""
         self.finished = threading.Event()
         """Set by the worker when its work is done."""
         self.on_stop: Callable[[], None] = self._stopped_while_starting
         """Writes down how far the run has come; replaced as soon as there is something to save."""
         lines, self._offset = read_lines(folder / "controls.jsonl", 0)
-        self._requested = self._state() not in ENDED and _stop_requested_after(lines, False)
+        self._requested = status_fields(folder).get("state") not in ENDED and _stop_requested_after(lines, False)
 
     def run(self) -> None:
         while not (self.should_stop() or self._stop_requested() or self._is_gone()):
             if self.finished.wait(POLL_SECONDS):
                 return
+        self.requested.set()
         if self.finished.wait(GRACE_SECONDS):
             return
         try:
@@ -62,15 +63,9 @@ class StopWatchdog(threading.Thread):
         return not self.folder.is_dir()
 
     def _stopped_while_starting(self) -> None:
-        path = self.folder / "status.json"
-        ended = {"state": "stopped", "message": "stopped while starting", "ended": time.time(), "pid": os.getpid()}
-        replace_text(path, json.dumps({**json.loads(path.read_text(encoding="utf-8")), **ended}, indent=2))
-
-    def _state(self) -> object:
-        try:
-            return json.loads((self.folder / "status.json").read_text(encoding="utf-8"))["state"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # the worker will say what is wrong with it
+        update_status(
+            self.folder, state="stopped", message="stopped while starting", ended=time.time(), pid=os.getpid()
+        )
 
 
 def _stop_requested_after(lines: list[bytes], requested: bool) -> bool:

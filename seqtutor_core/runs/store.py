@@ -34,6 +34,7 @@ from seqtutor_core.runs.jsonl import parse_objects, read_lines, replace_nonfinit
 from seqtutor_core.runs.locks import RUN_LOCK, exclusive_index_lock, is_held, runs_folder, shared_index_lock
 from seqtutor_core.runs.older import current_config
 from seqtutor_core.runs.schemas import ACTIVE, CURVE_LINE, METRICS_LINE, SAMPLE, STATUS, PolicySamples, Status
+from seqtutor_core.runs.slots import places
 from seqtutor_core.runs.steering import append_change
 from seqtutor_core.runs.top_sequences import ScoredSequence
 from seqtutor_core.runs.top_sequences import load_top_sequences as load_board
@@ -105,6 +106,11 @@ class Run:
         fresh = abs(time.time() - status.launched) < LAUNCH_GRACE
         launching = fresh and not status.handed and status.pid is None
         return "interrupted" if status.state in ACTIVE and not (alive or launching) else status.state
+
+    @property
+    def ahead(self) -> int | None:
+        """How many runs wait for a slot before this one; None when it does not wait for one."""
+        return places().ahead.get(self.id) if self.state == "waiting" else None
 
     @property
     def problem(self) -> str:

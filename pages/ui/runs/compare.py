@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from pages.ui.charts import GRID, dress
 from pages.ui.page import fragment
-from pages.ui.readout import STATES
+from pages.ui.readout import state_words
 from pages.ui.runs import reward_kl, samples
 from pages.ui.runs.compared import ALONG, CURVES, MOST, Compared, Curves, compared, curves
 from seqtutor_core.config import TuningConfig
@@ -123,7 +123,7 @@ def _figures(label: str, run: RunInfo) -> dict[str, Any]:
         "Seconds": (run.seconds, 0),
     }
     shown = {name: None if value is None else round(value, digits) for name, (value, digits) in numbers.items()}
-    return {"Run": label, "State": STATES[run.state], **shown}
+    return {"Run": label, "State": state_words(run), **shown}
 
 
 def _differences(runs: Sequence[Compared]) -> None:

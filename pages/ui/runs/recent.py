@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.buttons import action_button
 from pages.ui.page import fragment
-from pages.ui.readout import STATES
+from pages.ui.readout import state_words
 from pages.ui.runs import reuse
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -71,7 +71,7 @@ def _entry(studio: Studio, run: RunInfo, viewed: bool) -> None:
             action_button(
                 literal(name), "visibility", f"bring-{run.id}", _look, studio, run.id, type="tertiary", disabled=viewed
             )
-            st.markdown(f":gray-badge[{STATES[run.state]}]", width="content")
+            st.markdown(f":gray-badge[{state_words(run)}]", width="content")
         st.caption(" · ".join(_figures(run)))
 
 

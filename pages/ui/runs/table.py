@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.page import STUDIOS, fragment
-from pages.ui.readout import STATES
+from pages.ui.readout import state_words
 from pages.ui.runs import filters
 from pages.ui.text import literal
 from seqtutor_core.runs import trash
@@ -106,7 +106,7 @@ def _cells(run: RunInfo) -> dict[str, Any]:
         "Gauge": None if run.gauge is None else 100 * run.gauge,
         "Distinct": None if run.distinct is None else 100 * run.distinct,
         "Duration": run.seconds,
-        "State": STATES[run.state],
+        "State": state_words(run),
         "Date": datetime.fromtimestamp(run.started),
         "Size": run.bytes / 1e6,
         **({"Note": run.problem} if run.problem else {}),

@@ -1,0 +1,51 @@
+"""Settings of this machine, from environment variables: how many runs learn at a time, and of one visitor."""
+
+import os
+
+from seqtutor_core.cpu_count import cpu_count
+from seqtutor_core.errors import SettingError
+from seqtutor_core.rules import shown
+
+SLOTS = "SEQTUTOR_SLOTS"
+RUNS_PER_VISITOR = "SEQTUTOR_RUNS_PER_VISITOR"
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"  # CUDA's own; its n-th device is what a program in it calls cuda:n
+CORES_PER_SLOT = 2
+MOST_SLOTS = 64
+MOST_RUNS_PER_VISITOR = 1000
+
+
+def slot_count(kind: str) -> int:
+    """Return how many runs learn at a time on devices of a kind, "cpu" or "cuda": as many as SEQTUTOR_SLOTS says, or
+    else one for each GPU, or for each two cores. SettingError for a value that breaks the rule.
+    """
+    usual = max(1, len(gpus()) if kind == "cuda" else cpu_count() // CORES_PER_SLOT)
+    return _whole(SLOTS, min(usual, MOST_SLOTS), MOST_SLOTS)
+
+
+def runs_per_visitor() -> int:
+    """Return how many runs of one visitor may learn or wait at a time; SettingError as of `slot_count`."""
+    return _whole(RUNS_PER_VISITOR, 2, MOST_RUNS_PER_VISITOR)
+
+
+def gpus() -> list[str]:
+    """Return the names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them; imports torch only
+    where that is not set.
+    """
+    if visible := os.environ.get(VISIBLE_GPUS):
+        return visible.split(",")
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def gpu_of(slot: int) -> str:
+    """Return the name of the GPU of a slot; more slots than GPUs share them in turn."""
+    names = gpus()
+    return names[slot % len(names)]
+
+
+def _whole(name: str, usual: int, most: int) -> int:
+    text = os.environ.get(name, "").strip() or str(usual)
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise SettingError(f"{name} must be a whole number from 1 to {most}; got {shown(text)}; change it, or unset it")
+    return int(text)
