@@ -41,7 +41,7 @@ def served_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     from tests.browsing import ROOT, served
 
     folder = tmp_path_factory.mktemp("home")
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(folder)) as url:
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("log"), SEQTUTOR_HOME=str(folder), SEQTUTOR_SLOTS="1") as url:
         yield url, folder
 
 

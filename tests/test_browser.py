@@ -160,13 +160,18 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
         second.goto(f"{address}/melody?motif=2.5")
         expect(second.get_by_text("You watch").first).to_be_visible()
         expect(second.locator(f".readout strong[title='{run.id}']")).to_be_visible()
-        for button in ("start", "stop", "go-on"):
+        for button in ("stop", "go-on"):
             expect(second.locator(f".st-key-{button} button").first).to_be_disabled()
         expect(second.locator(".st-key-take-over")).to_have_count(0)
         second.locator(".st-key-motif").get_by_role("slider").press("ArrowRight")
         second.wait_for_url(re.compile("motif=2.6"))
         expect(second.get_by_text("You watch").first).to_be_visible()
+        press(second, "start")  # a run of their own, which waits for the one that is paused
+        expect(stage(second, "Waiting: next in line")).to_be_visible()
+        expect(second.get_by_text("You watch")).to_have_count(0)
     assert asked.read_text() == before
+    theirs = store.all_runs()[0]
+    assert theirs.id != run.id and theirs.ahead == 0
     page.reload()
     expect(page.locator(".st-key-go-on button").first).to_be_enabled()
     page.get_by_role("button", name="Hand on").first.click()
@@ -181,6 +186,7 @@ def test_a_run_is_watched_by_others_and_steered_by_its_owner(page, address, brow
         third.wait_for_url(lambda link: "owner" not in link)
         until(third, lambda: '"stop": true' in asked.read_text())
     expect(stage(page, "Stopped")).to_be_visible()
+    until(page, lambda: theirs.state == "running")
 
 
 def test_picked_keys_are_continued(page, address):
