@@ -1,6 +1,7 @@
 """Who looks at a page: a browser by its cookie, or somebody who logged in; and what becomes theirs."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +15,11 @@ from streamlit.runtime.secrets import Secrets
 
 from pages.ui import visitor
 from pages.ui.visitor import COOKIE, Visitors
+from seqtutor_core.cli.runs import _facts
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import owner, store
+from seqtutor_core.runs.index import all_run_info
 from tests.paging import opened, press, texts
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +57,9 @@ def test_a_run_belongs_to_who_started_it_and_to_who_took_it_over_by_the_secret(r
         owner.admit(run, secret, "browser b")
     assert owner.owns(run, "", "browser b") and not owner.started_by(run, "browser b")
     kept = (run.folder / owner.OWNER_FILE).read_text()
-    assert not re.search(f"browser|{secret}", kept) and len(re.findall("[0-9a-f]{64}", kept)) == 3
+    assert not re.search(f"browser|{secret}", kept) and len(hashes := re.findall("[0-9a-f]{64}", kept)) == 3
+    told = json.dumps(_facts(run)) + repr(all_run_info())
+    assert not any(one in told for one in ("browser", secret, *hashes)), "lists tell neither"
     assert [owner.living_runs(f"browser {who}") for who in "ab"] == [[run], []]
 
 

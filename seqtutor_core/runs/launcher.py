@@ -57,8 +57,8 @@ def checked(config: TuningConfig) -> TuningConfig:
 def resume(run: Run, extra_seconds: float = 0.0) -> None:
     """Resume from the last checkpoint with what is left of the budget, and `extra_seconds` on top.
 
-    A budget in updates or calls becomes one in seconds when seconds are added. Errors as of `renew`; SettingError as well for
-    a device that is not here, and for an impossible number of slots.
+    A budget in updates or calls becomes one in seconds when seconds are added. Errors as of `renew`; SettingError
+    also for a device that is not here, and for an impossible number of slots.
     """
     slot_count(resolve_device(run.config.device).type)
     renew(run, extra_seconds)

@@ -65,6 +65,8 @@ def _kind(folder: Path) -> str:
     """Return the kind of device that the run is for; the launcher wrote it down, if there was one."""
     if (device := status_fields(folder).get("device")) in KINDS:
         return str(device)
+    # torch then looks for GPUs without beginning to use them, so that the slot can still say which
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     from seqtutor_core.config import resolve_device
     from seqtutor_core.runs.store import Run
 
