@@ -10,12 +10,9 @@ from pages.ui.runs import recent
 open_studio("Melody", MELODY.help)
 transport.panel(MELODY)
 run = state.run(MELODY)
-left, centre, right = panes()
-with left:
-    sliders.panel(MELODY)
-with centre, show_errors():
-    stage.panel(run)
-with right:
+places = panes()
+sliders.beside_centre(MELODY, places, lambda: stage.panel(run))
+with places.right:
     inspector.panel(
         MELODY,
         {

@@ -10,12 +10,9 @@ from pages.ui.runs import recent
 open_studio("Molecule", MOLECULE.help)
 transport.panel(MOLECULE)
 run = state.run(MOLECULE)
-left, centre, right = panes()
-with left:
-    sliders.panel(MOLECULE)
-with centre:
-    stage.panel(run)
-with right:
+places = panes()
+sliders.beside_centre(MOLECULE, places, lambda: stage.panel(run))
+with places.right:
     inspector.panel(
         MOLECULE,
         {

@@ -7,7 +7,8 @@ import pytest
 import streamlit as st
 
 import pages.ui.melody.stage as melody_stage
-from pages.ui import previews
+import pages.ui.molecule.stage as molecule_stage
+from pages.ui import previews, sliders
 from seqtutor_core.domains.melody.metrics import MORE, TABLE_1
 from tests.paging import choose_preset, opened, press
 
@@ -280,3 +281,33 @@ def test_molecules_without_weights_and_rough_ones(molecule):
     press(page, "reset")
     page.select_slider(key="mol_kl").set_value(0.25).run()
     assert "The weight rests on about" in texts(page.caption)
+
+
+def test_the_centre_comes_first_once_every_setting_is_known(molecule, monkeypatch):
+    """Going back to another link changes settings only when they are drawn: then the centre is drawn once more."""
+    drawn, elsewhere = [], []
+    draw_sliders, draw_centre = sliders.panel, molecule_stage.panel
+
+    def left(studio):
+        drawn.append("sliders")
+        if elsewhere:
+            st.session_state["mol_qed"] = elsewhere.pop()
+        draw_sliders(studio)
+
+    def centre(run):
+        draw_centre(run)
+        drawn.append(("centre", st.session_state["mol_qed"]))
+
+    monkeypatch.setattr(sliders, "panel", left)
+    monkeypatch.setattr(molecule_stage, "panel", centre)
+    molecule.query_params["mol_qed"] = "10.0"
+    page = molecule.run()
+    assert drawn == ["sliders", ("centre", 10.0)], "only the sliders know what a link says"
+    drawn.clear()
+    page.slider(key="mol_qed").set_value(20.0).run()
+    assert drawn == [("centre", 20.0), "sliders"]
+    drawn.clear()
+    elsewhere.append(50.0)
+    page.run()
+    assert drawn == [("centre", 20.0), "sliders", ("centre", 50.0), "sliders"]
+    assert not page.exception

@@ -65,6 +65,11 @@ def value(studio: Studio, name: str) -> Any:
     return st.session_state.get(key(studio, name), studio.defaults[name])
 
 
+def values(studio: Studio) -> dict[str, Any]:
+    """Return the value of every setting."""
+    return {name: value(studio, name) for name in studio.defaults}
+
+
 def given(studio: Studio, name: str) -> bool:
     """Return whether a setting differs from its default; before its widget has been drawn the link decides."""
     return key(studio, name) in st.query_params or value(studio, name) != studio.defaults[name]
