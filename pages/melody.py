@@ -4,7 +4,7 @@ from pages.ui import frontier, inspector, report, sliders, state, transport
 from pages.ui.layout import panes
 from pages.ui.melody import score, stage, table
 from pages.ui.melody.spec import MELODY
-from pages.ui.page import open_studio, show_errors
+from pages.ui.page import open_studio
 from pages.ui.runs import recent
 
 open_studio("Melody", MELODY.help)

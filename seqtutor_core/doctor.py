@@ -42,6 +42,7 @@ def diagnose() -> list[Part]:
         _slots(),
         _corpus(),
         _molecules(),
+        _zinc(),
         _browser(),
     ]
 
@@ -126,10 +127,25 @@ def _molecules() -> Part:
     except metadata.PackageNotFoundError:
         detail = "the package molsets is not installed: no corpus to train a molecule prior on, no nearest molecules"
         return Part(name, False, detail, remedy)
-    if not (home() / "corpora" / "molecule" / "neighbours" / "statistics.json").is_file():
+    if not _indexed("molecule"):
         remedy = "python -m seqtutor_core prior neighbours, once, about five minutes"
         return Part(name, False, f"MOSES of molsets {version}; the nearest ones cannot be looked up yet", remedy)
     return Part(name, True, f"MOSES of molsets {version}, with an index of the nearest", "")
+
+
+def _zinc() -> Part:
+    name, corpus = "ZINC molecules", "molecule-zinc"
+    if _indexed(corpus):
+        return Part(name, True, "ZINC 250k, with an index of the nearest", "")
+    built = (home() / "corpora" / corpus / "statistics.json").is_file()
+    first = "" if built else f"python -m seqtutor_core prior corpus {corpus} --file FILE, with ZINC 250k in FILE; then "
+    remedy = f"{first}python -m seqtutor_core prior neighbours {corpus}, once"
+    return Part(name, False, f"beside the prior {corpus} the nearest ones cannot be looked up yet", remedy)
+
+
+def _indexed(corpus: str) -> bool:
+    """Return whether the molecules nearest to one can be looked up in a corpus."""
+    return (home() / "corpora" / corpus / "neighbours" / "statistics.json").is_file()
 
 
 def _corpus() -> Part:

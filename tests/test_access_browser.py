@@ -13,7 +13,7 @@ from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.runs import names, owner, store, tags
 from seqtutor_core.runs.checkpoints import save_policy
-from tests.browsing import CALM, expect, needs_chromium
+from tests.browsing import CALM, expect, needs_chromium, press
 from tests.looking import settle, violations
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -23,6 +23,11 @@ THEMED = """ground => getComputedStyle(document.querySelector('.stApp')).backgro
 RIGHT, POPOVER = ".st-key-pane-right", "[data-testid=stPopoverBody]"
 # Of the method page's thousands of texts, each of which takes time, those that differ in colour.
 INKS = ", ".join(f".st-key-article {each}" for each in ("h2", "p:first-of-type", "p a", "code", "th"))
+# What is drawn in a table, in the middle of its empty end.
+TABLE = """() => {
+  const canvas = document.querySelector('[data-testid=stDataFrame] canvas');
+  return canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height - 9, 1, 1).data.slice(0, 3).join(', ');
+}"""
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 GAUGE = {"at_most": 0.9, "at_least": 0.7, "j": 9.0, "j_error": 0.4, "j_prior": -50.0, "j_prior_error": 6.0, "n": 256,
          "log_z_at_least": 16.0, "log_z_at_most": 18.0, "gap": 7.0, "reward": 51.0, "kl": 3.5, "entropy": 1.5,
@@ -104,6 +109,14 @@ class States:
             self.page.locator(RIGHT).get_by_role("tab", name=title, exact=True).click()
             self.look(title, RIGHT)
 
+    def own_reward(self, term: str) -> None:
+        """Look at what an own reward's file says of itself, with a try of it."""
+        self.page.get_by_role("button", name="File of Own reward").click()
+        press(self.page, f"test-{term}")
+        expect(self.page.locator(POPOVER)).to_contain_text("About ")
+        self.look("own reward", POPOVER)
+        self.page.keyboard.press("Escape")
+
 
 def test_home_and_method(opened):
     tuned("melody")
@@ -138,14 +151,16 @@ def test_the_runs_page(opened):
         for name in ("Samples", "Reward against KL"):
             page.get_by_role("tab", name=name).click()
             both.look(name, "[role=tabpanel]")
+        assert f"rgb({both.page.evaluate(TABLE)})" == GROUNDS[both.scheme], "a table wears the theme too"
     both.check()
 
 
 def test_the_melody_studio_before_a_run(opened):
-    states = States(opened("melody"))
+    states = States(opened("melody?own=8&own_file=arch.py"))
     for _ in states.schemes():
         states.look("as it stands")
         states.tabs("Frontier", "Table 1", "Score")
+        states.own_reward("own")
     states.check()
 
 
@@ -176,10 +191,19 @@ def test_the_molecule_studio(opened):
 
 
 def test_all_fields_that_only_molecules_have(opened):
-    states = States(opened("molecule"))
-    states.page.locator(".st-key-pane-sliders summary").evaluate_all(
+    """With the newest ones in use: a geometric mean with a term left out, an own reward, a budget of calls, stages."""
+    mean = "mol_combination=Geometric%20mean&mol_log_p=20&mol_own=8&mol_own_file=nitrogen_share.py"
+    states = States(opened(f"molecule?{mean}&mol_calls=1000&mol_stages=qed%3D40,%20until%3D30"))
+    page = states.page
+    expect(page.locator(".st-key-combination-complaint")).to_contain_text("Left out")
+    page.locator(".st-key-pane-sliders summary").evaluate_all(
         "all => all.filter(one => !one.parentElement.open).forEach(one => one.click())"
     )
     for _ in states.schemes():
         states.look("everything open")
+        states.own_reward("mol_own")
+        press(page, "draw-target")
+        expect(page.get_by_role("dialog").get_by_role("button", name="Use")).to_be_visible()
+        states.look("a draw dialog", "[role=dialog]")
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
     states.check()

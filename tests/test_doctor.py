@@ -34,6 +34,7 @@ def test_every_part_has_a_name_and_what_is_missing_a_remedy() -> None:
         "slots",
         "folk tunes",
         "training molecules",
+        "ZINC molecules",
         "browser tests",
     ]
     for p in parts:
@@ -137,6 +138,18 @@ def test_damaged_and_missing_priors_are_named(monkeypatch: pytest.MonkeyPatch, t
     assert not broken.present
     assert "broken" in broken.detail
     assert "prior train" in broken.remedy
+
+
+def test_an_index_of_zinc_is_missed_with_all_that_leads_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    corpus, neighbours = "prior corpus molecule-zinc --file FILE", "prior neighbours molecule-zinc"
+    assert corpus in part("ZINC molecules").remedy and neighbours in part("ZINC molecules").remedy
+    for folder in (tmp_path / "corpora" / "molecule-zinc", tmp_path / "corpora" / "molecule-zinc" / "neighbours"):
+        folder.mkdir(parents=True, exist_ok=True)
+        assert neighbours in part("ZINC molecules").remedy
+        (folder / "statistics.json").write_text("{}")
+        assert corpus not in part("ZINC molecules").remedy
+    assert part("ZINC molecules").present
 
 
 def test_works_without_the_optional_packages() -> None:

@@ -20,6 +20,7 @@ from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs import launcher, names, owner, run_loop, store, tags
 from tests.paging import choose_preset, opened, press, texts
 from tests.running import OFTEN, small, tiny_prior
+from tests.test_midi_file import midi, off, on, track
 
 pytestmark = pytest.mark.slow  # each test draws a page, most of a second
 
@@ -52,14 +53,50 @@ def test_a_damaged_kept_melody_is_told_and_can_be_dropped():
 
 
 @pytest.mark.parametrize("name", ["melody", "molecule"])
-def test_a_home_that_takes_no_files_costs_nothing_but_what_is_kept(tmp_path, name):
+def test_a_home_that_takes_no_files_costs_nothing_but_what_is_kept(tmp_path, started, name):
     (tmp_path / "kept").write_text("no folder")
     page = opened(name).run()
     press(page, "keep-A" if name == "melody" else "star-A-0")
     assert not page.exception
     assert "cannot be kept" in texts(page.error)
     press(page, "start")
-    assert not page.exception
+    assert not page.exception and [config.domain for config in started] == [name]
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A run home in which nothing can be written, by anybody."""
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "file" / "home"))
+
+
+def told_and_not_done(page, keep):
+    """Neither a run nor what is kept can be written, and the page says so."""
+    for key, problem in ((keep, "it cannot be kept"), ("start", "no run can be kept")):
+        assert problem in texts(press(page, key).error)
+        assert not page.exception
+
+
+def test_where_nothing_can_be_written_molecules_are_read_and_rewards_tried(nowhere):
+    page = opened("molecule", mol_own_file="nitrogen_share.py").run()
+    page.file_uploader[0].upload("two.smi", b"CCO ethanol\nC1CC broken\nc1ccccc1 benzene\n").run()
+    assert "1 record could not be read" in texts(page.warning)
+    press(page, "file-Resemble it")
+    press(page, "test-mol_own")
+    assert "in a process of its own" in texts(page.caption)
+    told_and_not_done(page, "star-A-0")
+    assert page.text_input(key="mol_target").value == "CCO" and page.slider(key="mol_similarity").value == 100.0
+
+
+def test_where_nothing_can_be_written_a_melody_is_read_by_its_top_line(nowhere):
+    """Until that is asked for, all else on the page stands."""
+    page = opened("melody").run()
+    page.file_uploader[0].upload("chords.mid", midi(track(on(60) + on(64) + off(60) + off(64, 0)))).run()
+    assert "polyphonic" in texts(page.warning) and page.slider(key="motif") and page.tabs[-1].label == "Runs"
+    page.checkbox[0].check().run()
+    press(page, "use-midi")
+    told_and_not_done(page, "keep-A")
+    assert "Every melody continues your 16 steps (1 bar)" in texts(page.success)
 
 
 def test_what_went_wrong_stays_until_it_is_dismissed_or_something_else_is_done(tmp_path):

@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pages.ui import changes, gauge_panel, interpolation, sampling
+import pages.ui.melody.stage as melody_stage
+from pages.ui import changes, curves, gauge_panel, interpolation, sampling
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import build_domain
 from seqtutor_core.evaluation import rollouts, term_sums
 from seqtutor_core.objective import Objective
 from seqtutor_core.rollout import divergence
-from seqtutor_core.runs import store
+from seqtutor_core.runs import run_loop, store
 from seqtutor_core.runs.cadence import Cadence
 from seqtutor_core.runs.policies import objective_of, policy_of
 from tests.paging import opened, texts
-from tests.running import executed, small
+from tests.running import execute, executed, small
 
 pytestmark = pytest.mark.slow  # each test draws a page, most of a second
 
@@ -79,6 +80,38 @@ def test_a_run_shows_how_far_it_has_come_and_goes_on_showing_it(name, prior):
     assert last["gauge"]["sentence"] in texts(page.markdown)
     assert f"Measured after {last['seconds']:.0f} s on 64" in texts(page.caption)
     assert "optimal" not in texts([*page.markdown, *page.caption, *page.warning]).lower()
+
+
+def test_a_page_opened_again_while_its_run_measures_itself_comes_right(prior, monkeypatch):
+    """At once what was learned, its gauge once that is measured; seen from within the measuring."""
+    seen, fed, players = [], [], []
+    sample, feed = run_loop.sample_policy, curves.chart
+    run = store.create_run(small(prior, updates=3))
+
+    def sample_meanwhile(tuner, n):
+        for _ in range(2):  # the first is closed again
+            players.append(opened("melody", run=run.id).run())
+            seen.append((texts(players[-1].get("html")), tracks[-1][2]))
+        return sample(tuner, n)
+
+    def chart(studio, run_id, lines, calls):
+        fed.append([line["update"] for line in lines])
+        feed(studio, run_id, lines, calls)
+
+    tracks = []
+    monkeypatch.setattr(run_loop, "sample_policy", sample_meanwhile)
+    monkeypatch.setattr(curves, "chart", chart)
+    monkeypatch.setattr(melody_stage, "piano_rolls", lambda given, key: tracks.append(given))
+    with FileLock(run.folder / "worker.lock"):
+        assert execute(run, GAUGED) == 0
+    for strip, c in seen:
+        assert 'data-state="running"' in strip and "Measuring 64 samples of the tuned policy" in strip
+        assert c.roll is not None and c.caption.startswith("policy of second")
+    assert fed == [[1, 2, 3]] * 2
+    page = players[-1].run()  # as its clock does
+    assert 'data-state="finished"' in texts(page.get("html")) and fed[-1] == [1, 2, 3]
+    assert "Measured at the end on 64" in texts(page.caption) and tracks[-1][2].roll is not None
+    assert not page.exception
 
 
 def test_the_bar_leads_from_the_prior_to_what_is_reachable():

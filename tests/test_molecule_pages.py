@@ -290,6 +290,10 @@ def test_the_prior_brings_its_tokens_and_what_it_cannot_write_is_told(molecule, 
     assert "The prior cannot write [NH3+], [O-]" in told and "the prior molecule-zinc can write it" in told
     page.text_input(key="mol_prefix").input("C[NH+]").run()
     assert "the prior molecule-zinc can write it" in texts(page.error)
+    page.text_input(key="mol_formula").input("C2H8NO3P").run()
+    page.selectbox(key="mol_element").set_value("I").run()
+    for element in "PI":
+        assert f"The prior cannot write {element}; the prior molecule-zinc can." in texts(page.caption)
     page.selectbox(key="mol_prior").set_value("molecule-zinc").run()
     assert not page.exception and not page.error
     assert "cannot write" not in texts(page.caption)

@@ -6,7 +6,7 @@ from importlib import metadata
 import pytest
 from rdkit import Chem
 
-from seqtutor_core.chemistry.tokens import MOSES, split
+from seqtutor_core.chemistry.tokens import MOSES, ZINC, split, unwritten
 from seqtutor_core.domains.molecule import corpus
 from seqtutor_core.errors import MissingPartError, TokenError
 
@@ -82,3 +82,11 @@ def test_without_the_package_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(corpus, "PACKAGE", "no-such-package")
     with pytest.raises(MissingPartError, match="pip install --no-deps no-such-package"):
         next(corpus.smiles("training"))
+
+
+def test_elements_that_a_prior_cannot_write_are_named_with_the_prior_that_can() -> None:
+    assert MOSES.elements == set("HCNOFS") | {"Cl", "Br"}
+    assert ZINC.elements == MOSES.elements | {"I", "P"}
+    assert unwritten(["C", "H", "P"], MOSES) == "The prior cannot write P; the prior molecule-zinc can."
+    assert unwritten(["Si", "P"], ZINC) == "The prior cannot write Si; no shipped prior can."
+    assert unwritten(["C", "P", "I"], ZINC) == ""

@@ -15,6 +15,8 @@ PATTERN = re.compile(
     r"|(?P<bond>->|<-|[-=#$:/\\~.])|(?P<branch>[()])|(?P<ring>%\(\d+\)|%\d\d|\d)"
 )
 
+ELEMENT = re.compile(r"\[?\d*([A-Z][a-z]?|[a-z]{1,2})")  # at the beginning of an atom
+
 
 def split(smiles: str) -> list[str]:
     """Return the tokens of a SMILES; TokenError names the first character outside any token, and its place."""
@@ -46,6 +48,8 @@ class SmilesTokens:
         self.end = self.vocabulary.id(END)
         kinds = [match.lastgroup if (match := PATTERN.fullmatch(token)) else None for token in self.seen]
         self.atoms = tuple(i for i, kind in enumerate(kinds) if kind == "atom")
+        elements = (match[1].title() for i in self.atoms if (match := ELEMENT.match(self.seen[i])))
+        self.elements = frozenset([*elements, "H"])  # hydrogens stand on atoms
         self.rings = tuple(sorted((i for i, kind in enumerate(kinds) if kind == "ring"), key=lambda i: self.seen[i]))
 
     def encode(self, smiles: str) -> list[int]:
@@ -98,6 +102,18 @@ def writer(smiles: str) -> str:
     """Return the way out for a SMILES that a prior cannot write: the shipped priors that can; empty if none can."""
     able = [each.prior for each in TOKENS.values() if not each.missing(smiles)]
     return f"; the prior {' or '.join(able)} can write it" if able else ""
+
+
+def unwritten(elements: Iterable[str], tokens: SmilesTokens) -> str:
+    """Return a sentence on the elements that a prior with these tokens cannot write, and the shipped priors that can;
+    empty if it can write them all.
+    """
+    asked = set(elements)
+    if not (missing := sorted(asked - tokens.elements)):
+        return ""
+    able = " or ".join(each.prior for each in TOKENS.values() if asked <= each.elements)
+    way = f"the prior {able} can" if able else "no shipped prior can"
+    return f"The prior cannot write {', '.join(missing)}; {way}."
 
 
 def _shown(smiles: str, position: int, width: int = 40) -> str:

@@ -30,8 +30,8 @@ def panel() -> None:
         with upload, show_errors():
             size = MAX_BYTES // 2**20
             file = st.file_uploader("MIDI file", type=["mid", "midi"], help=f"One melody line, up to {size} MB")
-            if file is not None:
-                _offer(_read(file.getvalue()), "midi")
+            if file is not None and (tune := _read(file.getvalue())):
+                _offer(tune, "midi")
         if current.tokens:
             bars = many(len(current.tokens) // chosen.steps_per_bar, "bar")
             st.success(f"Every melody continues your {len(current.tokens)} steps ({bars}).")
@@ -39,8 +39,8 @@ def panel() -> None:
             st.button("Remove the beginning", key="no-primer", on_click=settings.set_tune, args=(None,))
 
 
-def _read(file: bytes) -> Tune:
-    """Return the melody in a MIDI file; a polyphonic one may be read by its top line."""
+def _read(file: bytes) -> Tune | None:
+    """Return the melody in a MIDI file; None for a polyphonic one until its top line is asked for."""
     try:
         return _tune(file, "error")
     except InputError as error:
@@ -48,7 +48,7 @@ def _read(file: bytes) -> Tune:
             raise
         st.warning(literal(error))
         if not st.checkbox("Use the highest note wherever several sound"):
-            st.stop()
+            return None
         return _tune(file, "top")
 
 

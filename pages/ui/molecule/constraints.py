@@ -1,6 +1,6 @@
 """Fields for what no slider can set: a molecule to resemble, substructures, alerts, a fragment to grow from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,10 +30,12 @@ from pages.ui.rows import widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.chemistry import remote
+from seqtutor_core.chemistry.formula import parse_formula
 from seqtutor_core.chemistry.inputs import UploadedMolecules
 from seqtutor_core.chemistry.property_query import CATALOGUES as ALL_CATALOGUES
 from seqtutor_core.chemistry.property_query import FINGERPRINTS, LARGEST, MEAN, OVER_TARGETS
 from seqtutor_core.chemistry.records import EXTENSIONS
+from seqtutor_core.chemistry.tokens import unwritten
 from seqtutor_core.errors import InputError
 from seqtutor_core.runs import store
 
@@ -108,9 +110,17 @@ def _atoms(studio: Studio) -> None:
     widget(studio, st.text_input, "Formula", FORMULA, placeholder="C7H8N2O2", help="Its isomers earn 1")
     if problem := complaint(studio, "formula"):
         st.error(literal(problem))
-    elif state.value(studio, FORMULA).strip():
+    elif formula := state.value(studio, FORMULA).strip():
+        _unwritten(studio, parse_formula(formula))
         _weightless(studio, "isomer")
     widget(studio, st.selectbox, "Element that is counted", ELEMENT, options=COUNTED_ELEMENTS)
+    _unwritten(studio, [state.value(studio, ELEMENT)])
+
+
+def _unwritten(studio: Studio, elements: Iterable[str]) -> None:
+    """Say which elements the chosen prior cannot write, if any."""
+    if remark := unwritten(elements, tokens(studio)):
+        st.caption(literal(remark))
 
 
 def _substructures(studio: Studio) -> None:
