@@ -285,7 +285,8 @@ def test_molecules_without_weights_and_rough_ones(molecule):
 
 def test_the_centre_comes_first_once_every_setting_is_known(molecule, monkeypatch):
     """Going back to another link changes settings only when they are drawn: then the centre is drawn once more."""
-    drawn, elsewhere = [], []
+    drawn: list[object] = []
+    elsewhere: list[float] = []
     draw_sliders, draw_centre = sliders.panel, molecule_stage.panel
 
     def left(studio):
