@@ -18,9 +18,11 @@ from seqtutor_core.cli.runs import _facts, _line
 from seqtutor_core.config import Change
 from seqtutor_core.environment import RUNS_PER_VISITOR, SLOTS, VISIBLE_GPUS, gpu_of, runs_per_visitor, slot_count
 from seqtutor_core.errors import SettingError
-from seqtutor_core.runs import launcher, store
+from seqtutor_core.runs import launcher, run_loop, store, worker
+from seqtutor_core.runs.cadence import DEFAULT
 from seqtutor_core.runs.index import all_run_info
 from seqtutor_core.runs.slots import ORDER, Ticket, places
+from seqtutor_core.runs.stop_watchdog import StopWatchdog
 from seqtutor_core.runs.store import Run
 from tests.running import small, tiny_prior, wait_for, wait_for_state
 
@@ -107,6 +109,38 @@ def test_kinds_do_not_wait_for_each_other_and_foreign_files_are_left_alone() -> 
         assert {path.name for path in cpu.folder.iterdir()} == {
             ORDER, "slot-0.a", "notes.txt", "5x.y", "slot-.a", ".hidden", "7",
         }  # fmt: skip
+
+
+def test_a_run_on_a_gpu_sees_that_of_its_slot_alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Without a GPU: two are pretended, the launcher tells the worker, and the second slot has the second of them."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    given: dict[str, str] = {}
+    monkeypatch.setattr(launcher.subprocess, "Popen", lambda *_, env, **__: given.update(env))
+    run = store.create_run(small(Path("melody")))
+    launcher._spawn(run, "cuda", 0, 0)
+    assert (given[SLOTS], given[VISIBLE_GPUS]) == ("2", "0,1")
+
+    seen: list[str] = []
+
+    def execute_run(*_: object) -> int:
+        seen.append(os.environ[VISIBLE_GPUS])
+        return 0
+
+    for name, value in (("nice", lambda _: None), ("environ", {**given, "OMP_NUM_THREADS": "1"})):
+        monkeypatch.setattr(worker.os, name, value)
+    monkeypatch.setattr(run_loop, "execute_run", execute_run)
+    watchdog = StopWatchdog(run.folder, lambda: False)
+    with closing(_Held(Ticket("cuda", "other"), Ticket("cuda", run.id))) as held:
+        assert held.tickets[0].take_slot(2) == 0
+        assert worker._wait_and_work(run.folder, held.tickets[1], "cuda", watchdog, DEFAULT) == 0
+        assert places().slots[run.id] == "cuda:1" and seen == ["1"]
+
+
+def test_a_run_alone_has_all_cores_and_of_several_each_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "cpu_count", lambda: 8)
+    with closing(_Held(*(Ticket("cpu", name) for name in "abc"))) as held:
+        shares = [held.tickets[slot].take_slot(3) == slot and worker._share_of_cores("cpu") for slot in range(3)]
+    assert shares == [8, 4, 2]
 
 
 def test_a_ticket_that_somebody_removed_is_told() -> None:
