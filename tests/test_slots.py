@@ -111,6 +111,17 @@ def test_kinds_do_not_wait_for_each_other_and_foreign_files_are_left_alone() -> 
         }  # fmt: skip
 
 
+def test_what_the_dead_left_counts_nothing_and_the_next_sweeps_it() -> None:
+    with closing(_Held(Ticket("cpu", "a"))) as held:
+        folder = held.tickets[0].folder
+        for name in ("000000000.dead", "slot-0.dead", "slot-1.dead"):
+            (folder / name).touch()
+        assert places().ahead == {"a": 0} and not places().slots
+        with closing(_Held(Ticket("cpu", "b"))):
+            assert {path.name for path in folder.iterdir()} == {ORDER, "000000001.a", "000000002.b"}
+        assert held.tickets[0].take_slot(1) == 0
+
+
 def test_a_run_on_a_gpu_sees_that_of_its_slot_alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Without a GPU: two are pretended, the launcher tells the worker, and the second slot has the second of them."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -13,7 +13,7 @@ from filelock import FileLock
 from streamlit import auth_util, config
 from streamlit.runtime.secrets import Secrets
 
-from pages.ui import visitor
+from pages.ui import steering, visitor
 from pages.ui.visitor import COOKIE, Visitors
 from seqtutor_core.cli.runs import _facts
 from seqtutor_core.config import TuningConfig
@@ -130,6 +130,15 @@ def test_without_a_login_a_visitor_is_the_browser_and_with_one_who_logged_in(mon
         assert not visitor.logged_in()
     user(monkeypatch, somebody("7"))
     assert visitor.visitor() == "login https://id.example.com 7" and visitor.logged_in()
+
+
+def test_who_logs_in_does_not_get_what_the_browser_kept_of_others(run: store.Run, monkeypatch: Any) -> None:
+    cookies = {steering.COOKIE: f"{run.id}.{owner.claim(run)}", COOKIE: "a"}
+    monkeypatch.setattr(st, "context", SimpleNamespace(cookies=cookies))
+    for facts, steers in (({}, True), (somebody("7"), False)):
+        monkeypatch.setattr(steering.st, "session_state", {})
+        user(monkeypatch, facts)
+        assert steering.steers(run) == steers
 
 
 @pytest.mark.slow
