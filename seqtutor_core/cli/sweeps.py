@@ -5,18 +5,20 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from seqtutor_core.cli.options import Commands, add_command
+from seqtutor_core.cli.options import Commands, add_command, parse_pairs
 from seqtutor_core.cli.output import show
 from seqtutor_core.cli.tuning import ended_like_by_ctrl_c
 from seqtutor_core.files import replace_text
 from seqtutor_core.rules import optional, whole
 from seqtutor_core.sweeps.driver import Driver
 from seqtutor_core.sweeps.folder import FAILED, Point, SweepFolder, open_sweep
-from seqtutor_core.sweeps.launchers import Launcher, LocalLauncher
+from seqtutor_core.sweeps.launchers import Cluster, Launcher, LocalLauncher
 from seqtutor_core.sweeps.plan import Plan, read_plan
 from seqtutor_core.sweeps.progress import best_points, facts, progress, table
+from seqtutor_core.sweeps.ray_cluster import RayLauncher
+from seqtutor_core.sweeps.slurm import SlurmLauncher
 
-LAUNCHERS = ("local",)
+LAUNCHERS = ("local", "slurm", "ray")
 MOST_SLOTS = 256
 
 
@@ -30,16 +32,20 @@ def add_commands(commands: Commands) -> None:
 def add_launcher(parser: ArgumentParser) -> None:
     """Add where the runs are computed."""
     parser.add_argument("--launcher", choices=LAUNCHERS, default="local", help="where the runs are computed")
-    parser.add_argument("--slots", type=int, help="points at a time (default: one for each two cores)")
+    parser.add_argument("--slots", type=int, help="points at a time (default: as many as there is room for)")
+    parser.add_argument("--cores", type=int, default=2, help="of one point, by slurm or ray (default: 2)")
+    parser.add_argument("--address", default="auto", help="of a Ray cluster (default: that of this machine)")
+    parser.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="for slurm, such as slurm_partition=gpu"
+    )
 
 
 def sweep(options: Namespace) -> int:
     """Do a sweep to its end, or go on with it; return 1 when points have failed."""
     plan = read_plan(Path(options.file))
     plan.check()
-    optional(whole(1, MOST_SLOTS))("--slots", options.slots)
     folder = open_sweep(plan)
-    launcher = _launcher(options)
+    launcher = _launcher(options, folder)
     try:
         with ended_like_by_ctrl_c():
             _driver(plan, folder, launcher).run()
@@ -48,8 +54,16 @@ def sweep(options: Namespace) -> int:
     return _report(plan, folder, options.json)
 
 
-def _launcher(options: Namespace) -> Launcher:
-    return LocalLauncher(options.slots)
+def _launcher(options: Namespace, folder: SweepFolder) -> Launcher:
+    """Return what the options choose; a library of a cluster is imported only where it is used."""
+    slots = optional(whole(1, MOST_SLOTS))("--slots", options.slots)
+    cores = whole(1, MOST_SLOTS)("--cores", options.cores)
+    cluster = Cluster(cores, options.address, parse_pairs(options.parameter))
+    if options.launcher == "slurm":
+        return SlurmLauncher(cluster, folder.path / "slurm", slots)
+    if options.launcher == "ray":
+        return RayLauncher(cluster, slots)
+    return LocalLauncher(slots)
 
 
 def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:

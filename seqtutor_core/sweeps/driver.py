@@ -188,7 +188,7 @@ class Driver:
             figures = {name: getattr(info, name) for name in FIGURES}
             self._close(replace(point, state=DONE, figures=figures, why=""))
         elif state == "interrupted":
-            why = f"its worker vanished {point.interruptions + 1} times"
+            why = f"its worker vanished {point.interruptions + 1} times{_last_words(run)}"
             tired = point.interruptions + 1 >= MOST_INTERRUPTIONS
             self._again(replace(point, interruptions=point.interruptions + 1, why=why), tired)
         else:
@@ -247,3 +247,11 @@ class Driver:
         deadline = time.monotonic() + STOPPING
         while any(each.run.state in ACTIVE for each in self.living) and time.monotonic() < deadline:
             time.sleep(EVERY)
+
+
+def _last_words(run: Run) -> str:
+    """Return the last line of a worker's log, in brackets; nothing where there is none."""
+    with suppress(OSError):
+        lines = (run.folder / "worker.log").read_text(errors="replace").splitlines()
+        return f" ({lines[-1][:200]})" if lines else ""
+    return ""

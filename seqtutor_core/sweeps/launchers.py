@@ -3,9 +3,15 @@
 All machines see one run home, so a run's folder says how it stands wherever it is computed.
 """
 
-from typing import Protocol
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from seqtutor_core.cpu_count import cpu_count
+from seqtutor_core.errors import RunError
+from seqtutor_core.files import home
 from seqtutor_core.runs import launcher
 from seqtutor_core.runs.store import Run
 
@@ -28,8 +34,9 @@ class Job(Protocol):
 class Launcher(Protocol):
     """What starts workers."""
 
-    slots: int
-    """How many are asked for at a time."""
+    @property
+    def slots(self) -> int:
+        """How many are asked for at a time."""
 
     def start(self, run: Run) -> Job:
         """Ask for a worker of a run that has none; RunError when there will be none."""
@@ -51,6 +58,7 @@ class LocalLauncher:
     """Worker processes on this machine, started as any run's; they outlive the command."""
 
     def __init__(self, slots: int | None = None) -> None:
+        """Take the number of workers at a time; None: one for each two cores."""
         self.slots = slots or max(1, cpu_count() // 2)
 
     def start(self, run: Run) -> NoJob:
@@ -60,3 +68,42 @@ class LocalLauncher:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+# ---------------------------------------------------------------- on other machines
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a cluster is told of a sweep's runs."""
+
+    cores: int = 2
+    """Of one run."""
+    address: str = "auto"
+    """Of a Ray cluster; auto: the one that this machine belongs to."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Of submitit, as slurm_partition and mem_gb."""
+
+
+def worker_command(run: Run, cores: int) -> list[str]:
+    """Return the command that is a run's worker on any machine that has this program and this run home.
+
+    It adds to its environment instead of replacing it: a cluster says there which GPU is whose.
+    """
+    settings = {
+        "SEQTUTOR_HOME": str(home().resolve()),
+        "PYTHONPATH": os.pathsep.join([str(launcher.PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "OMP_NUM_THREADS": str(cores),
+    }
+    log = str(run.folder / "worker.log")
+    worker = [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve())]
+    pairs = [f"{name}={value}" for name, value in settings.items()]
+    return ["env", *pairs, "sh", "-c", 'exec "$@" >>"$0" 2>&1', log, *worker]
+
+
+def has_begun(run: Run) -> bool:
+    """Return whether a worker has taken the run up since it was made ready for one."""
+    try:
+        return run.alive or run.status.pid is not None
+    except RunError:  # damaged: whoever looks at its state hears of it
+        return True
