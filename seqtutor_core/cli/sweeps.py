@@ -45,7 +45,7 @@ def sweep(options: Namespace) -> int:
     plan = read_plan(Path(options.file))
     plan.check()
     folder = open_sweep(plan)
-    launcher = _launcher(options, folder)
+    launcher = _launcher(options, folder, plan.base.get("device", "auto"))
     try:
         with ended_like_by_ctrl_c():
             _driver(plan, folder, launcher).run()
@@ -54,7 +54,7 @@ def sweep(options: Namespace) -> int:
     return _report(plan, folder, options.json)
 
 
-def _launcher(options: Namespace, folder: SweepFolder) -> Launcher:
+def _launcher(options: Namespace, folder: SweepFolder, device: str) -> Launcher:
     """Return what the options choose; a library of a cluster is imported only where it is used."""
     slots = optional(whole(1, MOST_SLOTS))("--slots", options.slots)
     cores = whole(1, MOST_SLOTS)("--cores", options.cores)
@@ -63,7 +63,7 @@ def _launcher(options: Namespace, folder: SweepFolder) -> Launcher:
         return SlurmLauncher(cluster, folder.path / "slurm", slots)
     if options.launcher == "ray":
         return RayLauncher(cluster, slots)
-    return LocalLauncher(slots)
+    return LocalLauncher(slots, device)
 
 
 def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from seqtutor_core.cpu_count import cpu_count
+from seqtutor_core.config import resolve_device
+from seqtutor_core.environment import MOST_SLOTS, SLOTS, slot_count
 from seqtutor_core.errors import RunError
 from seqtutor_core.files import home
 from seqtutor_core.runs import launcher
@@ -57,9 +58,9 @@ class NoJob:
 class LocalLauncher:
     """Worker processes on this machine, started as any run's; they outlive the command."""
 
-    def __init__(self, slots: int | None = None) -> None:
-        """Take the number of workers at a time; None: one for each two cores."""
-        self.slots = slots or max(1, cpu_count() // 2)
+    def __init__(self, slots: int | None = None, device: str = "auto") -> None:
+        """Take the number of workers at a time; None: as many as learn at a time on such a device."""
+        self.slots = slots or slot_count(resolve_device(device).type)
 
     def start(self, run: Run) -> NoJob:
         """Start the worker; RunError when it does not start."""
@@ -94,6 +95,7 @@ def worker_command(run: Run, cores: int) -> list[str]:
         "SEQTUTOR_HOME": str(home().resolve()),
         "PYTHONPATH": os.pathsep.join([str(launcher.PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "OMP_NUM_THREADS": str(cores),
+        SLOTS: str(MOST_SLOTS),  # the cluster says how many learn on a machine
     }
     log = str(run.folder / "worker.log")
     worker = [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve())]
