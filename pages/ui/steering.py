@@ -101,16 +101,15 @@ def _keep() -> None:
 
 def _hand_on(run: Run) -> None:
     with st.popover("Hand on", icon=":material/key:", help="A link for others to steer this run"):
-        st.caption("Whoever opens this link may take the run over. The page's own address only lets others watch.")
-        if secret := _secrets().get(run.id):
-            st.code(f"{st.context.url or ''}?run={run.id}&{LINK}={secret}", language=None, wrap_lines=True)
-        st.button(
-            "Make another link",
-            key="renew",
-            on_click=safely,
-            args=(_renew, run),
-            help="The one before leads nowhere then",
+        secret = _secrets().get(run.id)
+        st.caption(
+            "Whoever opens the owner's link may take the run over. The page's own address only lets others watch."
         )
+        if secret:
+            st.code(f"{st.context.url or ''}?run={run.id}&{LINK}={secret}", language=None, wrap_lines=True)
+        label = "Make another link" if secret else "Make a link"
+        help = "A link that was made before leads nowhere then"
+        st.button(label, key="renew", icon=":material/add_link:", on_click=safely, args=(_renew, run), help=help)
 
 
 def _take_over(run: Run) -> None:
