@@ -281,3 +281,76 @@ def test_one_that_goes_missing_costs_its_term_and_not_the_run(write: Write) -> N
         again.set_active_terms({"own": 1.0})
     with pytest.raises(SettingError, match="nothing to go by"):
         build_domain("melody").set_active_terms({"own_2": 1.0})
+
+
+# ---------------------------------------------------------------- kept on the disk
+
+COUNTED = """
+# seconds: 20
+import pathlib, time
+def reward(smiles):
+    with open(pathlib.Path(__file__).parent / "calls.txt", "a") as file:
+        file.write(smiles + "\\n")
+    time.sleep(0.01)
+    if smiles == "N":
+        raise ValueError("no nitrogen")
+    return len(smiles)
+"""
+
+
+def calls(reward: OwnReward) -> list[str]:
+    return sorted((reward.path.parent / "calls.txt").read_text().split())
+
+
+def test_what_was_dear_is_not_paid_for_again_by_another_process(
+    write: Write, measure: Callable[..., list[Score]]
+) -> None:
+    reward = write(COUNTED)
+    first = measure(reward, "CC", "C", "N", "CC")
+    assert [one.values for one in first] == [(2.0,), (1.0,), (), (2.0,)] and "no nitrogen" in first[2].error
+    assert measure(reward, "C", "CCC", "CC") == [Score((1.0,)), Score((3.0,)), Score((2.0,))]
+    assert calls(reward) == ["C", "CC", "CCC", "N"]
+    measure(reward, "N")
+    assert calls(reward).count("N") == 2, "what failed is tried again"
+    reward.path.touch()
+    assert measure(find("molecule", "mine.py"), "CC") == [Score((2.0,))]
+    changed = write(COUNTED + "# another\n")
+    assert measure(changed, "CC") == [Score((2.0,))]
+    assert calls(changed).count("CC") == 2, "a changed file is measured anew"
+    scorer = Scorer(reward)
+    scorer.score(["CC"], anew=True)
+    scorer.close()
+    assert calls(reward).count("CC") == 3
+
+
+@pytest.mark.parametrize("header", ["# keep: no", ""])
+def test_what_is_cheap_or_changes_by_itself_is_not_kept(
+    write: Write, measure: Callable[..., list[Score]], monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    if not header:
+        monkeypatch.setattr(scores, "DEAR", 1e6)
+    reward = write(header + COUNTED)
+    for _ in range(2):
+        assert measure(reward, "C") == [Score((1.0,))]
+    assert calls(reward) == ["C", "C"]
+
+
+def test_values_that_were_cut_short_or_tampered_with_are_measured_again(
+    write: Write, measure: Callable[..., list[Score]]
+) -> None:
+    reward = write("# range: 0 to 5" + COUNTED)
+    measure(reward, "C", "CC", "CCC")
+    (kept,) = (folder("molecule").parents[1] / "measured").iterdir()
+    lines = kept.read_text().split("\n")
+    kept.write_text("\n".join(lines).replace('["C", [1.0]]', '["C", [99.0]]').replace('["CC", [2.0]]', '["CC", [2.'))
+    with open(kept, "a") as file:
+        file.write('{"x": 1}\n[1, 2]\n["CCCC", ["x"]]\n["O", [')  # the last without an end
+    assert measure(reward, "C", "CC", "CCC", "CCCC", "O") == [Score((float(n),)) for n in (1, 2, 3, 4, 1)]
+    assert calls(reward) == ["C", "C", "CC", "CC", "CCC", "CCCC", "O"]
+    assert measure(reward, "O") == [Score((1.0,))] and calls(reward).count("O") == 1
+
+
+def test_a_disk_that_takes_nothing_costs_nothing_else(write: Write, measure: Callable[..., list[Score]]) -> None:
+    reward = write(COUNTED)
+    (folder("molecule").parents[1] / "measured").write_text("in the way")
+    assert measure(reward, "C", "CC") == [Score((1.0,)), Score((2.0,))]

@@ -77,7 +77,7 @@ def _test(studio: Studio, reward: OwnReward) -> None:
     written = (request.objective.domain.to_json(row[:length]) for row, length in rows)
     texts = [one.get("smiles") or " ".join(map(str, one["tokens"])) for one in written]
     measuring = scorer(reward)
-    found = measuring.score(texts)
+    found = measuring.score(texts, anew=True)
     st.table([_row(studio, *pair) for pair in zip(texts, found, strict=True)], border="horizontal")
     st.caption(f"About {measuring.milliseconds:.1f} ms a {studio.one}, in a process of its own.")
 

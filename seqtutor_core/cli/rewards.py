@@ -51,7 +51,7 @@ def test(options: Namespace) -> int:
         raise InputError(f"{shown(options.file)} cannot be read: {reason(error)}") from None
     sequences = [line.strip() for line in lines if line.strip()]
     measuring = scorer(reward)
-    found = measuring.score(sequences)
+    found = measuring.score(sequences, anew=True)
     for sequence, score in zip(sequences, found, strict=True):
         show({"sequence": sequence, "values": list(score.values), "error": score.error}, True)
     facts = {"milliseconds": measuring.milliseconds, "failed": sum(bool(score.error) for score in found)}

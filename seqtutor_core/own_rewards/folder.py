@@ -16,7 +16,7 @@ from seqtutor_core.rules import is_number, shown
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "rewards"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
-HEADER = re.compile(r"^[^\w\n]*(label|range|seconds): *(.*?)[^\w)]*$", re.MULTILINE)
+HEADER = re.compile(r"^[^\w\n]*(label|range|seconds|keep): *(.*?)[^\w)]*$", re.MULTILINE)
 READ = 4000  # characters in which a header is looked for
 LONGEST_LABEL = 40
 SECONDS = 1.0  # for each sequence, unless its header says otherwise
@@ -37,6 +37,8 @@ class OwnReward:
     """Time limit for each sequence."""
     version: str
     """Changes with the file."""
+    keep: bool = True
+    """Whether what it says of a sequence holds for good."""
     problem: str = ""
     """Why it cannot be used; empty if it can be tried."""
 
@@ -110,7 +112,8 @@ def _is_reward(path: Path) -> bool:
 
 def _read(domain: str, path: Path) -> OwnReward:
     """Return what a file says of itself in its first lines."""
-    low, high, seconds, problem, version = -float("inf"), float("inf"), SECONDS, "", ""
+    low, high, seconds, keep = -float("inf"), float("inf"), SECONDS, True
+    problem = version = ""
     label = path.stem.replace("_", " ").capitalize()
     try:
         facts = path.stat()
@@ -120,9 +123,10 @@ def _read(domain: str, path: Path) -> OwnReward:
         label = header.get("label", label)[:LONGEST_LABEL]
         low, high = _range(header.get("range"))
         seconds = _seconds(header.get("seconds"))
+        keep = _keep(header.get("keep"))
     except (OSError, SettingError) as error:
         problem = str(error) if isinstance(error, SettingError) else f"it cannot be read: {reason(error)}"
-    return OwnReward(domain, path, label, (low, high), seconds, version, problem)
+    return OwnReward(domain, path, label, (low, high), seconds, version, keep, problem)
 
 
 def _range(text: str | None) -> tuple[float, float]:
@@ -145,3 +149,9 @@ def _seconds(text: str | None) -> float:
     if not is_number(seconds, 0, MOST_SECONDS) or not seconds:
         raise SettingError(f"its seconds are {shown(text)}; write a number above 0, up to {MOST_SECONDS:g}")
     return seconds
+
+
+def _keep(text: str | None) -> bool:
+    if text not in (None, "yes", "no"):
+        raise SettingError(f"its keep is {shown(text)}; write yes, or no for values that change by themselves")
+    return text != "no"

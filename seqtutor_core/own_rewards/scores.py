@@ -16,12 +16,14 @@ from functools import cache
 
 from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.own_rewards.folder import OwnReward
+from seqtutor_core.own_rewards.measured import Measured
 from seqtutor_core.own_rewards.process import Broken, PythonProcess, run_program
 
 CACHE_SIZE = 200_000
 MAX_PROCESSES = 4
 CHUNK = 16  # sequences that a program is started for
 PATIENCE = 3  # failures one after the other that cost a process, before the rest of a batch is given up
+DEAR = 5.0  # milliseconds a sequence, from which on it is kept on the disk: what costs less is measured again as fast
 UNTRIED = "not tried, since it failed on those before: "
 
 
@@ -41,6 +43,7 @@ class Scorer:
         self.spent, self.measured = 0.0, 0
         """Seconds of its processes, and for how many sequences."""
         self._cache: OrderedDict[str, Score] = OrderedDict()
+        self._kept = Measured(reward)
         self._free: list[PythonProcess] = []
         self._lock = threading.Lock()  # around all of these
         self._threads = ThreadPoolExecutor(min(cpu_count(), MAX_PROCESSES), thread_name_prefix="own-reward")
@@ -50,14 +53,21 @@ class Scorer:
         """What a sequence has taken so far on average."""
         return 1000 * self.spent / max(self.measured, 1)
 
-    def score(self, sequences: Sequence[str]) -> list[Score]:
-        """Return the score of each sequence, in order: SMILES, or a melody's tokens with spaces between."""
+    def score(self, sequences: Sequence[str], anew: bool = False) -> list[Score]:
+        """Return the score of each sequence, in order: SMILES, or a melody's tokens with spaces between.
+
+        anew: measure also those that the disk has values of.
+        """
         with self._lock:
             missing = [one for one in dict.fromkeys(sequences) if one not in self._cache]
             if missing:  # a new batch: what was given up before gets another try
                 for one in [one for one, score in self._cache.items() if score.error.startswith(UNTRIED)]:
                     del self._cache[one]
                 missing = [one for one in dict.fromkeys(sequences) if one not in self._cache]
+            known = {} if anew else self._kept.find(missing)
+            scored = {one: self._checked([*values], "", one) for one, values in known.items()}
+            self._cache |= {one: score for one, score in scored.items() if not score.error}
+            missing = [one for one in missing if one not in self._cache]
         size = CHUNK if not self.reward.is_python else max(CHUNK, -(-len(missing) // MAX_PROCESSES))
         chunks = [missing[i : i + size] for i in range(0, len(missing), size)]
         measure = self._by_python if self.reward.is_python else self._by_program
@@ -66,6 +76,8 @@ class Scorer:
             fresh |= zip(chunk, scores, strict=True)
         with self._lock:
             self._cache |= fresh
+            if self.milliseconds >= DEAR:
+                self._kept.add({one: score.values for one, score in fresh.items() if not score.error})
             result = [fresh[one] if one in fresh else self._cache[one] for one in sequences]
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
