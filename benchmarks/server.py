@@ -51,7 +51,7 @@ def start() -> list[Row]:
             cold, warm, busy = [], [], []
             for _ in range(STARTS):
                 began = time.perf_counter()
-                with _server() as (url, process):
+                with server() as (url, process):
                     _visit(browser, url, name)
                     cold.append(time.perf_counter() - began)
                     busy.append(_cpu_seconds(process))
@@ -66,7 +66,7 @@ def start() -> list[Row]:
 
 
 @contextmanager
-def _server() -> Iterator[tuple[str, int]]:
+def server() -> Iterator[tuple[str, int]]:
     """The app with a new home: its address, and the number of its process."""
     with (
         tempfile.TemporaryDirectory() as home,
@@ -107,13 +107,13 @@ def _cpu_seconds(process: int) -> float:
 def memory() -> list[Row]:
     """Return the server's memory along visits and previews, and what each added after the first fifth of them."""
     rows = []
-    with chromium() as browser, _server() as (url, process):
+    with chromium() as browser, server() as (url, process):
         for name in ("melody", "molecule"):
-            along = [_megabytes(process)]
+            along = [megabytes(process)]
             for i in range(VISITS):
                 _visit(browser, url, name)
                 if (i + 1) % (VISITS // LOOKS) == 0:
-                    along.append(_megabytes(process))
+                    along.append(megabytes(process))
             rows.append(_grown("visits", name, along, VISITS))
             rows.append(_grown("previews", name, _previews(browser, url, name, process), PREVIEWS))
     return rows
@@ -125,13 +125,13 @@ def _previews(browser: Any, url: str, name: str, process: int) -> list[float]:
     page.set_default_timeout(PATIENCE)
     page.goto(f"{url}/{name}")
     page.wait_for_function(PAGES[name], polling=20)
-    along = [_megabytes(process)]
+    along = [megabytes(process)]
     shown = f"(({MARK})('sequence-tutor-shown-B'))" if name == "melody" else CARDS
     slider = page.locator(f".st-key-{'motif' if name == 'melody' else 'mol_log_p'}").get_by_role("slider")
     for i in range(PREVIEWS):
         _move(page, slider, "ArrowRight" if i // 5 % 2 == 0 else "ArrowLeft", shown)
         if (i + 1) % (PREVIEWS // LOOKS) == 0:
-            along.append(_megabytes(process))
+            along.append(megabytes(process))
     page.close()
     return along
 
@@ -148,7 +148,7 @@ def _move(page: Any, slider: Any, key: str, shown: str) -> None:
     raise RuntimeError(f"no other preview came of {PRESSES} presses")
 
 
-def _megabytes(process: int) -> float:
+def megabytes(process: int) -> float:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE_SIZE / 1e6
 
 

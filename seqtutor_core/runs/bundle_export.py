@@ -41,15 +41,16 @@ def export_bundle(run: Run, path: Path) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "w+b") as file:
-            write_bundle(run, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            with open(temporary, "w+b") as file:
+                write_bundle(run, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)  # an error as well where nothing may be written
     except OSError as error:
         raise RunError(f"the bundle cannot be written to {path}: {reason(error)}; choose another place") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_bundle(run: Run, file: IO[bytes]) -> None:

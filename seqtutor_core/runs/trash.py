@@ -51,7 +51,7 @@ def seconds_left(run_id: str) -> float | None:
         age = time.time() - (runs_folder() / f"{PREFIX}{run_id}").stat().st_mtime
     except (OSError, ValueError):  # a name that no file can have
         return None
-    return max(0.0, KEEP_SECONDS - age) if RUN_ID.fullmatch(run_id) else None
+    return min(max(0.0, KEEP_SECONDS - age), KEEP_SECONDS) if RUN_ID.fullmatch(run_id) else None
 
 
 def purge(kept: float = KEEP_SECONDS) -> None:

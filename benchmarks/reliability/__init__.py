@@ -1,0 +1,1 @@
+"""What odd files, accidents and crowds do, counted: what docs/reliability.md quotes."""
