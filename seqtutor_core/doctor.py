@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from seqtutor_core.environment import RUNS_PER_VISITOR, SLOTS, runs_per_visitor, slot_count
+from seqtutor_core.environment import RUN_MEMORY, RUNS_PER_VISITOR, SLOTS, run_megabytes, runs_per_visitor, slot_count
 from seqtutor_core.errors import SettingError
 from seqtutor_core.files import home
 
@@ -203,11 +203,13 @@ def _slots() -> Part:
 
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        count, most = slot_count(kind), runs_per_visitor()
+        count, most, memory = slot_count(kind), runs_per_visitor(), run_megabytes()
     except SettingError as error:
         return Part(name, False, f"{error}: no run can start", remedy)
     learn = f"{count} {'run learns' if count == 1 else 'runs learn'} at a time on {kind.upper()} and others wait"
-    return Part(name, True, f"{learn} ({SLOTS}); a visitor may have {most} ({RUNS_PER_VISITOR})", "")
+    within = f"each within {memory:,} MB" if memory else "each in as much memory as it needs"
+    detail = f"{learn} ({SLOTS}), {within} ({RUN_MEMORY}); a visitor may have {most} ({RUNS_PER_VISITOR})"
+    return Part(name, True, detail, "")
 
 
 def _browser() -> Part:

@@ -1,4 +1,4 @@
-"""Settings of this machine, from environment variables: how many runs learn at a time, and of one visitor."""
+"""Settings of this machine, from environment variables: how many runs learn at a time, of whom, in what memory."""
 
 import os
 
@@ -8,10 +8,12 @@ from seqtutor_core.rules import shown
 
 SLOTS = "SEQTUTOR_SLOTS"
 RUNS_PER_VISITOR = "SEQTUTOR_RUNS_PER_VISITOR"
+RUN_MEMORY = "SEQTUTOR_RUN_MEMORY"
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"  # CUDA's own; its n-th device is what a program in it calls cuda:n
 CORES_PER_SLOT = 2
 MOST_SLOTS = 64
 MOST_RUNS_PER_VISITOR = 1000
+LEAST_RUN_MEMORY, MOST_RUN_MEMORY = 100, 10**8  # MB; torch alone takes more than the least
 
 
 def slot_count(kind: str) -> int:
@@ -25,6 +27,13 @@ def slot_count(kind: str) -> int:
 def runs_per_visitor() -> int:
     """Return how many runs of one visitor may learn or wait at a time; SettingError as of `slot_count`."""
     return _whole(RUNS_PER_VISITOR, 2, MOST_RUNS_PER_VISITOR)
+
+
+def run_megabytes() -> int | None:
+    """Return how much memory a run's processes may use together; None: as much as there is. SettingError as above."""
+    if not os.environ.get(RUN_MEMORY, "").strip():
+        return None
+    return _whole(RUN_MEMORY, 0, MOST_RUN_MEMORY, LEAST_RUN_MEMORY)
 
 
 def gpus() -> list[str]:
@@ -44,8 +53,10 @@ def gpu_of(slot: int) -> str:
     return names[slot % len(names)]
 
 
-def _whole(name: str, usual: int, most: int) -> int:
+def _whole(name: str, usual: int, most: int, least: int = 1) -> int:
     text = os.environ.get(name, "").strip() or str(usual)
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
-        raise SettingError(f"{name} must be a whole number from 1 to {most}; got {shown(text)}; change it, or unset it")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise SettingError(
+            f"{name} must be a whole number from {least} to {most}; got {shown(text)}; change it, or unset it"
+        )
     return int(text)

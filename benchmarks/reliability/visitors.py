@@ -19,7 +19,7 @@ SECONDS = 300.0
 WARMING = 60_000  # milliseconds for the first page of a new server
 READS = (0.5, 4.0)  # seconds that a visitor looks at what there is
 WRONG = '[data-testid="stException"], [data-testid="stAlertContentError"]'
-START, ENDED = ".st-key-start button", "() => document.querySelector('.st-key-start button:not([disabled])')"
+START, ENDED = ".st-key-start button:visible", "() => document.querySelector('.st-key-start button:not([disabled])')"
 MELODY = f"() => ({MARK})('sequence-tutor-shown-B')"
 
 

@@ -159,10 +159,10 @@ class Recorder:
         now = time.monotonic()
         self.next_policy = now + max(self.cadence.policy_every, (now - began) / self.cadence.writing_share)
 
-    def stop_now(self) -> None:
+    def stop_now(self, why: str = "") -> None:
         """Save the last complete update from another thread, wherever this one stands, and write nothing from now on.
 
-        The process ends next.
+        why: the run stops, unless it was asked to. The process ends next.
         """
         self.lock.acquire()
         if self.status.state in ENDED:
@@ -170,7 +170,8 @@ class Recorder:
         self.write_metrics()
         self.write_checkpoint()
         message = "stopped before it was measured: gauge or evaluate the run for its figures, or resume it"
-        self.write_status(state="stopped", message="" if self.status.summary else message, ended=time.time())
+        message = why or ("" if self.status.summary else message)
+        self.write_status(state="stopped", message=message, ended=time.time())
 
     def _write_samples(self, progress: Progress) -> None:
         folder = self.run.folder / "samples"

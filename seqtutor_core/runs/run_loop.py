@@ -13,6 +13,7 @@ from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
 from seqtutor_core.config import Change, resolve_device
 from seqtutor_core.domains import build_domain
+from seqtutor_core.environment import run_megabytes
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.evaluation import figures, rollouts
 from seqtutor_core.parallel import one_thread
@@ -63,6 +64,7 @@ def execute_run(
 def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, cadence: Cadence) -> None:
     status = replace(run.status, state="waiting", message="loading the prior", error="", pid=os.getpid())
     run.write_status(status)
+    run_megabytes()  # refuses a limit that is none
     run.delete_partial_files()
     delete_unfinished()
     trash.purge()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqtutor_core.runs.jsonl import parse_objects, read_lines
+from seqtutor_core.runs.memory import too_much_memory
 from seqtutor_core.runs.status_file import ENDED, status_fields, update_status
 
 POLL_SECONDS = 0.1  # seconds
@@ -22,8 +23,8 @@ GRACE_SECONDS = 1.0  # seconds that a stop waits for the learning to heed it
 
 
 class StopWatchdog(threading.Thread):
-    """Waits for a request to stop, in controls.jsonl or by a signal, or until the run's folder is gone, and ends the
-    process unless it ends itself.
+    """Waits for a request to stop, in controls.jsonl or by a signal, until the run's folder is gone or its memory is
+    used up, and ends the process unless it ends itself.
     """
 
     def __init__(self, folder: Path, should_stop: Callable[[], bool]) -> None:
@@ -33,20 +34,22 @@ class StopWatchdog(threading.Thread):
         """Set when the run is to stop."""
         self.finished = threading.Event()
         """Set by the worker when its work is done."""
-        self.on_stop: Callable[[], None] = self._stopped_while_starting
-        """Writes down how far the run has come; replaced as soon as there is something to save."""
+        self.on_stop: Callable[[str], None] = self._stopped_while_starting
+        """Writes down how far the run has come, and why it stops unless it was asked to; replaced as soon as there is
+        something to save."""
         lines, self._offset = read_lines(folder / "controls.jsonl", 0)
         self._requested = status_fields(folder).get("state") not in ENDED and _stop_requested_after(lines, False)
 
     def run(self) -> None:
-        while not (self.should_stop() or self._stop_requested() or self._is_gone()):
+        why = ""
+        while not (self.should_stop() or self._stop_requested() or self._is_gone() or (why := too_much_memory())):
             if self.finished.wait(POLL_SECONDS):
                 return
         self.requested.set()
-        if self.finished.wait(GRACE_SECONDS):
+        if self.finished.wait(0.0 if why else GRACE_SECONDS):  # nothing was asked of the learning that it could heed
             return
         try:
-            self.on_stop()
+            self.on_stop(why)
         except Exception:  # noqa: BLE001  then the checkpoint before this one has to do
             traceback.print_exc(file=sys.stderr)
         if os.getpgrp() == os.getpid():
@@ -62,10 +65,9 @@ class StopWatchdog(threading.Thread):
         """Return whether the run's folder was taken away: nobody can follow or stop the run any more."""
         return not self.folder.is_dir()
 
-    def _stopped_while_starting(self) -> None:
-        update_status(
-            self.folder, state="stopped", message="stopped while starting", ended=time.time(), pid=os.getpid()
-        )
+    def _stopped_while_starting(self, why: str) -> None:
+        message = why or "stopped while starting"
+        update_status(self.folder, state="stopped", message=message, ended=time.time(), pid=os.getpid())
 
 
 def _stop_requested_after(lines: list[bytes], requested: bool) -> bool:
