@@ -273,6 +273,9 @@ def test_a_command_deletes_with_a_way_back(capsys):
     assert main(["runs", "delete", run.id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"deleted": run.id, "seconds_to_restore": 600.0}
     assert listed() == set() and trash.seconds_left(run.id) == pytest.approx(600, abs=60)
+    with pytest.MonkeyPatch.context() as patch:  # a clock set back does not make it more
+        patch.setattr(trash.time, "time", lambda: 0.0)
+        assert trash.seconds_left(run.id) == 600
     assert main(["runs", "restore", run.id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["restored"] == run.id
     assert listed() == {run.id} and trash.seconds_left(run.id) is None

@@ -1,5 +1,7 @@
 """A run that needs more memory than its server allows stops with what it has learned, and says why."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -20,9 +22,11 @@ def prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_memory_is_counted_and_the_limit_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = memory.used_megabytes()
-    held = bytearray(b"x") * 200_000_000
-    assert 150 < memory.used_megabytes() - before < 300 and len(held) == 200_000_000
+    script = "x = bytearray(b'x') * 400_000_000; print(len(x), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"400000000\n"
+        assert memory.used_megabytes() > 400
+        child.communicate(b"\n")
     monkeypatch.delenv(RUN_MEMORY, raising=False)
     assert run_megabytes() is None and memory.too_much_memory() == ""
     monkeypatch.setenv(RUN_MEMORY, "4000000")
