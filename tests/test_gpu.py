@@ -66,7 +66,7 @@ def on(batch: Batch, device: torch.device) -> Batch:
 
 
 def config(device: str, learner: str = "psi", updates: int = 6, **overrides: Any) -> TuningConfig:
-    small = {"batch": 64, "minibatch": 64} | overrides
+    small = {"batch": 64, "minibatch": 64, "bfloat16": False} | overrides
     return TuningConfig("melody", "melody", learner, weights=NINE, updates=updates, overrides=small, device=device)
 
 

@@ -38,8 +38,8 @@ class LearnerSettings:
     """How many times higher than asked the learner's c begins; it falls to c over the first half of the budget."""
     clip: float = 0.3
     """Largest norm of the gradient."""
-    bfloat16: bool = False
-    """Run the LSTM of an update in bfloat16 where the processor has it: three times as fast for 256 units and more."""
+    bfloat16: bool = True
+    """Run the LSTM of an update in bfloat16 where the processor has it: twice as fast for 128 units, and J the same."""
 
     def __post_init__(self) -> None:
         check(self, batch=whole(1, LARGEST_BATCH), minibatch=whole(1, LARGEST_BATCH), bfloat16=flag)
@@ -134,6 +134,7 @@ PAPER: Mapping[str, Any] = {  # the preset `paper`: Jaques et al. 2017, and the 
     "minibatch": 32,
     "replay_steps": 100_000,
     "clip": 5.0,
+    "bfloat16": False,
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # a molecule costs twenty times a melody, most of it in RDKit and a larger network: fewer at a time learn sooner
-FEWER: Mapping[str, Any] = {"batch": 128, "minibatch": 128, "bfloat16": True}
+FEWER: Mapping[str, Any] = {"batch": 128, "minibatch": 128}
 # the authors' scripts for molecules; no first token is random, since a SMILES cannot begin anywhere
 SCRIPTS: Mapping[str, Any] = {
     "gamma": 0.95,
@@ -25,6 +25,5 @@ LEARNER_DEFAULTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "trajectory_balance": FEWER,
         "rloo": FEWER,
     },
-    "expensive": {"trajectory_balance": {"bfloat16": True}},
     "paper": {"q": SCRIPTS, "psi": SCRIPTS, "g": SCRIPTS},
 }
