@@ -1,7 +1,7 @@
 """The runs page: every run of this machine, to find, name, compare, use again and delete."""
 
 from pages.ui.page import open_page, show_errors
-from pages.ui.runs import actions, compare, table
+from pages.ui.runs import actions, compare, sweep, table
 
 open_page("Runs", "Every run that is kept on this machine, to find, name, compare and use again.")
 
@@ -10,3 +10,4 @@ with show_errors():
     chosen = table.panel()
     actions.panel(chosen)
     compare.panel(chosen)
+    sweep.panel()

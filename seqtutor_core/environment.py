@@ -9,6 +9,7 @@ from seqtutor_core.rules import shown
 SLOTS = "SEQTUTOR_SLOTS"
 RUNS_PER_VISITOR = "SEQTUTOR_RUNS_PER_VISITOR"
 RUN_MEMORY = "SEQTUTOR_RUN_MEMORY"
+VISITOR = "SEQTUTOR_VISITOR"  # whose the runs of a sweep are that a page has started
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"  # CUDA's own; its n-th device is what a program in it calls cuda:n
 CORES_PER_SLOT = 2
 MOST_SLOTS = 64

@@ -1,6 +1,7 @@
 """sweep: search over settings; every point is an ordinary run."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 from seqtutor_core.cli.options import Commands, add_command, parse_pairs
 from seqtutor_core.cli.output import show
 from seqtutor_core.cli.tuning import ended_like_by_ctrl_c
+from seqtutor_core.environment import VISITOR
 from seqtutor_core.files import replace_text
 from seqtutor_core.rules import optional, whole
+from seqtutor_core.runs.owner import claim
 from seqtutor_core.sweeps.driver import Driver
 from seqtutor_core.sweeps.folder import FAILED, Point, SweepFolder, open_sweep
 from seqtutor_core.sweeps.launchers import Cluster, Launcher, LocalLauncher
@@ -45,6 +48,7 @@ def sweep(options: Namespace) -> int:
     plan = read_plan(Path(options.file))
     plan.check()
     folder = open_sweep(plan)
+    folder.forget_stop()
     launcher = _launcher(options, folder, plan.base.get("device", "auto"))
     try:
         with ended_like_by_ctrl_c():
@@ -76,7 +80,8 @@ def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:
         print(f"{point.title}  {end}  {figures}", file=sys.stderr)
         print(progress([*driver.points.values()], size, slots).sentence, file=sys.stderr, flush=True)
 
-    driver = Driver(plan, folder, launcher, tell)
+    visitor = os.environ.pop(VISITOR, "")  # workers and own rewards need not know
+    driver = Driver(plan, folder, launcher, tell, lambda run: claim(run, visitor) if visitor else None)
     print(f"sweep {plan.name} in {folder.path}", file=sys.stderr)
     print(progress([*driver.points.values()], size, slots).sentence, file=sys.stderr, flush=True)
     return driver

@@ -45,8 +45,19 @@ class Living:
 class Driver:
     """The command's part of a sweep."""
 
-    def __init__(self, plan: Plan, folder: SweepFolder, launcher: Launcher, report: Callable[[Point], None]) -> None:
-        """Take over what the folder says; report: called with each point that has ended."""
+    def __init__(
+        self,
+        plan: Plan,
+        folder: SweepFolder,
+        launcher: Launcher,
+        report: Callable[[Point], None],
+        claim: Callable[[Run], object] = lambda run: None,
+    ) -> None:
+        """Take over what the folder says.
+
+        report: called with each point that has ended. claim: called with each run before its worker starts.
+        """
+        self.claim = claim
         self.plan, self.folder, self.launcher, self.report = plan, folder, launcher, report
         self.points = {point.number: point for point in folder.points()}
         self.living: list[Living] = []
@@ -60,8 +71,13 @@ class Driver:
     def run(self) -> None:
         """Work until every point is done or has failed; whatever ends this early, runs are stopped and saved."""
         try:
-            while self.step():
-                time.sleep(EVERY)
+            with self.folder.working():
+                while self.step():
+                    time.sleep(EVERY)
+                    if self.folder.is_to_stop:
+                        raise RunError(
+                            f"the sweep {self.plan.name} was asked to stop; the same command goes on with it"
+                        )
         except BaseException:
             self._stop()
             raise
@@ -132,6 +148,7 @@ class Driver:
         if run is None:
             run = create_run(runs.checked(self.plan.config(point.values)))
             add_tag(run, self.plan.name)
+            self.claim(run)
             point = replace(point, run=run.id, began=time.time())
             self._write(point)
         elif run.state in (*ACTIVE, "finished") or (point.pruned and run.state == "stopped"):

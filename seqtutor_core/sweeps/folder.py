@@ -5,6 +5,7 @@ SWEEP/points/0007.json    a point, replaced whole SWEEP/table.json      what the
 SWEEP/points/0007.lock    who works on it         SWEEP/frontier.html   reward against KL
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from seqtutor_core.sweeps.plan import MOST_BYTES, MOST_POINTS, Plan, parse_plan
 
 OPEN, DONE, FAILED = STATES = ("open", "done", "failed")
 FIGURES = ("reward", "kl", "j", "distinct", "gauge")
+WORKING, STOP = "working.lock", "stop"
 PATIENCE = 30.0  # seconds; others hold the lock for the time of drawing a point
 
 
@@ -108,6 +110,38 @@ class SweepFolder:
     def claim(self, number: int) -> int | None:
         """Return a descriptor that holds a point, or None while another command does. The dead let go."""
         return acquire(self._record(number).with_suffix(".lock"))
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let others see that a command works on the sweep; any number may."""
+        with open(self.path / WORKING, "a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    @property
+    def worked_on(self) -> bool:
+        """Whether a command works on it; the dead do not."""
+        try:
+            with open(self.path / WORKING) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # none ever did
+            return False
+        return False
+
+    def ask_to_stop(self) -> None:
+        """Ask all commands that work on it to stop, with their runs; OSError when it cannot be written."""
+        (self.path / STOP).touch()
+
+    def forget_stop(self) -> None:
+        """Take the request to stop back."""
+        (self.path / STOP).unlink(missing_ok=True)
+
+    @property
+    def is_to_stop(self) -> bool:
+        """Whether the commands were asked to stop."""
+        return (self.path / STOP).exists()
 
     @contextmanager
     def drawing(self) -> Iterator[None]:

@@ -1,0 +1,189 @@
+"""A search over settings from the page of all runs: what varies, between what, and how the newest searches stand.
+
+The command `sweep` does it, in a process of its own; its points are ordinary runs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import state, steering
+from pages.ui.buttons import action_button
+from pages.ui.learning import LEARNERS
+from pages.ui.page import fragment, page_of
+from pages.ui.runs import reuse
+from pages.ui.studio import Studio
+from pages.ui.text import literal
+from pages.ui.visitor import visitor
+from seqtutor_core.config import resolve_device
+from seqtutor_core.environment import runs_per_visitor, slot_count
+from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.runs.store import open_run
+from seqtutor_core.sweeps import background
+from seqtutor_core.sweeps.folder import OPEN, SweepFolder, all_sweeps
+from seqtutor_core.sweeps.progress import best_points, facts, progress
+
+EVERY = 3.0  # seconds between two looks while a search goes on
+MOST_POINTS = 50  # of a search from a page
+MOST_WEIGHT = 100.0
+SHOWN = 3  # searches
+C, LEARNER, SEED = "c", "learner", "seed"
+VARIED = {C: "c", LEARNER: "Learner", SEED: "Seed"}
+FORM = "sweep-form"
+HELP = "The search begins with this studio's settings as they stand in this browser"
+_STARTED = "_sweeps_started"  # names, of this session
+
+
+def panel() -> None:
+    """Draw the form, closed until it is wanted, and how the newest searches stand."""
+    with st.expander("Search over settings", icon=":material/travel_explore:", key=FORM, on_change="rerun") as form:
+        if form.open:
+            _form()
+    shown = all_sweeps()[:SHOWN]
+    if shown:
+        living = any(one.worked_on for one in shown)
+        fragment(_standing, tuple(one.name for one in shown), every=EVERY if living else None, steady=True)
+
+
+# ---------------------------------------------------------------- the form
+
+
+def _form() -> None:
+    domain = st.selectbox("Studio", list(reuse.STUDIOS), key="sweep-domain", help=HELP)
+    studio = reuse.STUDIOS[domain]
+    reuse.prepare(domain)
+    terms = {f"weights.{term.name}": term.label for term in studio.terms if not term.name.startswith("own")}
+    names = {**VARIED, **terms}
+    chosen = st.multiselect("What varies", list(names), default=[C], key="sweep-names", format_func=lambda n: names[n])
+    for name in chosen:
+        _between(studio, name, names[name])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("Points", 1, MOST_POINTS, 12, key="sweep-points")
+        st.selectbox("Seconds a point", list(studio.budgets), key="sweep-seconds")
+        action_button(
+            "Start the search", "play_arrow", "sweep-start", _start, studio, tuple(chosen), type="primary",
+            disabled=not chosen,
+        )  # fmt: skip
+
+
+def _between(studio: Studio, name: str, label: str) -> None:
+    """Draw where a setting lies."""
+    key = _key(studio, name)
+    if name == C:
+        steps = state.KL_STEPS
+        st.select_slider("c between", steps, (steps[len(steps) // 3], steps[-len(steps) // 3]), key=key)
+    elif name == LEARNER:
+        learners = list(LEARNERS)
+        st.multiselect("Learners", learners, default=learners[:2], key=key, format_func=lambda n: LEARNERS[n][0])
+    elif name == SEED:
+        st.slider("Seeds between", 0, 99, (0, 9), key=key)
+    else:
+        st.slider(f"{literal(label)}: weight between", 0.0, MOST_WEIGHT, (0.0, 50.0), key=key)
+
+
+def _key(studio: Studio, name: str) -> str:
+    return f"sweep-{studio.domain}-{name}"
+
+
+def _start(studio: Studio, chosen: tuple[str, ...]) -> None:
+    """Start the command; RunError while another search of this visitor goes on."""
+    mine = [one.name for one in all_sweeps()[:SHOWN] if one.worked_on and _is_ours(one)]
+    if mine:
+        raise RunError(f"your search {mine[0]} goes on; let it end, or stop it, before another begins")
+    ranges: dict[str, Any] = {}
+    for name in chosen:
+        ends = st.session_state[_key(studio, name)]
+        if name.startswith("weights."):
+            ranges.setdefault("weights", {})[name.removeprefix("weights.")] = {"uniform": list(map(float, ends))}
+        elif name == LEARNER:
+            ranges[LEARNER] = {"categorical": list(ends)}
+        else:
+            ranges["kl_coefficient" if name == C else SEED] = {"log" if name == C else "int": list(ends)}
+    base = state.tuning_config(studio)
+    seconds = float(st.session_state["sweep-seconds"])
+    plan = background.plan_of(
+        type(base)(**{**vars(base), "seconds": seconds, "updates": None, "calls": None}),
+        {"points": int(st.session_state["sweep-points"]), "ranges": ranges},
+    )
+    slots = min(slot_count(resolve_device(base.device).type), runs_per_visitor())
+    background.start(plan, visitor(), slots)
+    st.session_state.setdefault(_STARTED, []).append(plan.name)
+
+
+# ---------------------------------------------------------------- how they stand
+
+
+def _standing(names: tuple[str, ...]) -> None:
+    """Draw the newest searches; one that came or went draws the page anew."""
+    shown = all_sweeps()[:SHOWN]
+    if tuple(one.name for one in shown) != names:
+        st.rerun()
+    for folder in shown:
+        try:
+            _one(folder)
+        except SeqTutorError as error:
+            st.warning(literal(f"{folder.name}: {error}"), icon=":material/warning:")
+
+
+def _one(folder: SweepFolder) -> None:
+    plan, points, worked_on = folder.plan, folder.points(), folder.worked_on
+    found = progress(points, plan.search.size, max(1, sum(p.state == OPEN and bool(p.run) for p in points)))
+    ended = found.done + found.failed == found.size
+    best = best_points(points, plan.search.aims)
+    with st.container(border=True):
+        st.progress((found.done + found.failed) / found.size, text=literal(f"Search {folder.name}: {found.sentence}"))
+        if not ended and not worked_on:
+            st.caption(literal(f"Its command has ended: {background.last_words(folder)}"))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            ours = _is_ours(folder)
+            stays, rests = not (worked_on and ours), ended or worked_on or not ours
+            action_button("Stop", "stop", f"sweep-stop-{folder.name}", _stop, folder, disabled=stays)
+            action_button("Go on", "play_arrow", f"sweep-go-on-{folder.name}", _go_on, folder, disabled=rests)
+            for number, point in enumerate(best[:SHOWN], start=1):
+                _link(number, point.run)
+        if points:
+            rows = [_row(facts(point)) for point in points]
+            st.dataframe(rows, hide_index=True, height=200, key=f"sweep-table-{folder.name}")
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "why" or value}
+
+
+def _link(number: int, run_id: str) -> None:
+    """Draw the way to one of the best runs, unless it was deleted."""
+    try:
+        run = open_run(run_id)
+    except RunError:
+        return
+    st.page_link(
+        page_of(run), label=f"Best run {number:d}", icon=":material/open_in_new:", query_params={"run": run_id}
+    )
+
+
+def _is_ours(folder: SweepFolder) -> bool:
+    """Return whether this visitor started the search: this session has, or its runs are the visitor's."""
+    if folder.name in st.session_state.get(_STARTED, ()):
+        return True
+    for point in folder.points():
+        try:
+            return steering.steers(open_run(point.run))
+        except RunError:  # none yet, or deleted
+            continue
+    return False
+
+
+def _check(folder: SweepFolder) -> None:
+    if not _is_ours(folder):
+        raise RunError(f"the search {folder.name} was started by somebody else, or by a command; only they stop it")
+
+
+def _stop(folder: SweepFolder) -> None:
+    _check(folder)
+    folder.ask_to_stop()
+
+
+def _go_on(folder: SweepFolder) -> None:
+    _check(folder)
+    background.start(folder.plan, visitor(), runs_per_visitor())

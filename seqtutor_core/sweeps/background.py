@@ -1,0 +1,100 @@
+"""A sweep that a page asks for: its file, and the command that does it in a process of its own."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seqtutor_core.config import TuningConfig
+from seqtutor_core.environment import VISITOR
+from seqtutor_core.errors import RunError, SettingError
+from seqtutor_core.files import home, reason, replace_text
+from seqtutor_core.rules import shown
+from seqtutor_core.runs.launcher import PACKAGE_PARENT
+from seqtutor_core.sweeps.folder import SweepFolder, open_sweep, sweeps_folder
+from seqtutor_core.sweeps.plan import Plan, parse_plan
+
+
+def plan_of(config: TuningConfig, search: Mapping[str, Any]) -> Plan:
+    """Return the plan of a search from a run's settings, called by domain and moment; errors as of `parse_plan`."""
+    name = f"{config.domain[:8]}-{datetime.now(UTC):%m%d-%H%M%S}-{secrets.token_hex(1)}"
+    return parse_plan(name, _toml({**_base(config), "search": search}))
+
+
+def start(plan: Plan, visitor: str, slots: int) -> SweepFolder:
+    """Start the command that does a sweep, or goes on with it; it outlives whoever started it. Return its folder.
+
+    visitor: whose its runs are. Errors as of `Plan.check`; RunError where nothing can be written.
+    """
+    plan.check()
+    try:
+        folder = open_sweep(plan)
+        path = sweeps_folder() / f"{plan.name}.toml"
+        replace_text(path, plan.text)
+        _spawn(path, visitor, slots)
+    except OSError as error:
+        raise RunError(f"no sweep can be kept in {sweeps_folder()}: {reason(error)}; free some space") from None
+    return folder
+
+
+def last_words(folder: SweepFolder) -> str:
+    """Return the last line that the command wrote; nothing where it wrote none."""
+    try:
+        lines = folder.path.with_suffix(".log").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:500] if lines else ""
+
+
+def _spawn(path: Path, visitor: str, slots: int) -> None:
+    """Start the command, with a log beside its file."""
+    python_path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ours = {"PYTHONPATH": python_path, "SEQTUTOR_HOME": str(home().resolve()), VISITOR: visitor}
+    with open(path.with_suffix(".log"), "ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "seqtutor_core", "sweep", str(path), "--slots", str(slots)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=PACKAGE_PARENT,
+            env={**os.environ, **ours},
+        )
+
+
+# ---------------------------------------------------------------- TOML
+
+
+def _base(config: TuningConfig) -> dict[str, Any]:
+    """Return a run's settings as a sweep's file has them: every weight is said, so none is added."""
+    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    values["stages"] = [str(stage) for stage in config.stages]
+    usual = {f.name: f.default for f in fields(config)}
+    kept = {name: value for name, value in values.items() if value is not None and value != usual[name]}
+    return {**kept, "rewards": "none"}
+
+
+def _toml(table: Mapping[str, Any]) -> str:
+    """Return a TOML text of values by name; its tables are written in a line each."""
+    return "".join(f"{name} = {_value(value)}\n" for name, value in table.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{_value(str(name))} = {_value(one)}" for name, one in value.items() if one is not None)
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    raise SettingError(f"a sweep's file has no place for {shown(value)}")
