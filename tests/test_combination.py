@@ -1,9 +1,12 @@
 """A weighted geometric mean instead of the sum: by hand, at the edges, refused in words, and unlike a sum of means."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import build_domain
@@ -14,7 +17,11 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.library import load_prior, prepare_tuning
 from seqtutor_core.objective import GEOMETRIC_MEAN, Objective
 from seqtutor_core.preview import draw_preview
+from seqtutor_core.runs import run_loop
+from seqtutor_core.runs.policies import objective_of
+from seqtutor_core.runs.store import create_run
 from seqtutor_core.tuning import iterate
+from tests.running import OFTEN
 
 WEIGHTS = {"qed": 6.0, "tpsa": 2.0}
 
@@ -109,6 +116,33 @@ def test_a_run_takes_it_over_while_it_learns_and_a_checkpoint_keeps_it() -> None
     again = prepare_tuning(config)
     again.load_state_dict(*tuner.state_dict())
     assert again.objective == tuner.objective
+
+
+@pytest.mark.slow
+def test_a_living_run_hears_of_another_combination(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line, its reward, what its folder says of the objective, and one that has no mean, which changes nothing."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    few = {"batch": 16, "minibatch": 16, "replay_steps": 2048}
+    run = create_run(
+        TuningConfig("molecule", "molecule", weights={"qed": 5.0, "validity": 5.0}, updates=4, overrides=few)
+    )
+    asked = {1: Change(combination=GEOMETRIC_MEAN), 2: Change(weights={"qed": 5.0, "log_p": 1.0})}
+
+    def between_updates() -> bool:
+        if change := asked.pop(len(run.metrics()[0]), None):
+            run.change(change)
+        return False
+
+    with FileLock(run.folder / "worker.lock"):
+        assert run_loop.execute_run(run, between_updates, cadence=replace(OFTEN, gauge_share=0.0)) == 0
+    lines = run.metrics()[0]
+    assert [line["combination"] for line in lines] == ["weighted_sum"] * 2 + [GEOMETRIC_MEAN] * 2
+    assert [line["changed"] for line in lines] == [[], [], ["combination"], []]
+    qed, valid = (lines[2]["terms"][name] for name in ("qed", "validity"))
+    assert lines[1]["reward"] > 5 and 0 < lines[2]["reward"] < 5 * qed + 5 * valid
+    objective = objective_of(run.config, lines)
+    assert objective.combination == GEOMETRIC_MEAN and not objective.weights.get("log_p")
+    assert run.status.summary is not None and run.status.summary["combination"] == GEOMETRIC_MEAN
 
 
 @pytest.mark.slow
