@@ -54,8 +54,8 @@ def line(update: int, **more: Any) -> str:
 class Feed:
     """A run whose curves the test writes, alive while it does."""
 
-    def __init__(self) -> None:
-        self.run = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))
+    def __init__(self, **config: Any) -> None:
+        self.run = store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}, **config))
         self.update = 0
 
     def __call__(self, count: int = 1, **more: Any) -> None:
@@ -179,6 +179,25 @@ def test_a_resumed_run_loses_what_was_undone_and_another_run_clears(page: Any, a
     page.goto(f"{address}/?run={other.run.id}")
     until(page, lambda: points(page, "Objective J") == 3)
     expect(page.get_by_role("button", name="Show all")).to_be_hidden()
+
+
+def test_a_budget_of_calls_is_the_axis_from_the_first_call_on(page: Any, address: str, feed: Feed) -> None:
+    counted = Feed(calls=400)
+    with FileLock(counted.run.folder / "worker.lock"):
+        counted(calls=100, best=5.0, kl=-0.001)
+        page.goto(f"{address}/?run={counted.run.id}")
+        until(page, lambda: points(page, "Best ten so far") == 1)
+        line_of_one = figure(page, "Best ten so far").locator(".lines path")
+        assert line_of_one.evaluate("path => path.getTotalLength() === 0 && path.getAttribute('d').endsWith('h0')")
+        assert value(page, "Reward, KL", 1) == "0.00"
+        for calls in (200, 300):
+            counted(calls=calls, best=calls / 10)
+        until(page, lambda: points(page, "Best ten so far") == 3)
+    assert [times(page, "Best ten so far")[end] for end in (0, -1)] == ["0 calls", "400 calls"]
+    box = figure(page, "Reward, KL").locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
+    expect(figure(page, "Best ten so far").locator(".moment")).to_have_text("200 calls")
+    assert value(page, "Best ten so far") == "20.00"
 
 
 def test_the_places_are_there_before_a_run_and_a_hidden_line_stays_hidden(page: Any, address: str, feed: Feed) -> None:

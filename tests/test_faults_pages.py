@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui import readout, state, steering, transport, visitor
+from pages.ui import problems, readout, state, steering, transport, visitor
 from pages.ui.melody.downloads import file_name
 from pages.ui.melody.spec import MELODY
 from seqtutor_core import files, kept
@@ -173,7 +173,7 @@ def test_a_start_that_is_overtaken_leaves_a_run_that_is_shown_and_steered(sessio
     (run,) = store.all_runs()
     assert state.run(MELODY) == run and steering.steers(run)
     transport._start(MELODY)
-    assert store.all_runs() == [run] and not state.has_problem()
+    assert store.all_runs() == [run] and not problems.is_new()
 
 
 def test_two_tabs_that_start_at_once_make_one_run(session, monkeypatch):
@@ -188,7 +188,7 @@ def test_two_tabs_that_start_at_once_make_one_run(session, monkeypatch):
     for one in both:
         one.join()
     (run,) = store.all_runs()
-    assert "in this very moment" in state.problem("melody") and state.run(MELODY) == run
+    assert "in this very moment" in problems.current("melody") and state.run(MELODY) == run
 
 
 def test_a_visitor_who_has_enough_runs_is_told_and_loses_nothing(session, monkeypatch):
@@ -205,7 +205,7 @@ def test_a_visitor_who_has_enough_runs_is_told_and_loses_nothing(session, monkey
         transport._halt_or_go_on(MELODY, run, "stopped")
     run.write_status(replace(run.status, state="stopped"))
     transport._start(MELODY)
-    assert len(store.all_runs()) == 2 and not state.has_problem()
+    assert len(store.all_runs()) == 2 and not problems.is_new()
 
 
 def test_another_visitor_starts_a_run_of_their_own(session, monkeypatch):
@@ -215,7 +215,7 @@ def test_another_visitor_starts_a_run_of_their_own(session, monkeypatch):
         monkeypatch.setattr(steering, "visitor", lambda who=who: who)
         session.clear()
         transport._start(MELODY)
-        assert not state.has_problem()
+        assert not problems.is_new()
     assert [owner.started_by(run, "browser a") for run in store.all_runs()] == [False, True]
 
 

@@ -129,7 +129,7 @@ class Plot {
     place(this.cursor, { x1: x, x2: x });
     const late = x > this.area.width.baseVal.value / 2;
     place(this.moment, { x: late ? x - 6 : x + 6, "text-anchor": late ? "end" : "start" });
-    write(this.moment, here === null ? "" : `${here.toFixed(0)} s`);
+    write(this.moment, here === null ? "" : `${here.toFixed(0)} ${this.curves.unit}`);
     const marked = here === null ? [] : this.visible.filter((one) => one.values[index] !== null);
     fill(this.dots, marked, this.plot.series.length, shape("circle"), (node, one) =>
       place(node, { cx: x, cy: this.height(one, one.values[index]), r: 3.5, fill: one.colour }),

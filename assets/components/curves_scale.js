@@ -31,12 +31,13 @@ function nearest(numbers, x) {
   return high < 0 || x - numbers[low] <= numbers[high] - x ? low : high;
 }
 
-// A path through the points that have a height.
+// A path through the points that have a height; one by itself is a dot.
 function path(xs, ys) {
   let pen = "M";
+  const alone = (i) => (ys[i - 1] ?? null) === null && (ys[i + 1] ?? null) === null;
   return ys
     .map((y, i) => {
-      const here = y === null ? "" : `${pen}${xs[i].toFixed(1)} ${y.toFixed(1)}`;
+      const here = y === null ? "" : `${pen}${xs[i].toFixed(1)} ${y.toFixed(1)}${alone(i) ? "h0" : ""}`;
       pen = y === null ? "M" : "L";
       return here;
     })
@@ -47,7 +48,8 @@ function shown(value, percent) {
   if (value === null || value === undefined) return "–";
   if (percent) return `${(100 * value).toFixed(0)} %`;
   const size = Math.abs(value);
-  return value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : 2);
+  const text = value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : 2);
+  return Number(text) === 0 ? text.replace("-", "") : text;
 }
 
 // Words of an axis: as few digits as it needs.

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import problems
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
 
@@ -20,15 +20,15 @@ def safely(action: Callable[..., None], *arguments: Any) -> None:
     try:
         action(*arguments)
     except SeqTutorError as error:
-        state.set_problem(str(error))
+        problems.tell(str(error))
     else:
-        if not state.has_problem():  # of this very action
-            state.forget_problem()
+        if not problems.is_new():  # of this very action
+            problems.forget()
 
 
 def problem(page: str) -> None:
     """Say what went wrong, until a button is pressed or, in a studio, a setting changed; drawn with the whole page."""
-    if text := state.problem(page):
+    if text := problems.current(page):
         with st.container(horizontal=True, vertical_alignment="center", key="problem"):
             st.error(literal(text), icon=":material/error:")
-            st.button("Dismiss", key="dismiss", type="tertiary", on_click=state.forget_problem)
+            st.button("Dismiss", key="dismiss", type="tertiary", on_click=problems.forget)

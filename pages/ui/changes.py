@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state, steering
+from pages.ui import problems, state, steering
 from pages.ui.studio import Studio
 from seqtutor_core.config import Change
 from seqtutor_core.errors import SeqTutorError
@@ -50,8 +50,8 @@ def recorded(studio: Studio) -> bool:
 
 def forget_answered_problem(studio: Studio) -> None:
     """Forget what went wrong once a setting has changed since it was shown. To be called before it is shown again."""
-    if state.problem_was_shown() and _changed(studio):
-        state.forget_problem()
+    if problems.was_shown() and _changed(studio):
+        problems.forget()
 
 
 def can_undo(studio: Studio) -> bool:
@@ -140,6 +140,6 @@ def _steer(studio: Studio, change: Mapping[str, Any]) -> store.Run | None:
     try:
         run.change(Change(**change))
     except SeqTutorError as error:  # it ended a moment ago: the slider keeps its value for the next run
-        state.set_problem(str(error))
+        problems.tell(str(error))
         return None
     return run

@@ -43,7 +43,7 @@ def complaint(studio: Studio) -> None:
     if not unshaped:
         return
     labels = literal(", ".join(term.label for term in unshaped))
-    st.caption(f":orange-badge[Left out] Of values from 0 to 1 alone there is a geometric mean; not so: {labels}.")
+    st.caption(f":orange-badge[Left out] {labels}: a geometric mean needs values from 0 to 1.")
     st.button(
         "Give them shapes",
         key=f"shape-{state.key(studio, state.COMBINATION)}",

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.ui import interpolation, state
 from pages.ui.charts import BLUE, GREEN, GREY, GRID, PREVIEW, PRIOR, RASPBERRY, TUNED, dress
+from pages.ui.learning import LEARNERS
 from pages.ui.page import fragment, show_errors
 from pages.ui.previews import BY_OBJECTIVE, FIRST_SEED, Draw, PreviewRequest, preview_request, previewed, prior_rollout
 from pages.ui.sampling import can_draw, has_policy
@@ -72,14 +73,15 @@ def _frontier(studio: Studio, run: store.Run | None) -> None:
         figure = frontier_figure(frontier(previewed(request).samples, around(objective.c)), REACH, points)
         alt = "Reward against KL: the frontier, its tangent at your c, prior, preview and runs"
         st.plotly_chart(figure, key="frontier", config={"displayModeBar": False}, alt=alt)
+        bought = "1 point" if objective.c == 1 else f"{objective.c:g} points"
         st.caption(
             "The line is the most reward to be had for each KL from the prior, estimated from the preview; dotted "
             f"where fewer than {FEW:.0f} {studio.many} count. At your c its slope is c, dR/dKL = c: one more nat "
-            f"buys {objective.c:g} points, and no policy lies above the dashed line. A is the prior, B the preview, "
+            f"buys {bought}, and no policy lies above the dashed line. A is the prior, B the preview, "
             "C the run in view (a star at another tutor strength); diamonds are other runs under the same rewards."
         )
         if legend := [f"- **{point.letter}** {literal(point.name)}" for point in others if point.letter.isdigit()]:
-            st.markdown("\n".join(legend))
+            st.caption("\n".join(legend))
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_OBJECTIVE)
@@ -149,7 +151,7 @@ def _finished(run_id: str, ended: float | None, domain_name: str, _studio: Studi
         objective = objective_of(config, lines).replace(domain=_studio.objective_domain(config.settings), c=c)
     except SeqTutorError:  # damaged, or settings of another version
         return None
-    point = Point(f"{config.learner}, c = {c:.3g}", kl, reward)
+    point = Point(f"{LEARNERS[config.learner][0]}, c = {c:.3g}", kl, reward)
     return FinishedRun(config.prior, config.sampling_primer, objective, point)
 
 

@@ -9,10 +9,9 @@ from pages.ui.changes import steer_kl, steer_rate
 from pages.ui.rows import row, show_value, slider_row, widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core import priors
+from seqtutor_core import learners, priors
 from seqtutor_core.config import PRESETS, resolve_device
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.learners import LEARNERS as LEARNERS_CORE
 from seqtutor_core.runs import store
 from seqtutor_core.runs.policies import learning_rate_of
 from seqtutor_core.stages import MOST_CALLS, Stage
@@ -124,7 +123,7 @@ def panel(studio: Studio) -> None:
 
 def _rules(studio: Studio, learner: str) -> None:
     """Draw rules that not every learner has: those of the paper, and those for a reward that is slow or dear."""
-    able = LEARNERS_CORE[learner].presets
+    able = learners.LEARNERS[learner].presets
     widget(  # always there, since a link only gets what the page has drawn before
         studio,
         st.segmented_control,

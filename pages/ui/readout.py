@@ -114,7 +114,7 @@ def _figures(studio: Studio, lines: Sequence[Mapping[str, Any]]) -> list[Figure]
 
 def _figure(label: str, name: str, form: str, help: str, lines: Sequence[Mapping[str, Any]]) -> Figure:
     past = [line[name] for line in lines if line.get(name) is not None]
-    return Figure(label, f"{past[-1]:{form}}" if past else "–", help, past)
+    return Figure(label, f"{past[-1]:z{form}}" if past else "–", help, past)
 
 
 def sparkline(past: Sequence[float]) -> str:

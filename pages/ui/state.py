@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from pages.ui import problems
 from pages.ui.studio import Studio
 from seqtutor_core import priors
 from seqtutor_core.admitted import check_admitted
@@ -213,7 +214,7 @@ def run(studio: Studio) -> store.Run | None:
         forget_run(studio)
         left = trash.seconds_left(run_id) or 0.0
         deleted = f"{run_id} was deleted; for {left / 60:.0f} more minutes `runs restore {run_id}` brings it back"
-        set_problem(deleted if left else str(error))  # kept until it is shown, for a fragment draws the page anew
+        problems.tell(deleted if left else str(error))  # kept until it is shown, for a fragment draws the page anew
         return None
     look_at(studio, opened)
     st.session_state[_LINKED] = opened.id
@@ -279,37 +280,3 @@ def curves(run: store.Run) -> Curves:
 def lines(run: store.Run) -> list[dict[str, Any]]:
     """Return the lines of `curves`, without what is wrong with the file."""
     return curves(run).lines
-
-
-# ---------------------------------------------------------------- problems
-
-_PROBLEM, _SHOWN_BY = "_problem", "_problem_shown_by"
-
-
-def problem(page: str) -> str:
-    """Return what went wrong last, for the one place of a page that shows it; empty on another page."""
-    if _PROBLEM in st.session_state and st.session_state.setdefault(_SHOWN_BY, page) != page:
-        forget_problem()
-    return st.session_state.get(_PROBLEM, "")
-
-
-def has_problem() -> bool:
-    """Return whether something went wrong that no page has shown yet."""
-    return _PROBLEM in st.session_state and _SHOWN_BY not in st.session_state
-
-
-def problem_was_shown() -> bool:
-    """Return whether something went wrong that a page has shown and that was not forgotten since."""
-    return _SHOWN_BY in st.session_state
-
-
-def set_problem(text: str) -> None:
-    """Remember what went wrong; it is shown when the whole page is drawn."""
-    forget_problem()
-    st.session_state[_PROBLEM] = text
-
-
-def forget_problem() -> None:
-    """Drop what went wrong: something else was done since, so it has been read."""
-    for key in (_PROBLEM, _SHOWN_BY):
-        st.session_state.pop(key, None)

@@ -9,7 +9,7 @@ from threading import Lock
 
 import streamlit as st
 
-from pages.ui import changes, learning, readout, state, steering
+from pages.ui import changes, learning, problems, readout, state, steering
 from pages.ui.buttons import action_button, problem
 from pages.ui.page import fragment
 from pages.ui.sampling import has_policy
@@ -121,7 +121,7 @@ def _start(studio: Studio) -> None:
     if other is None:
         studio.starting()
     elif other.id != viewed:
-        state.set_problem(f"Another tab started the run {run_name(other)} in this very moment; it is shown here.")
+        problems.tell(f"Another tab started the run {run_name(other)} in this very moment; it is shown here.")
         state.look_at(studio, other)
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import interpolation, state
+from pages.ui import interpolation, problems, state
 from pages.ui.buttons import action_button
 from pages.ui.melody import choice, gallery, primer
 from pages.ui.melody.downloads import downloads
@@ -57,7 +57,7 @@ def _actions(melodies: list[Heard]) -> None:
             for one in melodies:
                 st.markdown(f"**{one.letter}** {literal(one.piece.title)}")
                 downloads(one.piece, one.letter)
-    if state.has_problem():  # the transport says it
+    if problems.is_new():  # the transport says it
         st.rerun()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import problems
 from pages.ui.buttons import safely
 from pages.ui.molecule import selection
 from pages.ui.molecule.spec import MOLECULE
@@ -107,7 +107,7 @@ def star(smiles: str, row: str, what: str, key: str, kept_ids: Mapping[str, str]
     kept_id = kept_ids.get(smiles)
     label = f"★ Drop {what}" if kept_id else f"☆ Keep {what}"
     clicked = st.button(label, key, on_click=safely, args=(_toggle, smiles, row, kept_id), type="tertiary")
-    if clicked and (st.session_state.pop(_TOGGLED, False) or state.has_problem()):  # one that is shown already stays
+    if clicked and (st.session_state.pop(_TOGGLED, False) or problems.is_new()):  # one that is shown already stays
         st.rerun()
 
 

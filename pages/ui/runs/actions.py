@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
-from pages.ui import state, steering
+from pages.ui import problems, state, steering
 from pages.ui.buttons import action_button, problem, safely
 from pages.ui.page import page_of
 from pages.ui.runs import reuse, table
@@ -123,7 +123,7 @@ def many(n: int) -> str:
 def _use(run_id: str) -> None:
     run = open_run(run_id)
     if missed := reuse.use(run.config):
-        state.set_problem(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
+        problems.tell(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
     st.session_state[_OPEN] = run_id
 
 
@@ -165,13 +165,13 @@ def _restore() -> None:
 
 def _each(ids: Iterable[str], act: Callable[[str], object]) -> list[str]:
     """Do it to each run and return those that it was done to; a failure is shown and does not stop the others."""
-    done, problems = [], []
+    done, failures = [], []
     for run_id in ids:
         try:
             act(run_id)
             done.append(run_id)
         except SeqTutorError as error:
-            problems.append(str(error))
-    if problems:
-        state.set_problem("; ".join(dict.fromkeys(problems)))
+            failures.append(str(error))
+    if failures:
+        problems.tell("; ".join(dict.fromkeys(failures)))
     return done

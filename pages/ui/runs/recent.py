@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import problems, state
 from pages.ui.buttons import action_button
 from pages.ui.page import fragment
 from pages.ui.readout import state_words
@@ -93,4 +93,4 @@ def _look(studio: Studio, run_id: str) -> None:
 def _use(run_id: str) -> None:
     run = open_run(run_id)
     if missed := reuse.use(run.config):
-        state.set_problem(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
+        problems.tell(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
