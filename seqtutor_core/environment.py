@@ -10,6 +10,7 @@ SLOTS = "SEQTUTOR_SLOTS"
 RUNS_PER_VISITOR = "SEQTUTOR_RUNS_PER_VISITOR"
 RUN_MEMORY = "SEQTUTOR_RUN_MEMORY"
 VISITOR = "SEQTUTOR_VISITOR"  # whose the runs of a sweep are that a page has started
+REWARDS_ON = "SEQTUTOR_REWARDS_ON"  # address of a Ray cluster that measures own rewards
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"  # CUDA's own; its n-th device is what a program in it calls cuda:n
 CORES_PER_SLOT = 2
 MOST_SLOTS = 64

@@ -1,18 +1,17 @@
 """Sweeps on a real Ray cluster of two nodes, and through submitit's executors for one machine."""
 
-import os
-import shutil
-import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from benchmarks.ray_nodes import descendants, kill_node, two_nodes
 from seqtutor_core.cli.main import main
+from seqtutor_core.environment import REWARDS_ON
 from seqtutor_core.errors import MissingPartError, SettingError
+from seqtutor_core.own_rewards import Score, find, folder
+from seqtutor_core.own_rewards.scores import Scorer
 from seqtutor_core.runs.store import all_runs
 from seqtutor_core.sweeps.folder import DONE
 from seqtutor_core.sweeps.launchers import Cluster
@@ -36,59 +35,74 @@ def write(tmp_path: Path) -> Write:
     return writer(tmp_path, tiny_prior(tmp_path))
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    """Two nodes of one core on this machine, and the second of them; nothing leaves the machine."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    from ray.cluster_utils import Cluster as RayCluster
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[tuple[str, int]]:
+    with two_nodes() as found:
+        yield found
 
-    folder = tempfile.mkdtemp(prefix="ray")  # a short path, for it holds sockets
-    monkeypatch.setenv("RAY_TMPDIR", folder)  # where the address of this cluster is noted, too
-    (Path(folder) / "ray").mkdir()
-    node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
+
+REWARD = """
+# seconds: 20
+import os, pathlib
+def reward(smiles):
+    with open(pathlib.Path(__file__).parent / "calls.txt", "a") as file:
+        file.write(smiles + "\\n")
+    if smiles == "N" and open(file.name).read().split().count("N") < 2:
+        raise ValueError("not yet")
+    if smiles == "O":
+        raise ValueError("never")
+    return len(smiles)
+"""
+
+
+def test_an_own_reward_is_measured_by_a_cluster_in_order_and_once(
+    nodes: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder("molecule") / "dear.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(REWARD)
+    monkeypatch.setenv(REWARDS_ON, nodes[0])
+    sequences = ["CCC", "N", "C", "O", "CC", "C"]
     try:
-        started = RayCluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-        try:
-            yield started, started.add_node(**node)
-        finally:
-            started.shutdown()
+        first, second = (measured(sequences) for _ in range(2))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        import ray
+
+        ray.shutdown()
+    assert (
+        [one.values for one in first] == [(3.0,), (1.0,), (1.0,), (), (2.0,), (1.0,)] == [one.values for one in second]
+    )
+    assert "never" in first[3].error
+    calls = sorted((path.parent / "calls.txt").read_text().split())
+    assert calls == ["C", "CC", "CCC", "N", "N", "O", "O", "O", "O"], "once each; what fails is tried once more"
+    monkeypatch.setenv(REWARDS_ON, "127.0.0.1:1")
+    assert [one.error[:9] for one in measured(["C", "S"])] == ["", "not tried"]
 
 
-def descendants(process: int) -> list[int]:
-    """A process and all that it has started, and those have."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(path.parent.name))
-    found = [process]
-    for each in found:
-        found += children.get(each, [])
-    return found
+def measured(sequences: list[str]) -> list[Score]:
+    """What a program that has just begun says of sequences."""
+    scorer = Scorer(find("molecule", "dear.py"))
+    try:
+        return scorer.score(sequences)
+    finally:
+        scorer.close()
 
 
-def test_no_point_is_lost_when_a_node_of_a_ray_cluster_is_killed(write: Write, cluster: tuple[Any, Any]) -> None:
-    nodes, second = cluster
+def test_no_point_is_lost_when_a_node_of_a_ray_cluster_is_killed(write: Write, nodes: tuple[str, int]) -> None:
+    address, second = nodes
     plan = read_plan(write("[search.grid]\nseed = [1, 2, 3]\n"))
-    launcher = RayLauncher(Cluster(cores=1, address=nodes.address))
+    launcher = RayLauncher(Cluster(cores=1, address=address))
     try:
         assert launcher.slots == 2
         driver, reported = driven(plan, launcher)
-        raylet = second.all_processes["raylet"][0].process.pid
         deadline = time.monotonic() + PATIENCE
         lost: list[str] = []
         while not lost:  # until the second node has a worker that learns
             driver.step()
-            there = descendants(raylet)
+            there = descendants(second)
             lost = [run.id for run in all_runs() if run.alive and run.status.pid in there]
             assert time.monotonic() < deadline, [run.status for run in all_runs()]
-        for process in there:
-            os.kill(process, signal.SIGKILL)  # as when the machine loses its power
+        kill_node(second)
         driver.run()
         assert launcher.slots == 1
     finally:
@@ -118,7 +132,7 @@ def test_what_is_not_there_is_told_in_a_line(
     with pytest.raises(SettingError, match="submitit does not take speed"):
         SlurmLauncher(Cluster(parameters={"speed": 1}), tmp_path, executor="local")
     for address in ("127.0.0.1:1", "nonsense:x"):
-        with pytest.raises(SettingError, match=r"no Ray cluster at .* or name another by --address"):
+        with pytest.raises(SettingError, match=r"no Ray cluster at .* or name another address"):
             RayLauncher(Cluster(address=address))
     for name, launcher in (("ray", "ray"), ("submitit", "slurm")):
         monkeypatch.setitem(__import__("sys").modules, name, None)

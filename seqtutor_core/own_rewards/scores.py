@@ -6,6 +6,7 @@ user's code does.
 
 import atexit
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from seqtutor_core.cpu_count import cpu_count
+from seqtutor_core.environment import REWARDS_ON
+from seqtutor_core.own_rewards import on_cluster
 from seqtutor_core.own_rewards.folder import OwnReward
 from seqtutor_core.own_rewards.measured import Measured
 from seqtutor_core.own_rewards.process import Broken, PythonProcess, run_program
@@ -44,6 +47,7 @@ class Scorer:
         """Seconds of its processes, and for how many sequences."""
         self._cache: OrderedDict[str, Score] = OrderedDict()
         self._kept = Measured(reward)
+        self._cluster = os.environ.get(REWARDS_ON, "")
         self._free: list[PythonProcess] = []
         self._lock = threading.Lock()  # around all of these
         self._threads = ThreadPoolExecutor(min(cpu_count(), MAX_PROCESSES), thread_name_prefix="own-reward")
@@ -68,20 +72,32 @@ class Scorer:
             scored = {one: self._checked([*values], "", one) for one, values in known.items()}
             self._cache |= {one: score for one, score in scored.items() if not score.error}
             missing = [one for one in missing if one not in self._cache]
-        size = CHUNK if not self.reward.is_python else max(CHUNK, -(-len(missing) // MAX_PROCESSES))
-        chunks = [missing[i : i + size] for i in range(0, len(missing), size)]
-        measure = self._by_python if self.reward.is_python else self._by_program
-        fresh: dict[str, Score] = {}
-        for chunk, scores in zip(chunks, self._threads.map(measure, chunks), strict=True):
-            fresh |= zip(chunk, scores, strict=True)
+        fresh = dict(zip(missing, self._measured(missing), strict=True))
         with self._lock:
             self._cache |= fresh
-            if self.milliseconds >= DEAR:
+            if self.milliseconds >= DEAR or self._cluster:
                 self._kept.add({one: score.values for one, score in fresh.items() if not score.error})
             result = [fresh[one] if one in fresh else self._cache[one] for one in sequences]
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
         return result
+
+    def _measured(self, sequences: Sequence[str]) -> list[Score]:
+        """Return the score of each sequence, measured by this machine or by a cluster."""
+        if not (sequences and self._cluster):
+            return self.measure(sequences)
+        try:
+            answers = on_cluster.measure(self.reward, sequences, self._cluster)
+        except Broken as error:
+            return [Score(error=f"{UNTRIED}{error}")] * len(sequences)
+        return [self._checked(*answer, one) for answer, one in zip(answers, sequences, strict=True)]
+
+    def measure(self, sequences: Sequence[str]) -> list[Score]:
+        """Return the score of each sequence, in order, whatever is known of it; by this machine's processes."""
+        size = CHUNK if not self.reward.is_python else max(CHUNK, -(-len(sequences) // MAX_PROCESSES))
+        chunks = [sequences[i : i + size] for i in range(0, len(sequences), size)]
+        scores = self._threads.map(self._by_python if self.reward.is_python else self._by_program, chunks)
+        return [score for chunk in scores for score in chunk]
 
     def close(self) -> None:
         """End its processes."""

@@ -4,17 +4,12 @@ Every node has this program at the same place and sees the same run home. A node
 are gone on with elsewhere, from their last checkpoints.
 """
 
-import os
-import socket
 import subprocess
 from typing import Any
 
-from seqtutor_core.errors import MissingPartError, SettingError
-from seqtutor_core.rules import shown
+from seqtutor_core.cluster import connect
 from seqtutor_core.runs.store import Run
 from seqtutor_core.sweeps.launchers import Cluster, has_begun, worker_command
-
-KNOCKING = 5.0  # seconds
 
 
 class RayJob:
@@ -49,21 +44,9 @@ class RayLauncher:
     def __init__(self, cluster: Cluster, slots: int | None = None) -> None:
         """Connect; slots: None for as many runs as the cluster has cores for.
 
-        MissingPartError without Ray, SettingError where there is no cluster.
+        Errors as of `connect`.
         """
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # tell nobody anything
-        try:
-            import ray
-        except ModuleNotFoundError:
-            raise MissingPartError("Ray is not installed: python -m pip install -r requirements-cluster.txt") from None
-        try:
-            _knock(cluster.address)
-            ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise SettingError(
-                f"no Ray cluster at {shown(cluster.address)} ({str(error).splitlines()[0]}); "
-                "start one with `ray start --head`, or name another by --address"
-            ) from None
+        connect(cluster.address)
         self.cluster, self._slots = cluster, slots
 
     @property
@@ -88,11 +71,3 @@ class RayLauncher:
         import ray
 
         ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Raise OSError or ValueError where nobody answers: Ray itself would try for minutes."""
-    _, colon, port = address.rpartition(":")
-    if colon:
-        host = address.removeprefix("ray://").rpartition(":")[0].strip("[]")
-        socket.create_connection((host, int(port)), KNOCKING).close()
