@@ -23,9 +23,14 @@ VERSION = "brain.Event:2"  # the first record of every event file
 
 
 def write_csv(run: Run, path: Path) -> None:
-    """Write a line of the table for each line of metrics, a column for each figure; empty where it was not one.
+    """Write the table of a run's curves; RunError for damaged metrics, or where it cannot be written."""
+    _replace(path, curve_table(run))
 
-    RunError for damaged metrics, or where it cannot be written.
+
+def curve_table(run: Run) -> bytes:
+    """Return CSV with a line for each line of metrics, a column for each figure, empty where it was none.
+
+    RunError for damaged metrics.
     """
     lines = [figures(line) for line in run.metrics()[0]]
     columns = list(dict.fromkeys([*FIRST, *(name for line in lines for name in line)]))
@@ -33,7 +38,7 @@ def write_csv(run: Run, path: Path) -> None:
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     table.writerows(lines)
-    _replace(path, text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def write_events(run: Run, folder: Path) -> None:

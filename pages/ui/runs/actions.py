@@ -1,4 +1,4 @@
-"""What can be done with the ticked runs: open, use their settings, rename, tag, delete, and bring back."""
+"""What can be done with the ticked runs: open, use their settings, rename, tag, take away, delete, and bring back."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import problems, state, steering
 from pages.ui.buttons import action_button, problem, safely
 from pages.ui.page import page_of
-from pages.ui.runs import reuse, table
+from pages.ui.runs import bundles, reuse, table
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import names, tags, trash
@@ -37,6 +37,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
     Without any run there is nothing to do, unless the last one was just deleted.
     """
     if not all_runs() and not st.session_state.get(_DISCARDED):
+        bundles.bring_in()
         problem("runs")
         return
     one = chosen[0] if len(chosen) == 1 else None
@@ -46,10 +47,13 @@ def panel(chosen: Sequence[RunInfo]) -> None:
         _use_button(one)
         _rename_popover(one if ours else None)
         _tags_popover([run for run in chosen if run.id in ours])
+        bundles.take_away(one, bool(ours))
+        bundles.bring_in()
         _delete_button(chosen, ours)
         gone = st.session_state.get(_DISCARDED)
         action_button("Undo delete", "undo", "runs-undo", _restore, disabled=not gone)
     st.caption(_line(chosen))
+    bundles.notices()
     problem("runs")
     for run in chosen:
         if run.problem:

@@ -129,6 +129,11 @@ def _choose(key: str, ids: Sequence[str]) -> None:
     st.session_state[_CHOSEN] = (_chosen() - set(ids)) | {ids[row] for row in rows}
 
 
+def tick(run_id: str) -> None:
+    """Tick a run beside those that are ticked."""
+    st.session_state[_CHOSEN] = _chosen() | {run_id}
+
+
 def let_go(gone: Sequence[str]) -> None:
     """Tick these no longer."""
     st.session_state[_CHOSEN] = _chosen() - set(gone)
