@@ -64,6 +64,7 @@ def test_the_form_starts_the_command_with_a_file_that_says_what_varies(asked: li
     assert kinds["weights.motif"] == ("uniform", (5.0, 20.0)) and kinds["seed"] == ("int", (0, 9))
     assert kinds["learner"][0] == "categorical" and kinds["kl_coefficient"][0] == "log"
     (folder,) = all_sweeps()
+    assert background.phase(folder) == "beginning" and "Its command begins" in texts(page.caption)
     (bar,) = page.get("progress")
     assert folder.name in bar.proto.text.replace("\\", "") and "0 of 7 points done" in bar.proto.text
 
@@ -95,7 +96,10 @@ def test_only_who_started_a_search_stops_it(asked: list[Any], home: Path) -> Non
         assert "goes on; let it end" in texts(page.error) and len(asked) == 1
         press(page, f"sweep-stop-{folder.name}")
     assert folder.is_to_stop
+    with open(folder.path.with_suffix(".log"), "a") as log:
+        log.write("error: out of luck\n")
     page.run()
+    assert "Its command has ended: error: out of luck" in texts(page.caption)
     press(page, f"sweep-go-on-{folder.name}")
     assert len(asked) == 2 and asked[0][0][4] == asked[1][0][4]
 

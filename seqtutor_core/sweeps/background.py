@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -17,8 +18,11 @@ from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.files import home, reason, replace_text
 from seqtutor_core.rules import shown
 from seqtutor_core.runs.launcher import PACKAGE_PARENT
-from seqtutor_core.sweeps.folder import SweepFolder, open_sweep, sweeps_folder
+from seqtutor_core.sweeps.folder import OPEN, SweepFolder, open_sweep, sweeps_folder
 from seqtutor_core.sweeps.plan import Plan, parse_plan
+
+BEGINNING = "the command begins"
+STARTING = 60.0  # seconds that it is given to say more
 
 
 def plan_of(config: TuningConfig, search: Mapping[str, Any]) -> Plan:
@@ -43,6 +47,17 @@ def start(plan: Plan, visitor: str, slots: int) -> SweepFolder:
     return folder
 
 
+def phase(folder: SweepFolder) -> str:
+    """Return how a sweep stands: beginning, going, ended, or cut short. Errors as of `SweepFolder.plan`, `points`."""
+    if folder.worked_on:
+        return "going"
+    if sum(point.state != OPEN for point in folder.points()) >= folder.plan.search.size:
+        return "ended"
+    age = abs(time.time() - (folder.path / "sweep.toml").stat().st_mtime)
+    begins = age < STARTING and last_words(folder) == BEGINNING
+    return "beginning" if begins else "cut short"
+
+
 def last_words(folder: SweepFolder) -> str:
     """Return the last line that the command wrote; nothing where it wrote none."""
     try:
@@ -57,6 +72,8 @@ def _spawn(path: Path, visitor: str, slots: int) -> None:
     python_path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     ours = {"PYTHONPATH": python_path, "SEQTUTOR_HOME": str(home().resolve()), VISITOR: visitor}
     with open(path.with_suffix(".log"), "ab") as log:
+        log.write(f"{BEGINNING}\n".encode())
+        log.flush()
         subprocess.Popen(
             [sys.executable, "-m", "seqtutor_core", "sweep", str(path), "--slots", str(slots)],
             stdin=subprocess.DEVNULL,

@@ -32,7 +32,11 @@ C, LEARNER, SEED = "c", "learner", "seed"
 VARIED = {C: "c", LEARNER: "Learner", SEED: "Seed"}
 FORM = "sweep-form"
 HELP = "The search begins with this studio's settings as they stand in this browser"
+LIVING = ("beginning", "going")
 _STARTED = "_sweeps_started"  # names, of this session
+
+Looks = tuple[tuple[str, str, int], ...]
+"""Of each search that is shown its name, how it stands, and how many runs it has begun."""
 
 
 def panel() -> None:
@@ -40,10 +44,10 @@ def panel() -> None:
     with st.expander("Search over settings", icon=":material/travel_explore:", key=FORM, on_change="rerun") as form:
         if form.open:
             _form()
-    shown = all_sweeps()[:SHOWN]
-    if shown:
-        living = any(one.worked_on for one in shown)
-        fragment(_standing, tuple(one.name for one in shown), every=EVERY if living else None, steady=True)
+    looks = _looks()
+    if looks:
+        living = any(how in LIVING for _, how, _ in looks)
+        fragment(_standing, looks, every=EVERY if living else None, steady=True)
 
 
 # ---------------------------------------------------------------- the form
@@ -88,7 +92,7 @@ def _key(studio: Studio, name: str) -> str:
 
 def _start(studio: Studio, chosen: tuple[str, ...]) -> None:
     """Start the command; RunError while another search of this visitor goes on."""
-    mine = [one.name for one in all_sweeps()[:SHOWN] if one.worked_on and _is_ours(one)]
+    mine = [one.name for one in all_sweeps()[:SHOWN] if _how(one)[0] in LIVING and _is_ours(one)]
     if mine:
         raise RunError(f"your search {mine[0]} goes on; let it end, or stop it, before another begins")
     ranges: dict[str, Any] = {}
@@ -114,12 +118,23 @@ def _start(studio: Studio, chosen: tuple[str, ...]) -> None:
 # ---------------------------------------------------------------- how they stand
 
 
-def _standing(names: tuple[str, ...]) -> None:
-    """Draw the newest searches; one that came or went draws the page anew."""
-    shown = all_sweeps()[:SHOWN]
-    if tuple(one.name for one in shown) != names:
+def _looks() -> Looks:
+    return tuple((one.name, *_how(one)) for one in all_sweeps()[:SHOWN])
+
+
+def _how(folder: SweepFolder) -> tuple[str, int]:
+    """Return how a search stands, and how many runs it has begun."""
+    try:
+        return background.phase(folder), sum(bool(point.run) for point in folder.points())
+    except SeqTutorError:  # damaged
+        return "", 0
+
+
+def _standing(drawn: Looks) -> None:
+    """Draw the newest searches; one that came, went or began a run draws the page, and its table of runs, anew."""
+    if _looks() != drawn:
         st.rerun()
-    for folder in shown:
+    for folder in all_sweeps()[:SHOWN]:
         try:
             _one(folder)
         except SeqTutorError as error:
@@ -127,17 +142,18 @@ def _standing(names: tuple[str, ...]) -> None:
 
 
 def _one(folder: SweepFolder) -> None:
-    plan, points, worked_on = folder.plan, folder.points(), folder.worked_on
+    plan, points, how = folder.plan, folder.points(), background.phase(folder)
     found = progress(points, plan.search.size, max(1, sum(p.state == OPEN and bool(p.run) for p in points)))
-    ended = found.done + found.failed == found.size
     best = best_points(points, plan.search.aims)
     with st.container(border=True):
         st.progress((found.done + found.failed) / found.size, text=literal(f"Search {folder.name}: {found.sentence}"))
-        if not ended and not worked_on:
+        if how == "beginning":
+            st.caption("Its command begins; that takes some seconds.")
+        elif how == "cut short":
             st.caption(literal(f"Its command has ended: {background.last_words(folder)}"))
         with st.container(horizontal=True, vertical_alignment="center"):
             ours = _is_ours(folder)
-            stays, rests = not (worked_on and ours), ended or worked_on or not ours
+            stays, rests = not (ours and how in LIVING), not (ours and how == "cut short")
             action_button("Stop", "stop", f"sweep-stop-{folder.name}", _stop, folder, disabled=stays)
             action_button("Go on", "play_arrow", f"sweep-go-on-{folder.name}", _go_on, folder, disabled=rests)
             for number, point in enumerate(best[:SHOWN], start=1):
