@@ -25,7 +25,7 @@ from tests.running import is_gone, small, tiny_prior, updates, wait_for, wait_fo
 
 pytestmark = pytest.mark.slow  # real worker processes
 
-UPDATES = 150
+UPDATES = 100  # some five seconds
 
 
 @pytest.fixture(scope="module")
@@ -186,8 +186,10 @@ def test_of_two_starts_the_second_waits_and_runs_after(prior: Path, monkeypatch:
     assert third.state == "stopped" and third.status.message == "stopped while waiting" and not updates(third)
 
     assert launcher.stop(first, wait=60)
+    worker = pid(second)
     wait_for_state(second, "finished", "failed")
     assert second.status.update == 3 and second.ahead is None
+    wait_for(lambda: is_gone(worker), second)  # no zombie
 
 
 def test_sigterm_ends_with_a_checkpoint(prior: Path) -> None:
@@ -220,17 +222,18 @@ def test_a_missing_prior_begins_no_run(home: Path, tmp_path: Path) -> None:
 
 def test_a_prior_that_went_missing_fails_the_run_and_is_named(prior: Path, tmp_path: Path) -> None:
     moved = shutil.copytree(prior, tmp_path / "moved")
-    run = launcher.start(small(moved, updates=3))
-    wait_for_state(run, "failed", "finished")
+    run = launcher.start(small(moved, seconds=600))
+    wait_for_state(run, "running")
+    kill(run)
     moved.rename(tmp_path / "elsewhere")
-    launcher.resume(run, 0.5)
+    launcher.resume(run)
     wait_for_state(run, "failed", "finished")
     assert "no prior named 'moved'" in run.status.error
     assert "Traceback" not in (run.folder / "worker.log").read_text()
     (tmp_path / "elsewhere").rename(moved)
-    launcher.resume(run, 0.5)
-    wait_for_state(run, "failed", "finished")
-    assert run.state == "finished" and not run.status.error
+    launcher.resume(run)
+    wait_for(lambda: updates(run), run)
+    assert run.state == "running" and not run.status.error
 
 
 def test_a_worker_that_cannot_start_fails_the_run_at_once(
@@ -250,13 +253,6 @@ def test_a_paused_worker_whose_folder_was_taken_away_ends(prior: Path) -> None:
     wait_for_state(run, "paused")
     worker = pid(run)
     run.folder.rename(run.folder.with_name("elsewhere"))
-    wait_for(lambda: is_gone(worker), run)
-
-
-def test_no_worker_stays_a_zombie(prior: Path) -> None:
-    run = launcher.start(small(prior, updates=2))
-    worker = pid(run)
-    wait_for_state(run, "finished", "failed")
     wait_for(lambda: is_gone(worker), run)
 
 
@@ -289,19 +285,19 @@ def test_a_worker_killed_before_its_first_status_is_known_to_be_dead_at_once(
         return spawned[-1]
 
     monkeypatch.setattr(launcher, "_spawn", spy)
-    run = launcher.start(small(prior, updates=3))
+    run = launcher.start(small(prior, seconds=600))
     spawned[0].kill()
     spawned[0].wait()
     assert run.status.launched > time.time() - store.LAUNCH_GRACE
     assert run.state == "interrupted"
     launcher.resume(run)
-    wait_for_state(run, "finished", "failed")
-    assert run.state == "finished"
+    wait_for(lambda: updates(run), run)
+    assert run.state == "running"
 
 
 def test_what_the_dead_left_is_swept_by_the_next_worker(prior: Path, home: Path) -> None:
     """Half-written files of a killed worker, and hidden folders of runs half made or half deleted."""
-    run = launcher.start(small(prior, updates=UPDATES))
+    run = launcher.start(small(prior, seconds=600))
     save_and_go_on(run)
     kill(run)
     left = [
@@ -314,7 +310,7 @@ def test_what_the_dead_left_is_swept_by_the_next_worker(prior: Path, home: Path)
     for name in (".new-x", ".new-y"):
         (home / "runs" / name / "checkpoints").mkdir(parents=True)
     launcher.resume(run)
-    wait_for_state(run, "finished", "failed")
+    wait_for_state(run, "running", "failed")
     assert not [path for path in left if path.exists()]
     assert [path.name for path in (home / "runs").iterdir()] == [run.id]
 
