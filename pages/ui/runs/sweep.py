@@ -160,7 +160,9 @@ def _one(folder: SweepFolder) -> None:
                 _link(number, point.run)
         if points:
             rows = [_row(facts(point)) for point in points]
-            st.dataframe(rows, hide_index=True, height=200, key=f"sweep-table-{folder.name}")
+            st.dataframe(
+                rows, hide_index=True, height=200, key=f"sweep-table-{folder.name}", alt="The points of a search"
+            )
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
