@@ -12,6 +12,7 @@ from rdkit import Chem, rdBase
 
 from seqtutor_core.chemistry import substructures
 from seqtutor_core.chemistry.depict import drawing
+from seqtutor_core.chemistry.inputs import smarts
 from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.pool import Pool
 from seqtutor_core.chemistry.property_query import PropertyQuery
@@ -227,3 +228,21 @@ def test_ring_numbers_in_brackets(text: str) -> None:
     for read in (substructure, substructures.parse_smarts):
         with pytest.raises(InputError):
             read(text)
+
+
+@pytest.mark.parametrize("text", ["[#119]", "[#764915!C]", "[#185491]~[!C]"])
+def test_an_atom_beyond_the_elements_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InputError, match="above number 118"):
+        substructure(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "smiles"),
+    [("c1*cc(Cl)cc1", "Clc1cccnc1"), ("*1ccc(Cl)cc1", "Clc1ccncc1"), ("*1=CC=C(Cl)C=C1", "Clc1ccncc1")],
+)
+def test_any_atom_in_an_aromatic_ring_stays_any_atom(pattern: str, smiles: str) -> None:
+    assert found(pattern, "Clc1ccccc1") and found(pattern, smiles) and not found(pattern, "ClC1CCCCC1")
+
+
+def test_lines_without_a_pattern_are_passed_over() -> None:
+    assert smarts("\x0c\nc1ccccc1\n\x0b") == ("c1ccccc1",)

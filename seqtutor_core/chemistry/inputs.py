@@ -69,7 +69,7 @@ def molecule(text: str, corpus: str = MOSES.corpus) -> InputMolecule:
 def smarts(text: str) -> tuple[str, ...]:
     """Return the SMARTS of a text, one a line, at most 20; InputError names the line and the place."""
     lines = [(number, line.strip(STRIPPED)) for number, line in enumerate(texts.lines(text), start=1)]
-    lines = [(number, line.split()[0].strip(STRIPPED)) for number, line in lines if line]
+    lines = [(number, line.split()[0].strip(STRIPPED)) for number, line in lines if line.split()]
     if len(lines) > MAX_SMARTS:
         raise InputError(
             f"{len(lines)} SMARTS are more than {MAX_SMARTS}; drop some, or join some with a comma inside a bracket"

@@ -19,7 +19,7 @@ from typing import Any
 from rdkit import Chem
 
 from seqtutor_core.chemistry.limits import SearchTimeout, with_time_limit
-from seqtutor_core.chemistry.parsing import capture_log, parse_smarts, smiles_parser
+from seqtutor_core.chemistry.parsing import WAY_OUT, capture_log, parse_smarts, smiles_parser
 from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.errors import InputError
 
@@ -115,8 +115,11 @@ def substructure(text: str) -> Substructure:
     parts = Chem.GetMolFrags(_as_rdkit_writes(parse_smarts(text), text), asMols=True, sanitizeFrags=False)
     if len(parts) > MAX_PARTS:
         raise InputError(f"{len(parts)} loose parts, joined by dots, are more than {MAX_PARTS}; give fewer")
-    counts = Counter(Chem.MolToSmarts(part) for part in parts)
-    different = {Chem.MolToSmarts(part): part for part in parts}
+    written, _ = capture_log(lambda: [Chem.MolToSmarts(part) for part in parts])
+    if written is None:
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise InputError(f"an atom of {shown!r} is none, as above number 118; {WAY_OUT['SMARTS']}")
+    counts, different = Counter(written), dict(zip(written, parts, strict=True))
     return Substructure(text, tuple((different[smarts], count) for smarts, count in counts.items()))
 
 
@@ -138,7 +141,7 @@ def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:
             charged.add(index)
             written_as = symbol.lower() if atom.GetIsAromatic() else symbol
             changed.ReplaceAtom(index, Chem.AtomFromSmarts(f"[{written_as}{charge:+d}]"))
-        elif atom.GetIsAromatic() and not before.GetIsAromatic():
+        elif symbol != "*" and atom.GetIsAromatic() and not before.GetIsAromatic():  # any atom stays any atom
             smarts = re.sub(rf"(?<![A-Za-z]){symbol}(?![a-z])", symbol.lower(), query.GetAtomWithIdx(index).GetSmarts())
             changed.ReplaceAtom(index, Chem.AtomFromSmarts(smarts))
     for bond, before in zip(kept.GetBonds(), written.GetBonds(), strict=True):
