@@ -16,6 +16,7 @@ def connect(address: str) -> ModuleType:
     MissingPartError without Ray, SettingError where there is no cluster.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # tell nobody anything
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # of 45 s; Ray itself would try for a quarter of an hour
     try:
         import ray
     except ModuleNotFoundError:
