@@ -311,4 +311,8 @@ def test_the_centre_comes_first_once_every_setting_is_known(molecule, monkeypatc
     elsewhere.append(50.0)
     page.run()
     assert drawn == [("centre", 20.0), "sliders", ("centre", 50.0), "sliders"]
+    page.switch_page("pages/method.py").run()
+    drawn.clear()
+    page.switch_page("pages/molecule.py").run()
+    assert drawn == ["sliders", ("centre", 50.0)], "another visit may have another link"
     assert not page.exception

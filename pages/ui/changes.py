@@ -42,12 +42,6 @@ def record(studio: Studio) -> None:
     st.session_state[_key(studio, _SETTINGS)] = _settings(studio)
 
 
-def recorded(studio: Studio) -> bool:
-    """Return whether every setting that the page drew last still has a value: before its widgets are drawn again."""
-    drawn = st.session_state.get(_key(studio, _SETTINGS))
-    return drawn is not None and drawn.keys() <= _settings(studio).keys()
-
-
 def forget_answered_problem(studio: Studio) -> None:
     """Forget what went wrong once a setting has changed since it was shown. To be called before it is shown again."""
     if problems.was_shown() and _changed(studio):

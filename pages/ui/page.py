@@ -32,6 +32,8 @@ PAGES = (
 )
 STUDIOS = tuple(page for page in PAGES if page.domain)
 
+_PAGE, _VISIT = "_page", "_visit"  # keys of the page drawn last, and of the number of its visit
+
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icons" / "studio.png"  # a Material icon would be fetched
 
 
@@ -49,7 +51,15 @@ def open_studio(title: str, help: str) -> None:
         st.html(f'<h1 class="unseen">{title} studio</h1>')
 
 
+def visit() -> int:
+    """Return the number of the visit to a page: another one whenever another page is opened."""
+    number: int = st.session_state.get(_VISIT, 0)
+    return number
+
+
 def _set_up(title: str, help: str = "") -> None:
+    if st.session_state.get(_PAGE) != title:
+        st.session_state.update({_PAGE: title, _VISIT: visit() + 1})
     st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state="collapsed")
     require_login()
     with st.container(horizontal=True, key="nav"):

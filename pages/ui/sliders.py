@@ -5,27 +5,29 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui import combination, learning, state
-from pages.ui.changes import apply, can_undo, catch_up, record, recorded, steer_weights, undo
+from pages.ui.changes import apply, can_undo, catch_up, record, steer_weights, undo
 from pages.ui.layout import Panes
-from pages.ui.page import show_errors
+from pages.ui.page import show_errors, visit
 from pages.ui.rows import reset_button, row, show_value, widget
 from pages.ui.studio import Studio
 from seqtutor_core.domains import RewardTerm
 
 PILLS = "presets"
+_DRAWN = "_drawn"  # key of the visit in which every setting was drawn last
 _TURN = "_presets"  # counts the pills' widgets
 
 
 def beside_centre(studio: Studio, panes: Panes, draw_centre: Callable[[], None]) -> None:
-    """Draw the pane of sliders and the centre, the centre first once every setting was drawn before: of a moved slider
-    people await what it changes. Should drawing a setting change it, as another link does, all is drawn anew.
+    """Draw the pane of sliders and the centre, the centre first once this visit has drawn every setting: of a moved
+    slider people await what it changes. Should drawing a setting change it, as another link does, all is drawn anew.
     """
-    known = state.values(studio) if recorded(studio) else None
+    known = state.values(studio) if st.session_state.get(_DRAWN) == visit() else None
     if known:
         with panes.centre, show_errors():
             draw_centre()
     with panes.sliders:
         panel(studio)
+    st.session_state[_DRAWN] = visit()
     if not known:
         with panes.centre, show_errors():
             draw_centre()
