@@ -27,7 +27,7 @@ _NOUNS = """acetone alkane alkene allegro alloy amide amine andante anthem aria 
 benzene bolero borane bourree cadence canon cantata carol cello chaconne chorale chord clarinet coda cymbal descant
 diene drum duet ester ether etude fanfare fiddle flute fugue furan galliard gavotte glucose gong guitar harmony harp
 hexane horn hymn indole interlude intermezzo isomer jig ketone largo ligand lute lyre madrigal mandolin march mazurka
-melody menthol minuet molecule motet motif musette nocturne oboe octave octet organ overture oxide partita pavane
+melisma menthol minuet myrcene motet motif musette nocturne oboe octave octet organ overture oxide partita pavane
 peptide phenol pianola polka prelude purine pyridine quartet quinone reel refrain rhapsody rondo salt sarabande
 scherzo serenade sextet sonata sonnet spinet strophe sugar tango terpene toccata triad trio tritone trumpet ukulele
 vanillin vibrato viola violin waltz xenon zither"""

@@ -20,7 +20,7 @@ EVERY = 3.0  # seconds between two looks while a run lives
 _CHOSEN = "_chosen_runs"
 COLUMNS = {
     "Name": st.column_config.TextColumn(width=165),
-    "Tags": st.column_config.ListColumn(width=110),
+    "Tags": st.column_config.ListColumn(width=100),
     "Domain": st.column_config.TextColumn(width=75),
     "Learner": st.column_config.TextColumn(width=90),
     "c": st.column_config.NumberColumn(format="%.3g", width=45, help="The KL coefficient that it began with"),
@@ -31,7 +31,7 @@ COLUMNS = {
     ),
     "Distinct": st.column_config.NumberColumn(format="%.0f %%", width=70),
     "Duration": st.column_config.NumberColumn(format="%.0f s", width=75, help="Learning time"),
-    "State": st.column_config.TextColumn(width=85),
+    "State": st.column_config.TextColumn(width=120),
     "Date": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
     "Size": st.column_config.NumberColumn(format="%.1f MB", width=70),
     "Note": st.column_config.TextColumn(width=500, help="What is damaged"),
