@@ -187,7 +187,7 @@ def test_runs_with_the_same_rewards_stand_on_the_frontier(ended):
     store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0}))  # not measured yet
     points = comparable_runs(MELODY, wanted(MELODY, {"key": 1.0}))
     assert {(p.reward, p.kl) for p in points} == {(50.0, 2.0), (54.0, 2.0)}
-    assert points[-1].name == f"{generated_name(same.id)}: rloo, c = 4"
+    assert points[-1].name == f"{generated_name(same.id)}: REINFORCE, c = 4"
     names.rename_run(steered, "<b>%{x}</b>")
     (renamed, _) = points = comparable_runs(MELODY, wanted(MELODY, {"key": 1.0}), viewed=steered.id)
     assert renamed.name.startswith("C <b>%{x}</b>: ")

@@ -11,9 +11,10 @@ class Ear {
       const text = event.target.value;
       this.timer = setTimeout(() => this.tell({ text }), PAUSE);
     };
-    this.leaving = (event) => this.hears(event) && this.wait(); // the page is told anyway
+    this.committing = (event) => this.hears(event) && commits(event) && this.wait(); // the page is told anyway
     document.addEventListener("input", this.typing);
-    document.addEventListener("focusout", this.leaving);
+    document.addEventListener("keydown", this.committing);
+    document.addEventListener("focusout", this.committing);
   }
 
   hears(event) {
@@ -27,8 +28,15 @@ class Ear {
   close() {
     this.wait();
     document.removeEventListener("input", this.typing);
-    document.removeEventListener("focusout", this.leaving);
+    document.removeEventListener("keydown", this.committing);
+    document.removeEventListener("focusout", this.committing);
   }
+}
+
+// Whether a field commits its text by an event: when it is left, at Enter, and one of several lines at Ctrl+Enter.
+function commits(event) {
+  const { type, key, target, ctrlKey, metaKey } = event;
+  return type === "focusout" || (key === "Enter" && (target.tagName === "INPUT" || ctrlKey || metaKey));
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
