@@ -1,9 +1,11 @@
-"""Settings of this machine, from environment variables: how many runs learn at a time, of whom, in what memory."""
+"""Environment variables: how many runs learn at a time, of whom, in what memory; and what other processes are told."""
 
 import os
+from pathlib import Path
 
 from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.errors import SettingError
+from seqtutor_core.files import home
 from seqtutor_core.rules import shown
 
 SLOTS = "SEQTUTOR_SLOTS"
@@ -16,6 +18,17 @@ CORES_PER_SLOT = 2
 MOST_SLOTS = 64
 MOST_RUNS_PER_VISITOR = 1000
 LEAST_RUN_MEMORY, MOST_RUN_MEMORY = 100, 10**8  # MB; torch alone takes more than the least
+
+PACKAGE_PARENT = Path(__file__).resolve().parents[1]
+"""The folder from which Python finds this package."""
+
+
+def for_processes() -> dict[str, str]:
+    """Return the variables by which a process of this program's finds its package and this run home, wherever it is
+    started.
+    """
+    paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths), "SEQTUTOR_HOME": str(home().resolve())}
 
 
 def slot_count(kind: str) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from seqtutor_core import environment
 from seqtutor_core.config import Change
 from seqtutor_core.environment import SLOTS
 from seqtutor_core.errors import PriorError, RunError
@@ -239,7 +240,8 @@ def test_a_prior_that_went_missing_fails_the_run_and_is_named(prior: Path, tmp_p
 def test_a_worker_that_cannot_start_fails_the_run_at_once(
     prior: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "PACKAGE_PARENT", home)  # where there is no package
+    for module in (environment, launcher):
+        monkeypatch.setattr(module, "PACKAGE_PARENT", home)  # where there is no package
     monkeypatch.delenv("PYTHONPATH", raising=False)
     with pytest.raises(RunError, match="could not be started: its worker ended at once"):
         launcher.start(small(prior, updates=3))
@@ -263,7 +265,7 @@ def test_a_second_worker_leaves_the_first_one_alone(prior: Path) -> None:
         launcher.resume(run)
     second = subprocess.run(
         [sys.executable, "-m", "seqtutor_core.runs.worker", run.id],
-        cwd=launcher.PACKAGE_PARENT,
+        cwd=environment.PACKAGE_PARENT,
         capture_output=True,
         text=True,
         check=False,

@@ -163,7 +163,7 @@ def test_a_ticket_that_somebody_removed_is_told() -> None:
 
 def test_a_worker_that_waits_has_not_imported_torch() -> None:
     code = "import sys, seqtutor_core.runs.worker; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=launcher.PACKAGE_PARENT, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=environment.PACKAGE_PARENT, check=False).returncode == 0
 
 
 # ---------------------------------------------------------------- real workers

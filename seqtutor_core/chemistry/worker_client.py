@@ -8,15 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from seqtutor_core import errors
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.chemistry.worker_main import LOADING_SECONDS
+from seqtutor_core.environment import PACKAGE_PARENT
 
 COMMAND = (sys.executable, "-m", "seqtutor_core.chemistry.worker_main")
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 class WorkerClient:

@@ -5,19 +5,16 @@ same run home. It reads the reward's name and some sequences, and writes their v
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from seqtutor_core.cluster import connect
+from seqtutor_core.environment import for_processes
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.files import home
 from seqtutor_core.own_rewards.folder import OwnReward, find
 from seqtutor_core.own_rewards.process import Broken
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 STARTING = 60.0  # seconds beyond those of the sequences
 TRIES = 2  # of a task that fails as a whole: its node went, or the program was killed
 
@@ -51,8 +48,7 @@ def measure(reward: OwnReward, sequences: Sequence[str], address: str) -> list[A
 
 
 def _task(ray, reward: OwnReward, sequences: Sequence[str]):  # type: ignore[no-untyped-def]  # Ray has no types
-    path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    settings = [f"SEQTUTOR_HOME={home().resolve()}", f"PYTHONPATH={path}"]
+    settings = [f"{name}={value}" for name, value in for_processes().items()]
     command = ["env", *settings, sys.executable, "-m", __name__]
     question = json.dumps({"domain": reward.domain, "name": reward.name, "sequences": list(sequences)})
     seconds = STARTING + TRIES * reward.seconds * len(sequences)

@@ -10,13 +10,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
+from seqtutor_core.environment import PACKAGE_PARENT
 from seqtutor_core.own_rewards import program_main
 from seqtutor_core.own_rewards.folder import OwnReward
 from seqtutor_core.rules import shown
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 LOADING_SECONDS = 60.0
 """Time for a Python file to load what it needs."""
 STARTING_SECONDS = 10.0

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
 from seqtutor_core.domains import build_domain
-from seqtutor_core.environment import SLOTS, VISIBLE_GPUS, gpus, slot_count
+from seqtutor_core.environment import PACKAGE_PARENT, SLOTS, VISIBLE_GPUS, for_processes, gpus, slot_count
 from seqtutor_core.errors import RunError
-from seqtutor_core.files import home, reason
+from seqtutor_core.files import reason
 from seqtutor_core.objective import Objective
 from seqtutor_core.priors import domain_settings
 from seqtutor_core.rules import number
@@ -24,7 +23,6 @@ from seqtutor_core.runs.steering import append_resume
 from seqtutor_core.runs.store import ACTIVE, LAUNCH_GRACE, Run, Status, create_run
 
 LOCK_TIMEOUT = 5.0  # seconds; others who test the lock hold it for an instant
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 
 def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None) -> Run:
@@ -155,7 +153,6 @@ def _spawn(run: Run, device: str, lock: int, word: int) -> subprocess.Popen[byte
     It is told how many slots and which GPUs there are, and so need not import torch to wait for one.
     """
     there = {SLOTS: str(slot_count(device)), **({VISIBLE_GPUS: ",".join(gpus())} if device == "cuda" else {})}
-    path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(run.folder / "worker.log", "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve()), str(lock), str(word)],
@@ -164,7 +161,7 @@ def _spawn(run: Run, device: str, lock: int, word: int) -> subprocess.Popen[byte
             stderr=log,
             start_new_session=True,  # closing the app's terminal does not reach it
             cwd=PACKAGE_PARENT,
-            env={**os.environ, **there, "PYTHONPATH": path, "SEQTUTOR_HOME": str(home().resolve())},
+            env={**os.environ, **there, **for_processes()},
             pass_fds=(lock, word),
         )
 

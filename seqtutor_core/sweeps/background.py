@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from seqtutor_core.config import TuningConfig
-from seqtutor_core.environment import VISITOR
+from seqtutor_core.environment import PACKAGE_PARENT, VISITOR, for_processes
 from seqtutor_core.errors import RunError, SettingError
-from seqtutor_core.files import home, reason, replace_text
+from seqtutor_core.files import reason, replace_text
 from seqtutor_core.rules import shown
-from seqtutor_core.runs.launcher import PACKAGE_PARENT
 from seqtutor_core.sweeps.folder import OPEN, SweepFolder, open_sweep, sweeps_folder
 from seqtutor_core.sweeps.plan import Plan, parse_plan
 
@@ -69,8 +68,6 @@ def last_words(folder: SweepFolder) -> str:
 
 def _spawn(path: Path, visitor: str, slots: int) -> None:
     """Start the command, with a log beside its file."""
-    python_path = os.pathsep.join([str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    ours = {"PYTHONPATH": python_path, "SEQTUTOR_HOME": str(home().resolve()), VISITOR: visitor}
     with open(path.with_suffix(".log"), "ab") as log:
         log.write(f"{BEGINNING}\n".encode())
         log.flush()
@@ -81,7 +78,7 @@ def _spawn(path: Path, visitor: str, slots: int) -> None:
             stderr=log,
             start_new_session=True,
             cwd=PACKAGE_PARENT,
-            env={**os.environ, **ours},
+            env={**os.environ, **for_processes(), VISITOR: visitor},
         )
 
 

@@ -3,16 +3,14 @@
 All machines see one run home, so a run's folder says how it stands wherever it is computed.
 """
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from seqtutor_core.config import resolve_device
-from seqtutor_core.environment import MOST_SLOTS, SLOTS, slot_count
+from seqtutor_core.environment import MOST_SLOTS, SLOTS, for_processes, slot_count
 from seqtutor_core.errors import RunError
-from seqtutor_core.files import home
 from seqtutor_core.runs import launcher
 from seqtutor_core.runs.store import Run
 
@@ -92,8 +90,7 @@ def worker_command(run: Run, cores: int) -> list[str]:
     It adds to its environment instead of replacing it: a cluster says there which GPU is whose.
     """
     settings = {
-        "SEQTUTOR_HOME": str(home().resolve()),
-        "PYTHONPATH": os.pathsep.join([str(launcher.PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        **for_processes(),
         "OMP_NUM_THREADS": str(cores),
         SLOTS: str(MOST_SLOTS),  # the cluster says how many learn on a machine
     }
