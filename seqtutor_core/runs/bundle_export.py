@@ -19,7 +19,7 @@ from seqtutor_core.files import home, reason, without_waiting
 from seqtutor_core.runs import bundle_format as bundle
 from seqtutor_core.runs.index import run_info
 from seqtutor_core.runs.jsonl import replace_nonfinite
-from seqtutor_core.runs.locks import RUN_LOCK, without_worker
+from seqtutor_core.runs.locks import RUN_LOCK, free
 from seqtutor_core.runs.names import run_name
 from seqtutor_core.runs.schemas import ACTIVE
 from seqtutor_core.runs.store import Run, config_values
@@ -56,8 +56,8 @@ def export_bundle(run: Run, path: Path) -> None:
 def write_bundle(run: Run, file: IO[bytes]) -> None:
     """Write a bundle of the run into a file that can be sought in; errors as of `export_bundle`, and OSError."""
     try:
-        with without_worker(run.folder / RUN_LOCK) as free:
-            if not free:
+        with free(run.folder / RUN_LOCK) as no_worker:
+            if not no_worker:
                 raise RunError(f"run {run.id} is {run.state}; stop it before exporting it")
             contents = _contents(run)
             with zipfile.ZipFile(file, "w") as archive:

@@ -65,27 +65,23 @@ def _index_lock() -> Path:
     return folder / "runs.lock"
 
 
-def is_held(path: Path) -> bool:
+def is_held(path: Path, how: int = fcntl.LOCK_SH) -> bool:
     """Return whether a process holds the lock file. The system frees a dead process's locks, so this cannot go stale.
 
-    Tested by a shared lock, so that two readers testing at once do not take each other for the holder.
+    how: tested by a shared lock, so that two readers testing at once do not take each other for the holder; by LOCK_EX
+    for a file whose holders share it.
     """
-    try:
-        with open(path, opener=without_waiting) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # there is no such file, or it is none
-        return False
-    return False
+    with suppress(OSError), free(path, how) as found:
+        return not found
+    return False  # there is no such file, or it is none
 
 
 @contextmanager
-def without_worker(path: Path) -> Iterator[bool]:
-    """Yield whether no worker holds the lock file; if so, none takes it meanwhile. OSError where there is no file."""
+def free(path: Path, how: int = fcntl.LOCK_SH) -> Iterator[bool]:
+    """Yield whether nobody holds the lock file; if so, nobody takes it meanwhile. OSError where there is no file."""
     with open(path, opener=without_waiting) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:

@@ -17,7 +17,7 @@ from typing import Any
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.files import home, read_whole, reason, replace_text
 from seqtutor_core.rules import by_name, check, flag, made, number, one_of, optional, parse_json, shown, text, whole
-from seqtutor_core.runs.locks import acquire
+from seqtutor_core.runs.locks import acquire, is_held
 from seqtutor_core.runs.schemas import SECONDS
 from seqtutor_core.sweeps.plan import MOST_BYTES, MOST_POINTS, Plan, parse_plan
 
@@ -121,14 +121,7 @@ class SweepFolder:
     @property
     def worked_on(self) -> bool:
         """Whether a command works on it; the dead do not."""
-        try:
-            with open(self.path / WORKING) as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # none ever did
-            return False
-        return False
+        return is_held(self.path / WORKING, fcntl.LOCK_EX)
 
     def ask_to_stop(self) -> None:
         """Ask all commands that work on it to stop, with their runs; OSError when it cannot be written."""
