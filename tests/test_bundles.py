@@ -358,11 +358,11 @@ def test_a_full_disk_leaves_nothing_behind(bundle: Path, home: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for place in ("admit", "open"):
+    for place in ("import.admit", "archive.open"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"seqtutor_core.runs.bundle_import.{place}", full, raising=False)
+            patch.setattr(f"seqtutor_core.runs.bundle_{place}", full, raising=False)
             with pytest.raises(SeqTutorError, match=r"free some space|cannot be read"):
-                import_bundle(bundle if place == "admit" else io.BytesIO(bundle.read_bytes()))
+                import_bundle(bundle if place == "import.admit" else io.BytesIO(bundle.read_bytes()))
         assert left(home) == [] and all_runs() == []
     run = import_bundle(bundle).run
     with monkeypatch.context() as patch, pytest.raises(RunError, match="choose another place"):
