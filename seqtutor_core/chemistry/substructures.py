@@ -71,8 +71,7 @@ class Substructure:
             raise self._too_long("takes too long to look for in") from None
 
     def _too_long(self, why: str) -> SearchTimeout:
-        shown = self.text if len(self.text) <= SHOWN else f"{self.text[:SHOWN]}..."
-        return SearchTimeout(f"{shown!r} {why} this molecule")
+        return SearchTimeout(f"{_shown(self.text)} {why} this molecule")
 
     def _matches(self, mol: Chem.Mol, part: Chem.Mol) -> Sequence[tuple[int, ...]]:
         matches: Sequence[tuple[int, ...]] = self._search(lambda: mol.GetSubstructMatches(part, maxMatches=MAX_PLACES))
@@ -117,13 +116,17 @@ def substructure(text: str) -> Substructure:
         raise InputError(f"{len(parts)} loose parts, joined by dots, are more than {MAX_PARTS}; give fewer")
     written, _ = capture_log(lambda: [Chem.MolToSmarts(part) for part in parts])
     if written is None:
-        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-        raise InputError(f"an atom of {shown!r} is none, as above number 118; {WAY_OUT['SMARTS']}")
+        raise InputError(f"an atom of {_shown(text)} is none, as above number 118; {WAY_OUT['SMARTS']}")
     counts, different = Counter(written), dict(zip(written, parts, strict=True))
     return Substructure(text, tuple((different[smarts], count) for smarts, count in counts.items()))
 
 
 # ---------------------------------------------------------------- SMILES
+
+
+def _shown(text: str) -> str:
+    """Return a pattern as a message quotes it."""
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
 def _as_rdkit_writes(query: Chem.Mol, text: str) -> Chem.Mol:

@@ -6,12 +6,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from seqtutor_core.cli.options import Commands, add_command, parse_pairs
+from seqtutor_core.cli.options import Commands, add_command
 from seqtutor_core.cli.output import show
 from seqtutor_core.cli.tuning import ended_like_by_ctrl_c
 from seqtutor_core.environment import VISITOR
 from seqtutor_core.files import replace_text
-from seqtutor_core.rules import optional, whole
+from seqtutor_core.rules import optional, parse_pairs, whole
 from seqtutor_core.runs.owner import claim
 from seqtutor_core.sweeps.driver import Driver
 from seqtutor_core.sweeps.folder import FAILED, Point, SweepFolder, open_sweep

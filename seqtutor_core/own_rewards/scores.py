@@ -63,11 +63,10 @@ class Scorer:
         anew: measure also those that the disk has values of.
         """
         with self._lock:
-            missing = [one for one in dict.fromkeys(sequences) if one not in self._cache]
-            if missing:  # a new batch: what was given up before gets another try
+            if any(one not in self._cache for one in sequences):  # what was given up before gets another try
                 for one in [one for one, score in self._cache.items() if score.error.startswith(UNTRIED)]:
                     del self._cache[one]
-                missing = [one for one in dict.fromkeys(sequences) if one not in self._cache]
+            missing = [one for one in dict.fromkeys(sequences) if one not in self._cache]
             known = {} if anew else self._kept.find(missing)
             scored = {one: self._checked([*values], "", one) for one, values in known.items()}
             self._cache |= {one: score for one, score in scored.items() if not score.error}

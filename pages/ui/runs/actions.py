@@ -125,9 +125,7 @@ def many(n: int) -> str:
 
 
 def _use(run_id: str) -> None:
-    run = open_run(run_id)
-    if missed := reuse.use(run.config):
-        problems.tell(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
+    reuse.use(open_run(run_id))
     st.session_state[_OPEN] = run_id
 
 

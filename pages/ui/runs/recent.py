@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import problems, state
+from pages.ui import state
 from pages.ui.buttons import action_button
 from pages.ui.page import fragment
 from pages.ui.readout import state_words
 from pages.ui.runs import reuse
 from pages.ui.studio import Studio
 from pages.ui.text import literal
-from seqtutor_core.runs import names
 from seqtutor_core.runs.index import RunInfo, all_run_info
 from seqtutor_core.runs.store import open_run
 
@@ -91,6 +90,4 @@ def _look(studio: Studio, run_id: str) -> None:
 
 
 def _use(run_id: str) -> None:
-    run = open_run(run_id)
-    if missed := reuse.use(run.config):
-        problems.tell(f"The settings of {names.run_name(run)}, but: {'; '.join(missed)}.")
+    reuse.use(open_run(run_id))

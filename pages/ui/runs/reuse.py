@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import problems, state
 from pages.ui.changes import forget_told
 from pages.ui.learning import priors_of
 from pages.ui.melody import settings as melody
@@ -14,6 +14,8 @@ from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.studio import Studio
 from seqtutor_core.config import TuningConfig
+from seqtutor_core.runs.names import run_name
+from seqtutor_core.runs.store import Run
 
 STUDIOS = {studio.domain: studio for studio in (MELODY, MOLECULE)}
 SET = {"learning_rate", "argmax"}  # learner settings that a page can set
@@ -30,8 +32,14 @@ def prepare(domain: str) -> None:
         st.session_state.setdefault(state.key(studio, name), default)
 
 
-def use(config: TuningConfig) -> list[str]:
-    """Set the studio of the run's domain as the run was; return in words what the page cannot set. For a callback."""
+def use(run: Run) -> None:
+    """Set the studio of the run's domain as the run was, and say what the page cannot set. For a callback."""
+    if missed := _set(run.config):
+        problems.tell(f"The settings of {run_name(run)}, but: {'; '.join(missed)}.")
+
+
+def _set(config: TuningConfig) -> list[str]:
+    """Set the studio as a config says; return in words what the page cannot set."""
     studio = STUDIOS[config.domain]
     exact = {**_usual(studio, config), **studio.reused(studio, config)}
     values = {name: _possible(studio, name, value) for name, value in exact.items()}
