@@ -54,10 +54,7 @@ def full_disk(home: Path) -> str:
 
 def read_only(home: Path) -> str:
     """Take away the right to write while a run learns; give it back, and resume."""
-    prior = tiny_prior(home / "own")
-    reference = _reference(home, prior)
-    run = launcher.start(small(prior, updates=UPDATES))
-    save_and_go_on(run)
+    run, reference = _learning(home)
     _mount("--bind", str(home / "runs"), str(home / "runs"))  # what is open stays writable, all else is not
     try:
         _mount("-o", "remount,bind,ro", str(home / "runs"))
@@ -70,10 +67,7 @@ def read_only(home: Path) -> str:
 
 def vanished(home: Path) -> str:
     """Take the whole store away while a run learns; put it back, and resume."""
-    prior = tiny_prior(home / "own")
-    reference = _reference(home, prior)
-    run = launcher.start(small(prior, updates=UPDATES))
-    save_and_go_on(run)
+    run, reference = _learning(home)
     worker, began = pid(run), time.monotonic()
     (home / "runs").rename(home / "away")
     while Path(f"/proc/{worker}").exists() and time.monotonic() < began + 30:
@@ -129,6 +123,15 @@ ACCIDENTS: dict[str, Callable[[Path], str]] = {
 
 
 # ---------------------------------------------------------------- what they share
+
+
+def _learning(home: Path) -> tuple[Run, bytes]:
+    """Return a run that learns, saved once, and the policy that it has to end with."""
+    prior = tiny_prior(home / "own")
+    reference = _reference(home, prior)
+    run = launcher.start(small(prior, updates=UPDATES))
+    save_and_go_on(run)
+    return run, reference
 
 
 def _reference(home: Path, prior: Path) -> bytes:
