@@ -1,7 +1,7 @@
 """The GPU beside the CPU of the same machine: the same numbers, how fast by batch, how good after a minute, and where
-the time goes. At most 8 minutes; needs torch, numpy, safetensors, filelock and platformdirs only.
+the time goes. At most 8 minutes; needs torch, numpy, safetensors, filelock and platformdirs only, RDKit for molecules.
 
-python -m benchmarks.gpu [--seconds 60] [--probe 4] [--device cuda]
+python -m benchmarks.gpu [--seconds 60] [--probe 4] [--device cuda] [--only SECTION ...]
 
 Writes benchmarks/results/gpu-CARD.json and prints its tables as Markdown.
 """
@@ -13,7 +13,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from seqtutor_core.domains.melody import PAPER_TERMS, Melody
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.learners import DEFAULT, LEARNERS
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
 from seqtutor_core.recorded import Recorded
@@ -41,7 +44,8 @@ KL = 4.0
 NINE = dict.fromkeys(PAPER_TERMS, 1.0)
 MELODY = Melody()
 PHASES = ("rollout", "learning")
-SPEEDS = ("speed", "speed_by_learner", "speed_unrecorded", "speed_cpu")  # sections of speeds, as they are shown
+SPEEDS = ("speed", "by_learner", "float32", "deep", "not_recorded", "molecules", "cpu")  # as they are shown
+DEEP = {"hidden": 512, "layers": 4}
 
 
 def main() -> None:
@@ -49,25 +53,37 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="of tuning before its quality is measured")
     parser.add_argument("--probe", type=float, default=4.0, help="seconds for each speed")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--only", nargs="+", default=[], metavar="SECTION", help="anew, the others as they were kept")
     options = parser.parse_args()
-    name, probe = options.device, options.probe
-    found: dict[str, Any] = {"machine": machine(torch.device(name))}
+    name = options.device
+    fast = partial(speed, seconds=options.probe)
+    good = partial(quality, seconds=options.seconds)
     sections: dict[str, Callable[[], Any]] = {
+        "machine": lambda: machine(torch.device(name)),
         "correctness": lambda: correctness(torch.device(name)),
-        "speed": lambda: [speed(name, batch, probe) for batch in BATCHES],
-        "speed_unrecorded": lambda: [speed(name, batch, probe, recorded=False) for batch in (256, 4096)],
-        "speed_cpu": lambda: [speed("cpu", 256, probe)],
-        "profile": lambda: {batch: profiled(name, batch) for batch in (256, 4096)},
-        "quality_4096": lambda: quality(name, 4096, options.seconds),
-        "quality_256": lambda: quality(name, 256, options.seconds),
-        "speed_by_learner": lambda: [speed(name, 4096, probe, learner) for learner in LEARNERS],
+        "speed": lambda: [fast(melodies(name, batch)) for batch in BATCHES],
+        "not_recorded": lambda: [fast(melodies(name, batch), recorded=False) for batch in (256, 4096)],
+        "cpu": lambda: [fast(melodies("cpu", 256))],
+        "float32": lambda: [fast(melodies(name, batch, bfloat16=False)) for batch in (256, 4096)],
+        "profile": lambda: {batch: profiled(melodies(name, batch)) for batch in (256, 4096)},
+        "by_learner": lambda: [fast(melodies(name, 4096, learner)) for learner in LEARNERS],
+        "deep": lambda: [fast(melodies(name, batch, network=deep())) for batch in (256, 4096)],
+        "molecules": lambda: [fast(molecules(name, batch)) for batch in (64, 256, 1024)],
+        "quality": lambda: [
+            good(melodies(name, 4096)),
+            good(melodies(name, 256)),
+            good(melodies(name, 4096, bfloat16=False)),
+        ],
     }
+    if find_spec("rdkit") is None:
+        del sections["molecules"]
     RESULTS.mkdir(exist_ok=True)
-    card = re.sub(r"[^a-z0-9]+", "-", found["machine"]["device"].lower()).strip("-")
-    for section, measure_it in sections.items():
-        found[section] = measure_it()
-        # after each section, so that what was measured is kept whatever comes later
-        (RESULTS / f"gpu-{card}.json").write_text(json.dumps(found, indent=1) + "\n")
+    card = re.sub(r"[^a-z0-9]+", "-", machine(torch.device(name))["device"].lower()).strip("-")
+    path = RESULTS / f"gpu-{card}.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if options.only and path.exists() else {}
+    for section in options.only or sections:
+        found[section] = sections[section]()
+        path.write_text(json.dumps(found, indent=1) + "\n")  # whatever comes later, what was measured is kept
     print("\n".join(tables(found)))
 
 
@@ -110,7 +126,7 @@ def correctness(device: torch.device) -> dict[str, float]:
 
 
 def _gradient(batch: Batch, learner: str, device: torch.device) -> torch.Tensor:
-    tuner = _tuner(device.type, 256, learner)
+    tuner = melodies(device.type, 256, learner, bfloat16=False)
     on_device = Batch(*(each.to(device) for each in vars(batch).values()))
     _, gradient = tuner.optimizer.gradient(on_device, partial(tuner.learner.loss, settings=tuner.settings))
     return torch.cat([each.flatten() for each in gradient]).cpu()
@@ -123,16 +139,34 @@ def _largest(difference: torch.Tensor) -> float:
 # ---------------------------------------------------------------- speed
 
 
-def _tuner(device: str, batch: int, learner: str = DEFAULT, seconds: float = 60.0) -> Tuner:
-    many = {"batch": batch, "minibatch": batch, "replay_steps": max(131_072, 4 * batch * MELODY.length)}
-    overrides = many if batch != 256 else {}
-    config = TuningConfig("melody", "melody", learner, "default", NINE, KL, seconds, overrides=overrides, device=device)
-    return Tuner(config, MELODY, priors.load("melody").network)
+def melodies(
+    device: str, batch: int, learner: str = DEFAULT, network: RecurrentNetwork | None = None, **overrides: Any
+) -> Tuner:
+    """Return a job of melodies at c = 4, from the shipped prior unless another is given."""
+    if batch != 256:
+        overrides |= {"batch": batch, "minibatch": batch, "replay_steps": max(131_072, 4 * batch * MELODY.length)}
+    config = TuningConfig("melody", "melody", learner, "default", NINE, KL, overrides=overrides, device=device)
+    return Tuner(config, MELODY, network or priors.load("melody").network)
 
 
-def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT, recorded: bool = True) -> dict[str, Any]:
-    """Environment steps a second, learning included; milliseconds an iteration by phase; gigabytes at most."""
-    tuner = _tuner(device, batch, learner)
+def deep() -> RecurrentNetwork:
+    """Return a larger prior as it is before training: what it says does not change how long it takes."""
+    small = priors.load("melody").network.settings
+    return RecurrentNetwork(NetworkSettings(small.vocabulary, **DEEP, inputs=small.inputs)).eval()
+
+
+def molecules(device: str, batch: int) -> Tuner:
+    """Return a job of molecules, QED and validity at c = 2, from the shipped prior."""
+    from seqtutor_core.domains.molecule import Molecule  # RDKit may be missing
+
+    weights, overrides = {"qed": 40.0, "validity": 20.0}, {"batch": batch, "minibatch": batch}
+    config = TuningConfig("molecule", "molecule", DEFAULT, "default", weights, 2.0, overrides=overrides, device=device)
+    return Tuner(config, Molecule(), priors.load("molecule").network)
+
+
+def speed(tuner: Tuner, seconds: float, recorded: bool = True) -> dict[str, Any]:
+    """Environment steps and sequences a second, learning included; milliseconds an iteration by phase; gigabytes."""
+    device = tuner.device.type
     if not recorded:
         tuner.sampler.play = tuner.sampler.play_shard
     if device == "cuda":
@@ -148,14 +182,19 @@ def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT, recor
     play = tuner.sampler.play
     recordings = play.recordings if isinstance(play, Recorded) else None
     took, steps = time.perf_counter() - began, tuner.environment_steps - before
-    with _phases(tuner, device) as spent:
+    with _phases(tuner) as spent:
         for _ in range(ITERATIONS):
             iterate(tuner)
     return {
-        "batch": batch,
-        "learner": learner,
+        "domain": tuner.config.domain,
+        "device": device,
+        "batch": tuner.batch,
+        "learner": tuner.config.learner,
+        "units": f"{tuner.network.settings.layers} x {tuner.network.settings.hidden}",
+        "bfloat16": tuner.optimizer.bfloat16,
         "recorded": recordings is not None and None not in recordings.values(),
         "steps_per_second": steps / took,
+        "sequences_per_second": iterations * tuner.batch / took,
         "milliseconds": 1000 * took / iterations,
         "milliseconds_by_phase": {name: 1000 * each / ITERATIONS for name, each in spent.items()},
         "gigabytes": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else None,
@@ -163,8 +202,9 @@ def speed(device: str, batch: int, seconds: float, learner: str = DEFAULT, recor
 
 
 @contextmanager
-def _phases(tuner: Tuner, device: str) -> Iterator[dict[str, float]]:
+def _phases(tuner: Tuner) -> Iterator[dict[str, float]]:
     """Seconds in each phase of the iterations inside, the device waited for at both ends."""
+    device = tuner.device.type
     spent: dict[str, float] = defaultdict(float)
 
     def timed(method: Callable[..., Any], phase: str) -> Callable[..., Any]:
@@ -190,9 +230,9 @@ def _synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def profiled(device: str, batch: int) -> dict[str, Any]:
+def profiled(tuner: Tuner) -> dict[str, Any]:
     """Kernels an iteration, how much of the time the device computes, and the operations that take most of it."""
-    tuner = _tuner(device, batch)
+    device = tuner.device.type
     for _ in range(3):
         iterate(tuner)
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
@@ -220,14 +260,15 @@ def profiled(device: str, batch: int) -> dict[str, Any]:
 # ---------------------------------------------------------------- quality
 
 
-def quality(device: str, batch: int, seconds: float) -> dict[str, Any]:
-    """The default learner after `seconds` at c = 4, and its gauge."""
-    tuner = _tuner(device, batch, seconds=seconds)
+def quality(tuner: Tuner, seconds: float) -> dict[str, Any]:
+    """What a job reached after `seconds`, and its gauge."""
+    tuner.config = replace(tuner.config, seconds=seconds)
     *_, last = tune(tuner)
     against = measure_prior(Policy(MELODY, tuner.prior), Objective(MELODY, NINE, KL), GAUGED, seed=1)
     gauge = measure_policy(tuner.policy, against, GAUGED, seed=2)
     return {
-        "batch": batch,
+        "batch": tuner.batch,
+        "bfloat16": tuner.optimizer.bfloat16,
         "seconds": seconds,
         "updates": last.counters.update,
         "steps_per_second": tuner.environment_steps / tuner.seconds,
@@ -247,35 +288,36 @@ def quality(device: str, batch: int, seconds: float) -> dict[str, Any]:
 
 def tables(found: dict[str, Any]) -> list[str]:
     """Markdown for docs/performance.md."""
-    m, (cpu,) = found["machine"], found["speed_cpu"]
+    m, (cpu,) = found["machine"], found["cpu"]
     differences = [(name, f"{value:.1e}") for name, value in found["correctness"].items()]
     lines = [f"{m['device']}, {m['memory_gib']} GiB, {m['cores']} cores, torch {m['torch']}", ""]
     lines += _table(("largest difference from the CPU", ""), differences)
-    rows: list[tuple[Any, ...]] = []
-    for each in (row for section in SPEEDS for row in found[section]):
-        phases = each["milliseconds_by_phase"]
-        rows.append(
-            (
-                f"{each['learner']}{', CPU' if each is cpu else ''}",
-                f"{each['batch']:,}",
-                "yes" if each["recorded"] else "no",
-                f"{each['steps_per_second']:,.0f}",
-                f"{each['steps_per_second'] / cpu['steps_per_second']:.1f}",
-                f"{each['milliseconds']:.0f}",
-                *(f"{phases[name]:.0f}" for name in PHASES),
-                f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
-            )
-        )
-    head = ("learner", "batch", "recorded", "steps a second", "times the CPU", "ms an iteration", *PHASES, "GB")
+    rows = [_speed_row(each, cpu) for section in SPEEDS for each in found.get(section, [])]
+    head = ("job", "batch", "bfloat16", "recorded", "steps a second", "times the CPU", "ms", *PHASES, "GB")
     lines += ["", *_table(head, rows)]
     rows = [
         (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")
         for batch, p in found["profile"].items()
     ]
     lines += ["", *_table(("batch", "kernels an iteration", "device busy", "host waits"), rows)]
-    names = ("batch", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
-    rows = [tuple(_short(found[f"quality_{batch}"][name]) for name in names) for batch in (256, 4096)]
+    names = ("batch", "bfloat16", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
+    rows = [tuple(_short(each[name]) for name in names) for each in found["quality"]]
     return [*lines, "", *_table(names, rows)]
+
+
+def _speed_row(each: dict[str, Any], cpu: dict[str, Any]) -> tuple[str, ...]:
+    phases, melody = each["milliseconds_by_phase"], each["domain"] == "melody"
+    return (
+        f"{each['domain']}, {each['learner']}, {each['units']}, {each['device']}",
+        f"{each['batch']:,}",
+        "yes" if each["bfloat16"] else "no",
+        "yes" if each["recorded"] else "no",
+        f"{each['steps_per_second']:,.0f}" if melody else f"{each['sequences_per_second']:,.0f} molecules",
+        f"{each['steps_per_second'] / cpu['steps_per_second']:.1f}" if melody else "",
+        f"{each['milliseconds']:.0f}",
+        *(f"{phases[name]:.0f}" for name in PHASES),
+        f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
+    )
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
