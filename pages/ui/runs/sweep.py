@@ -22,6 +22,7 @@ from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs.store import open_run
 from seqtutor_core.sweeps import background
 from seqtutor_core.sweeps.folder import OPEN, SweepFolder, all_sweeps
+from seqtutor_core.sweeps.plan import Plan
 from seqtutor_core.sweeps.progress import best_points, facts, progress
 
 EVERY = 3.0  # seconds between two looks while a search goes on
@@ -110,9 +111,14 @@ def _start(studio: Studio, chosen: tuple[str, ...]) -> None:
         type(base)(**{**vars(base), "seconds": seconds, "updates": None, "calls": None}),
         {"points": int(st.session_state["sweep-points"]), "ranges": ranges},
     )
-    slots = min(slot_count(resolve_device(base.device).type), runs_per_visitor())
-    background.start(plan, visitor(), slots)
+    _begin(plan)
     st.session_state.setdefault(_STARTED, []).append(plan.name)
+
+
+def _begin(plan: Plan) -> None:
+    """Start the command of a search, or go on with it: with as many runs at a time as the visitor may have here."""
+    device = resolve_device(plan.base.get("device", "auto")).type
+    background.start(plan, visitor(), min(slot_count(device), runs_per_visitor()))
 
 
 # ---------------------------------------------------------------- how they stand
@@ -204,4 +210,4 @@ def _stop(folder: SweepFolder) -> None:
 
 def _go_on(folder: SweepFolder) -> None:
     _check(folder)
-    background.start(folder.plan, visitor(), runs_per_visitor())
+    _begin(folder.plan)
