@@ -8,6 +8,8 @@ from seqtutor_core.errors import MissingPartError, SettingError
 from seqtutor_core.rules import shown
 
 KNOCKING = 5.0  # seconds
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # of HTTP/2, RFC 9113
+SETTINGS = b"\0\0\0\4" + bytes(5)  # the first frame of both sides, here empty; its type is the fourth byte
 
 
 def connect(address: str) -> ModuleType:
@@ -35,8 +37,16 @@ def connect(address: str) -> ModuleType:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError or ValueError where nobody answers: Ray itself would try for minutes."""
+    """Raise OSError or ValueError where nobody answers, or nobody who speaks Ray's protocol, which is gRPC over HTTP/2.
+
+    Ray itself would try for minutes.
+    """
     _, colon, port = address.rpartition(":")
     if colon:
         host = address.removeprefix("ray://").rpartition(":")[0].strip("[]")
-        socket.create_connection((host, int(port)), KNOCKING).close()
+        with socket.create_connection((host, int(port)), KNOCKING) as connection:
+            if "RAY_USE_TLS" in os.environ:
+                return
+            connection.sendall(PREFACE + SETTINGS)
+            if connection.makefile("rb").read(len(SETTINGS))[3:4] != SETTINGS[3:4]:
+                raise ConnectionError("something else answers there")

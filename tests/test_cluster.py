@@ -1,12 +1,15 @@
 """Sweeps on a real Ray cluster of two nodes, and through submitit's executors for one machine."""
 
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from benchmarks.ray_nodes import descendants, kill_node, two_nodes
+from seqtutor_core import cluster
 from seqtutor_core.cli.main import main
 from seqtutor_core.environment import REWARDS_ON
 from seqtutor_core.errors import MissingPartError, SettingError
@@ -136,6 +139,14 @@ def test_what_is_not_there_is_told_in_a_line(
         SlurmLauncher(Cluster(parameters={"speed": 1}), tmp_path, executor="local")
     for address in ("127.0.0.1:1", "nonsense:x"):
         with pytest.raises(SettingError, match=r"no Ray cluster at .* or name another address"):
+            RayLauncher(Cluster(address=address))
+    with socket.create_server(("127.0.0.1", 0)) as other, ThreadPoolExecutor() as thread:
+        address = "{}:{}".format(*other.getsockname())
+        thread.submit(lambda: other.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n"))
+        with pytest.raises(SettingError, match="something else answers there"):
+            RayLauncher(Cluster(address=address))
+        monkeypatch.setattr(cluster, "KNOCKING", 0.1)
+        with pytest.raises(SettingError, match="timed out"):  # connected, and no word
             RayLauncher(Cluster(address=address))
     for name, launcher in (("ray", "ray"), ("submitit", "slurm")):
         monkeypatch.setitem(__import__("sys").modules, name, None)
