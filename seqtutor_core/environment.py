@@ -14,9 +14,11 @@ RUN_MEMORY = "SEQTUTOR_RUN_MEMORY"
 VISITOR = "SEQTUTOR_VISITOR"  # whose the runs of a sweep are that a page has started
 REWARDS_ON = "SEQTUTOR_REWARDS_ON"  # address of a Ray cluster that measures own rewards
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"  # CUDA's own; its n-th device is what a program in it calls cuda:n
+CORES = "SEQTUTOR_CORES"  # of one run: its worker, or a cluster, says it to what the run starts
 CORES_PER_SLOT = 2
 MOST_SLOTS = 64
 MOST_RUNS_PER_VISITOR = 1000
+MOST_CORES = 10_000
 LEAST_RUN_MEMORY, MOST_RUN_MEMORY = 100, 10**8  # MB; torch alone takes more than the least
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]
@@ -37,6 +39,11 @@ def slot_count(kind: str) -> int:
     """
     usual = max(1, len(gpus()) if kind == "cuda" else cpu_count() // CORES_PER_SLOT)
     return _whole(SLOTS, min(usual, MOST_SLOTS), MOST_SLOTS)
+
+
+def core_share() -> int:
+    """Return how many cores this process may keep busy: its run's share, or all outside of a run."""
+    return _whole(CORES, cpu_count(), MOST_CORES)
 
 
 def runs_per_visitor() -> int:

@@ -14,9 +14,10 @@ import torch
 
 from pages.ui.readout import state_words
 from seqtutor_core import doctor, environment
+from seqtutor_core.chemistry.pool import Pool
 from seqtutor_core.cli.runs import _facts, _line
 from seqtutor_core.config import Change
-from seqtutor_core.environment import RUNS_PER_VISITOR, SLOTS, VISIBLE_GPUS, gpu_of, runs_per_visitor, slot_count
+from seqtutor_core.environment import CORES, RUNS_PER_VISITOR, SLOTS, VISIBLE_GPUS, gpu_of, runs_per_visitor, slot_count
 from seqtutor_core.errors import SettingError
 from seqtutor_core.runs import launcher, run_loop, store, worker
 from seqtutor_core.runs.cadence import DEFAULT
@@ -134,9 +135,10 @@ def test_a_run_on_a_gpu_sees_that_of_its_slot_alone(monkeypatch: pytest.MonkeyPa
     seen: list[str] = []
 
     def execute_run(*_: object) -> int:
-        seen.append(os.environ[VISIBLE_GPUS])
+        seen.extend(os.environ[name] for name in (VISIBLE_GPUS, CORES))
         return 0
 
+    monkeypatch.setattr(worker, "cpu_count", lambda: 8)
     for name, value in (("nice", lambda _: None), ("environ", {**given, "OMP_NUM_THREADS": "1"})):
         monkeypatch.setattr(worker.os, name, value)
     monkeypatch.setattr(run_loop, "execute_run", execute_run)
@@ -144,7 +146,7 @@ def test_a_run_on_a_gpu_sees_that_of_its_slot_alone(monkeypatch: pytest.MonkeyPa
     with closing(_Held(Ticket("cuda", "other"), Ticket("cuda", run.id))) as held:
         assert held.tickets[0].take_slot(2) == 0
         assert worker._wait_and_work(run.folder, held.tickets[1], "cuda", watchdog, DEFAULT) == 0
-        assert places().slots[run.id] == "cuda:1" and seen == ["1"]
+        assert places().slots[run.id] == "cuda:1" and seen == ["1", "4"]
 
 
 def test_a_run_alone_has_all_cores_and_of_several_each_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +154,16 @@ def test_a_run_alone_has_all_cores_and_of_several_each_its_share(monkeypatch: py
     with closing(_Held(*(Ticket("cpu", name) for name in "abc"))) as held:
         shares = [held.tickets[slot].take_slot(3) == slot and worker._share_of_cores("cpu") for slot in range(3)]
     assert shares == [8, 4, 2]
+
+
+def test_a_run_beside_others_starts_as_many_processes_as_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "cpu_count", lambda: 6)
+    sizes = []
+    for share in ("", "3", "1"):  # empty: outside of a run
+        monkeypatch.setenv(CORES, share)
+        with closing(Pool()) as pool:
+            sizes.append(pool.processes)
+    assert sizes == [6, 3, 1]
 
 
 def test_a_ticket_that_somebody_removed_is_told() -> None:

@@ -16,7 +16,7 @@ from seqtutor_core.chemistry.cache import PropertyCache
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
 from seqtutor_core.chemistry.worker_set import WorkerSet
-from seqtutor_core.cpu_count import cpu_count
+from seqtutor_core.environment import core_share
 from seqtutor_core.errors import SeqTutorError
 
 MAX_PROCESSES = 8  # each takes 60 to 150 MB
@@ -42,9 +42,9 @@ class Pool:
     """Worker processes and a cache of measurements. Any number of threads may call it at once."""
 
     def __init__(self, processes: int | None = None, timeout: float = 10.0, backoff: Backoff = BACKOFF) -> None:
-        """Use one process a core, at most 8, unless told otherwise; `timeout` is in seconds for each molecule."""
+        """Use one process for each core of a run, at most 8, unless told otherwise; `timeout`: seconds a molecule."""
         self.backoff = backoff
-        self.processes = processes or min(cpu_count(), MAX_PROCESSES)
+        self.processes = processes or min(core_share(), MAX_PROCESSES)
         self.timeout = timeout
         self.scored = 0
         """Molecules measured, those answered from the cache left out."""

@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
-from seqtutor_core.cpu_count import cpu_count
-from seqtutor_core.environment import REWARDS_ON
+from seqtutor_core.environment import REWARDS_ON, core_share
 from seqtutor_core.own_rewards import on_cluster
 from seqtutor_core.own_rewards.folder import OwnReward
 from seqtutor_core.own_rewards.measured import Measured
@@ -50,7 +49,7 @@ class Scorer:
         self._cluster = os.environ.get(REWARDS_ON, "")
         self._free: list[PythonProcess] = []
         self._lock = threading.Lock()  # around all of these
-        self._threads = ThreadPoolExecutor(min(cpu_count(), MAX_PROCESSES), thread_name_prefix="own-reward")
+        self._threads = ThreadPoolExecutor(min(core_share(), MAX_PROCESSES), thread_name_prefix="own-reward")
 
     @property
     def milliseconds(self) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from seqtutor_core.config import resolve_device
-from seqtutor_core.environment import MOST_SLOTS, SLOTS, for_processes, slot_count
+from seqtutor_core.environment import CORES, MOST_SLOTS, SLOTS, for_processes, slot_count
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import launcher
 from seqtutor_core.runs.store import Run
@@ -92,6 +92,7 @@ def worker_command(run: Run, cores: int) -> list[str]:
     settings = {
         **for_processes(),
         "OMP_NUM_THREADS": str(cores),
+        CORES: str(cores),
         SLOTS: str(MOST_SLOTS),  # the cluster says how many learn on a machine
     }
     log = str(run.folder / "worker.log")
