@@ -30,13 +30,18 @@ def kills(count: int) -> list[Row]:
     lost = unreadable = equal = 0
     with temporary_home() as home:
         prior = tiny_prior(home / "own")
-        began = time.monotonic()
-        whole = launcher.start(small(prior, updates=UPDATES))
+        whole, began = launcher.start(small(prior, updates=UPDATES)), time.monotonic()
+        wait_for(lambda: whole.status.state != "waiting", whole)
+        starts = time.monotonic() - began
         wait_for(lambda: whole.state not in ACTIVE, whole)
-        reference, lasts = policy_bytes(whole), time.monotonic() - began
+        reference, learns = policy_bytes(whole), time.monotonic() - began - starts
         while sum(moments.values()) < count:
             run, killed = launcher.start(small(prior, updates=UPDATES)), 0
-            while sum(moments.values()) < count and (moment := _killed(run, chance.uniform(0, lasts))):
+            while sum(moments.values()) < count:
+                late = chance.random() < 0.5  # a worker that resumes starts for longer than it has left to learn
+                moment = _killed(run, chance.uniform(0, learns if late else starts), late)
+                if not moment:
+                    break
                 moments[moment] += 1
                 killed += 1
                 lost += run.id not in [each.id for each in all_runs()] or run.state == "damaged"
@@ -49,8 +54,13 @@ def kills(count: int) -> list[Row]:
     return [{**row, "runs lost": lost, "unreadable files": unreadable, "resumed as uninterrupted": equal}]
 
 
-def _killed(run: Run, after: float) -> str:
-    """Kill the run's worker after some seconds and say when that was; empty where it had ended by itself."""
+def _killed(run: Run, after: float, late: bool) -> str:
+    """Kill the run's worker some seconds after it was started, or, late, after it began to learn; say when that was.
+
+    Empty where it had ended by itself.
+    """
+    if late:
+        wait_for(lambda: run.state not in ACTIVE or run.status.state != "waiting", run)
     deadline = time.monotonic() + after
     while time.monotonic() < deadline:
         if run.state not in ACTIVE:
