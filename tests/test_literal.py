@@ -114,6 +114,7 @@ KNOWN = {
     "molecule/constraints.py:uses": {"label"},  # of a table of ours
     "runs/actions.py:panel": {"_line(chosen)"},  # names through literal
     "runs/actions.py:_delete_button": {"label", "text"},  # numbers and words
+    "runs/actions.py:_stop_button": {"label", "text"},  # numbers and words
     "runs/recent.py:_entry": {"state_words(run)", "' · '.join(_figures(run))"},  # of ours; numbers
     "runs/samples.py:_column": {"name"},  # two numbers
     "interpolation.py:_figures": {"label", "text", "value"},  # a table of ours, and formatted numbers

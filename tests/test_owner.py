@@ -2,9 +2,12 @@
 
 import json
 import os
+from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from filelock import FileLock
+from streamlit.testing.v1 import AppTest
 
 from pages.ui import steering
 from seqtutor_core.config import TuningConfig
@@ -113,3 +116,30 @@ def test_a_run_without_an_owner_is_claimed_by_a_click(run: Run) -> None:
 
 
 # ---------------------------------------------------------------- deleting
+
+
+@pytest.mark.slow
+def test_of_ticked_runs_its_owner_stops_those_that_live() -> None:
+    ours, theirs, nobodys, over = runs = [store.create_run(TuningConfig("melody", "melody")) for _ in range(4)]
+    secrets = {each.id: owner.claim(each) for each in (ours, over)}
+    owner.claim(theirs)
+    over.write_status(replace(over.status, state="finished"))
+
+    def ticked(secrets: dict[str, str]) -> AppTest:
+        page = opened("runs", chosen="~".join(each.id for each in runs))
+        page.session_state["_secrets"] = secrets
+        return page.run()
+
+    with ExitStack() as locks:
+        for each in (ours, theirs, nobodys):
+            locks.enter_context(FileLock(each.folder / "worker.lock"))
+        page = ticked(secrets)
+        button = page.button(key="runs-stop")
+        assert button.label == "Stop 1 run" and button.help == "Not stopped: 2 runs that you only watch"
+        press(page, "runs-stop")
+        assert not page.exception and not page.error
+        assert [[line["stop"] for line in asked(each)] for each in runs] == [[True], [], [], []]
+        assert ticked({}).button(key="runs-stop").disabled
+    ours.write_status(replace(ours.status, state="finished"))  # since the page was drawn
+    press(page, "runs-stop")
+    assert not page.exception and "takes no changes" in texts(page.error)

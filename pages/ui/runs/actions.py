@@ -1,4 +1,4 @@
-"""What can be done with the ticked runs: open, use their settings, rename, tag, take away, delete, and bring back."""
+"""What can be done with the ticked runs: open, use their settings, rename, tag, take away, stop, delete, bring back."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,13 +10,13 @@ from pages.ui.page import page_of
 from pages.ui.runs import bundles, reuse, table
 from pages.ui.text import literal
 from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.runs import names, tags, trash
+from seqtutor_core.runs import launcher, names, tags, trash
 from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import Run, all_runs, open_run
 
 HOW_TO_NAME = f"Up to {names.MAX_LENGTH} characters; empty: the name it was made with"
 HOW_TO_TAG = f"1 to {tags.MAX_LENGTH} characters; Enter adds it to every ticked run"
-HINT = "Tick a row to open, rename, tag or delete it; tick up to six to compare them."
+HINT = "Tick a row to open, rename, tag, stop or delete it; tick up to six to compare them."
 MINUTES = f"{trash.KEEP_SECONDS / 60:.0f} minutes"
 OPEN = ":material/open_in_new:"
 _NAMED = 3  # ticked runs that the line below the buttons names
@@ -49,6 +49,7 @@ def panel(chosen: Sequence[RunInfo]) -> None:
         _tags_popover([run for run in chosen if run.id in ours])
         bundles.take_away(one, bool(ours))
         bundles.bring_in()
+        _stop_button(chosen)
         _delete_button(chosen, ours)
         gone = st.session_state.get(_DISCARDED)
         action_button("Undo delete", "undo", "runs-undo", _restore, disabled=not gone)
@@ -104,6 +105,17 @@ def _tags_popover(ours: Sequence[RunInfo]) -> None:
             action_button(f"Remove {literal(tag)}", "label_off", f"runs-untag-{tag}", _remove_tag, having, tag)
 
 
+def _stop_button(chosen: Sequence[RunInfo]) -> None:
+    """Draw Stop for those that live and are this visitor's, as in a studio."""
+    living = [run for run in chosen if run.active]
+    doomed = [run.id for run in living if steering.steers(open_run(run.id))]
+    text = "Those that learn or wait are saved as they are, and can be resumed"
+    if len(doomed) < len(living):
+        text = f"Not stopped: {many(len(living) - len(doomed))} that you only watch"
+    label = f"Stop {many(len(doomed))}" if doomed else "Stop"
+    action_button(label, "stop", "runs-stop", _stop, doomed, disabled=not doomed, help=text)
+
+
 def _delete_button(chosen: Sequence[RunInfo], ours: Sequence[str]) -> None:
     ended = [run for run in chosen if not run.active]
     doomed = [run.id for run in ended if run.id in ours]
@@ -149,6 +161,15 @@ def _add_tag(ids: Iterable[str]) -> None:
 
 def _remove_tag(ids: Iterable[str], tag: str) -> None:
     _each(ids, lambda run_id: tags.remove_tag(_ours(run_id), tag))
+
+
+def _stop(ids: Iterable[str]) -> None:
+    def stop(run_id: str) -> None:
+        run = open_run(run_id)
+        steering.check(run)
+        launcher.stop(run)
+
+    _each(ids, stop)
 
 
 def _discard(ids: Iterable[str]) -> None:
