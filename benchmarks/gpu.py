@@ -32,7 +32,6 @@ from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
-from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
 from seqtutor_core.tuning import Tuner, iterate, tune
 
@@ -66,9 +65,9 @@ def main() -> None:
         "cpu": lambda: [fast(melodies("cpu", 256))],
         "float32": lambda: [fast(melodies(name, batch, bfloat16=False)) for batch in (256, 4096)],
         "profile": lambda: {batch: profiled(melodies(name, batch)) for batch in (256, 4096)},
-        "by_learner": lambda: [fast(melodies(name, 4096, learner)) for learner in LEARNERS],
         "deep": lambda: [fast(melodies(name, batch, network=deep())) for batch in (256, 4096)],
         "molecules": lambda: [fast(molecules(name, batch)) for batch in (64, 256, 1024)],
+        "by_learner": lambda: [fast(melodies(name, 4096, learner)) for learner in LEARNERS],
         "quality": lambda: [
             good(melodies(name, 4096)),
             good(melodies(name, 256)),
@@ -144,7 +143,9 @@ def melodies(
 ) -> Tuner:
     """Return a job of melodies at c = 4, from the shipped prior unless another is given."""
     if batch != 256:
-        overrides |= {"batch": batch, "minibatch": batch, "replay_steps": max(131_072, 4 * batch * MELODY.length)}
+        overrides |= {"batch": batch, "minibatch": batch}
+        if not LEARNERS[learner].on_policy:
+            overrides |= {"replay_steps": max(131_072, 4 * batch * MELODY.length)}
     config = TuningConfig("melody", "melody", learner, "default", NINE, KL, overrides=overrides, device=device)
     return Tuner(config, MELODY, network or priors.load("melody").network)
 
@@ -168,7 +169,7 @@ def speed(tuner: Tuner, seconds: float, recorded: bool = True) -> dict[str, Any]
     """Environment steps and sequences a second, learning included; milliseconds an iteration by phase; gigabytes."""
     device = tuner.device.type
     if not recorded:
-        tuner.sampler.play = tuner.sampler.play_shard
+        tuner.sampler.play = tuner.sampler.play_shard  # type: ignore[method-assign]
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for _ in range(3):  # the first iterations allocate
@@ -179,8 +180,7 @@ def speed(tuner: Tuner, seconds: float, recorded: bool = True) -> dict[str, Any]
         iterate(tuner)
         iterations += 1
     _synchronise(device)
-    play = tuner.sampler.play
-    recordings = play.recordings if isinstance(play, Recorded) else None
+    recordings = tuner.sampler.recorded.recordings.values()
     took, steps = time.perf_counter() - began, tuner.environment_steps - before
     with _phases(tuner) as spent:
         for _ in range(ITERATIONS):
@@ -192,7 +192,7 @@ def speed(tuner: Tuner, seconds: float, recorded: bool = True) -> dict[str, Any]
         "learner": tuner.config.learner,
         "units": f"{tuner.network.settings.layers} x {tuner.network.settings.hidden}",
         "bfloat16": tuner.optimizer.bfloat16,
-        "recorded": recordings is not None and None not in recordings.values(),
+        "recorded": bool(recordings) and None not in recordings,
         "steps_per_second": steps / took,
         "sequences_per_second": iterations * tuner.batch / took,
         "milliseconds": 1000 * took / iterations,

@@ -21,6 +21,7 @@ from seqtutor_core.gauge import measure_policy, measure_prior
 from seqtutor_core.learners import LEARNERS, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
+from seqtutor_core.own_rewards import Score
 from seqtutor_core.parallel import ShardPool
 from seqtutor_core.policy import Policy
 from seqtutor_core.preview import draw_preview
@@ -138,13 +139,11 @@ def test_recorded_scores_decide_ties_alike() -> None:
 
 def test_a_recorded_rollout_is_the_one_that_would_be_sampled(network: RecurrentNetwork) -> None:
     recorded, plain = (Tuner(config("cuda"), MELODY, network) for _ in range(2))
-    assert isinstance(recorded.sampler.play, Recorded)
-    plain.sampler.play = plain.sampler.play_shard
     for _ in range(2):  # the recording goes on with the random numbers, as sampling does
-        one, two = (tuner.sampler.play((0, 64, None)) for tuner in (recorded, plain))
+        one, two = recorded.sampler.play((0, 64, None)), plain.sampler.play_shard((0, 64, None))
         assert torch.equal(one[0].tokens, two[0].tokens)
         torch.testing.assert_close(one[1], two[1])
-    assert [*recorded.sampler.play.recordings.values()] != [None]
+    assert recorded.sampler.recorded.recordings[((0, 64, None),)] is not None
 
 
 def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNetwork) -> None:
@@ -157,6 +156,19 @@ def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNe
         now = outputs(tuner.network, rollout.tokens, rollout.primer, MELODY)
     torch.testing.assert_close(rollout.log_policy, tuner.learner.log_policy(now, rollout.log_prior), rtol=0, atol=2e-4)
     assert (rollout.log_policy[:, 0] - before[:, 0]).abs().max() > 0.1
+
+
+def test_an_own_reward_counts_from_when_it_gets_a_weight(
+    network: RecurrentNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other processes compute it, so a rollout that was recorded before knows nothing of it."""
+    monkeypatch.setattr(Melody, "_own_scores", lambda self, term, tokens: [Score(values=(2.0,))] * len(tokens))
+    domain = Melody()
+    tuner = Tuner(config("cuda"), domain, network)
+    column = [term.name for term in domain.terms].index("own")
+    assert (iterate(tuner).sums[:, column] == 0).all()
+    domain.own.active.append("own")
+    assert (iterate(tuner).sums[:, column] == 2).all()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """The reward terms: hand-computed values, and equality with the plain step-by-step version."""
 
+from typing import Any
+
 import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody, MelodySettings, style, theory
 from seqtutor_core.domains.melody.correlation import correlations
@@ -68,6 +72,25 @@ def test_autocorrelation_ties_fall_as_numpy_decides() -> None:
     assert (r.abs() - 0.15).abs().lt(1e-12).any()
     for tokens in melodies.tolist():
         assert scores(tokens)["autocorrelation"] == pytest.approx(reference_melody.score(tokens)["autocorrelation"])
+
+
+class OneDevice(TorchDispatchMode):
+    """Lets no operation take or give tensors of two devices."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        devices = {each.device for each in tree_leaves((args, kwargs, result)) if isinstance(each, torch.Tensor)}
+        assert len(devices) == 1, f"{func} goes from device to device: {devices}"
+        return result
+
+
+@pytest.mark.parametrize("name", sorted(set(Melody()._terms()) - {"autocorrelation"}))  # which asks where ties are
+def test_a_term_stays_on_its_tokens_device(name: str) -> None:
+    """As a CUDA graph must; a device without numbers stands for a GPU."""
+    term, tokens = Melody()._terms()[name], torch.zeros(4, 32, dtype=torch.long, device="meta")
+    term(tokens)  # tables that are kept are made once
+    with OneDevice():
+        assert term(tokens).device.type == "meta"
 
 
 def test_key_and_tonic_of_a_closing_melody() -> None:

@@ -96,6 +96,10 @@ class Rewards(Protocol):
     slow_scoring: bool
     """Whether scores are worth waiting for beside everything else: a network then learns one rollout behind."""
 
+    @property
+    def scores_on_device(self) -> bool:
+        """Whether `score` computes where the tokens lie and nowhere else, so that a CUDA graph may hold it."""
+
     def set_active_terms(self, weights: Mapping[str, float]) -> bool:
         """Enable what these weights need. Return True if stored scores must be recomputed.
 
@@ -182,6 +186,10 @@ class BaseDomain:
     figures: tuple[Figure, ...] = ()
     terminal_reward = False
     slow_scoring = False
+
+    @property
+    def scores_on_device(self) -> bool:
+        return True
 
     @property
     def features(self) -> Mapping[str, InputFeature]:

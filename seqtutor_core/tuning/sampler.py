@@ -37,7 +37,7 @@ class Sampler:
         seeds = range(config.seed, config.seed + shards.size)
         self.generators = [torch.Generator(policy.device).manual_seed(seed) for seed in seeds]
         self.primer = policy.primer_tokens(1, config.primer)
-        self.play = Recorded(self.play_shard, self.generators) if self._recordable else self.play_shard
+        self.recorded = Recorded(self.play_shard, self.generators)
         self.ahead: Sampled | None = None
         """The next rollout, where it is there before it is asked for."""
         self.before_ahead = self._states()
@@ -46,8 +46,10 @@ class Sampler:
     @property
     def _recordable(self) -> bool:
         """Whether a rollout does the same each time, whatever is sampled, as a CUDA graph must."""
+        if self.policy.device.type != "cuda" or self.domain.length > LONGEST_RECORDED:
+            return False
         free = self.domain.end is not None or self.domain.slow_scoring or self.config.learner_settings.argmax
-        return self.policy.device.type == "cuda" and not free and self.domain.length <= LONGEST_RECORDED
+        return self.domain.scores_on_device and not free
 
     def next(self, n: int, epsilon: float | None) -> Sampled:
         """Return the rollout that was sampled ahead, if it has n sequences, else a new one. epsilon: see `sample`."""
@@ -84,6 +86,10 @@ class Sampler:
         """Return n sequences without their scores, of the policy at a strength; epsilon: as in Policy.sample."""
         generator = self.generators[0]
         return self.policy.interpolate(strength).sample(n, generator, self.primer.expand(n, -1), epsilon)
+
+    def play(self, shard: Shard) -> tuple[Rollout, Tensor | None]:
+        """Return what play_shard does, by one call where a CUDA graph can hold it."""
+        return self.recorded(shard) if self._recordable else self.play_shard(shard)
 
     def play_shard(self, shard: Shard) -> tuple[Rollout, Tensor | None]:
         """Return the rollout of a shard, with its terms unless other processes find them."""

@@ -159,6 +159,10 @@ class Melody(BaseDomain):
     def features(self) -> Mapping[str, InputFeature]:
         return input_features(self.settings.bar)
 
+    @property
+    def scores_on_device(self) -> bool:
+        return not self.own.active  # which are computed by other processes
+
     def score(self, tokens: Tensor, lengths: Tensor | None = None, only: Collection[str] | None = None) -> Tensor:
         """Return the unweighted terms (B, T, 17), float64, in the order of `terms`; T is at most `length`.
 
@@ -191,12 +195,12 @@ class Melody(BaseDomain):
 
     def _own(self, term: str, tokens: Tensor) -> Tensor:
         """Return an own reward of tokens (B, T): of whole melodies alone, at the last step unless it has one a step."""
-        points = torch.zeros(tokens.shape, dtype=torch.float64)
+        points = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
         if term in self.own.active and tokens.shape[1] == self.length:
             for row, score in zip(points, self._own_scores(term, tokens), strict=True):
                 if score.values:
                     row[-len(score.values) :] = torch.tensor(score.values, dtype=torch.float64)
-        return points.to(tokens.device)
+        return points
 
     def _terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
         """Return each term as a function of tokens (B, T)."""

@@ -58,6 +58,7 @@ class Molecule:
     figures: tuple[Figure, ...] = FIGURES
     terminal_reward = True
     slow_scoring = True
+    scores_on_device = False
 
     def __init__(self, settings: MoleculeSettings | None = None) -> None:
         self.settings = s = settings or MoleculeSettings()
