@@ -238,7 +238,7 @@ def test_molecules_learn_on_the_gpu() -> None:
     prior = Policy(molecule, priors.load("molecule").network.to(GPU))
     rollout = prior.sample(256, torch.Generator(GPU).manual_seed(0))
     with torch.no_grad():
-        expected = network(rollout.tokens.cpu()).logits.log_softmax(-1)
+        expected = outputs(network, rollout.tokens.cpu(), space=molecule).logits.log_softmax(-1)
     there, here = (each[rollout.mask.cpu()] for each in (rollout.log_prior.cpu(), expected))
     torch.testing.assert_close(there, here, rtol=0, atol=2e-4)
 

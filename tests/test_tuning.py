@@ -2,6 +2,7 @@
 
 import json
 import math
+import weakref
 from typing import Any
 
 import pytest
@@ -84,11 +85,18 @@ def test_steering_pausing_and_stopping() -> None:
 
 def test_out_of_memory_halves_the_batch_and_says_so() -> None:
     tuner = tiny_tuner("psi", 3, ONES, batch=64)
-    sample = tuner.sampler.sample
+    sample, allocated = tuner.sampler.sample, list[weakref.ref[torch.Tensor]]()
 
     def scarce(n: int, epsilon: float | None) -> Any:
+        assert all(each() is None for each in allocated), "what a failed attempt allocated is still there"
         if n > 16:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            tensor = torch.zeros(n)
+            allocated.append(weakref.ref(tensor))
+            try:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            except torch.OutOfMemoryError as error:
+                held = error  # refers to this frame by its traceback, and the frame to it
+                raise held from None
         return sample(n, epsilon)
 
     tuner.sampler.sample = scarce  # type: ignore[method-assign]

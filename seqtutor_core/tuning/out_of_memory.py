@@ -1,5 +1,6 @@
 """A batch that does not fit into memory is halved until it does."""
 
+import gc
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ def halve_until_it_fits(tuner: Tuner, step: Callable[[], Result]) -> Result:
         except (torch.OutOfMemoryError, RuntimeError) as problem:
             if not is_out_of_memory(problem) or tuner.batch < 2:
                 raise
+        gc.collect()  # an error and the frames of its traceback may refer to each other, and hold what they allocated
         tuner.batch //= 2
         tuner.message = f"out of memory: the batch is now {tuner.batch} sequences"
         if tuner.device.type == "cuda":
