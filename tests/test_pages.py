@@ -1,5 +1,6 @@
 """The pages without a browser: every control is drawn, settings reach the job, wrong ones are told."""
 
+import gc
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -215,6 +216,7 @@ def test_home_and_method(tmp_path, monkeypatch):
         drawn = opened(page).run()
         assert not drawn.exception
         assert len(drawn.title) == 1
+    assert gc.get_freeze_count() > 50_000  # what was imported; Streamlit collects after each run of a script
 
 
 def test_the_exact_task_follows_its_slider(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """What every page shares: its set-up, the one list of pages, and the way errors are shown."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +59,18 @@ def visit() -> int:
     return number
 
 
+@cache
+def _spare_modules(title: str) -> None:
+    """Let the garbage collector pass over all that this page has imported by now, once a page.
+
+    Streamlit (1.67) collects after each run of a script or a fragment, and the modules, which stay anyway, are nearly
+    all that it would look at.
+    """
+    gc.freeze()
+
+
 def _set_up(title: str, help: str = "") -> None:
+    _spare_modules(title)
     if st.session_state.get(_PAGE) != title:
         st.session_state.update({_PAGE: title, _VISIT: visit() + 1})
     st.set_page_config(f"{title} · Sequence Tutor Studio", str(ICON), layout="wide", initial_sidebar_state="collapsed")
