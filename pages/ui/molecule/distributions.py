@@ -44,16 +44,16 @@ def panel(run: store.Run | None) -> None:
 
 def _panel(run: store.Run | None) -> None:
     with show_errors():
-        sets = {PRIOR: scored.of_prior(MOLECULE)}
+        request = preview_request(MOLECULE)
+        sets = {PRIOR: scored.of_prior(request)}
         with suppress(SeqTutorError):  # the centre says why there is none
-            sets[PREVIEW] = scored.of_preview(MOLECULE)
+            sets[PREVIEW] = scored.of_preview(request)
         if run and has_policy(run):
             sets[TUNED] = scored.drawn(MOLECULE, run, SET)
         _figure(sets)
         st.caption("Draw a box over a histogram to see only the molecules within.")
         st.table(means(sets), border="horizontal", alt="Means of the molecules of each source")
         if PREVIEW in sets:
-            request = preview_request(MOLECULE)
             remarks(MOLECULE, request, previewed(request))
 
 

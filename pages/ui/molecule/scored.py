@@ -27,6 +27,11 @@ def molecule(studio: Studio, run: store.Run | None = None) -> Molecule:
     return Molecule(MoleculeSettings.of({**valid_settings(studio), **(_of_run(run, CORPUS) if run else {})}))
 
 
+def domain_of(request: PreviewRequest) -> Molecule:
+    """Return the domain of a request, with all of its settings that change molecules or rewards."""
+    return cast(Molecule, request.objective.domain)
+
+
 def _of_run(run: store.Run, *names: str) -> dict[str, Any]:
     """Return some settings of a run, as far as it has them."""
     return {name: run.config.settings[name] for name in names if name in run.config.settings}
@@ -37,26 +42,29 @@ def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[ScoredMolecule]:
     return score_molecules(preview_request(studio).objective, smiles)
 
 
-def of_prior(studio: Studio) -> list[ScoredMolecule]:
-    """Return SET molecules of the prior, which are those that the preview weighs."""
-    return _scored_prior(preview_request(studio))
-
-
 def drawn(studio: Studio, run: store.Run | None, n: int) -> list[ScoredMolecule]:
     """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
-    tokens = draw(studio, run, n, preview_request(studio).draw.seed)
-    return score_smiles(studio, smiles_of(molecule(studio, run), tokens))
+    request = preview_request(studio)
+    tokens = draw(studio, run, n, request.draw.seed)
+    writes = molecule(studio, run) if run else domain_of(request)
+    return score_molecules(request.objective, smiles_of(writes, tokens))
 
 
-def of_preview(studio: Studio, n: int = SET) -> list[ScoredMolecule]:
-    """Return n molecules of the preview: the prior's, drawn by their weights, so that heavy ones come again.
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_OBJECTIVE)
+def of_prior(request: PreviewRequest) -> list[ScoredMolecule]:
+    """Return SET molecules of the prior, which are those that the preview weighs."""
+    smiles = smiles_of(domain_of(request), previews.prior_rollout(request.draw).tokens.tolist())
+    return score_molecules(request.objective, smiles)
+
+
+def of_preview(request: PreviewRequest) -> list[ScoredMolecule]:
+    """Return SET molecules of the preview: the prior's, drawn by their weights, so that heavy ones come again.
 
     SettingError for a weight that cannot count yet.
     """
-    request = preview_request(studio)
-    preview = previews.previewed(request)
-    molecules = _scored_prior(request)
-    return [molecules[row] for row in preview.some(n).tolist()]
+    rows = previews.previewed(request).rows
+    molecules = of_prior(request)
+    return [molecules[row] for row in rows.tolist()]
 
 
 def best(studio: Studio, run: store.Run) -> list[ScoredMolecule]:
@@ -76,9 +84,9 @@ def kept_smiles(studio: Studio) -> dict[str, str]:
 def of_source(studio: Studio, source: str, run: store.Run | None) -> list[ScoredMolecule]:
     """Return the molecules of a source, each once; none where the source is still empty."""
     if source == PRIOR:
-        molecules = of_prior(studio)
+        molecules = of_prior(preview_request(studio))
     elif source == PREVIEW:
-        molecules = of_preview(studio)
+        molecules = of_preview(preview_request(studio))
     elif source == TUNED:
         molecules = drawn(studio, run, SET) if run and has_policy(run) else []
     elif source == BEST:
@@ -86,11 +94,3 @@ def of_source(studio: Studio, source: str, run: store.Run | None) -> list[Scored
     else:
         molecules = score_smiles(studio, list(kept_smiles(studio)))
     return list({one.smiles: one for one in molecules}.values())
-
-
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_OBJECTIVE)
-def _scored_prior(request: PreviewRequest) -> list[ScoredMolecule]:
-    """Return the prior's molecules, measured and scored."""
-    domain = cast(Molecule, request.objective.domain)
-    smiles = smiles_of(domain, previews.prior_rollout(request.draw).tokens.tolist())
-    return score_molecules(request.objective, smiles)

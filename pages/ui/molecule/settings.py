@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import streamlit as st
+
 from pages.ui import own, state
 from pages.ui.studio import Studio
 from seqtutor_core.chemistry import remote
@@ -66,7 +68,12 @@ DEFAULTS: dict[str, Any] = {
 
 def tokens(studio: Studio) -> SmilesTokens:
     """Return what the chosen prior writes, with the corpus that it learned from."""
-    return TOKENS[MoleculeSettings.of(state.prior_settings(state.value(studio, state.PRIOR))).corpus]
+    return _tokens(state.value(studio, state.PRIOR))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _tokens(prior: str) -> SmilesTokens:
+    return TOKENS[MoleculeSettings.of(state.prior_settings(prior)).corpus]
 
 
 def target_molecule(studio: Studio) -> InputMolecule | None:
@@ -196,4 +203,5 @@ def complaint(studio: Studio, name: str) -> str:
 
 def sampling_settings(studio: Studio) -> dict[str, Any]:
     """Return the settings that a draw depends on."""
-    return {"prefix": valid_settings(studio).get("prefix", ""), CORPUS: tokens(studio).corpus}
+    prefix = "" if complaint(studio, PREFIX) else state.value(studio, PREFIX).strip()
+    return {"prefix": prefix, CORPUS: tokens(studio).corpus}

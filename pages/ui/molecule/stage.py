@@ -12,7 +12,7 @@ from pages.ui.molecule.filters import COLOURINGS, Order, filter_and_sort, limit_
 from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
-from pages.ui.previews import preview_request
+from pages.ui.previews import PreviewRequest, preview_request
 from pages.ui.sampling import has_policy, others_button, second
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.runs import store
@@ -70,12 +70,16 @@ def _lives(run: store.Run | None) -> bool:
 
 
 def _side_by_side(run: store.Run | None) -> None:
-    with show_errors():
-        _head(PRIOR, _on_average(scored.of_prior(MOLECULE)))
-        _row(PRIOR, scored.drawn(MOLECULE, None, LIVE)[:ROW])
-    with show_errors():
-        _head(PREVIEW, f"no training · {_on_average(scored.of_preview(MOLECULE))}")
-        _row(PREVIEW, scored.of_preview(MOLECULE, ROW))
+    """Draw the rows, the preview first: people who move a slider wait for it."""
+    request = preview_request(MOLECULE)
+    prior = st.container()
+    with st.container(), show_errors():
+        molecules = scored.of_preview(request)
+        _head(PREVIEW, f"no training · {_on_average(molecules)}")
+        _row(PREVIEW, molecules[:: len(molecules) // ROW], request)
+    with prior, show_errors():
+        _head(PRIOR, _on_average(scored.of_prior(request)))
+        _row(PRIOR, scored.drawn(MOLECULE, None, LIVE)[:ROW], request)
     fragment(_tuned, run, every=EVERY if _lives(run) else None, steady=True)
 
 
@@ -88,7 +92,7 @@ def _tuned(run: store.Run | None) -> None:
             return
         molecules = scored.drawn(MOLECULE, run, LIVE)
         _head(TUNED, f"{_of_second(run)} · {_on_average(molecules)}")
-        _row(TUNED, molecules[:ROW])
+        _row(TUNED, molecules[:ROW], preview_request(MOLECULE))
 
 
 def _of_second(run: store.Run) -> str:
@@ -110,12 +114,13 @@ def _head(source: str, text: str) -> None:
         )
 
 
-def _row(source: str, molecules: Sequence[ScoredMolecule]) -> None:
-    row(molecules, SOURCES[source], scored.kept_smiles(MOLECULE), figures, marks=_marks())
+def _row(source: str, molecules: Sequence[ScoredMolecule], request: PreviewRequest) -> None:
+    row(molecules, SOURCES[source], scored.kept_smiles(MOLECULE), figures, marks=_marks(request))
 
 
-def _marks() -> tuple[str, ...]:
-    settings = scored.molecule(MOLECULE).settings
+def _marks(request: PreviewRequest) -> tuple[str, ...]:
+    """Return the substructures to mark, as SMARTS."""
+    settings = scored.domain_of(request).settings
     return (*settings.required, *settings.forbidden)
 
 
@@ -171,7 +176,7 @@ def _molecules(source: str, run: store.Run | None, shape: str, order: Order) -> 
                 scored.kept_smiles(MOLECULE),
                 lambda one: figures(one) + order.figure(one),
                 first,
-                marks=_marks(),
+                marks=_marks(preview_request(MOLECULE)),
                 colouring=COLOURINGS[order.colouring],
             )
         if COLOURINGS[order.colouring]:

@@ -68,7 +68,8 @@ class Molecule:
         self.features: Mapping[str, InputFeature] = FEATURES[self.tokens]
         self.own = s.own_rewards
         terms = (*(t for t in TERMS if t.name not in OWN), *self.own.terms)
-        self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, s.desirability(t.name)) for t in terms)
+        self.desirabilities = {t.name: s.desirability(t.name) for t in terms}
+        self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, self.desirabilities[t.name]) for t in terms)
         self.primer = tuple(self.tokens.encode(s.prefix))
         self.query = s.query
         self.measured = self.query.answerable - self.query.slow - EXPENSIVE | {SCAFFOLD}
@@ -125,8 +126,7 @@ class Molecule:
         The terms of an invalid molecule stay raw, or are 0 if they have a desirability: it is not desirable.
         """
         terms = []
-        for name in (t.name for t in self.terms):
-            function = self.settings.desirability(name)
+        for name, function in self.desirabilities.items():
             if name not in raw or (function and function.kind != "raw" and not valid):
                 terms.append(0.0)
             else:

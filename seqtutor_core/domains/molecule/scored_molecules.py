@@ -1,6 +1,6 @@
 """Molecules with their properties, their reward, and what each reward term contributes to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -53,7 +53,14 @@ def score_molecules(objective: Objective, smiles: Sequence[str]) -> list[ScoredM
     own = [name for name in objective.active_terms if molecule.own.names.get(name)]
     needed = {TERM_PROPERTIES[name] for name in objective.active_terms if name in TERM_PROPERTIES}
     requested = molecule.query.answerable - (molecule.query.slow - needed) | {SCAFFOLD}
-    return [_scored(objective, molecule, one) for one in molecule.measure_smiles(smiles, requested, own)]
+    measurements = molecule.measure_smiles(smiles, requested, own)
+    raw = [molecule.raw_terms(one, _length(one)) for one in measurements]
+    terms = [molecule.desirable_terms(of_one, one.valid) for of_one, one in zip(raw, measurements, strict=True)]
+    rewards = objective.reward(torch.tensor(terms, dtype=torch.float64).reshape(-1, len(molecule.terms))).tolist()
+    return [
+        ScoredMolecule(one, reward, _contributions(objective, of_one, desirable))
+        for one, reward, of_one, desirable in zip(measurements, rewards, raw, terms, strict=True)
+    ]
 
 
 def expected_properties(molecules: Sequence[ScoredMolecule], probabilities: Sequence[float]) -> dict[str, float]:
@@ -84,15 +91,18 @@ def smiles_of(molecule: Molecule, rows: Sequence[Sequence[int]]) -> list[str]:
     return molecule.smiles(tokens, torch.tensor([len(row) for row in rows]))
 
 
-def _scored(objective: Objective, molecule: Molecule, measurement: Measurement) -> ScoredMolecule:
-    length = len(PATTERN.findall(measurement.smiles)) + 1 if measurement.valid else 0
-    raw = molecule.raw_terms(measurement, length)
-    terms = molecule.desirable_terms(raw, measurement.valid)
-    reward = objective.reward(torch.tensor(terms, dtype=torch.float64)).item()
+def _length(measurement: Measurement) -> int:
+    """Return how many tokens a valid molecule was written in, with the end."""
+    return len(PATTERN.findall(measurement.smiles)) + 1 if measurement.valid else 0
+
+
+def _contributions(
+    objective: Objective, raw: Mapping[str, float], terms: Sequence[float]
+) -> tuple[TermContribution, ...]:
     contributions = [
         TermContribution(t.name, t.label, raw.get(t.name, 0.0), t.unit, term, objective.weights[t.name], effect)
-        for t, term, effect in zip(molecule.terms, terms, objective.effects(terms), strict=True)
+        for t, term, effect in zip(objective.domain.terms, terms, objective.effects(terms), strict=True)
         if objective.weights[t.name]
     ]
     contributions.sort(key=lambda one: -abs(one.effect) if objective.combination == SUM else one.effect)
-    return ScoredMolecule(measurement, reward, tuple(contributions))
+    return tuple(contributions)
