@@ -1,6 +1,5 @@
 """The paper's Table 1 and a few more figures, over M melodies of N tokens."""
 
-import torch
 from torch import Tensor
 
 from seqtutor_core.domains.melody import theory
@@ -8,6 +7,7 @@ from seqtutor_core.domains.melody.correlation import correlations
 from seqtutor_core.domains.melody.keys import Key
 from seqtutor_core.domains.melody.style import sounding
 from seqtutor_core.domains.melody.tokens import NO_EVENT
+from seqtutor_core.rollout import distinct
 
 TABLE_1 = {
     "excessively_repeated": "notes excessively repeated",
@@ -56,7 +56,7 @@ def metrics(tokens: Tensor, scale: Key, steps_per_beat: int) -> dict[str, float 
         "unique_min": _mean(theory.unique_minimum(tokens)),
         "in_motif": _mean(motif),
         "in_repeated_motif": _mean(theory.repeated_motif(tokens) > 0),
-        "distinct": len(torch.unique(tokens, dim=0)) / len(tokens),
+        "distinct": distinct(tokens),
         "holds": _mean(tokens == NO_EVENT),
         "silence": _mean(~sounding(tokens)),
         "notes_per_beat": _mean(note) * steps_per_beat,
