@@ -113,9 +113,15 @@ class Replay:
         """Take over a state. An empty one, as a finished run keeps, leaves nothing to remember.
 
         num_terms: K. Terms that came after the state was kept stand last and count 0 until somebody asks for them.
+        ValueError for fields that do not hold the same sequences.
         """
         self.added = int(state.get("added", 0))
         if self.added:
+            shape = len(self), state["tokens"].shape[-1]
+            for name in self.FIELDS:
+                dimensions = 1 if name in ("lengths", "primer") else 2
+                if state[name].shape[:dimensions] != shape[:dimensions]:
+                    raise ValueError(f"the memory's {name} are not those of {len(self)} sequences")
             state = {**state, "terms": pad(state["terms"], (0, num_terms - state["terms"].shape[-1]))}
         for name in self.FIELDS if self.added else ():
             value = state[name]

@@ -367,6 +367,13 @@ def test_a_checkpoint_in_the_old_layout_is_taken_over() -> None:
     assert [p.counters.update for p in tune(tuner)] == [3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("name", ["optimiser.0.exp_avg", "optimiser.1.step", "replay.tokens", "replay.lengths"])
+def test_a_state_of_other_shapes_is_refused_before_anything_is_learned_from_it(name: str) -> None:
+    tensors, plain = old_checkpoint()
+    with pytest.raises(ValueError, match="memory"):
+        tiny_tuner("psi", 8, ONES).load_state_dict({**tensors, name: tensors[name].unsqueeze(0)}, plain)
+
+
 def test_a_checkpoint_from_before_weights_had_names_restores() -> None:
     """It has them as a tensor in single precision, in the order of the terms, and knows neither budget nor offset."""
     tensors, plain = old_checkpoint()

@@ -14,7 +14,7 @@ from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.priors import load
 from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash
-from seqtutor_core.runs.checkpoints import load_checkpoint
+from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
 from seqtutor_core.runs.store import Run, Status, all_runs, create_run, load_policy
 from tests.running import OFTEN, execute, executed, small, tiny_prior, updates, wait_for, wait_for_state
 
@@ -206,6 +206,16 @@ def test_another_prior_does_not_fit_an_old_checkpoint(prior: Path, tmp_path: Pat
     assert execute(run) == 1
     assert run.state == "failed"
     assert "does not fit its prior and settings" in run.status.error
+
+
+def test_a_checkpoint_that_somebody_made_is_refused_in_words(prior: Path) -> None:
+    run = executed(small(prior, updates=2))
+    kept = load_checkpoint(run.folder / "checkpoints")
+    assert kept is not None
+    wrong = {**kept.tensors, "generators": kept.tensors["generators"].double()}
+    save_checkpoint(run.folder / "checkpoints", wrong, kept.plain, 3)  # its checksums are right
+    run.write_config(replace(run.config, updates=4))
+    assert execute(run) == 1 and "does not fit its prior and settings" in run.status.error
 
 
 def test_figures_that_are_no_numbers_are_still_json(prior: Path) -> None:

@@ -1,5 +1,6 @@
 """Mutated inputs for each parser: what is uncaught, and what takes too long."""
 
+import copy
 import io
 import os
 import random
@@ -12,19 +13,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
+from torch import Tensor
+
 from benchmarks.browser import Row
 from seqtutor_core import priors
 from seqtutor_core.chemistry import inputs as molecules
 from seqtutor_core.config import Change
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.melody.primer import from_midi
-from seqtutor_core.errors import SeqTutorError
-from seqtutor_core.runs import store
+from seqtutor_core.errors import RunError, SeqTutorError
+from seqtutor_core.runs import run_loop, store
 from seqtutor_core.runs.bundle_export import write_bundle
 from seqtutor_core.runs.bundle_import import import_bundle
-from seqtutor_core.runs.checkpoints import check_checkpoint
+from seqtutor_core.runs.checkpoints import check_checkpoint, load_checkpoint, save_checkpoint
 from seqtutor_core.runs.steering import ControlReader
 from seqtutor_core.runs.trash import discard, purge
 from seqtutor_core.stages import Stage
+from seqtutor_core.tuning import Tuner, tune
 from tests import test_damage, test_midi_file, test_molecule_fuzz
 from tests.running import OFTEN, execute, small, tiny_prior
 
@@ -154,6 +159,7 @@ def _run_files(home: Path) -> Iterator[Parser]:
         for path, read in readers.items():
             yield _of_file(path, read, mutated)
     yield _of_bundles(run)
+    yield _of_states(store.create_run(run.config), prior)
 
 
 def _of_file(path: Path, read: Callable[[], object], mutated: Callable[[bytes, random.Random], bytes]) -> Parser:
@@ -184,6 +190,43 @@ def _of_bundles(run: store.Run) -> Parser:
         return imported
 
     return Parser("bundle", read, lambda chance: _spoiled(whole, chance))
+
+
+def _of_states(run: store.Run, prior: Path) -> Parser:
+    """Return the parser of what a checkpoint holds: its checksums are right, as of one that somebody made by hand."""
+    domain, network = build_domain(run.config.domain, run.config.settings), priors.load(str(prior)).network
+    tuner = Tuner(run.config, domain, network)
+    for _ in tune(tuner):
+        pass
+    tensors, plain = tuner.state_dict()
+    folder = run.folder / "checkpoints"
+
+    def read(_: bytes) -> object:
+        checkpoint = load_checkpoint(folder)
+        if checkpoint is not None and checkpoint.damaged:
+            raise RunError(f"{checkpoint.damaged} cannot be read")
+        return run_loop._restore(run, Tuner(run.config, domain, network), checkpoint)
+
+    def spoiled(chance: random.Random) -> bytes:
+        wrong, values = dict(tensors), copy.deepcopy(plain)
+        if chance.random() < 0.5:
+            test_damage.change(values, chance)
+        else:
+            _change_tensor(wrong, chance)
+        save_checkpoint(folder, wrong, values, 0)
+        return repr(values).encode()
+
+    return Parser("state of a checkpoint", read, spoiled)
+
+
+def _change_tensor(tensors: dict[str, Tensor], chance: random.Random) -> None:
+    """Take one away, cut it, give it another shape or type, or the name of another."""
+    name, kind = chance.choice([*tensors]), chance.randrange(5)
+    tensor = tensors.pop(name)
+    if kind == 4:
+        name = chance.choice([*tensors])
+    if kind:
+        tensors[name] = (tensor, tensor.reshape(-1)[:1], tensor.reshape(-1), tensor.double(), tensor)[kind]
 
 
 def _spoiled(data: bytes, chance: random.Random) -> bytes:

@@ -96,7 +96,7 @@ def _restore(run: Run, tuner: Tuner, checkpoint: Checkpoint | None) -> str:
     plain = {name: value for name, value in checkpoint.plain.items() if name != "controls_offset"}
     try:
         tuner.load_state_dict(checkpoint.tensors, plain)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(
             f"the checkpoint of run {run.id} does not fit its prior and settings ({error}); "
             "put them back as they were, or start a new run"

@@ -43,5 +43,5 @@ class AdaptiveKL:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what a checkpoint kept; older ones have less."""
-        self.target_kl = state.get("kl_budget", self.target_kl)
+        self.target_kl = state.get("kl_budget", self.target_kl) or None
         self.last_kl = state.get("kl_before", self.last_kl)

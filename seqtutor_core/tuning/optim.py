@@ -88,11 +88,16 @@ class PolicyOptimizer:
         return tensors
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over a state; other tensors in it are left alone."""
+        """Take over a state; other tensors in it are left alone. ValueError for a memory of another network."""
         self.network.load_state_dict(subset_by_prefix(tensors, "policy."))
         if self.target is not None:
             self.target.load_state_dict(subset_by_prefix(tensors, "target."))
-        slots = {i: subset_by_prefix(tensors, f"optimiser.{i}.") for i in range(len(list(self.network.parameters())))}
+        slots = {}
+        for i, parameter in enumerate(self.network.parameters()):
+            slots[i] = subset_by_prefix(tensors, f"optimiser.{i}.")
+            shapes = {name: value.shape for name, value in slots[i].items()}
+            if shapes and shapes != {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
+                raise ValueError(f"the optimiser's memory of parameter {i} is of another network")
         whole = {**self.adam.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
         self.adam.load_state_dict(whole)
 

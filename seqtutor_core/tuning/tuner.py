@@ -221,7 +221,7 @@ class Tuner:
         return {**tensors, **{f"{of}.{k}": v for of, store in stores.items() for k, v in store.items()}}, plain
 
     def load_state_dict(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
-        """Take over a state. KeyError, ValueError or RuntimeError for one that does not fit prior and settings."""
+        """Take over a state. LookupError, TypeError, ValueError or RuntimeError for one that does not fit."""
         state = {**plain, **tensors}
         self.optimizer.load_state_dict(tensors)
         replay = {k: v.to(self.device) for k, v in subset_by_prefix(tensors, "replay.").items()}
