@@ -42,6 +42,7 @@ def test_two_runs_are_ticked_overlaid_and_survive_a_reload_and_one_is_used_again
         expect(page.get_by_role("heading", name="What differs in their settings")).to_be_visible()
 
     overlaid()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()  # both have ended
     page.get_by_role("button", name="Tag", exact=True).click()
     page.get_by_role("textbox", name="New tag").fill("<i>slow</i>")
     page.get_by_role("textbox", name="New tag").press("Enter")
