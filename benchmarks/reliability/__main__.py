@@ -6,11 +6,12 @@ or vanished store, a clock set back, a port that is taken. visitors: browsers th
 Prints tables, and writes benchmarks/results/reliability.json. None of it touches your runs: homes are temporary.
 """
 
+import json
 import os
 from argparse import ArgumentParser
 from pathlib import Path
 
-from benchmarks.browser import measure_parts
+from benchmarks.browser import Row, measure_parts
 from benchmarks.reliability import accidents, inputs, kills, visitors
 
 RESULTS = Path(__file__).parents[1] / "results" / "reliability.json"
@@ -28,14 +29,23 @@ def main() -> None:
     options = parser.parse_args()
     measures = {
         "kills": lambda: kills.kills(options.count or kills.KILLS),
-        "inputs": lambda: inputs.inputs(options.count or inputs.INPUTS, options.only),
-        "accidents": lambda: accidents.accidents(options.only),
+        "inputs": lambda: beside(
+            "inputs", inputs.inputs(options.count or inputs.INPUTS, options.only), options.results
+        ),
+        "accidents": lambda: beside("accidents", accidents.accidents(options.only), options.results),
         "visitors": lambda: visitors.visitors(options.browsers, options.seconds),
     }
     if wrong := set(options.parts) - set(measures):
         parser.error(f"no part named {', '.join(sorted(wrong))}; choose among {', '.join(measures)}")
     machine = f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
     measure_parts(measures, options.parts, options.results, machine)
+
+
+def beside(part: str, rows: list[Row], results: Path) -> list[Row]:
+    """Return the rows of a part in the places of those before, whose others stay: `--only` measured a few."""
+    before = json.loads(results.read_text()).get(part, []) if results.exists() else []
+    fresh = {next(iter(row.values())): row for row in rows}
+    return [fresh.pop(next(iter(row.values())), row) for row in before] + [*fresh.values()]
 
 
 if __name__ == "__main__":
