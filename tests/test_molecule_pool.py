@@ -15,7 +15,7 @@ import pytest
 
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry import worker_client
-from seqtutor_core.chemistry.cache import PropertyCache
+from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
 from seqtutor_core.chemistry.pool import Backoff, Pool
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
@@ -121,14 +121,14 @@ def test_what_depends_on_the_question_is_kept_by_question(pool: Pool) -> None:
 
 
 def test_memory_forgets_the_least_recently_used() -> None:
-    cache = PropertyCache(size=2)
+    cache, keys = PropertyCache(size=2), cache_keys(PLAIN, {"tpsa"})
     for smiles in ("C", "CC"):
-        cache.put(Measurement(smiles, smiles, values={"tpsa": 1.0}), PLAIN, frozenset({"tpsa"}))
-    cache.get("C", PLAIN, frozenset({"tpsa"}))
-    cache.put(Measurement("bad", error="why"), PLAIN, frozenset({"tpsa"}))
-    assert cache.get("CC", PLAIN, frozenset({"tpsa"})) == (None, frozenset({"tpsa"}))
-    assert cache.get("C", PLAIN, frozenset({"tpsa"})) == (Measurement("C", "C", values={"tpsa": 1.0}), frozenset())
-    assert cache.get("bad", PLAIN, frozenset({"tpsa"})) == (Measurement("bad", error="why"), frozenset())
+        cache.put(Measurement(smiles, smiles, values={"tpsa": 1.0}), keys)
+    cache.get("C", keys)
+    cache.put(Measurement("bad", error="why"), keys)
+    assert cache.get("CC", keys) == (None, frozenset({"tpsa"}))
+    assert cache.get("C", keys) == (Measurement("C", "C", values={"tpsa": 1.0}), frozenset())
+    assert cache.get("bad", keys) == (Measurement("bad", error="why"), frozenset())
 
 
 def test_a_question_at_fault_is_an_error_and_the_processes_go_on(pool: Pool) -> None:

@@ -12,6 +12,7 @@ from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.chemistry import accessibility, properties
+from seqtutor_core.chemistry.alerts import Surroundings, surroundings
 from seqtutor_core.chemistry.properties import measure
 from seqtutor_core.chemistry.property_query import EXPENSIVE, PROPERTIES, SCAFFOLD, PropertyQuery
 from seqtutor_core.chemistry.tokens import MOSES
@@ -165,9 +166,9 @@ def test_one_logp_of_qed_and_logp(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Chem.Mol] = []
     original = properties.crippen.log_p
 
-    def counted(mol: Chem.Mol) -> float:
+    def counted(mol: Chem.Mol, around: Surroundings) -> float:
         calls.append(mol)
-        return original(mol)
+        return original(mol, around)
 
     monkeypatch.setattr(properties.crippen, "log_p", counted)
     values(ASPIRIN, "qed", "log_p")
@@ -199,6 +200,11 @@ EXOTIC = [
     "[NH3][Pt](Cl)(Cl)[NH3]",
     "C->[Fe]",
     "CCCCCCCCCCCC(=O)OO",
+    "CC#CCCC(C)(C)COC(F)(F)C(F)(F)F",  # ends that do not count as rotatable, and bonds between two that are stiff
+    "CC(=[NH2+])N(C)C(=O)OCC(=O)[O-]",
+    "CC[N+](C)(C)NS(=O)(=O)CN=C(N)NC(=S)CC",
+    "[2H]C([2H])([2H])OCC",
+    "C" * 300,  # more bonds than RDKit looks at
 ]
 
 
@@ -284,10 +290,17 @@ def test_log_p_does_not_mind_what_rdkit_keeps_on_a_molecule(smiles: str, ours_fi
     for hydrogens in (True, False):
         mol = Chem.MolFromSmiles(smiles)
         if ours_first:
-            properties.crippen.log_p(mol)
+            properties.crippen.log_p(mol, surroundings(mol))
         theirs = descriptors.CalcCrippenDescriptors(mol, includeHs=hydrogens)[0]
         assert theirs == fresh[not hydrogens]
-        assert properties.crippen.log_p(mol) == pytest.approx(fresh[0], abs=1e-9)
+        assert properties.crippen.log_p(mol, surroundings(mol)) == pytest.approx(fresh[0], abs=1e-9)
+
+
+def test_log_p_tells_an_aromatic_neighbour_of_the_carbon_from_one_that_is_not() -> None:
+    """To the oxygen of both the surroundings look alike."""
+    for smiles in ("CC(=O)C1=CCCCC1", "CC(=O)c1ccccc1", "CC(=O)C1=CCCCC1"):
+        expected = descriptors.CalcCrippenDescriptors(Chem.MolFromSmiles(smiles))[0]
+        assert value(smiles, "log_p") == pytest.approx(expected, abs=1e-9)
 
 
 def test_log_p_of_ethanol_by_hand() -> None:

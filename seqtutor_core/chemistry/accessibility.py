@@ -24,8 +24,11 @@ _CENTRE = rdqueries.HasPropQueryAtom("_CIPCode")
 _CENTRE.ExpandQuery(rdqueries.HasPropQueryAtom("_ChiralityPossible"), Chem.CompositeQueryType.COMPOSITE_OR)
 
 
-def sa_score(mol: Chem.Mol) -> float:
-    """Return synthetic accessibility from 1, easy, to 10, hard; MissingPartError if RDKit's fragments are missing."""
+def sa_score(mol: Chem.Mol, largest_ring: int) -> float:
+    """Return synthetic accessibility from 1, easy, to 10, hard; MissingPartError if RDKit's fragments are missing.
+
+    largest_ring: atoms of the molecule's largest ring.
+    """
     counts = fragments().mfpgen.GetSparseCountFingerprint(mol).GetNonzeroElements()
     known = fragments()._fscores
     common = sum(known.get(number, UNKNOWN_FRAGMENT) * count for number, count in counts.items()) / sum(counts.values())
@@ -36,7 +39,7 @@ def sa_score(mol: Chem.Mol) -> float:
         - log10(_stereo_centres(mol) + 1)
         - log10(descriptors.CalcNumSpiroAtoms(mol) + 1)
         - log10(descriptors.CalcNumBridgeheadAtoms(mol) + 1)
-        - (log10(2) if any(len(ring) > LARGEST_RING for ring in mol.GetRingInfo().AtomRings()) else 0.0)
+        - (log10(2) if largest_ring > LARGEST_RING else 0.0)
     )
     symmetry = log(atoms / len(counts)) * 0.5 if atoms > len(counts) else 0.0
     score = 11.0 - (common + complexity + symmetry - LOWEST + 1) / (HIGHEST - LOWEST) * 9.0

@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
-from seqtutor_core.chemistry.cache import PropertyCache
+from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
 from seqtutor_core.chemistry.worker_set import WorkerSet
@@ -68,9 +68,10 @@ class Pool:
         check_properties(requested)
         results: dict[str, Measurement] = {}
         missing: defaultdict[frozenset[str], list[str]] = defaultdict(list)
+        keys = cache_keys(query, requested)
         with self._lock:
             for text in dict.fromkeys(smiles):
-                cached, names = self._cache.get(text, query, requested)
+                cached, names = self._cache.get(text, keys)
                 if cached is not None:
                     results[text] = cached
                 if cached is None or names:
@@ -130,8 +131,9 @@ class Pool:
                 self._workers.release(worker)
             if worker.begun:
                 backoff.reset()
+        keys = cache_keys(query, requested)
         with self._lock:
-            self.scored += sum(self._cache.put(one, query, requested) for one in measured if one.error != CRASHED)
+            self.scored += sum(self._cache.put(one, keys) for one in measured if one.error != CRASHED)
         return measured
 
 

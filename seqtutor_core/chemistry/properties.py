@@ -15,17 +15,17 @@ from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from seqtutor_core.chemistry import accessibility, crippen
-from seqtutor_core.chemistry.alerts import Patterns, catalogue, surroundings
+from seqtutor_core.chemistry.alerts import Rings, Surroundings, alerts, count_alerts, surroundings
 from seqtutor_core.chemistry.fingerprints import similarity, target_fingerprints
 from seqtutor_core.chemistry.formula import isomer_score, parse_formula
 from seqtutor_core.chemistry.limits import SearchTimeout
 from seqtutor_core.chemistry.parsing import check_text, parse, smiles_parser
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery, check_properties
+from seqtutor_core.chemistry.rotatable import rotatable_bonds
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError
 
 _PARSER = smiles_parser(sanitize=True)
-_QED_ALERTS = Patterns(map(Chem.MolFromSmarts, QED.StructuralAlertSmarts))
 # QED counts the matches of eleven patterns. Each is one atom and no atom fits two, so they are one pattern.
 _QED_ACCEPTOR = Chem.MolFromSmarts("[" + ",".join(s[1:-1].replace(";", "&") for s in QED.AcceptorSmarts) + "]")
 _CHAIN_CARBON = Chem.MolFromSmarts("[CX4;!R;!H0;!H1]")
@@ -57,8 +57,8 @@ def prepare(query: PropertyQuery, requested: frozenset[str]) -> None:
     for name in requested & {"required", "forbidden"}:
         for text in query.part(name):
             substructure(text)
-    if "alerts" in requested:
-        catalogue(query.catalogues)
+    if requested & {"alerts", "qed"}:
+        alerts(_catalogues(query, requested))
     if "sa_score" in requested:
         accessibility.fragments()
 
@@ -80,7 +80,7 @@ def calculate(measurement: Measurement, mol: Chem.Mol, query: PropertyQuery, req
     mol: the molecule, parsed. query: what properties such as similarity are relative to. requested: names of
     properties.
     """
-    calculator = PropertyCalculator(mol, query)
+    calculator = PropertyCalculator(mol, query, _catalogues(query, requested))
     values: dict[str, float] = {}
     unknown: dict[str, str] = {}
     try:
@@ -99,6 +99,11 @@ def calculate(measurement: Measurement, mol: Chem.Mol, query: PropertyQuery, req
         ) from error
 
 
+def _catalogues(query: PropertyQuery, requested: frozenset[str]) -> tuple[str, ...]:
+    """Return the catalogues whose alerts are requested."""
+    return query.catalogues if "alerts" in requested else ()
+
+
 def _flat(mol: Chem.Mol, canonical: str) -> str:
     """Return the canonical SMILES without stereochemistry and atom numbers; empty if it has neither."""
     if not re.search(r"[@/\\:]", canonical):
@@ -114,17 +119,26 @@ def _flat(mol: Chem.Mol, canonical: str) -> str:
 class PropertyCalculator:
     """The properties of one molecule, each computed at first use; properties that build on it share the result."""
 
-    def __init__(self, mol: Chem.Mol, query: PropertyQuery) -> None:
-        self.mol, self.query = mol, query
+    def __init__(self, mol: Chem.Mol, query: PropertyQuery, catalogues: tuple[str, ...]) -> None:
+        self.mol, self.query, self.catalogues = mol, query, catalogues
 
     @cached_property
-    def _surroundings(self) -> dict[int, int]:
+    def _surroundings(self) -> Surroundings:
         return surroundings(self.mol)
+
+    @cached_property
+    def _alerts(self) -> tuple[int, int]:
+        """QED's alerts, and those of the catalogues."""
+        return count_alerts(self.mol, self._surroundings, self._rings, self.catalogues)
+
+    @cached_property
+    def _rings(self) -> Rings:
+        return self.mol.GetRingInfo().AtomRings()
 
     @cached_property
     def log_p(self) -> float:
         """Octanol-water partition, Crippen's contributions of atoms (Wildman and Crippen 1999)."""
-        return crippen.log_p(self.mol)
+        return crippen.log_p(self.mol, self._surroundings)
 
     @cached_property
     def qed(self) -> float:
@@ -136,20 +150,20 @@ class PropertyCalculator:
             HBD=self.h_bond_donors,
             PSA=self.tpsa,
             ROTB=self.rotatable_bonds,
-            AROM=_qed_aromatic_rings(self.mol),
-            ALERTS=_QED_ALERTS.count(self.mol, self._surroundings),
+            AROM=_qed_aromatic_rings(self.mol, self._rings),
+            ALERTS=self._alerts[0],
         )
         return QED.qed(self.mol, qedProperties=properties)
 
     @cached_property
     def sa_score(self) -> float:
         """Synthetic accessibility from 1, easy, to 10, hard (Ertl and Schuffenhauer 2009)."""
-        return accessibility.sa_score(self.mol)
+        return accessibility.sa_score(self.mol, self.largest_ring)
 
     @cached_property
     def largest_ring(self) -> int:
         """Atoms of the largest ring of the smallest set of rings, 0 without rings."""
-        return max(map(len, self.mol.GetRingInfo().AtomRings()), default=0)
+        return max(map(len, self._rings), default=0)
 
     @cached_property
     def molecular_weight(self) -> float:
@@ -174,7 +188,7 @@ class PropertyCalculator:
     @cached_property
     def rotatable_bonds(self) -> int:
         """RDKit's strict count: no amide bonds, no symmetrical ends."""
-        return descriptors.CalcNumRotatableBonds(self.mol, descriptors.NumRotatableBondsOptions.Strict)
+        return rotatable_bonds(self.mol)
 
     @cached_property
     def fraction_sp3(self) -> float:
@@ -257,8 +271,7 @@ class PropertyCalculator:
     @cached_property
     def alerts(self) -> int:
         """The number of alerts of the query's catalogues that match."""
-        names = self.query.catalogues
-        return catalogue(names).count(self.mol, self._surroundings) if names else 0
+        return self._alerts[1]
 
     @cached_property
     def scaffold(self) -> str:
@@ -266,14 +279,14 @@ class PropertyCalculator:
         return MurckoScaffold.MurckoScaffoldSmiles(mol=self.mol) if self.largest_ring else ""
 
 
-def _qed_aromatic_rings(mol: Chem.Mol) -> int:
+def _qed_aromatic_rings(mol: Chem.Mol, rings_of_mol: Rings) -> int:
     """Return QED's count of aromatic rings: those that remain without the ring atoms that touch anything aliphatic.
 
     Remaining rings = bonds - atoms + pieces of the graph of ring bonds.
     """
     gone = {match[0] for match in mol.GetSubstructMatches(QED.AliphaticRings)}
     bonds = set()
-    for ring in mol.GetRingInfo().AtomRings():
+    for ring in rings_of_mol:
         for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
             if a not in gone and b not in gone:
                 bonds.add((a, b) if a < b else (b, a))

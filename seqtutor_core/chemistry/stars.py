@@ -6,7 +6,7 @@ and what recursive SMARTS ask of atoms further away.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from rdkit import Chem
 _EXACT = re.compile(r"!?(#\d+|[HXD]\d+|[+-]\d*|R0?)")  # SMARTS that surroundings tell of an atom and of its neighbours
 _SYMBOL = re.compile(r"!?([A-Z][a-z]?|[a-z]|se|as|te)")
 COUNTED = 4
-"""The atoms of a molecule that fit a star are counted up to this; so many bits each star has."""
+"""The atoms of a molecule that fit a star are counted up to this."""
 
 
 class Star(NamedTuple):
@@ -26,31 +26,44 @@ class Star(NamedTuple):
 
 
 def star(atom: Chem.Atom) -> Star:
-    """Return the star of a pattern's atom."""
+    """Return the star of a pattern's atom. What a ring of the pattern's fits lies in a ring."""
     arms = []
     for bond in atom.GetBonds():
         order = re.sub(r"[&;]?!?@", "", bond.GetSmarts()) or ("~" if "@" in bond.GetSmarts() else "-,:")
-        arms.append((order, _weaker(bond.GetOtherAtom(atom).GetSmarts(), False)))
-    return Star(_weaker(atom.GetSmarts(), True), tuple(sorted(arms)))
+        other = bond.GetOtherAtom(atom)
+        arms.append((order, _weaker(other.GetSmarts(), other.IsInRing(), False)))
+    return Star(_weaker(atom.GetSmarts(), atom.IsInRing(), True), tuple(sorted(arms)))
 
 
-def recursive(atom: Chem.Atom) -> Iterator[list[list[Chem.Mol]]]:
-    """Yield each condition on a pattern's atom: its alternatives, and of each the patterns that it asks for at once."""
-    for condition in _split(_body(atom.GetSmarts()), ";"):
-        yield [
-            [Chem.MolFromSmarts(part[2:-1]) for part in _split(choice, "&") if part.startswith("$(")]
-            for choice in _split(condition, ",")
-        ]
+def recursive(atom: Chem.Atom) -> list[list[list[Chem.Mol]]]:
+    """Return the conditions on a pattern's atom: of each the alternatives, and of those the patterns all asked for."""
+    return _recursive(atom.GetSmarts())
+
+
+@lru_cache(maxsize=4096)
+def _recursive(smarts: str) -> list[list[list[Chem.Mol]]]:
+    return [
+        [[Chem.MolFromSmarts(part[2:-1]) for part in choice if part.startswith("$(")] for choice in choices]
+        for choices in _conditions(smarts)
+    ]
 
 
 def ring_size(atom: Chem.Atom) -> int:
     """Return the least size of ring that a pattern's atom asks for, such as 9 of [C;r9,r10]; 0 if it asks for none."""
     least = 0
-    for condition in _split(_body(atom.GetSmarts()), ";"):
-        sizes = [re.findall(r"(?:^|&)r(\d+)", choice) for choice in _split(condition, ",")]
+    for choices in _conditions(atom.GetSmarts()):
+        sizes = [[int(part[1:]) for part in choice if re.fullmatch(r"r\d+", part)] for choice in choices]
         if all(sizes):
-            least = max(least, min(int(size) for each in sizes for size in each))
+            least = max(least, min(size for each in sizes for size in each))
     return least
+
+
+def has_isotope(atom: Chem.Atom) -> bool:
+    """Return whether a pattern's atom asks for an isotope, whichever, such as [13C]."""
+    for choices in _conditions(atom.GetSmarts()):
+        if all(any(re.fullmatch(r"[1-9]\d*\*", part) for part in choice) for choice in choices):
+            return True
+    return False
 
 
 class StarTable:
@@ -63,13 +76,17 @@ class StarTable:
         self._bonds: dict[str, Chem.Bond] = {}
         self._kinds: dict[tuple[int, bool], frozenset[str]] = {}  # of an atom alone, the SMARTS in _atoms that it fits
 
+    def __len__(self) -> int:
+        """Return the number of stars."""
+        return len(self._places)
+
     def place(self, one: Star) -> int:
-        """Return the place of the first bit of a star, a new one for a new star."""
+        """Return the place of a star's bit, a new one for a new star."""
         if one not in self._places:
             node = self._tree.setdefault(one.centre, {})
             for arm in one.arms:
                 node = node.setdefault(arm, {})
-            node[None] = self._places[one] = COUNTED * len(self._places)
+            node[None] = self._places[one] = len(self._places)
             for text in (one.centre, *(other for _, other in one.arms)):
                 self._atoms[text] = self._atoms.get(text) or Chem.AtomFromSmarts(text)
             for text, _ in one.arms:
@@ -77,7 +94,7 @@ class StarTable:
         return self._places[one]
 
     def fitting(self, atom: Chem.Atom, alone: Sequence[int]) -> int:
-        """Return the first bits of the stars that an atom fits; `alone` numbers all atoms by what they are alone."""
+        """Return the bits of the stars that an atom fits; `alone` numbers all atoms by what they are alone."""
         bonds = atom.GetBonds()
         others = [self._kind(bond.GetOtherAtom(atom), alone) for bond in bonds]
         orders = {text: [query.Match(bond) for bond in bonds] for text, query in self._bonds.items()}
@@ -116,23 +133,23 @@ class StarTable:
 
 
 @lru_cache(maxsize=4096)
-def _weaker(smarts: str, bonds_are_told: bool) -> str:
-    """Return an atom's SMARTS without what surroundings do not tell; bonds_are_told: whether they tell its bonds."""
-    conditions = []
-    for condition in _split(_body(smarts), ";"):
-        choices = [
-            "&".join(filter(None, (_primitive(part, bonds_are_told) for part in _split(choice, "&"))))
-            for choice in _split(condition, ",")
-        ]
-        if all(choices):
-            conditions.append(",".join(choices))
+def _weaker(smarts: str, in_ring: bool, bonds_are_told: bool) -> str:
+    """Return an atom's SMARTS without what surroundings do not tell.
+
+    in_ring: whether whatever fits the atom lies in a ring. bonds_are_told: whether surroundings tell its bonds.
+    """
+    conditions = ["R"] if in_ring else []
+    for choices in _conditions(smarts):
+        told = ["&".join(filter(None, (_primitive(part, bonds_are_told) for part in choice))) for choice in choices]
+        if all(told):
+            conditions.append(",".join(told))
     return f"[{';'.join(conditions) or '*'}]"
 
 
 def _primitive(text: str, bonds_are_told: bool) -> str:
     """Return what is left of one primitive of SMARTS; empty if nothing is."""
     if text.startswith("$("):  # at least its first atom must be there
-        first = _weaker(Chem.MolFromSmarts(text[2:-1]).GetAtomWithIdx(0).GetSmarts(), bonds_are_told)[1:-1]
+        first = _weaker(Chem.MolFromSmarts(text[2:-1]).GetAtomWithIdx(0).GetSmarts(), False, bonds_are_told)[1:-1]
         return "" if re.search(r"[*,;]", first) else first
     if _EXACT.fullmatch(text):
         return text
@@ -145,8 +162,10 @@ def _primitive(text: str, bonds_are_told: bool) -> str:
     return "" if text.startswith("!") else f"#{Chem.GetPeriodicTable().GetAtomicNumber(symbol[1].capitalize())}"
 
 
-def _body(smarts: str) -> str:
-    return smarts[1:-1] if smarts.startswith("[") else smarts
+def _conditions(smarts: str) -> list[list[list[str]]]:
+    """Return the conditions of an atom's SMARTS: of each its alternatives, and of each the primitives it has."""
+    body = smarts[1:-1] if smarts.startswith("[") else smarts
+    return [[_split(choice, "&") for choice in _split(condition, ",")] for condition in _split(body, ";")]
 
 
 def _split(text: str, separator: str) -> list[str]:

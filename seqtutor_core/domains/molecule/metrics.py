@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.domains.molecule.statistics import LABELS, distance
-from seqtutor_core.domains.molecule.terms import raw_terms
+from seqtutor_core.domains.molecule.terms import CHAIN, raw_terms
 from seqtutor_core.domains.molecule.training_set import in_training_set
 
 AVERAGED = ("log_p", "qed", "synthetic_accessibility", "ring_penalty")  # the paper's four
@@ -60,7 +60,7 @@ def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[s
         for name in LABELS
         if valid and all(name in values for _, _, values in valid)
     }
-    chains = sum(raw_terms(values).get("carbon_chain", 0.0) < 0 for _, _, values in valid)
+    chains = sum(values.get("carbon_chain", 0.0) > CHAIN for _, _, values in valid)
     return {
         "recent": float(len(entries)),
         "valid": len(valid) / max(len(entries), 1),
