@@ -26,6 +26,15 @@ def test_every_tab_is_reached_when_there_are_runs(page, address, name):
         page.get_by_role("tab", name=tab, exact=True).click()
         expect(page.get_by_role("tab", name=tab, exact=True)).to_have_attribute("aria-selected", "true")
 
+    page.goto(f"{address}/{name}?run={run.id}")
+    settle(page)
+    entries = page.evaluate("history.length")
+    for link in ("Runs", name.capitalize()):
+        page.get_by_role("link", name=link, exact=True).click()
+        settle(page)
+    assert page.url == f"{address}/{name}?run={run.id}"
+    assert page.evaluate("history.length") == entries + 2, "one entry for each page, to go back by"
+
 
 def test_a_policy_and_then_a_run_that_vanish_while_they_are_shown(new_page, address):
     page = new_page

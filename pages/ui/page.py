@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from pages.ui import state
 from pages.ui.text import literal
 from pages.ui.visitor import logout_button, require_login
 from seqtutor_core.errors import RunError, SeqTutorError
@@ -77,11 +78,17 @@ def _set_up(title: str, help: str = "") -> None:
     require_login()
     with st.container(horizontal=True, key="nav"):
         for page in PAGES:
-            st.page_link(page.path, label=page.label, icon=page.icon)
+            st.page_link(page.path, label=page.label, icon=page.icon, query_params=_run_in_view(page))
         logout_button()
         if help:
             with st.popover("Help", icon=":material/help:", type="tertiary", key="help"):
                 st.markdown(help)
+
+
+def _run_in_view(page: Page) -> dict[str, str]:
+    """Return the parameter of a link to a page that shows a run; added there, it would be one more entry to go back."""
+    run_id = state.views().get(page.domain)
+    return {"run": run_id} if run_id else {}
 
 
 def page_of(run: Run) -> str:
