@@ -136,14 +136,15 @@ def test_cursor_zoom_and_nodes_outlive_ten_seconds_of_feeding(page: Any, address
     expect(figure(page, "Reward, KL").locator(".value").first).to_have_text("150.0")  # the newest
 
 
-def test_a_range_that_grows_brings_no_nodes(page: Any, address: str, feed: Feed) -> None:
+def test_a_range_that_grows_and_a_moved_slider_bring_no_nodes(page: Any, address: str, feed: Feed) -> None:
     feed(2, reward=0.0)
     page.goto(f"{address}/?run={feed.run.id}")
     until(page, lambda: points(page, "Reward, KL") == 2)
     page.locator(".plots").evaluate(WATCH)
     for count, reward in enumerate((1.0, 2.0, 30.0, 400.0), 3):
-        feed(reward=reward)
+        feed(reward=reward, changed=["weights.key"])
         until(page, partial(lambda wanted: points(page, "Reward, KL") == wanted, count))
+    expect(figure(page, "Reward, KL").locator(".changes line:visible")).to_have_count(4)
     assert page.evaluate("window.redrawn") == 0
 
 

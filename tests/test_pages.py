@@ -201,6 +201,17 @@ def test_a_followed_link_changes_the_run_in_view(melody):
         assert run.id in texts(page.get("html"))
 
 
+def test_what_a_busy_browser_still_asks_does_not_bring_back_the_run_that_was_left(melody):
+    """As when who watches a run starts another: the browser learns the new link later than the page shows its run."""
+    one, two = (store.create_run(TuningConfig("melody", "melody", weights={"key": 1.0})) for _ in range(2))
+    melody.query_params["run"] = one.id
+    page = melody.run()
+    page.session_state["_views"]["melody"] = two.id  # as Start does
+    for link, shown in ((one, two), (one, two), (two, two), (one, one)):  # the last is the browser's Back
+        page.query_params["run"] = link.id
+        assert shown.id in texts(page.run().get("html"))
+
+
 def test_a_missing_prior_is_told(melody, monkeypatch):
     monkeypatch.setattr(priors, "load", partial(priors.load, root=Path("lost")))
     st.cache_resource.clear()

@@ -3,6 +3,7 @@
 const MARGIN = { side: 42, top: 4, bottom: 18 }; // the same for all plots, so that their times stand below each other
 const SIDES = ["left", "right"];
 const MARKS = 5; // of an axis, about
+const CHANGES = 24; // moved sliders whose marks are made before they are needed
 
 class Plot {
   constructor(curves, templates) {
@@ -80,7 +81,7 @@ class Plot {
       place(node, attributes);
       write(node, text);
     });
-    fill(this.changes, this.curves.changes, 0, shape("line"), (node, second) =>
+    fill(this.changes, this.curves.changes, CHANGES, shape("line"), (node, second) =>
       place(node, { x1: this.x(second), x2: this.x(second), y1: 0, y2: box.height }),
     );
     this.drawLines();

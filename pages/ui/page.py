@@ -50,6 +50,7 @@ def open_page(title: str, lead: str) -> None:
 def open_studio(title: str, help: str) -> None:
     """Set a studio up: it fills the screen, so its heading is for those who listen, and its help is a click away."""
     _set_up(title, help)
+    state.note_link()
     with st.container(key="title"):
         st.html(f'<h1 class="unseen">{title} studio</h1>')
 

@@ -150,7 +150,7 @@ def _strip(now: str, name: tuple[str, str], text: str, done: float, figures: Seq
     return (
         f'<section class="readout" data-state="{now}" aria-label="The run in view">'
         f'<div class="stage"><strong title="{escape(name[1], quote=True)}">{escape(name[0])}</strong>'
-        f'<span title="{escape(text, quote=True)}">{escape(text)}</span>'
+        f'<span tabindex="0">{escape(text)}</span>'
         f'<div class="bar" role="progressbar" aria-label="Learning time used" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{100 * done:.0f}"><span style="width: {100 * done:.1f}%"></span></div></div>'
         f"{shown}{gauge}</section>"

@@ -21,18 +21,23 @@ def beside_centre(studio: Studio, panes: Panes, draw_centre: Callable[[], None])
     """Draw the pane of sliders and the centre, the centre first once this visit has drawn every setting: of a moved
     slider people await what it changes. Should drawing a setting change it, as another link does, all is drawn anew.
     """
-    known = state.values(studio) if st.session_state.get(_DRAWN) == visit() else None
+    known = state.values(studio) if drawn_before() else None
     if known:
         with panes.centre, show_errors():
             draw_centre()
     with panes.sliders:
         panel(studio)
-    st.session_state[_DRAWN] = visit()
     if not known:
         with panes.centre, show_errors():
             draw_centre()
     elif known != state.values(studio):
         st.rerun()
+    st.session_state[_DRAWN] = visit()
+
+
+def drawn_before() -> bool:
+    """Return whether this visit has drawn every setting, and the centre, before."""
+    return bool(st.session_state.get(_DRAWN) == visit())
 
 
 def panel(studio: Studio) -> None:

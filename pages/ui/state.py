@@ -194,13 +194,15 @@ def draw_others(studio: Studio, which: str) -> None:
 # ---------------------------------------------------------------- the run in view
 
 _RUN, _LINKED, _LINES, _VIEWS = "run", "_linked", "_lines", "_views"
+_LEFT = "_left"  # links that this session has replaced, until the browser is known to have the newer one
 SHORTER = "metrics.jsonl became shorter while it was shown, so its curves have gaps; the run itself lost nothing"
 
 
 def run(studio: Studio) -> store.Run | None:
     """Return the run in view: the link's, else the session's, else one of this domain that lives; None without one."""
     linked, run_id = st.query_params.get(_RUN), views().get(studio.domain)
-    if linked and linked != st.session_state.get(_LINKED):  # this session did not write it: somebody followed a link
+    replaced: set[str] = st.session_state.setdefault(_LEFT, set())
+    if linked and linked != st.session_state.get(_LINKED) and linked not in replaced:  # somebody followed a link
         run_id = linked
     if run_id is None:
         run_id = next((one.id for one in store.all_runs() if one.state in store.ACTIVE and belongs(studio, one)), None)
@@ -219,8 +221,18 @@ def run(studio: Studio) -> store.Run | None:
     look_at(studio, opened)
     st.session_state[_LINKED] = opened.id
     if linked != opened.id:  # here and not in a callback: what those write gets lost
+        replaced.update([linked] if linked else ())  # what a busy browser asks meanwhile still has it
         st.query_params[_RUN] = opened.id
     return opened
+
+
+def note_link() -> None:
+    """Note that the browser has the link that this session wrote last: an older one is then one that it went back to.
+
+    To be called when a page begins, before it writes a link itself.
+    """
+    if st.query_params.get(_RUN) == st.session_state.get(_LINKED):
+        st.session_state.pop(_LEFT, None)
 
 
 def belongs(studio: Studio, run: store.Run) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import interpolation, state
+from pages.ui import interpolation, sliders, state
 from pages.ui.molecule import scored, selection, table
 from pages.ui.molecule.cards import empty_row, figures, row
 from pages.ui.molecule.export import take_away
@@ -70,17 +70,24 @@ def _lives(run: store.Run | None) -> bool:
 
 
 def _side_by_side(run: store.Run | None) -> None:
-    """Draw the rows, the preview first: people who move a slider wait for it."""
+    """Draw the rows from above, so that nothing moves; once they are there the preview first, for which people wait."""
     request = preview_request(MOLECULE)
-    prior = st.container()
-    with st.container(), show_errors():
-        molecules = scored.of_preview(request)
-        _head(PREVIEW, f"no training · {_on_average(molecules)}")
-        _row(PREVIEW, molecules[:: len(molecules) // ROW], request)
-    with prior, show_errors():
-        _head(PRIOR, _on_average(scored.of_prior(request)))
-        _row(PRIOR, scored.drawn(MOLECULE, None, LIVE)[:ROW], request)
+    rows = [(st.container(), _prior), (st.container(), _preview)]
+    for place, draw_row in reversed(rows) if sliders.drawn_before() else rows:
+        with place, show_errors():
+            draw_row(request)
     fragment(_tuned, run, every=EVERY if _lives(run) else None, steady=True)
+
+
+def _prior(request: PreviewRequest) -> None:
+    _head(PRIOR, _on_average(scored.of_prior(request)))
+    _row(PRIOR, scored.drawn(MOLECULE, None, LIVE)[:ROW], request)
+
+
+def _preview(request: PreviewRequest) -> None:
+    molecules = scored.of_preview(request)
+    _head(PREVIEW, f"no training · {_on_average(molecules)}")
+    _row(PREVIEW, molecules[:: len(molecules) // ROW], request)
 
 
 def _tuned(run: store.Run | None) -> None:
