@@ -130,7 +130,8 @@ class Gauge:
         if self.collapsed:
             return f"{said}. The policy has collapsed to a few sequences, so its own samples say little."
         excess = math.exp(min(self.gap, 50))
-        return f"{said}: a typical sequence is at least {excess:.2g} times likelier than it should be."
+        times = f"{float(f'{excess:.2g}'):,g}" if excess < 990_000 else "a million"
+        return f"{said}: a typical sequence is at least {times} times likelier than it should be."
 
 
 # ---------------------------------------------------------------- measuring

@@ -172,6 +172,12 @@ def test_the_ceiling_by_hand() -> None:
     assert Ceiling(0.9, 0.25, 100, 3.0).bound(0.05) == 3.0  # no mean is above 1
 
 
+@pytest.mark.parametrize(("times", "said"), [(1.53, "1.5"), (351.0, "350"), (12_345.0, "12,000"), (1e9, "a million")])
+def test_how_much_likelier_is_told_in_plain_numbers(times: float, said: str) -> None:
+    found = replace(gauge_of(of(the_prior)), gap=math.log(times), collapsed=False)
+    assert f"at least {said} times likelier" in found.sentence
+
+
 def test_never_the_word() -> None:
     assert "optimal" not in gauge_of(of(the_prior)).sentence.lower()
 
