@@ -75,11 +75,12 @@ def _learn(mol: Chem.Mol, around: Surroundings) -> list[float]:
     _clear(mol)
     if len(_kept) > MOST_KINDS:
         _kept.clear()
-    for atom, numbers, contribution in zip(mol.GetAtoms(), around, contributions, strict=True):
-        reach = _reach(atom)
-        if reach:
-            _kept[_key(reach, mol, atom.GetIdx(), around)] = contribution
-        _kept[numbers[:2]] = reach or contribution
+    for i, (numbers, contribution) in enumerate(zip(around, contributions, strict=True)):
+        value = _kept.get(numbers[:2])
+        if value is None:
+            value = _kept[numbers[:2]] = _reach(mol.GetAtomWithIdx(i)) or contribution
+        if isinstance(value, str):
+            _kept[_key(value, mol, i, around)] = contribution
     return contributions
 
 
