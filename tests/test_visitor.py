@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from importlib.metadata import requires
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,12 +82,12 @@ def test_however_often_it_is_handed_on_the_file_stays_small_and_who_started_it_s
 # ---------------------------------------------------------------- browsers
 
 
-def answered(*headers: tuple[bytes, bytes], scheme: str = "http") -> dict[bytes, bytes]:
-    """The headers of a document that a browser asks for."""
+def answered(*headers: tuple[bytes, bytes], scheme: str = "http", more: Any = ()) -> dict[bytes, bytes]:
+    """The headers of a document that a browser asks for, where the app sets `more`."""
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"Cache-Control", b"public")]})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"Cache-Control", b"public"), *more]})
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -102,6 +103,13 @@ def test_a_browser_gets_a_cookie_once_that_no_script_reads_and_no_proxy_keeps() 
     (mine, theirs) = re.findall(form, f"{first[b'set-cookie'].decode()} {second[b'set-cookie'].decode()}")
     assert mine != theirs and second[b"set-cookie"].endswith(b"; Secure") and first[b"cache-control"] == b"no-store"
     assert answered((b"cookie", f"a=b; {COOKIE}={mine}".encode())) == {b"Cache-Control": b"public"}
+
+
+@pytest.mark.parametrize("value", [b"_streamlit_user=b; HttpOnly", b"_streamlit_user=b; HttpOnly; Secure"])
+def test_a_login_made_over_https_is_sent_over_https_alone(value: bytes) -> None:
+    mine = (b"cookie", f"{COOKIE}=a".encode())
+    assert answered(mine, scheme="https", more=[(b"set-cookie", value)])[b"set-cookie"].count(b"; Secure") == 1
+    assert answered(mine, more=[(b"set-cookie", value)])[b"set-cookie"] == value
 
 
 @pytest.mark.slow
@@ -157,6 +165,13 @@ def test_a_run_is_its_owners_in_a_new_browser_and_nobody_elses(started: Any, mon
         page = opened(name).run()
         assert [button.label for button in page.button] == ["Log in"] and not page.exception
         assert run.id not in texts([*page.get("html"), *page.markdown])
+
+
+def test_the_documented_packages_are_all_that_streamlit_needs_for_a_login() -> None:
+    told = re.findall(r"pip install (.*?)`", (ROOT / "docs" / "serving.md").read_text())[0].split()
+    assert all(re.fullmatch(r"\w+==[\d.]+", each) for each in told)
+    needed = [re.split(r"\W", each)[0] for each in requires("streamlit") or () if 'extra == "auth"' in each]
+    assert {each.split("==")[0].lower() for each in told} == {each.lower() for each in needed}
 
 
 def test_the_documented_secrets_are_accepted_by_streamlit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

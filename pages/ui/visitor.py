@@ -5,10 +5,13 @@ logged in. Scripts cannot read the cookie.
 """
 
 import secrets
+from collections.abc import Sequence
 
 import streamlit as st
 
 from pages.ui.hosts import Message, Receive, Send, Served
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 COOKIE = "sequence_tutor_visitor"
 DAYS = 365
@@ -49,7 +52,10 @@ def _subject() -> str:
 
 
 class Visitors:
-    """An ASGI application that gives each browser its cookie, with the first document of another that it asks for."""
+    """An ASGI application that gives each browser its cookie, with the first document of another that it asks for.
+
+    Whatever cookies the other sets over https are for https alone: Streamlit (1.67) does not say so of its login's.
+    """
 
     def __init__(self, app: Served) -> None:
         self.app = app
@@ -58,18 +64,29 @@ class Visitors:
         """Answer a request as the other application does; who has no cookie gets one."""
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
         known = f"{COOKIE}=".encode() in headers.get(b"cookie", b"")
-        if known or b"text/html" not in headers.get(b"accept", b""):
-            await self.app(scope, receive, send)
-            return
+        is_new = not known and b"text/html" in headers.get(b"accept", b"")
 
-        async def with_cookie(message: Message) -> None:
+        async def with_cookies(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # not to be kept by a proxy, which would make one visitor of many; Lax, so that links lead here known
-                secure = "; Secure" if scope.get("scheme") == "https" else ""
-                value = f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; Max-Age={DAYS * 86400}; HttpOnly; SameSite=Lax"
-                fresh = [(b"set-cookie", f"{value}{secure}".encode()), (b"cache-control", b"no-store")]
-                kept = [each for each in message["headers"] if each[0].lower() != b"cache-control"]
-                message = {**message, "headers": [*kept, *fresh]}
+                answered = _with_cookie(message["headers"]) if is_new else message["headers"]
+                is_safe = scope.get("scheme") == "https"
+                message = {**message, "headers": _for_https(answered) if is_safe else answered}
             await send(message)
 
-        await self.app(scope, receive, with_cookie)
+        await self.app(scope, receive, with_cookies)
+
+
+def _with_cookie(headers: Headers) -> Headers:
+    """Return an answer's headers with a new visitor's cookie; Lax, so that links lead here known."""
+    value = f"{COOKIE}={secrets.token_urlsafe(24)}; Path=/; Max-Age={DAYS * 86400}; HttpOnly; SameSite=Lax"
+    # not to be kept by a proxy, which would make one visitor of many
+    fresh = [(b"set-cookie", value.encode()), (b"cache-control", b"no-store")]
+    return [*(each for each in headers if each[0].lower() != b"cache-control"), *fresh]
+
+
+def _for_https(headers: Headers) -> Headers:
+    """Return an answer's headers with each cookie marked as one that is sent over https alone."""
+    return [
+        (name, value + b"; Secure" if name.lower() == b"set-cookie" and b"; secure" not in value.lower() else value)
+        for name, value in headers
+    ]
