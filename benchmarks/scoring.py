@@ -23,9 +23,8 @@ from seqtutor_core.chemistry.property_query import PROPERTIES, SCAFFOLD, Measure
 from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.molecule import corpus
 
-QUERY = PropertyQuery(
-    target=("Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1",), required=("[#7]",), forbidden=("S",)
-)
+CELECOXIB = "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1"
+QUERY = PropertyQuery((CELECOXIB,), required=("[#7]",), forbidden=("S",), target_2=(CELECOXIB,), formula="C9H10N2O2")
 PAIR = frozenset({"qed", "log_p"})
 ROW = PAIR | {"sa_score", "largest_ring", "alerts"}
 ROW_NAME = "measure: parse, canonical SMILES, QED, log P, SA, rings, all alerts"

@@ -11,6 +11,7 @@ from rdkit.Chem import QED
 from rdkit.Chem import rdMolDescriptors as descriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from benchmarks import scoring
 from seqtutor_core.chemistry import accessibility, properties
 from seqtutor_core.chemistry.alerts import Surroundings, surroundings
 from seqtutor_core.chemistry.properties import measure
@@ -377,3 +378,7 @@ def test_any_text_gets_facts(text: str) -> None:
         and measurement.valid != bool(measurement.error)
     )
     assert measurement.valid == (set(measurement.values) == set(PROPERTIES) - {"alerts"})
+
+
+def test_the_benchmark_asks_for_what_every_property_needs() -> None:
+    assert scoring.QUERY.answerable == frozenset(PROPERTIES)
