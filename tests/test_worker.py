@@ -1,5 +1,7 @@
 """What a worker leaves in a run's folder, and how runs are started; in this process, but for one living run."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from seqtutor_core.config import Change
 from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import PriorError, RunError, SettingError
 from seqtutor_core.priors import load
-from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash
+from seqtutor_core.runs import collapse, launcher, recorder, run_loop, trash, worker
 from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
 from seqtutor_core.runs.store import Run, Status, all_runs, create_run, load_policy
 from tests.running import OFTEN, execute, executed, small, tiny_prior, updates, wait_for, wait_for_state
@@ -285,3 +287,14 @@ def test_a_living_run_is_steered_paused_watched_by_two_and_stopped(prior: Path) 
     assert asdict(run.status) == asdict(second.status)
     trash.discard(run)
     assert all_runs() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system weighs processes, not sessions")
+@pytest.mark.parametrize(("own_session", "niceness"), [(True, worker.NICENESS), (False, 0)])
+def test_a_worker_gives_way_to_the_pages_with_all_that_it_starts(own_session: bool, niceness: int) -> None:
+    """In its own session; one that it shares with others, such as a shell's, keeps its weight."""
+    code = "from seqtutor_core.runs.worker import _give_way; _give_way(); print(open('/proc/self/autogroup').read())"
+    shell = ["sh", "-c", f'"$0" -c "{code}"; :', sys.executable]
+    command = [sys.executable, "-c", code] if own_session else shell
+    said = subprocess.run(command, start_new_session=True, capture_output=True, text=True, check=True).stdout
+    assert int(said.split("nice")[1]) == niceness

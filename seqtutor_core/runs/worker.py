@@ -99,10 +99,22 @@ def _wait_and_work(folder: Path, ticket: Ticket, kind: str, watchdog: StopWatchd
     from seqtutor_core.runs.run_loop import execute_run
     from seqtutor_core.runs.store import Run
 
-    os.nice(NICENESS)
+    _give_way()
     os.environ.setdefault(CORES, str(_share_of_cores(kind)))
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or core_share()))
     return execute_run(Run(folder), watchdog.should_stop, watchdog, cadence)
+
+
+def _give_way() -> None:
+    """Let others have the processor first, pages above all.
+
+    Linux weighs processes of one session against each other, and whole sessions by a niceness of their own
+    (sched(7), autogroup); a worker that shares its session leaves that alone.
+    """
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # not Linux, or without autogroups
+            Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _wait_for_slot(ticket: Ticket, count: int, watchdog: StopWatchdog) -> int | None:
