@@ -87,9 +87,10 @@ class Patterns:
         """Return the indices of the patterns that match a molecule with these surroundings and rings, in order."""
         candidates: Iterable[int] = range(len(self._different))
         if mol.GetNumHeavyAtoms() == mol.GetNumAtoms():  # else some neighbour's hydrogen is an atom, and not told of it
-            counts = Counter([numbers[1] if len(numbers) > 1 else numbers[0] for numbers in around])
+            kinds = [numbers[1] if len(numbers) > 1 else numbers[0] for numbers in around]
+            counts = Counter(kinds)
             if not counts.keys() <= self._fitting.keys():
-                self._learn(mol, around)
+                self._learn(mol, kinds, [numbers[0] for numbers in around])
             candidates = self._candidates(counts, self._has(mol, counts, rings))
         found = [i for i in candidates if mol.HasSubstructMatch(self._different[i])]
         return sorted(index for i in found for index in self._indices[i])
@@ -122,12 +123,10 @@ class Patterns:
         each = len(self._stars)
         return (one | two << each | three << 2 * each | four << 3 * each) << _STARS | isotope | circles
 
-    def _learn(self, mol: Chem.Mol, around: Surroundings) -> None:
-        """Learn which stars fit surroundings that were not seen before."""
-        alone = [numbers[0] for numbers in around]
+    def _learn(self, mol: Chem.Mol, kinds: list[int], alone: list[int]) -> None:
+        """Learn which stars fit surroundings that were not seen before; an atom's, and what numbers it by itself."""
         new: dict[int, int] = {}
-        for atom, numbers in zip(mol.GetAtoms(), around, strict=True):
-            number = numbers[1] if len(numbers) > 1 else numbers[0]
+        for atom, number in zip(mol.GetAtoms(), kinds, strict=True):
             if number not in new and number not in self._fitting:
                 new[number] = self._stars.fitting(atom, alone)
         self._fitting |= new
