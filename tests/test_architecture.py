@@ -35,7 +35,7 @@ LEVELS = [
         "domains",
         "priors",
     },
-    {"config", "tuning", "evaluation"},
+    {"config", "batch_size", "tuning", "evaluation"},
     {"runs"},
 ]
 APART = ["learners", "domains"]

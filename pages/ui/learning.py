@@ -1,6 +1,7 @@
 """How a run learns: c, learner and time, which stand beside Start, and the panel of everything else."""
 
 import math
+from contextlib import suppress
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from pages.ui.rows import row, show_value, slider_row, widget
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core import learners, priors
+from seqtutor_core.batch_size import for_device
 from seqtutor_core.config import PRESETS, resolve_device
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs import store
@@ -113,12 +115,20 @@ def panel(studio: Studio) -> None:
     with row(state.key(studio, state.DEVICE)):
         widget(studio, st.selectbox, "Device", state.DEVICE, options=("auto", "cpu", "cuda"))
         try:
-            show_value(resolve_device(state.value(studio, state.DEVICE)).type.upper(), "in use")
+            show_value(_in_use(studio), f"in use, and how many {studio.many} it learns from at a time")
         except SeqTutorError as error:
             st.warning(literal(error))
     widget(studio, st.toggle, "Stop when it collapses", state.STOP_ON_COLLAPSE, help=COLLAPSE_HELP)
     with row(state.key(studio, state.SEED)):
         widget(studio, st.number_input, "Random seed", state.SEED, min_value=0, max_value=2**31 - 1, step=1)
+
+
+def _in_use(studio: Studio) -> str:
+    """Return the device, and the batch if the settings make a job; SettingError for a device that is not here."""
+    device = resolve_device(state.value(studio, state.DEVICE)).type.upper()
+    with suppress(SeqTutorError):  # Start says what is wrong
+        return f"{device}, {for_device(state.tuning_config(studio)).learner_settings.batch:,} at a time"
+    return device
 
 
 def _rules(studio: Studio, learner: str) -> None:

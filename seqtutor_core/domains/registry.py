@@ -61,16 +61,17 @@ class DomainEntry:
     """How its priors are made, by the name of the corpus; none: they come from elsewhere."""
     kl_coefficient: float = 4.0
     """The c that its page and its commands begin with."""
+    gpu_batch: int = 1024
+    """Sequences at a time that a GPU learns from, where they fit: more would not raise J sooner."""
     learner_defaults: Callable[[], LearnerDefaults] = dict
     """What learners begin with here."""
 
 
-def _shipped(
-    name: str, kl_coefficient: float = DomainEntry.kl_coefficient, more_corpora: Mapping[str, str] | None = None
-) -> DomainEntry:
+def _shipped(name: str, more_corpora: Mapping[str, str] | None = None, **fields: Any) -> DomainEntry:
     """Describe a folder beside this file, with `build` and the modules `recipes` and `learner_defaults`.
 
-    more_corpora: by their names the modules of recipes for other corpora than the one called like the domain.
+    more_corpora: by their names the modules of recipes for other corpora than the one called like the domain. fields:
+    others of the line.
     """
 
     def module(part: str = "") -> Any:
@@ -79,14 +80,14 @@ def _shipped(
     return DomainEntry(
         build=lambda settings: module().build(settings),
         corpora={corpus: partial(module, of) for corpus, of in {name: ".recipes", **(more_corpora or {})}.items()},
-        kl_coefficient=kl_coefficient,
         learner_defaults=lambda: module(".learner_defaults").LEARNER_DEFAULTS,
+        **fields,
     )
 
 
 DOMAINS: dict[str, DomainEntry] = {
-    "melody": _shipped("melody"),
-    "molecule": _shipped("molecule", kl_coefficient=1.0, more_corpora={"molecule-zinc": ".zinc_recipes"}),
+    "melody": _shipped("melody", gpu_batch=4096),
+    "molecule": _shipped("molecule", {"molecule-zinc": ".zinc_recipes"}, kl_coefficient=1.0),
 }
 
 

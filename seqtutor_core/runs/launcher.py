@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from seqtutor_core.batch_size import for_device
 from seqtutor_core.config import LARGEST_BUDGET, Change, TuningConfig, check_rewarding, resolve_device
 from seqtutor_core.domains import build_domain
 from seqtutor_core.environment import PACKAGE_PARENT, SLOTS, VISIBLE_GPUS, for_processes, gpus, slot_count
@@ -38,7 +39,8 @@ def start(config: TuningConfig, claim: Callable[[Run], None] = lambda run: None)
 
 
 def checked(config: TuningConfig) -> TuningConfig:
-    """Return a config that can be tuned: its settings are those that its prior was trained for, and its own over them.
+    """Return a config that can be tuned: its settings are those that its prior was trained for, and its own over them;
+    its batch suits the device, where none was asked for.
 
     SettingError for an unknown device, domain, setting, reward term or number of slots, or without any reward;
     TokenError for a primer of foreign tokens; PriorError for a prior that cannot be read.
@@ -49,7 +51,7 @@ def checked(config: TuningConfig) -> TuningConfig:
     domain = build_domain(config.domain, config.settings)
     Objective(domain, config.weights, config.kl_coefficient, config.combination)  # refuses what cannot be rewarded
     domain.vocabulary.check(config.primer)
-    return config
+    return for_device(config)
 
 
 def resume(run: Run, extra_seconds: float = 0.0) -> None:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -13,7 +15,9 @@ from pages.ui.melody import settings as melody
 from pages.ui.melody.spec import MELODY
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.studio import Studio
+from seqtutor_core.batch_size import BATCH, for_device
 from seqtutor_core.config import TuningConfig
+from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.runs.names import run_name
 from seqtutor_core.runs.store import Run
 
@@ -46,10 +50,19 @@ def _set(config: TuningConfig) -> list[str]:
     state.choose(studio, values)
     forget_told()
     changed = [f"{name} is {values[name]} and not {exact[name]}" for name in exact if values[name] != exact[name]]
-    left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET]
+    left_out = [f"{name} = {value}" for name, value in config.overrides.items() if name not in SET | _chosen(config)]
     if config.updates:
         left_out.append(f"updates = {config.updates}")
     return [*changed, *(f"{one} is left out" for one in left_out)]
+
+
+def _chosen(config: TuningConfig) -> set[str]:
+    """Return the names of the learner settings that the device would choose anew as they are."""
+    free = replace(config, overrides={k: v for k, v in config.overrides.items() if k not in BATCH})
+    with suppress(SeqTutorError):  # such as a prior that is not here
+        anew = for_device(free).overrides
+        return {name for name in BATCH if config.overrides.get(name) == anew.get(name)}
+    return set()
 
 
 def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
