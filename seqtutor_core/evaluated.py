@@ -47,15 +47,19 @@ class Evaluated:
         """Return the unweighted terms (B, K) of sequences that were counted; KeyError for another."""
         return self.store["sums"][[self.numbers[_key(identity)] for identity in identities]]
 
-    def add(self, identities: Sequence[str], tokens: Tensor, lengths: Tensor, sums: Tensor) -> int:
+    def add(
+        self, identities: Sequence[str], tokens: Tensor, lengths: Tensor, sums: Tensor, crossed: bool = False
+    ) -> int:
         """Count what is new of sequences (B, T) with lengths (B,) and unweighted terms (B, K); return how many were.
 
-        identities: what each is counted as; empty for one that cost nothing.
+        identities: what each is counted as; empty for one that cost nothing. crossed: whether they are children of
+        others and not the policy's.
         """
         rows = self.new(identities)
         keys = [_key(identities[row]) for row in rows]
         values = {"key": torch.tensor(keys, dtype=torch.long), "tokens": tokens[rows].cpu().to(torch.int16)}
         values |= {"length": lengths[rows].cpu(), "sums": sums[rows].cpu().double()}
+        values |= {"crossed": torch.full((len(rows),), crossed)}
         for name, value in values.items():
             self.store[name] = _grown(self.store.get(name), value, self.count + len(rows))
             self.store[name][self.count : self.count + len(rows)] = value
@@ -72,25 +76,36 @@ class Evaluated:
         rewards = self.rewards(objective)
         return rewards.topk(min(BEST, len(rewards))).values.mean().item() if len(rewards) else None
 
+    def crossed_share(self, objective: Objective, best: int) -> float:
+        """Return which share of the best so many sequences are children of others."""
+        return self.store["crossed"][self.rewards(objective).topk(min(best, self.count)).indices].float().mean().item()
+
     def draw(self, size: int, capacity: int, objective: Objective, generator: torch.Generator) -> Drawn:
         """Return up to `size` of the best `capacity` sequences, each once, by weight 1 / (0.01 n + rank).
 
         Rank 1 is the best of the n there are (Tripp and Hernandez-Lobato 2020, arXiv 2006.09191).
         """
-        rewards = self.rewards(objective)
-        order = rewards.argsort(descending=True, stable=True)[:capacity]
-        n = len(order)
-        weights = 1 / (RANK_OFFSET * n + torch.arange(1, n + 1, device=generator.device))
-        rows = order[torch.multinomial(weights, min(size, n), generator=generator).cpu()]
-        pairs = zip(self.store["tokens"][rows].tolist(), self.store["length"][rows].tolist(), strict=True)
-        return Drawn([row[:length] for row, length in pairs], rewards[rows])
+        order, weights = self._ranked(capacity, objective, generator)
+        rows = order[torch.multinomial(weights, min(size, len(order)), generator=generator).cpu()]
+        return Drawn(self._sequences(rows), self.rewards(objective)[rows])
 
     def draw_pairs(
         self, count: int, capacity: int, objective: Objective, generator: torch.Generator
     ) -> list[tuple[list[int], list[int]]]:
         """Return so many pairs of different sequences among the best `capacity`, likelier by rank as in `draw`."""
-        drawn = (self.draw(2, capacity, objective, generator).tokens for _ in range(count))
-        return [(one, other) for one, other in drawn]
+        order, weights = self._ranked(capacity, objective, generator)
+        rows = order[torch.multinomial(weights.expand(count, -1), 2, generator=generator).cpu()]
+        return [*zip(*(self._sequences(side) for side in rows.T), strict=True)]
+
+    def _ranked(self, capacity: int, objective: Objective, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the rows (n,) of the best, the best first, and the weights (n,) that they are drawn by."""
+        order = self.rewards(objective).argsort(descending=True, stable=True)[:capacity]
+        n = len(order)
+        return order, 1 / (RANK_OFFSET * n + torch.arange(1, n + 1, device=generator.device))
+
+    def _sequences(self, rows: Tensor) -> list[list[int]]:
+        pairs = zip(self.store["tokens"][rows].tolist(), self.store["length"][rows].tolist(), strict=True)
+        return [row[:length] for row, length in pairs]
 
     def rescore(self, score: Callable[[Tensor, Tensor], Tensor]) -> None:
         """Give every sequence its terms anew: score(tokens (N, T), lengths) -> (N, T, K)."""
@@ -109,6 +124,8 @@ class Evaluated:
         """Take over a state; an empty one has no calls."""
         self.count = int(state.get("count", 0))
         self.store = {name: value.clone() for name, value in state.items() if name != "count"}
+        if self.store:  # older checkpoints did not say who proposed what
+            self.store.setdefault("crossed", torch.zeros(len(self.store["key"]), dtype=torch.bool))
         self.numbers = {key: i for i, key in enumerate(self.store["key"].tolist())} if self.store else {}
 
 

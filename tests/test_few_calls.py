@@ -19,7 +19,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluated import Evaluated, auc, top_curve
 from seqtutor_core.objective import Objective
 from seqtutor_core.stages import Stage
-from seqtutor_core.tuning import Tuner, iterate, tune
+from seqtutor_core.tuning import Tuner, few_calls, iterate, tune
 from seqtutor_core.tuning.calls import BARREN
 from tests.running import executed, small
 from tests.running import tiny_prior as folder_of_prior
@@ -94,6 +94,14 @@ def test_the_best_are_drawn_by_rank() -> None:
     assert sorted(drawn.reward.tolist()) == [1.0, 2.0, 3.0], "each once"
 
 
+def test_pairs_are_of_two_of_the_best_and_the_better_ones_more_often() -> None:
+    store, objective = filled([0.0, 3.0, 1.0, 2.0])
+    pairs = store.draw_pairs(2000, 3, objective, torch.Generator().manual_seed(0))
+    seen = Counter(token for pair in pairs for [token] in pair)
+    assert all(one != other for one, other in pairs)
+    assert seen[1] > seen[3] > seen[2] > seen[0] == 0
+
+
 def test_the_curve_and_its_area_by_hand() -> None:
     """A hundred scores of 0.2 and a hundred of 0.6: trapezoids 10 and 40, then 200 calls filled up with 0.6."""
     curve = top_curve([0.2] * 100 + [0.6] * 100)
@@ -116,6 +124,22 @@ def test_a_budget_of_calls_is_kept_and_nothing_is_scored_twice() -> None:
     assert last.metrics.best == pytest.approx(sum(best[:10]) / 10)
 
 
+@pytest.mark.parametrize(("crossed", "children"), [(0.0, 8), (0.5, 40), (0.84, 67), (1.0, 72)])
+def test_crossover_proposes_the_share_that_it_has_among_the_best(crossed: float, children: int) -> None:
+    """A tenth at least, and nine tenths at most, of 64 sequences and 16 children; before a hundred calls 16."""
+    tuner = tuner_of(overrides={**FEW, "batch": 64, "children": 16})
+    assert few_calls._children_wanted(tuner) == 16
+    n, best = 300, round(100 * crossed)
+    tokens, lengths = torch.zeros(1, 4, dtype=torch.long), torch.full((1,), 4)
+    for i in range(n):
+        reward = torch.tensor([[100.0 * (i >= n - 100), 0.0]])
+        tuner.calls.evaluated.add([str(i)], tokens, lengths, reward, crossed=i >= n - best)
+    assert few_calls._children_wanted(tuner) == children
+    iteration = few_calls.iterate(tuner)
+    assert len(iteration.rollout.tokens) == 80 - children
+    assert iteration.children is not None and len(iteration.children.tokens) == children
+
+
 def test_repeats_keep_their_terms() -> None:
     tuner = tuner_of(calls=1000)
     for _ in range(12):
@@ -132,6 +156,17 @@ def test_repeats_widen_the_sampling_and_end_the_run_at_last() -> None:
     assert tuner.calls.exhausted
     assert tuner.calls.strength < 1
     assert tuner.calls.evaluated.count <= 81
+
+
+def test_an_older_checkpoint_knows_no_children() -> None:
+    store, objective = filled([1.0, 2.0])
+    state = {name: value for name, value in store.state_dict().items() if name != "crossed"}
+    older = Evaluated()
+    older.load_state_dict(state)
+    assert older.crossed_share(objective, 10) == 0.0
+    older.add(["new"], torch.zeros(1, 1, dtype=torch.long), torch.ones(1), torch.tensor([[3.0, 0.0]]), crossed=True)
+    assert older.crossed_share(objective, 1) == 1.0
+    assert older.crossed_share(objective, 10) == pytest.approx(1 / 3)
 
 
 def test_resumed_is_as_if_never_stopped() -> None:

@@ -33,7 +33,8 @@ class TrajectoryBalanceSettings(ReplaySettings):
     rewrite: bool = False
     """Write each sequence anew, where there are several ways, whenever it is drawn from that memory."""
     children: int = 0
-    """Sequences that crossover and mutation of the best propose beside each rollout; with a memory only."""
+    """Sequences that crossover and mutation of the best propose beside the first rollouts, later more or fewer of both
+    by what they found; with a memory only."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,7 +52,7 @@ class TrajectoryBalance(FromPrior, Learner[TrajectoryBalanceSettings]):
     presets: Mapping[str, TrajectoryBalanceSettings] = {
         "default": TrajectoryBalanceSettings(),
         "expensive": TrajectoryBalanceSettings(
-            learning_rate=4e-3, batch=64, minibatch=64, updates=8, clip=1.0, memory=200, rewrite=True, children=16
+            learning_rate=6e-3, batch=64, minibatch=64, updates=8, clip=1.0, memory=200, rewrite=True, children=16
         ),
     }
 

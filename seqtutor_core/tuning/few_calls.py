@@ -1,8 +1,9 @@
 """Learning from few evaluations of the reward: each sequence that was paid for is learned from many times.
 
-A rollout is scored without its repeats, and so are children of the best so far, where the domain can cross sequences.
-Then come several updates, half on that rollout and half on the best of all that was evaluated, drawn by rank, and
-written anew where there are other ways to write the same. Trajectory balance learns from whoever proposed a sequence.
+A rollout is scored without its repeats, and so are children of the best so far, where the domain can cross sequences;
+policy and crossover each propose as large a share of what is scored as they have among the best. Then come several
+updates, half on that rollout and half on the best of all that was evaluated, drawn by rank, and written anew where
+there are other ways to write the same. Trajectory balance learns from whoever proposed a sequence.
 
 Sources: augmented memory (Guo & Schwaller 2024, arXiv 2305.16160); a genetic search beside the policy (Kim et al. 2024,
 arXiv 2402.05961).
@@ -21,6 +22,8 @@ from seqtutor_core.tuning.schedules import annealed_c, learning_rate
 from seqtutor_core.tuning.tuner import Tuner
 
 CROSSINGS = 3  # attempts at each child
+JUDGED = 100  # of the best, by which the policy and crossover are judged
+LEAST_SHARE = 0.1  # of what is scored that either proposes, so that it can come back
 
 
 def iterate(tuner: Tuner) -> Iteration:
@@ -28,15 +31,30 @@ def iterate(tuner: Tuner) -> Iteration:
 
     The policy is sampled at the strength that the share of repeats allows; see Calls.
     """
-    rollout = tuner.sampler.unscored(tuner.next_batch, tuner.epsilon, tuner.calls.strength)
+    wanted = _children_wanted(tuner)
+    written = min(tuner.batch + tuner.settings.children - wanted, tuner.calls.left)
+    rollout = tuner.sampler.unscored(written, tuner.epsilon, tuner.calls.strength)
     before = tuner.calls.evaluated.count
     terms, scored = _pay(tuner, rollout.tokens, rollout.lengths)
     tuner.calls.adapt(tuner.calls.evaluated.count - before, len(rollout.tokens))
-    children = _children(tuner)
+    children = _children(tuner, min(wanted, tuner.calls.left))
     return Iteration(rollout, terms, _learn(tuner, _newest(rollout, terms, scored)), children)
 
 
-def _pay(tuner: Tuner, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, list[int]]:
+def _children_wanted(tuner: Tuner) -> int:
+    """Return how many children the next rollout should have beside it: at first as the settings say.
+
+    Later crossover's share of the best is its share of what is scored. Some rewards are climbed by small changes of
+    what is good, and others by what the policy has learned.
+    """
+    at_first, evaluated = tuner.settings.children, tuner.calls.evaluated
+    if not at_first or len(evaluated) < JUDGED:
+        return at_first
+    share = evaluated.crossed_share(tuner.objective, JUDGED)
+    return round((tuner.batch + at_first) * min(max(share, LEAST_SHARE), 1 - LEAST_SHARE))
+
+
+def _pay(tuner: Tuner, tokens: Tensor, lengths: Tensor, crossed: bool = False) -> tuple[Tensor, list[int]]:
     """Return the terms (B, T, K) of tokens (B, T), and the rows that were scored: no repeats; count the calls."""
     domain, calls = tuner.domain, tuner.calls
     identities = domain.identities(tokens, lengths)
@@ -45,7 +63,7 @@ def _pay(tuner: Tuner, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, list[in
     terms = torch.zeros(*tokens.shape, len(domain.terms), device=tokens.device)
     if scored:
         terms[scored] = domain.score(tokens[scored], lengths[scored]).float()
-    calls.evaluated.add(identities, tokens, lengths, terms.sum(1))
+    calls.evaluated.add(identities, tokens, lengths, terms.sum(1), crossed)
     repeats = [row for row in range(len(tokens)) if row not in scored]
     if repeats:
         sums = calls.evaluated.sums([identities[row] for row in repeats])
@@ -67,9 +85,9 @@ def _learn(tuner: Tuner, newest: list[tuple[list[int], Tensor]]) -> float:
     return loss
 
 
-def _children(tuner: Tuner) -> Paid | None:
-    """Return new sequences with parts of two of the best so far, with their terms."""
-    wanted, generator = min(tuner.settings.children, tuner.calls.left), tuner.sampler.generators[0]
+def _children(tuner: Tuner, wanted: int) -> Paid | None:
+    """Return so many new sequences, or fewer, with parts of two of the best so far, with their terms."""
+    generator = tuner.sampler.generators[0]
     if not wanted or len(tuner.calls.evaluated) < 2:
         return None
     parents = tuner.calls.evaluated.draw_pairs(CROSSINGS * wanted, tuner.settings.memory, tuner.objective, generator)
@@ -82,7 +100,7 @@ def _children(tuner: Tuner) -> Paid | None:
     if not children:
         return None
     tokens, lengths = padded(children, tuner.domain.length, tuner.domain.end or 0, tuner.device)
-    return Paid(tokens, lengths, _pay(tuner, tokens, lengths)[0])
+    return Paid(tokens, lengths, _pay(tuner, tokens, lengths, crossed=True)[0])
 
 
 def _batch(tuner: Tuner, newest: list[tuple[list[int], Tensor]], done: float) -> Batch:
