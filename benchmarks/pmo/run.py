@@ -45,7 +45,8 @@ class OracleMolecule(Molecule):
 
     def _pay(self, canonical: str) -> float:
         if canonical not in self.paid:
-            self.paid[canonical] = self.oracle(Chem.MolFromSmiles(canonical))
+            molecule = Chem.MolFromSmiles(canonical)
+            self.paid[canonical] = 0.0 if molecule is None else self.oracle(molecule)  # RDKit cannot read all it writes
         return self.paid[canonical]
 
     def set_active_terms(self, weights: Mapping[str, float]) -> bool:
