@@ -12,7 +12,8 @@ from rdkit import Chem
 
 from benchmarks.pmo.__main__ import table
 from benchmarks.pmo.oracles import COMPARABLE, TASKS, oracle
-from benchmarks.pmo.run import run
+from benchmarks.pmo.run import OracleMolecule, run
+from seqtutor_core.domains.molecule import MoleculeSettings
 
 VALUES = json.loads(Path(__file__).with_name("pmo_values.json").read_text())
 
@@ -48,3 +49,9 @@ def test_a_run_uses_its_calls_and_comes_again() -> None:
     assert first["calls"] == 70
     assert 0 < first["auc_top10"] < first["top10"] < 0.95
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_what_rdkit_cannot_read_back_scores_nothing() -> None:
+    domain = OracleMolecule("qed", MoleculeSettings())
+    assert domain._pay("c1ccn") == 0.0 == domain.paid["c1ccn"]
+    assert domain._pay("CCO") == pytest.approx(oracle("qed")(Chem.MolFromSmiles("CCO")))
