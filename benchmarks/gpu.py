@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.gpu_tables import PHASES, tables
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.cpu_count import cpu_count
@@ -42,8 +43,6 @@ GAUGED = 2048  # sequences
 KL = 4.0
 NINE = dict.fromkeys(PAPER_TERMS, 1.0)
 MELODY = Melody()
-PHASES = ("rollout", "learning")
-SPEEDS = ("speed", "by_learner", "float32", "deep", "not_recorded", "molecules", "cpu")  # as they are shown
 DEEP = {"hidden": 512, "layers": 4}
 
 
@@ -281,53 +280,6 @@ def quality(tuner: Tuner, seconds: float) -> dict[str, Any]:
         "entropy": gauge.entropy,
         "distinct": gauge.distinct,
     }
-
-
-# ---------------------------------------------------------------- tables
-
-
-def tables(found: dict[str, Any]) -> list[str]:
-    """Markdown for docs/performance.md."""
-    m, (cpu,) = found["machine"], found["cpu"]
-    differences = [(name, f"{value:.1e}") for name, value in found["correctness"].items()]
-    lines = [f"{m['device']}, {m['memory_gib']} GiB, {m['cores']} cores, torch {m['torch']}", ""]
-    lines += _table(("largest difference from the CPU", ""), differences)
-    rows = [_speed_row(each, cpu) for section in SPEEDS for each in found.get(section, [])]
-    head = ("job", "batch", "bfloat16", "recorded", "steps a second", "times the CPU", "ms", *PHASES, "GB")
-    lines += ["", *_table(head, rows)]
-    rows = [
-        (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")
-        for batch, p in found["profile"].items()
-    ]
-    lines += ["", *_table(("batch", "kernels an iteration", "device busy", "host waits"), rows)]
-    names = ("batch", "bfloat16", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
-    rows = [tuple(_short(each[name]) for name in names) for each in found["quality"]]
-    return [*lines, "", *_table(names, rows)]
-
-
-def _speed_row(each: dict[str, Any], cpu: dict[str, Any]) -> tuple[str, ...]:
-    phases, melody = each["milliseconds_by_phase"], each["domain"] == "melody"
-    return (
-        f"{each['domain']}, {each['learner']}, {each['units']}, {each['device']}",
-        f"{each['batch']:,}",
-        "yes" if each["bfloat16"] else "no",
-        "yes" if each["recorded"] else "no",
-        f"{each['steps_per_second']:,.0f}" if melody else f"{each['sequences_per_second']:,.0f} molecules",
-        f"{each['steps_per_second'] / cpu['steps_per_second']:.1f}" if melody else "",
-        f"{each['milliseconds']:.0f}",
-        *(f"{phases[name]:.0f}" for name in PHASES),
-        f"{each['gigabytes']:.2f}" if each["gigabytes"] is not None else "",
-    )
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
-    return ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
-
-
-def _short(value: Any) -> str:
-    if not isinstance(value, float):
-        return f"{value:,}"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What README and docs claim: links lead somewhere, the map names real files, quoted commands parse."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -182,3 +183,15 @@ def test_the_reference_documents_each_public_name(tmp_path: Path) -> None:
     for name in {*seqtutor_core.__all__} - {"errors"}:  # a module, which has a page of its own
         assert f'id="{name}"' in page, f"the reference lacks {name}"
         assert members[name].docstring, f"{name} has no docstring"
+
+
+def test_tables_of_a_gpu_are_made_of_the_sections_that_were_measured() -> None:
+    from benchmarks.gpu_tables import tables
+
+    found = json.loads((ROOT / "benchmarks" / "results" / "gpu-nvidia-h200.json").read_text())
+    assert "| melody, trajectory_balance, 1 x 128, cuda | 4,096 | yes | yes | 6,242,993 | 89.2 |" in "\n".join(
+        tables(found)
+    )
+    without_cpu = tables({**found, "cpu": []})
+    for name, section in found.items():
+        assert set(tables({name: section})) <= {*tables(found), *without_cpu}
