@@ -25,6 +25,18 @@ class Rollout:
         """Whether a step belongs to its sequence, (B, T)."""
         return sequence_mask(self.lengths, self.tokens.shape[1])
 
+    def until(self, end: int) -> "Rollout":
+        """Return sequences that went on after their end as if each had stopped there: with padding, and zeros."""
+        before = (self.tokens == end).cumsum(1) - (self.tokens == end).long()  # ends before each step, (B, T)
+        over = before > 0
+        return Rollout(
+            self.tokens.masked_fill(over, end),
+            (~over).sum(1),
+            self.log_prior.masked_fill(over.unsqueeze(2), 0.0),
+            self.log_policy.masked_fill(over.unsqueeze(2), 0.0),
+            self.primer,
+        )
+
     @staticmethod
     def concat(parts: "Sequence[Rollout]") -> "Rollout":
         """Return several rollouts as one."""

@@ -146,6 +146,22 @@ def test_a_recorded_rollout_is_the_one_that_would_be_sampled(network: RecurrentN
     assert recorded.sampler.recorded.recordings[((0, 64, None),)] is not None
 
 
+@pytest.mark.parametrize("prior", ["molecule", "molecule-zinc"])
+def test_a_recorded_rollout_of_molecules_is_the_one_that_would_be_sampled(prior: str) -> None:
+    """It goes on to the last step, whatever has ended."""
+    pytest.importorskip("rdkit", reason="RDKit is not installed")
+    from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+
+    domain, network = Molecule(MoleculeSettings.of(priors.domain_settings(prior))), priors.load(prior).network
+    asked = TuningConfig("molecule", prior, weights={"qed": 40.0}, kl_coefficient=1.0, updates=5, device="cuda")
+    recorded, plain = (Tuner(asked, domain, network) for _ in range(2))
+    for _ in range(2):
+        (one, _), (two, _) = recorded.sampler.play((0, 64, None)), plain.sampler.play_shard((0, 64, None))
+        assert torch.equal(one.tokens, two.tokens) and torch.equal(one.lengths, two.lengths)
+        assert len(set(one.lengths.tolist())) > 5
+    assert recorded.sampler.recorded.recordings[((0, 64, None),)] is not None
+
+
 def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNetwork) -> None:
     tuner = Tuner(config("cuda", learning_rate=1e-2), MELODY, network)
     before = tuner.sampler.play((0, 64, None))[0].log_policy.clone()

@@ -1,11 +1,14 @@
 """A policy: what it samples has the probabilities that it gives, with and without a network, and mixtures by hand."""
 
 import math
+from typing import cast
 
 import pytest
 import torch
 from torch import Tensor
 
+from seqtutor_core import priors
+from seqtutor_core.domains import build_domain
 from seqtutor_core.domains.mini import Mini
 from seqtutor_core.domains.mini.exact_task import mini_prior
 from seqtutor_core.errors import SettingError, TokenError
@@ -58,6 +61,43 @@ def test_steps_behind_the_end_have_no_probability() -> None:
     chosen = rollout.log_prior.gather(-1, rollout.tokens.unsqueeze(-1)).squeeze(-1) * rollout.mask
     torch.testing.assert_close(log_prob, chosen.double().sum(1), atol=1e-5, rtol=1e-5)
     assert (log_prob > policy.log_prob(rollout.tokens))[short].all()
+
+
+def test_sequences_that_go_on_after_their_end_are_cut_to_what_a_cpu_samples() -> None:
+    """On a GPU all rows take all steps, as if there were no end."""
+
+    class Ending(Tiny):
+        end: int | None = 2
+
+    whole = TUNED.sample(500, generator())
+    rollout = whole.until(2)
+    for tokens, all_of_it, length in zip(
+        rollout.tokens.tolist(), whole.tokens.tolist(), rollout.lengths.tolist(), strict=True
+    ):
+        assert length == (all_of_it.index(2) + 1 if 2 in all_of_it else 4)
+        assert tokens == all_of_it[:length] + [2] * (4 - length)
+    ended = Policy(Ending(), tiny_prior(), tiny_prior(), leaning)
+    chosen = rollout.log_policy.gather(-1, rollout.tokens.unsqueeze(-1)).squeeze(-1).double()
+    assert not rollout.log_policy[~rollout.mask].any() and not rollout.log_prior[~rollout.mask].any()
+    expected = ended.log_prob(rollout.tokens, rollout.lengths)
+    torch.testing.assert_close(expected, chosen.sum(1), atol=1e-5, rtol=1e-5)
+    both = [ended.sample(20_000, generator()), TUNED.sample(20_000, generator(1)).until(2)]
+    shares = [each.lengths.bincount(minlength=5) / 20_000 for each in both]
+    torch.testing.assert_close(shares[0], shares[1], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("prior", ["melody", "molecule", "molecule-zinc"])
+def test_sampling_never_asks_what_was_sampled(prior: str) -> None:
+    """Where nothing is computed, as on the device meta, any look at a value is an error, and so is a tensor of the CPU:
+    both would wait for a GPU, and neither can be recorded as a CUDA graph.
+    """
+    settings = priors.domain_settings(prior)
+    domain = build_domain(priors.load(prior).card["domain"], settings)
+    network = priors.load(prior, space=domain).network.to("meta")
+    policy = Policy(domain, network, network, lambda output, log_prior: (output.logits + log_prior).log_softmax(-1))
+    rollout = policy.sample(8, cast(torch.Generator, None))
+    assert rollout.tokens.device.type == "meta"
+    assert rollout.tokens.shape == (8, domain.length)
 
 
 def test_a_primer_is_heard_and_does_not_count() -> None:

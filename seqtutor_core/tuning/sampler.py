@@ -14,7 +14,8 @@ from seqtutor_core.recorded import Recorded
 from seqtutor_core.rollout import Rollout
 
 SEED_STRIDE = 1_000_003  # between the seeds of a run that goes on on another kind of device
-LONGEST_RECORDED = 64  # tokens of a rollout in a CUDA graph; scoring one takes memory with the square of them
+LONGEST_RECORDED = 128  # tokens of a rollout in a CUDA graph
+LONGEST_SCORED = 64  # the same with its scores, which take memory with the square of them
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 Shard = tuple[int, int, float | None]
@@ -46,10 +47,10 @@ class Sampler:
     @property
     def _recordable(self) -> bool:
         """Whether a rollout does the same each time, whatever is sampled, as a CUDA graph must."""
-        if self.policy.device.type != "cuda" or self.domain.length > LONGEST_RECORDED:
-            return False
-        free = self.domain.end is not None or self.domain.slow_scoring or self.config.learner_settings.argmax
-        return self.domain.scores_on_device and not free
+        domain, argmax = self.domain, self.config.learner_settings.argmax
+        longest = LONGEST_RECORDED if domain.slow_scoring else LONGEST_SCORED
+        scored = domain.slow_scoring or domain.scores_on_device  # by other processes, or as part of the graph
+        return self.policy.device.type == "cuda" and scored and not argmax and domain.length <= longest
 
     def next(self, n: int, epsilon: float | None) -> Sampled:
         """Return the rollout that was sampled ahead, if it has n sequences, else a new one. epsilon: see `sample`."""
