@@ -14,8 +14,8 @@ def tables(found: Mapping[str, Any]) -> list[str]:
     if m := found.get("machine"):
         lines += [f"{m['device']}, {m['memory_gib']} GiB, {m['cores']} cores, torch {m['torch']}", ""]
     if differences := found.get("correctness"):
-        rows = [(name, f"{value:.1e}") for name, value in differences.items()]
-        lines += [*_table(("largest difference from the CPU", ""), rows), ""]
+        largest = [(name, f"{value:.1e}") for name, value in differences.items()]
+        lines += [*_table(("largest difference from the CPU", ""), largest), ""]
     if speeds := [each for section in SPEEDS for each in found.get(section, [])]:
         head = ("job", "batch", "bfloat16", "recorded", "steps a second", "times the CPU", "ms", *PHASES, "GB")
         lines += [*_table(head, [_speed_row(each, found.get("cpu", [])) for each in speeds]), ""]
@@ -45,7 +45,7 @@ def _speed_row(each: Mapping[str, Any], cpu: Sequence[Mapping[str, Any]]) -> tup
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> list[str]:
     return ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 

@@ -101,7 +101,7 @@ class Policy:
         log_pi = log_prior if self.network is None else torch.zeros_like(log_prior)
         lengths = torch.full((n,), space.length, device=device)
         alive: slice | Tensor = slice(None)  # rows that have not ended: all of them, until one does
-        stops = space.end is not None and device.type == "cpu"  # a GPU would wait for the host after each token
+        end = space.end if device.type == "cpu" else None  # a GPU would wait for the host after each token
 
         for t in range(space.length):
             log_p, here = decoder.next()  # (alive, V)
@@ -111,7 +111,7 @@ class Policy:
             actions = sample_actions(here, generator) if epsilon is None else _explore(here, generator, epsilon)
             tokens[alive, t] = actions
             decoder.append(actions)
-            if stops and bool((ended := actions == space.end).any()):
+            if end is not None and bool((ended := actions == end).any()):
                 rows = torch.arange(n, device=device)[alive]
                 lengths[rows[ended]] = t + 1
                 alive = rows[~ended]
@@ -119,7 +119,7 @@ class Policy:
                     break
                 decoder.keep(~ended)
         rollout = Rollout(tokens, lengths, log_prior, log_pi, decoder.primer)
-        return rollout if stops or space.end is None else rollout.until(space.end)
+        return rollout if space.end is None or end is not None else rollout.until(space.end)
 
     @torch.no_grad()
     def log_prob(self, tokens: Tensor, lengths: Tensor | None = None, primer: Tensor | Sequence[int] = ()) -> Tensor:
