@@ -33,7 +33,7 @@ COMBINATION = "combination"  # how the weighted terms make one reward
 
 KL_STEPS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 32.0)
 KL_BUDGET_STEPS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0, 100.0)
-RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 2e-2)
+RATE_STEPS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 6e-3, 8e-3, 2e-2)
 
 DEFAULTS: dict[str, Any] = {
     COMBINATION: SUM,
