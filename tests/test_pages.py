@@ -16,7 +16,7 @@ from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, text
 from seqtutor_core.domains.mini.exact_task import mini_task
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
 from seqtutor_core.exact import top_sequences
-from seqtutor_core.learners import LEARNERS, PUBLISHED
+from seqtutor_core.learners import LEARNERS
 from seqtutor_core.runs import store, trash
 from tests.paging import choose_preset, opened, press, texts
 
@@ -94,8 +94,8 @@ def test_the_learning_rate_is_the_learners_own_until_it_is_moved(tmp_path, monke
 
 def test_every_learners_own_rate_is_on_offer():
     for name in ("melody", "molecule"):
-        for learner in LEARNERS:
-            for rules in ("default", *(["paper"] if learner in PUBLISHED else [])):
+        for learner, its in LEARNERS.items():
+            for rules in its.presets:
                 assert learner_settings(name, learner, rules).learning_rate in state.RATE_STEPS
 
 
