@@ -62,7 +62,7 @@ class DomainEntry:
     kl_coefficient: float = 4.0
     """The c that its page and its commands begin with."""
     gpu_batch: int = 1024
-    """Sequences at a time that a GPU learns from, where they fit: more would not raise J sooner."""
+    """Sequences at a time that a GPU learns from, where they fit in its memory."""
     learner_defaults: Callable[[], LearnerDefaults] = dict
     """What learners begin with here."""
 
