@@ -10,7 +10,7 @@ import torch
 from seqtutor_core.config import TuningConfig, resolve_device
 from seqtutor_core.domains import DOMAINS, build_domain
 from seqtutor_core.environment import gpus, slot_count
-from seqtutor_core.priors import domain_settings, load
+from seqtutor_core.priors import domain_settings, network_settings
 
 BATCH = frozenset({"batch", "minibatch"})  # the settings that are chosen, both alike
 
@@ -31,7 +31,7 @@ def for_device(config: TuningConfig) -> TuningConfig:
     if asked_for or config.preset != "default" or resolve_device(config.device).type == "cpu":
         return config
     length = build_domain(config.domain, domain_settings(config.prior, config.settings)).length
-    network = load(config.prior).network.settings
+    network = network_settings(config.prior)
     runs = -(-slot_count("cuda") // len(gpus()))  # on one GPU at a time
     memory = int(USED * torch.cuda.get_device_properties(0).total_memory) // runs
     batch = fitting(memory, length, network.layers * network.hidden, DOMAINS[config.domain].gpu_batch)

@@ -57,9 +57,13 @@ class Evaluated:
         """
         rows = self.new(identities)
         keys = [_key(identities[row]) for row in rows]
-        values = {"key": torch.tensor(keys, dtype=torch.long), "tokens": tokens[rows].cpu().to(torch.int16)}
-        values |= {"length": lengths[rows].cpu(), "sums": sums[rows].cpu().double()}
-        values |= {"crossed": torch.full((len(rows),), crossed)}
+        values = {
+            "key": torch.tensor(keys, dtype=torch.long),
+            "tokens": tokens[rows].cpu().to(torch.int16),
+            "length": lengths[rows].cpu(),
+            "sums": sums[rows].cpu().double(),
+            "crossed": torch.full((len(rows),), crossed),
+        }
         for name, value in values.items():
             self.store[name] = _grown(self.store.get(name), value, self.count + len(rows))
             self.store[name][self.count : self.count + len(rows)] = value
@@ -85,23 +89,18 @@ class Evaluated:
 
         Rank 1 is the best of the n there are (Tripp and Hernandez-Lobato 2020, arXiv 2006.09191).
         """
-        order, weights = self._ranked(capacity, objective, generator)
+        rewards = self.rewards(objective)
+        order, weights = _ranked(rewards, capacity, generator.device)
         rows = order[torch.multinomial(weights, min(size, len(order)), generator=generator).cpu()]
-        return Drawn(self._sequences(rows), self.rewards(objective)[rows])
+        return Drawn(self._sequences(rows), rewards[rows])
 
     def draw_pairs(
         self, count: int, capacity: int, objective: Objective, generator: torch.Generator
     ) -> list[tuple[list[int], list[int]]]:
         """Return so many pairs of different sequences among the best `capacity`, likelier by rank as in `draw`."""
-        order, weights = self._ranked(capacity, objective, generator)
+        order, weights = _ranked(self.rewards(objective), capacity, generator.device)
         rows = order[torch.multinomial(weights.expand(count, -1), 2, generator=generator).cpu()]
         return [*zip(*(self._sequences(side) for side in rows.T), strict=True)]
-
-    def _ranked(self, capacity: int, objective: Objective, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return the rows (n,) of the best, the best first, and the weights (n,) that they are drawn by."""
-        order = self.rewards(objective).argsort(descending=True, stable=True)[:capacity]
-        n = len(order)
-        return order, 1 / (RANK_OFFSET * n + torch.arange(1, n + 1, device=generator.device))
 
     def _sequences(self, rows: Tensor) -> list[list[int]]:
         pairs = zip(self.store["tokens"][rows].tolist(), self.store["length"][rows].tolist(), strict=True)
@@ -153,6 +152,13 @@ def auc(curve: Sequence[tuple[int, float]], budget: int) -> float:
         area += (calls - before) * (last + value) / 2
         before, last = calls, value
     return (area + max(budget - before, 0) * last) / budget
+
+
+def _ranked(rewards: Tensor, capacity: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the rows (n,) of the best, the best first, and on a device the weights (n,) that they are drawn by."""
+    order = rewards.argsort(descending=True, stable=True)[:capacity]
+    n = len(order)
+    return order, 1 / (RANK_OFFSET * n + torch.arange(1, n + 1, device=device))
 
 
 def _key(identity: str) -> int:

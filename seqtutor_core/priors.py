@@ -15,9 +15,9 @@ from seqtutor_core.domains.base import TokenSpace
 from seqtutor_core.errors import PriorError
 from seqtutor_core.features import InputFeatures
 from seqtutor_core.files import read_whole, reason, replace_text
-from seqtutor_core.network import LARGEST_VOCABULARY, RecurrentNetwork, network_of
+from seqtutor_core.network import LARGEST_VOCABULARY, NetworkSettings, RecurrentNetwork, network_of
 from seqtutor_core.older import current_network
-from seqtutor_core.rules import anything, by_name, number, optional, parse_json, record, several, shown, text
+from seqtutor_core.rules import anything, by_name, made, number, optional, parse_json, record, several, shown, text
 from seqtutor_core.training import save_tensors
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "priors"
@@ -81,6 +81,13 @@ def domain_settings(name: str, chosen: Mapping[str, Any] | None = None, root: Pa
     folder = root / name
     with _reading(name, folder):
         return {**_card(name, folder).get("settings", {}), **(chosen or {})}
+
+
+def network_settings(name: str, root: Path = ASSETS) -> NetworkSettings:
+    """Return the shape of a prior's network, by its card alone. PriorError as `load` raises it."""
+    folder = root / name
+    with _reading(name, folder):
+        return made(NetworkSettings, current_network(_card(name, folder)["network"]), "network setting")
 
 
 def _card(name: str, folder: Path) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class Rollout:
 
     def until(self, end: int) -> "Rollout":
         """Return sequences that went on after their end as if each had stopped there: with padding, and zeros."""
-        before = (self.tokens == end).cumsum(1) - (self.tokens == end).long()  # ends before each step, (B, T)
-        over = before > 0
+        ends = (self.tokens == end).long()
+        over = ends.cumsum(1) > ends  # (B, T), whether there was one before
         return Rollout(
             self.tokens.masked_fill(over, end),
             (~over).sum(1),

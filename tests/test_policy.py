@@ -91,9 +91,8 @@ def test_sampling_never_asks_what_was_sampled(prior: str) -> None:
     """Where nothing is computed, as on the device meta, any look at a value is an error, and so is a tensor of the CPU:
     both would wait for a GPU, and neither can be recorded as a CUDA graph.
     """
-    settings = priors.domain_settings(prior)
-    domain = build_domain(priors.load(prior).card["domain"], settings)
-    network = priors.load(prior, space=domain).network.to("meta")
+    loaded = priors.load(prior)
+    domain, network = build_domain(loaded.card["domain"], priors.domain_settings(prior)), loaded.network.to("meta")
     policy = Policy(domain, network, network, lambda output, log_prior: (output.logits + log_prior).log_softmax(-1))
     rollout = policy.sample(8, cast(torch.Generator, None))
     assert rollout.tokens.device.type == "meta"

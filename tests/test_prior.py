@@ -88,3 +88,10 @@ def test_shipped_priors(name: str, nats: float) -> None:
     assert (priors.ASSETS / name / "weights.safetensors").stat().st_size < 8e6
     assert json.loads((priors.ASSETS / name / "card.json").read_text())["name"] == name
     assert found.network.settings.hidden == (100 if name == "melody-paper" else 128)
+
+
+def test_a_card_alone_says_the_shape_of_a_network() -> None:
+    for name in priors.available():
+        assert priors.network_settings(name) == priors.load(name).network.settings
+    with pytest.raises(PriorError, match="no prior named 'nobody'"):
+        priors.network_settings("nobody")

@@ -56,13 +56,13 @@ def _set(config: TuningConfig) -> list[str]:
     return [*changed, *(f"{one} is left out" for one in left_out)]
 
 
-def _chosen(config: TuningConfig) -> set[str]:
+def _chosen(config: TuningConfig) -> frozenset[str]:
     """Return the names of the learner settings that the device would choose anew as they are."""
     free = replace(config, overrides={k: v for k, v in config.overrides.items() if k not in BATCH})
     with suppress(SeqTutorError):  # such as a prior that is not here
-        anew = for_device(free).overrides
-        return {name for name in BATCH if config.overrides.get(name) == anew.get(name)}
-    return set()
+        if for_device(free) == config:
+            return BATCH
+    return frozenset()
 
 
 def _usual(studio: Studio, config: TuningConfig) -> dict[str, Any]:
