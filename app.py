@@ -13,6 +13,7 @@ import seqtutor_core  # noqa: F401  # says how torch's threads wait, before torc
 from pages.ui import clicks
 from pages.ui.hosts import OurHosts
 from pages.ui.style import Styled
+from pages.ui.undelayed import Undelayed
 from pages.ui.visitor import Visitors
 
 if __name__ == "__main__":
@@ -33,7 +34,7 @@ if __name__ == "__main__":
 else:
     clicks.keep()
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
-    app = OurHosts(Visitors(Styled(app)))
+    app = Undelayed(OurHosts(Visitors(Styled(app))))
     # Torch is most of what a new server imports; it does so while the browser loads the app. None of our own modules:
     # two threads that import modules which import each other would meet halfway.
     Thread(target=import_module, args=("torch",), daemon=True).start()
