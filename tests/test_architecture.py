@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md, held by reading the source: who may import whom, sizes, docstrings."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -220,6 +221,22 @@ def test_the_first_page_of_a_new_server_waits_for_no_chemistry_and_no_tables() -
     command = [sys.executable, "-c", BLOCKED_IMPORT, "rdkit,pandas,pyarrow", *modules]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+OPENED = """
+import sys
+from tests.paging import opened
+assert not opened(sys.argv[1]).run().exception
+assert "pandas" not in sys.modules, "pandas was imported"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("studio", ["melody", "molecule"])
+def test_a_studio_is_opened_without_tables(studio: str, tmp_path: Path) -> None:
+    """Drawn for real: what Streamlit is given must not make it ask pandas."""
+    home = {**os.environ, "SEQTUTOR_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", OPENED, studio], cwd=ROOT, env=home, check=True)
 
 
 # ---------------------------------------------------------------- the look of a file

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import streamlit as st
-
 from pages.ui.charts import BLUE, COLOURS, GREEN, GREY, OCHRE, RASPBERRY, TUNED, thinned
-from pages.ui.components import source
+from pages.ui.components import component, source
 from pages.ui.studio import Studio
 from seqtutor_core.domains import Figure, RewardTerm
 
@@ -20,7 +18,7 @@ TERM_COLOURS = (*COLOURS[3:], *COLOURS[:3])
 Line = Mapping[str, Any]
 
 
-_chart = st.components.v2.component(
+_chart = component(
     "sequence_tutor_curves",
     html=source("curves.html"),
     css=source("curves.css"),

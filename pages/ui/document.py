@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.components import source
+from pages.ui.components import component, source
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 LINK_TO_FILE = re.compile(r"(?P<label>\[[^]]+\])\((?!https?:|#)(?P<file>[^)#]+)(?P<anchor>#[^)]+)?\)")
@@ -18,7 +18,7 @@ PIECE = re.compile(
 )
 """A table, which a remark may fold away under a title, or a place for something to play with."""
 
-_contents = st.components.v2.component(
+_contents = component(
     "sequence_tutor_contents", css=source("contents.css"), js=source("contents.js"), html="<nav></nav>"
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui.buttons import safely
-from pages.ui.components import source
+from pages.ui.components import component, source
 from pages.ui.visitor import logged_in, visitor
 from seqtutor_core.errors import RunError
 from seqtutor_core.runs import owner
@@ -27,10 +27,7 @@ FORGETTING = (
     "with which you steer it again."
 )
 
-_keeper = st.components.v2.component(
-    "sequence_tutor_owner",
-    js=source("owner.js"),
-)
+_keeper = component("sequence_tutor_owner", js=source("owner.js"))
 
 
 def steers(run: Run) -> bool:

@@ -5,10 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.components import source
+from pages.ui.components import component, source
 from seqtutor_core.domains.melody.tune import Picked
 
-_keyboard = st.components.v2.component(
+_keyboard = component(
     "sequence_tutor_keyboard",
     html=source("keyboard.html"),
     css=source("common.css", "keyboard.css"),

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui.components import source
+from pages.ui.components import component, source
 from seqtutor_core.domains.melody.abc_notation import REMEDY, Metre, abc, available, key_name
 from seqtutor_core.domains.melody.audio import Piece
 
 SCRIPT = "app/static/abcjs-basic-min.js"
 MISSING = f"Notes are drawn by a script that is not installed; the piano roll stands. To get it: {REMEDY}."
 
-_score = st.components.v2.component(
+_score = component(
     "sequence_tutor_score",
     html='<div class="score" data-testid="score" role="group" tabindex="0"><div class="sheet"></div></div>',
     css=source("notation.css"),

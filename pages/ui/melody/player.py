@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import streamlit as st
 from streamlit import runtime
 
-from pages.ui.components import source
+from pages.ui.components import component, source
 from seqtutor_core.domains.melody.roll import Roll
 from seqtutor_core.domains.melody.synthesis import Sound
 from seqtutor_core.errors import SettingError
@@ -15,13 +14,13 @@ from seqtutor_core.errors import SettingError
 PARTS = ("draw", "account", "track", "choice", "stage")
 HEIGHT = 600  # pixels; the same as in piano_roll.css
 
-_roll = st.components.v2.component(
+_roll = component(
     "sequence_tutor_piano_roll",
     html=source("piano_roll.html"),
     css=source("common.css", "piano_roll.css", "roll_account.css"),
     js=source("mount.js", "sound_event.js", *(f"roll_{part}.js" for part in PARTS), "piano_roll.js"),
 )
-_sound = st.components.v2.component("sequence_tutor_sound", js=source("sound_event.js", "sound.js"))
+_sound = component("sequence_tutor_sound", js=source("sound_event.js", "sound.js"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.components import source
+from pages.ui.components import component, source
 from pages.ui.molecule.settings import FORBIDDEN, PREFIX, REQUIRED, TARGET, tokens
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -21,7 +21,7 @@ SCRIPT = "app/static/openchemlib.js"  # as this very app serves it
 SHOWN = 40  # characters of a structure in a list
 _OPEN = "_editor"  # key of the field that is being drawn for
 
-_editor = st.components.v2.component(
+_editor = component(
     "sequence_tutor_sketcher",
     html='<div class="editor"><p>Loading the editor</p></div>',
     css=source("editor.css"),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.components import source
+from pages.ui.components import component, source
 from pages.ui.page import fragment
 from pages.ui.studio import Studio
 from pages.ui.text import literal
@@ -23,7 +23,7 @@ TEXT = 50  # below a drawing, for two lines; what is longer scrolls
 ROOM, SMALL_ROOM = HEIGHT + TEXT, SMALL_HEIGHT + TEXT  # of the place
 SHOWN = 60  # characters of a structure in an alternative text
 
-_ear = st.components.v2.component("sequence_tutor_typed", js=source("mount.js", "typed.js"))
+_ear = component("sequence_tutor_typed", js=source("mount.js", "typed.js"))
 
 
 Pictures = Sequence[tuple[str, str]]
