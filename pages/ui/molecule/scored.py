@@ -19,6 +19,8 @@ from seqtutor_core.runs import store
 PRIOR, PREVIEW, TUNED, BEST, KEPT = "A Prior", "B Preview", "C Tuned", "Best so far", "★ Kept"
 SOURCES = {PRIOR: "A", PREVIEW: "B", TUNED: "C", BEST: "Best", KEPT: "Kept"}
 """Where molecules come from -> how a row of them is called."""
+ON_A_CARD = frozenset({"qed", "log_p"})
+"""All that a card says besides the reward; what else is measured of `properties` waits until it is looked at."""
 SET = PARTICLES  # molecules drawn from prior and policy; the prior's are those that the preview weighs
 
 
@@ -42,28 +44,30 @@ def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[ScoredMolecule]:
     return score_molecules(preview_request(studio).objective, smiles)
 
 
-def drawn(studio: Studio, run: store.Run | None, n: int) -> list[ScoredMolecule]:
+def drawn(
+    studio: Studio, run: store.Run | None, n: int, properties: frozenset[str] | None = None
+) -> list[ScoredMolecule]:
     """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
     request = preview_request(studio)
     tokens = draw(studio, run, n, request.draw.seed)
     writes = molecule(studio, run) if run else domain_of(request)
-    return score_molecules(request.objective, smiles_of(writes, tokens))
+    return score_molecules(request.objective, smiles_of(writes, tokens), properties)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_OBJECTIVE)
-def of_prior(request: PreviewRequest) -> list[ScoredMolecule]:
+def of_prior(request: PreviewRequest, properties: frozenset[str] | None = None) -> list[ScoredMolecule]:
     """Return SET molecules of the prior, which are those that the preview weighs."""
     smiles = smiles_of(domain_of(request), previews.prior_rollout(request.draw).tokens.tolist())
-    return score_molecules(request.objective, smiles)
+    return score_molecules(request.objective, smiles, properties)
 
 
-def of_preview(request: PreviewRequest) -> list[ScoredMolecule]:
+def of_preview(request: PreviewRequest, properties: frozenset[str] | None = None) -> list[ScoredMolecule]:
     """Return SET molecules of the preview: the prior's, drawn by their weights, so that heavy ones come again.
 
     SettingError for a weight that cannot count yet.
     """
     rows = previews.previewed(request).rows
-    molecules = of_prior(request)
+    molecules = of_prior(request, properties)
     return [molecules[row] for row in rows.tolist()]
 
 

@@ -9,7 +9,7 @@ from pages.ui.molecule import scored, selection, table
 from pages.ui.molecule.cards import empty_row, figures, row
 from pages.ui.molecule.export import take_away
 from pages.ui.molecule.filters import COLOURINGS, Order, filter_and_sort, limit_buttons, order_button
-from pages.ui.molecule.scored import BEST, KEPT, PREVIEW, PRIOR, SOURCES, TUNED
+from pages.ui.molecule.scored import BEST, KEPT, ON_A_CARD, PREVIEW, PRIOR, SOURCES, TUNED
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.page import fragment, show_errors
 from pages.ui.previews import PreviewRequest, preview_request
@@ -80,12 +80,12 @@ def _side_by_side(run: store.Run | None) -> None:
 
 
 def _prior(request: PreviewRequest) -> None:
-    _head(PRIOR, _on_average(scored.of_prior(request)))
-    _row(PRIOR, scored.drawn(MOLECULE, None, LIVE)[:ROW], request)
+    _head(PRIOR, _on_average(scored.of_prior(request, ON_A_CARD)))
+    _row(PRIOR, scored.drawn(MOLECULE, None, LIVE, ON_A_CARD)[:ROW], request)
 
 
 def _preview(request: PreviewRequest) -> None:
-    molecules = scored.of_preview(request)
+    molecules = scored.of_preview(request, ON_A_CARD)
     _head(PREVIEW, f"no training · {_on_average(molecules)}")
     _row(PREVIEW, molecules[:: len(molecules) // ROW], request)
 
@@ -97,7 +97,7 @@ def _tuned(run: store.Run | None) -> None:
             _head(TUNED, COMING[TUNED] if run is None else "This run has no policy yet.")
             empty_row(SOURCES[TUNED], ROW)
             return
-        molecules = scored.drawn(MOLECULE, run, LIVE)
+        molecules = scored.drawn(MOLECULE, run, LIVE, ON_A_CARD)
         _head(TUNED, f"{_of_second(run)} · {_on_average(molecules)}")
         _row(TUNED, molecules[:ROW], preview_request(MOLECULE))
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import torch
 
-from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement
+from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.chemistry.tokens import PATTERN
 from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.domains.molecule.terms import TERM_PROPERTIES
@@ -44,16 +44,19 @@ class ScoredMolecule:
         return self.measurement.canonical or self.measurement.smiles
 
 
-def score_molecules(objective: Objective, smiles: Sequence[str]) -> list[ScoredMolecule]:
+def score_molecules(
+    objective: Objective, smiles: Sequence[str], properties: frozenset[str] | None = None
+) -> list[ScoredMolecule]:
     """Measure the properties of each SMILES and score it under an objective of molecules; return results in order.
 
-    Slow properties are measured where the objective needs them.
+    properties: what to measure beside what the domain measures anyway and the objective needs; None: all but the slow.
     """
     molecule = cast(Molecule, objective.domain)
     own = [name for name in objective.active_terms if molecule.own.names.get(name)]
-    needed = {TERM_PROPERTIES[name] for name in objective.active_terms if name in TERM_PROPERTIES}
-    requested = molecule.query.answerable - (molecule.query.slow - needed) | {SCAFFOLD}
-    measurements = molecule.measure_smiles(smiles, requested, own)
+    answerable = molecule.query.answerable
+    needed = {TERM_PROPERTIES[name] for name in objective.active_terms if name in TERM_PROPERTIES} & answerable
+    wanted = answerable - molecule.query.slow if properties is None else properties
+    measurements = molecule.measure_smiles(smiles, molecule.measured | needed | wanted, own)
     raw = [molecule.raw_terms(one, _length(one)) for one in measurements]
     terms = [molecule.desirable_terms(of_one, one.valid) for of_one, one in zip(raw, measurements, strict=True)]
     rewards = objective.reward(torch.tensor(terms, dtype=torch.float64).reshape(-1, len(molecule.terms))).tolist()
