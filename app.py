@@ -3,6 +3,7 @@
 Streamlit serves the `app` of this file, and runs the file for whoever opens the home page.
 """
 
+import gc
 from importlib import import_module
 from threading import Thread
 from typing import Any
@@ -32,6 +33,7 @@ if __name__ == "__main__":
         home.studio("molecule", "Another knows 1.6 million molecules, and made this one when tuned.", molecule)
         home.aside()
 else:
+    gc.disable()  # there is nothing to collect among modules, and to look costs 0.3 s; the first page turns it on again
     clicks.keep()
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
     app = Undelayed(OurHosts(Visitors(Styled(app))))
