@@ -33,7 +33,9 @@ if __name__ == "__main__":
         home.studio("molecule", "Another knows 1.6 million molecules, and made this one when tuned.", molecule)
         home.aside()
 else:
-    gc.disable()  # there is nothing to collect among modules, and to look costs 0.3 s; the first page turns it on again
+    # Modules are no garbage: to look through them while they are imported costs a new server 0.3 s. Later nothing waits
+    # for this, since Streamlit collects after each run of a script.
+    gc.set_threshold(100_000, 20, 20)
     clicks.keep()
     app: Any = st.App(__file__)  # `streamlit run` looks for this line
     app = Undelayed(OurHosts(Visitors(Styled(app))))

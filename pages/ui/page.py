@@ -69,7 +69,6 @@ def _spare_modules(title: str) -> None:
     all that it would look at.
     """
     gc.freeze()
-    gc.enable()  # a new server is without it until here
 
 
 def _set_up(title: str, help: str = "") -> None:
