@@ -20,7 +20,7 @@ PRIOR, PREVIEW, TUNED, BEST, KEPT = "A Prior", "B Preview", "C Tuned", "Best so 
 SOURCES = {PRIOR: "A", PREVIEW: "B", TUNED: "C", BEST: "Best", KEPT: "Kept"}
 """Where molecules come from -> how a row of them is called."""
 ON_A_CARD = frozenset({"qed", "log_p"})
-"""All that a card says besides the reward; what else is measured of `properties` waits until it is looked at."""
+"""What a card says besides the reward; whatever else can be measured waits until it is looked at."""
 SET = PARTICLES  # molecules drawn from prior and policy; the prior's are those that the preview weighs
 
 
@@ -47,7 +47,10 @@ def score_smiles(studio: Studio, smiles: Sequence[str]) -> list[ScoredMolecule]:
 def drawn(
     studio: Studio, run: store.Run | None, n: int, properties: frozenset[str] | None = None
 ) -> list[ScoredMolecule]:
-    """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do."""
+    """Return n molecules of a run's policy, or of the prior: from one seed, so that they differ where policies do.
+
+    properties: see score_molecules.
+    """
     request = preview_request(studio)
     tokens = draw(studio, run, n, request.draw.seed)
     writes = molecule(studio, run) if run else domain_of(request)
