@@ -1,8 +1,8 @@
 """Answers that leave the server at once.
 
 Streamlit (1.67) binds its socket without naming TCP as the protocol, so asyncio does not recognise the connections and
-leaves Nagle's algorithm on (uvicorn's issue 3149): whatever follows the first packet of an answer waits until the
-browser confirms that, which browsers put off for 40 ms. A page is some hundred files and messages.
+leaves Nagle's algorithm on (uvicorn's issue 3149): whatever follows the first packet of an answer waits until the other
+side confirms that, which it puts off for 40 ms. A page is some hundred files and messages.
 """
 
 import socket
