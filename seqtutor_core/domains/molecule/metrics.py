@@ -1,7 +1,6 @@
 """Metrics of a set of molecules: those of MOSES (Polykovskiy et al. 2020), and the means of the paper's properties."""
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.property_query import Measurement
@@ -56,9 +55,11 @@ def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[s
     """
     valid = [entry for entry in entries if entry[0]]
     novel = {canonical: values["novel"] for canonical, _, values in valid}
-    properties = [values for _, _, values in valid]
-    told = set(LABELS).intersection(*properties) if valid else set()  # of every molecule
-    means = {name: sum(map(itemgetter(name), properties)) / len(valid) for name in LABELS if name in told}
+    means = {
+        name: sum(values[name] for _, _, values in valid) / len(valid)
+        for name in LABELS
+        if valid and all(name in values for _, _, values in valid)
+    }
     chains = sum(values.get("carbon_chain", 0.0) > CHAIN for _, _, values in valid)
     return {
         "recent": float(len(entries)),

@@ -16,12 +16,7 @@ from seqtutor_core.text import hashed
 
 def in_training_set(corpus: str, measurement: Measurement) -> bool:
     """Return whether a training set has a molecule; stereochemistry is ignored, since MOSES has none."""
-    return _has(corpus, measurement.graph)
-
-
-@functools.lru_cache(maxsize=2**16)  # a run asks twice of each molecule, and good ones come again
-def _has(corpus: str, graph: str) -> bool:
-    table, number = _table(corpus), np.uint32(hashed(graph))
+    table, number = _table(corpus), np.uint32(hashed(measurement.graph))
     place = int(np.searchsorted(table, number))
     return place < len(table) and bool(table[place] == number)
 
