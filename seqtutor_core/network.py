@@ -151,11 +151,11 @@ class Stepper:
 
         self.offsets, settings = networks[0].offsets, networks[0].settings
         layers = range(settings.layers)
-        # of each layer, N times
-        self.entering = [[w.t() for w in each("weight_ih", layer)] for layer in layers]  # (E or H, 4 H)
+        # of each layer, N times; what enters the first comes from the table
+        self.entering = {layer: [_adder(w) for w in each("weight_ih", layer)] for layer in layers[1:]}
         self.hidden = [[_adder(w) for w in each("weight_hh", layer)] for layer in layers]
         self.bias = [torch.stack(each("bias_ih", i)) + torch.stack(each("bias_hh", i)) for i in layers]  # (N, 4 H)
-        tables = [n.embedding.weight @ w_in for n, w_in in zip(networks, self.entering[0], strict=True)]
+        tables = [n.embedding.weight @ w.t() for n, w in zip(networks, each("weight_ih", 0), strict=True)]
         self.table = torch.cat(tables, 1)  # (F, N 4 H): both products at once
         self.heads = [
             (torch.cat([n.policy.bias, n.value.bias]), torch.cat([n.policy.weight, n.value.weight]).t())
@@ -173,8 +173,9 @@ class Stepper:
                 gates = nn.functional.embedding_bag(ids + self.offsets, self.table, mode="sum")
                 gates = gates.unflatten(1, (h.shape[1], -1)).add_(self.bias[0])  # (B, N, 4 H)
             else:
-                pairs = enumerate(zip(self.bias[layer], self.entering[layer], strict=True))
-                gates = torch.stack([torch.addmm(bias, below[:, i], w) for i, (bias, w) in pairs], 1)
+                gates = self.bias[layer].expand(len(h), -1, -1).clone()
+                for i, add_product in enumerate(self.entering[layer]):
+                    add_product(gates[:, i], below[:, i])
             for i, add_product in enumerate(self.hidden[layer]):
                 add_product(gates[:, i], h[:, i])
             enter, forget, candidate, leave = gates.sigmoid_().chunk(4, 2)  # (B, N, H)
@@ -198,7 +199,8 @@ def _adder(weight: Tensor) -> Callable[[Tensor, Tensor], object]:
     if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():
         ordered = torch.ops.mkldnn._reorder_linear_weight(weight)
         return lambda to, x: to.add_(torch.ops.mkldnn._linear_pointwise(x, ordered, None, "none", [], ""))
-    return lambda to, x: to.addmm_(x, weight.t())
+    turned = weight.t()
+    return lambda to, x: to.addmm_(x, turned)
 
 
 def _doubled(weight: Tensor) -> Tensor:
