@@ -5,12 +5,13 @@ ZINC, and some that have what a task asks for. On 1,000 molecules of ZINC and ta
 """
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
 from rdkit import Chem
 
-from benchmarks.pmo.__main__ import table
+from benchmarks.pmo.__main__ import VARIANTS, ablation, table
 from benchmarks.pmo.oracles import COMPARABLE, TASKS, oracle
 from benchmarks.pmo.run import OracleMolecule, run
 from seqtutor_core.domains.molecule import MoleculeSettings
@@ -41,6 +42,19 @@ def test_the_table_puts_means_beside_published_figures() -> None:
     assert "| qed | 2 | 0.920 | 0.028 | 0.941 | 0.940 | 0.938 |" in rows
     assert "| zaleplon_mpo * | 1 | 0.500 |  | 0.358 | 0.346 | 0.072 |" in rows
     assert rows[-1] == "| sum of 1 comparable | | 0.920 | | 0.941 | 0.940 | 0.938 |", "the other does not compare"
+
+
+def test_a_table_says_what_each_ingredient_adds() -> None:
+    runs = [(0.9, {}), (0.8, {}), *((0.7, overrides) for overrides in VARIANTS.values() if overrides)]
+    lines = [{"task": "qed", "auc_top10": auc, "overrides": overrides} for auc, overrides in runs]
+    assert ablation(lines, ["qed"]).splitlines() == [
+        "| rules | qed | sum |",
+        "|---|---|---|",
+        "| all | 0.850 | 0.85 |",
+        *(f"| {name} | 0.700 | 0.70 |" for name, overrides in VARIANTS.items() if overrides),
+    ]
+    with pytest.raises(statistics.StatisticsError):
+        ablation(lines, ["qed", "median1"])
 
 
 @pytest.mark.slow

@@ -2,14 +2,15 @@
 
 python -m benchmarks.pmo --tasks celecoxib_rediscovery qed --seeds 0 1 --prior molecule-zinc --out FILE
 prints one JSON line a run, and at the end a table. With a file, lines are appended to it and runs that it has are not
-repeated: a measurement that was ended goes on. python -m benchmarks.pmo --table FILE prints the tables alone.
+repeated: a measurement that was ended goes on. python -m benchmarks.pmo --table FILE prints the tables alone; with
+--ablation, --tasks and --seeds what each ingredient adds.
 """
 
 import argparse
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,19 @@ def tables(lines: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(f"{caption}\n\n{table(each)}" for caption, each in apart.items())
 
 
+def ablation(lines: Sequence[Mapping[str, Any]], tasks: Collection[str]) -> str:
+    """Return a table in Markdown: the mean of each task, by all rules and without each ingredient.
+
+    Raises StatisticsError where a task has no run by some of the rules.
+    """
+    rows = ["| rules | " + " | ".join(tasks) + " | sum |", "|---" * (len(tasks) + 2) + "|"]
+    for name, overrides in VARIANTS.items():
+        runs = [line for line in lines if line["overrides"] == overrides]
+        means = [statistics.fmean(run["auc_top10"] for run in runs if run["task"] == task) for task in tasks]
+        rows.append(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + f" | {sum(means):.2f} |")
+    return "\n".join(rows)
+
+
 def _row(name: str, values: Sequence[float]) -> str:
     task = TASKS[name]
     spread = f"{statistics.stdev(values):.3f}" if len(values) > 1 else ""
@@ -80,10 +94,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="append lines to this file, and skip runs that it has")
     parser.add_argument("--table", type=Path, help="print the table of a file, and measure nothing")
     options = parser.parse_args()
-    if options.table:
-        print(tables(_read(options.table)))
-        return
     tasks = dict.fromkeys(name for each in options.tasks for name in (COMPARABLE if each == "comparable" else (each,)))
+    if options.table:
+        lines = _read(options.table)
+        chosen = [line for line in lines if line["prior"] == options.prior and line["seed"] in options.seeds]
+        print(ablation(chosen, tasks) if options.ablation else tables(lines))
+        return
     variants = VARIANTS if options.ablation else {"": parse_pairs(options.override)}
     done = {json.dumps([line[name] for name in SETTINGS]) for line in _read(options.out)}
     lines = []
