@@ -4,7 +4,7 @@ Shapes: B batch, T time, V vocabulary, H hidden units, F one-hot inputs, n of th
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -137,75 +137,3 @@ def _shapes(s: NetworkSettings) -> dict[str, tuple[int, ...]]:
         shapes |= dict.fromkeys((f"lstm.bias_ih_l{layer}", f"lstm.bias_hh_l{layer}"), (gates,))
     shapes |= {"policy.weight": (s.vocabulary, s.hidden), "policy.bias": (s.vocabulary,)}
     return {**shapes, "value.weight": (1, s.hidden), "value.bias": (1,)}
-
-
-class Stepper:
-    """N networks of one shape, prior and policy, a token at a time for a batch: keeps their states. No gradient, no
-    dropout. What each of them computes of each of its units is done at once.
-    """
-
-    @torch.no_grad()
-    def __init__(self, networks: Sequence[RecurrentNetwork], batch: int) -> None:
-        def each(name: str, layer: int) -> list[Tensor]:
-            return [_doubled(getattr(network.lstm, f"{name}_l{layer}")) for network in networks]
-
-        self.offsets, settings = networks[0].offsets, networks[0].settings
-        layers = range(settings.layers)
-        # of each layer, N times; what enters the first comes from the table
-        self.entering = {layer: [_adder(w) for w in each("weight_ih", layer)] for layer in layers[1:]}
-        self.hidden = [[_adder(w) for w in each("weight_hh", layer)] for layer in layers]
-        self.bias = [torch.stack(each("bias_ih", i)) + torch.stack(each("bias_hh", i)) for i in layers]  # (N, 4 H)
-        tables = [n.embedding.weight @ w.t() for n, w in zip(networks, each("weight_ih", 0), strict=True)]
-        self.table = torch.cat(tables, 1)  # (F, N 4 H): both products at once
-        self.heads = [
-            (torch.cat([n.policy.bias, n.value.bias]), torch.cat([n.policy.weight, n.value.weight]).t())
-            for n in networks
-        ]
-        zero = torch.zeros(batch, len(networks), settings.hidden, device=networks[0].device)
-        self.state = [(zero, zero) for _ in layers]  # for each layer h and c, (B, N, H) each
-
-    @torch.no_grad()
-    def step(self, ids: Tensor) -> list[Output]:
-        """Return each network's outputs (B, V) and (B,) from ids (B, n)."""
-        below = torch.empty(0)
-        for layer, (h, c) in enumerate(self.state):
-            if layer == 0:
-                gates = nn.functional.embedding_bag(ids + self.offsets, self.table, mode="sum")
-                gates = gates.unflatten(1, (h.shape[1], -1)).add_(self.bias[0])  # (B, N, 4 H)
-            else:
-                gates = self.bias[layer].expand(len(h), -1, -1).clone()
-                for i, add_product in enumerate(self.entering[layer]):
-                    add_product(gates[:, i], below[:, i])
-            for i, add_product in enumerate(self.hidden[layer]):
-                add_product(gates[:, i], h[:, i])
-            enter, forget, candidate, leave = gates.sigmoid_().chunk(4, 2)  # (B, N, H)
-            c = torch.addcmul(forget * c, enter, candidate.mul_(2).sub_(1))
-            below = (2 * c).sigmoid_().mul_(2).sub_(1).mul_(leave)
-            self.state[layer] = (below, c)
-        said = [torch.addmm(bias, below[:, i], w) for i, (bias, w) in enumerate(self.heads)]  # (B, V + 1) each
-        return [Output(each[:, :-1], each[:, -1]) for each in said]
-
-    def pick(self, rows: Tensor) -> None:
-        """Keep the given batch rows, e.g. after resampling particles."""
-        self.state = [(h[rows], c[rows]) for h, c in self.state]
-
-
-def _adder(weight: Tensor) -> Callable[[Tensor, Tensor], object]:
-    """Return what adds x (B, H) times a weight's transpose (4 H, H) to a tensor (B, 4 H).
-
-    On a CPU by oneDNN, with the weight in the order that it likes best: torch's own products are MKL's, which on
-    processors of other makers leaves half of their vectors unused, and takes twice as long.
-    """
-    if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():
-        ordered = torch.ops.mkldnn._reorder_linear_weight(weight)
-        return lambda to, x: to.add_(torch.ops.mkldnn._linear_pointwise(x, ordered, None, "none", [], ""))
-    turned = weight.t()
-    return lambda to, x: to.addmm_(x, turned)
-
-
-def _doubled(weight: Tensor) -> Tensor:
-    """Return what enters an LSTM's gates (4 H, ...) with the candidate's doubled: tanh(x) = 2 sigmoid(2 x) - 1, so one
-    sigmoid serves all four. On a CPU torch computes it four times faster than tanh.
-    """
-    enter, forget, candidate, leave = weight.chunk(4)
-    return torch.cat([enter, forget, 2 * candidate, leave])

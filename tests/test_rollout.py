@@ -7,12 +7,13 @@ from seqtutor_core import priors
 from seqtutor_core.domains.melody import Melody, MelodySettings
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeatures
-from seqtutor_core.network import NetworkSettings, RecurrentNetwork, Stepper
+from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import ShardPool, shard_sizes
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
+from seqtutor_core.stepper import Stepper
 from tests.tiny import Tiny, outputs, tiny_prior
 
 PRIOR = Policy(Tiny(), tiny_prior())

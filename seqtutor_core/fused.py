@@ -1,0 +1,60 @@
+"""Fused kernels on a GPU: what a CUDA graph repeats is compiled by torch.compile while it is recorded.
+
+A step of a network is dozens of small operations, each of which reads and writes GPU memory; compiled, it is a few.
+Compiling takes seconds, the first time on a machine, and about one when it was done there before. Where it is not
+possible, for want of Triton or a C compiler, the plain functions are recorded.
+"""
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+import torch
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+OPTIONS = {"compile_threads": 1}  # a handful of kernels: no processes for them, which would outlive a killed worker
+_here = threading.local()
+"""Whether this thread is recording, as `wanted`."""
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Run fused functions compiled meanwhile, in this thread."""
+    before = getattr(_here, "wanted", False)
+    _here.wanted = True
+    try:
+        yield
+    finally:
+        _here.wanted = before
+
+
+def fused(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Return a function of tensors that computes the same in fewer kernels while a CUDA graph is recorded.
+
+    It must change none of its arguments, and draw no random numbers.
+    """
+    compiled: list[Callable[Parameters, Result] | None] = []
+
+    @functools.wraps(function)
+    def run(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
+        if not getattr(_here, "wanted", False):
+            return function(*arguments, **named)
+        if not compiled:
+            compiled.append(torch.compile(function, dynamic=False, options=OPTIONS))
+        if compiled[0] is None:
+            return function(*arguments, **named)
+        try:
+            return compiled[0](*arguments, **named)
+        except (torch.OutOfMemoryError, KeyboardInterrupt):
+            raise
+        except Exception as problem:  # noqa: BLE001  of a compiler, a driver, a full disk: the plain function does as well
+            logging.getLogger(__name__).warning("%s is not compiled (%s); runs take longer", function.__name__, problem)
+            compiled[0] = None
+            return function(*arguments, **named)
+
+    return run
