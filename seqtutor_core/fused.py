@@ -10,14 +10,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-OPTIONS = {"compile_threads": 1}  # a handful of kernels: no processes for them, which would outlive a killed worker
+OPTIONS: dict[str, Any] = {
+    "compile_threads": 1
+}  # a handful of kernels: no processes for them, which would outlive a killed worker
 _here = threading.local()
 """Whether this thread is recording, as `wanted`."""
 

@@ -12,6 +12,7 @@ Shapes: K reward terms.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import torch
@@ -63,9 +64,8 @@ class Objective:
 
         Terms without weight are left out: how many a domain has does not change how the others' sum is rounded.
         """
-        weighted = [i for i, weight in enumerate(self.weights.values()) if weight]
-        terms = terms[..., weighted]
-        weights = torch.tensor([*self.weights.values()], dtype=torch.float64)[weighted].to(terms)
+        columns, weights = _weighted(tuple(self.weights.values()), terms.dtype, terms.device)
+        terms = terms[..., columns]
         if self.combination == SUM:
             return terms @ weights
         total = weights.sum()
@@ -130,6 +130,14 @@ class Objective:
 
     def __hash__(self) -> int:
         return hash(self.key)
+
+
+@lru_cache(64)
+def _weighted(weights: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the columns of the terms that have a weight, and their weights; sent to a GPU once, which would wait."""
+    columns = [i for i, weight in enumerate(weights) if weight]
+    values = torch.tensor([weights[i] for i in columns], dtype=torch.float64)
+    return torch.tensor(columns, dtype=torch.long, device=device), values.to(device, dtype)
 
 
 def check_kl_coefficient(c: float) -> None:

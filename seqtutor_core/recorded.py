@@ -1,6 +1,6 @@
-"""CUDA graphs: the thousands of small operations of a rollout, recorded once and then started by one call.
+"""CUDA graphs: the thousands of small operations of a rollout or an update, recorded once, then started by one call.
 
-A rollout of 32 steps starts 5,000 kernels that take microseconds each, so a GPU waits for the host nearly all the time.
+A rollout of 32 steps starts 2,000 kernels that take microseconds each, so a GPU waits for the host nearly all the time.
 What is recorded reads parameters where they lie: it follows them as they learn.
 """
 
@@ -10,46 +10,56 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
+
+from seqtutor_core.fused import compiling
 
 WARM_UP = 2  # calls before the recording, in which libraries and constants settle
 
 
 class Recording(NamedTuple):
-    """A graph and the places where it leaves its results."""
+    """A graph, and the places where it finds its tensors and leaves its results."""
 
     graph: torch.cuda.CUDAGraph
+    places: list[Tensor]
     result: Any
 
 
 class Recorded:
-    """A function without tensors as arguments that draws from generators and computes on the GPU.
+    """A function of values and tensors that draws from generators and computes on the GPU.
 
     It must not wait for the GPU nor choose shapes by what it computed. Where it cannot be recorded it is called.
     """
 
-    def __init__(self, function: Callable[..., Any], generators: Sequence[torch.Generator]) -> None:
+    def __init__(self, function: Callable[..., Any], generators: Sequence[torch.Generator] = ()) -> None:
         self.function, self.generators = function, generators
         self.recordings: dict[Hashable, Recording | None] = {}
-        """The last one, by its arguments; None: it could not be recorded."""
+        """The last one, by its arguments and the tensors' shapes; None: it could not be recorded."""
 
-    def __call__(self, *arguments: Hashable) -> Any:
-        """Return the function's results in tensors that the next call overwrites; raise its OutOfMemoryError."""
-        if arguments not in self.recordings:
+    def __call__(self, *arguments: Hashable, tensors: Sequence[Tensor] = ()) -> Any:
+        """Return function(*arguments, *tensors), in tensors that the next call overwrites.
+
+        OutOfMemoryError as the function's own.
+        """
+        key = (*arguments, *(each.shape for each in tensors))
+        if key not in self.recordings:
             self.recordings.clear()  # a batch that was halved for want of memory leaves none to its larger self
-            self.recordings[arguments] = self._record(arguments)
-        recording = self.recordings[arguments]
+            self.recordings[key] = self._record(arguments, [each.clone() for each in tensors])
+        recording = self.recordings[key]
         if recording is None:
-            return self.function(*arguments)
+            return self.function(*arguments, *tensors)
+        for place, each in zip(recording.places, tensors, strict=True):
+            place.copy_(each)
         recording.graph.replay()
         return recording.result
 
-    def _record(self, arguments: tuple[Hashable, ...]) -> Recording | None:
+    def _record(self, arguments: tuple[Hashable, ...], places: list[Tensor]) -> Recording | None:
         states = [generator.get_state() for generator in self.generators]
         stream = _warm_up_stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        with torch.cuda.stream(stream), compiling():
             for _ in range(WARM_UP):
-                self.function(*arguments)
+                self.function(*arguments, *places)
         torch.cuda.current_stream().wait_stream(stream)
         for generator, state in zip(self.generators, states, strict=True):
             generator.set_state(state)  # so that a recorded run draws the numbers that one without recording draws
@@ -57,13 +67,13 @@ class Recorded:
         try:
             for generator in self.generators:
                 graph.register_generator_state(generator)
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                return Recording(graph, self.function(*arguments))
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"), compiling():
+                return Recording(graph, places, self.function(*arguments, *places))
         except RuntimeError as problem:
             for each in (problem, problem.__context__):
                 if isinstance(each, torch.OutOfMemoryError):
                     raise each from None
-            logging.getLogger(__name__).warning("no CUDA graph (%s); rollouts take longer", problem)
+            logging.getLogger(__name__).warning("no CUDA graph (%s); runs take longer", problem)
             torch.cuda.synchronize()
             return None
 

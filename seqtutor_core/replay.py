@@ -83,7 +83,8 @@ class Replay:
         drawn = torch.randint(len(self), (size - newest,), generator=generator, device=device)
         rows = torch.cat([latest % self.capacity, drawn])
         lengths = self.store["lengths"][rows]
-        longest = int(lengths.max())
+        # a GPU would wait for the host, and records updates of one shape
+        longest = int(lengths.max()) if device.type == "cpu" else self.store["tokens"].shape[1]
         tokens, terms, log_prior = (self.store[name][rows, :longest] for name in ("tokens", "terms", "log_prior"))
         primer = self.store["primer"][rows]
         mask = sequence_mask(lengths, longest)

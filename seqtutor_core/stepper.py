@@ -45,7 +45,8 @@ class Stepper:
         """Return each network's outputs (B, V) and (B,) from ids (B, n)."""
         ids = ids + self.offsets
         if self.adders is None:
-            said, self.state = _read(ids, self.weights, self.state)
+            whole, self.state = _read(ids, self.weights, self.state)
+            said = [*whole.unbind()]
         else:
             said = self._read_on_cpu(ids, *self.adders)
         return [Output(each[:, :-1], each[:, -1]) for each in said]

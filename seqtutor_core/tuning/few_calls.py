@@ -77,9 +77,10 @@ def _newest(rollout: Rollout, terms: Tensor, scored: list[int]) -> list[tuple[li
     return [(row[:length], sums) for (row, length), sums in zip(pairs, terms[scored].sum(1), strict=True)]
 
 
-def _learn(tuner: Tuner, newest: list[tuple[list[int], Tensor]]) -> float:
+def _learn(tuner: Tuner, newest: list[tuple[list[int], Tensor]]) -> Tensor | float:
     """Learn from the newest and the best so far, several times; return the last update's loss per token."""
-    loss, done = 0.0, tuner.fraction_done
+    loss: Tensor | float = 0.0
+    done = tuner.fraction_done
     for _ in range(tuner.settings.updates if len(tuner.calls.evaluated) > 1 else 0):
         loss = tuner.optimizer.step(_batch(tuner, newest, done), tuner.loss, learning_rate(tuner.learning_rate, done))
     return loss

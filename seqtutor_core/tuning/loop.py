@@ -48,10 +48,11 @@ def _iterate(tuner: Tuner) -> Iteration:
     rollout, wait_for_scores = tuner.sampler.next(tuner.next_batch, tuner.epsilon)
     # learn from replay while other processes score, unless each of their scores is a call
     one_behind = tuner.domain.slow_scoring and not tuner.warming and tuner.config.calls is None
-    loss = _learn(tuner) if one_behind and len(tuner.replay) else 0.0
+    loss: Tensor | float = _learn(tuner) if one_behind and len(tuner.replay) else 0.0
     if one_behind and not tuner.last_iteration:  # nor does the next rollout need the scores: the same one, sooner
         halve_until_it_fits(tuner, lambda: tuner.sampler.sample_ahead(tuner.batch, tuner.epsilon))
     terms = wait_for_scores()
+    tuner.readback.mark()
     if not tuner.warming:
         tuner.value_offset.settle(terms.sum(1), tuner.objective)
     tuner.replay.add(rollout, terms)
@@ -61,9 +62,10 @@ def _iterate(tuner: Tuner) -> Iteration:
     return Iteration(rollout, terms, loss)
 
 
-def _learn(tuner: Tuner) -> float:
+def _learn(tuner: Tuner) -> Tensor | float:
     """Learn from replay under an objective whose c may be higher at first; return the last update's loss per token."""
-    done, loss = tuner.fraction_done, 0.0
+    loss: Tensor | float = 0.0
+    done = tuner.fraction_done
     objective = tuner.objective.replace(c=annealed_c(tuner.objective.c, tuner.settings.anneal, done))
     for _ in range(tuner.settings.updates):
         batch = tuner.replay.sample(*tuner.minibatch, objective, tuner.sampler.generators[0])
@@ -71,7 +73,7 @@ def _learn(tuner: Tuner) -> float:
     return loss
 
 
-def _imitate(tuner: Tuner, rollout: Rollout, terms: Tensor) -> float:
+def _imitate(tuner: Tuner, rollout: Rollout, terms: Tensor) -> Tensor:
     """Make sequences of the best policy likelier, which sequential Monte Carlo draws; return the loss per token."""
     batch = tuner.warm_start.batch(rollout, terms, tuner.objective)
     rate = learning_rate(tuner.learning_rate, tuner.fraction_done)

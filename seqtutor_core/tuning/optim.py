@@ -11,7 +11,10 @@ from seqtutor_core.features import InputFeatures
 from seqtutor_core.learners import LearnerSettings
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import ShardPool, fast_bfloat16, shard_sizes
+from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
+
+LONGEST_RECORDED = 128  # tokens; a CUDA graph keeps all memory that it ever uses
 
 Loss = Callable[[Output, Output, Batch], Tensor]
 """From the policy network's output, the target network's and their batch to a loss, summed over steps or sequences."""
@@ -27,15 +30,18 @@ class PolicyOptimizer:
         self.target = deepcopy(network).requires_grad_(False) if settings.target_rate < 1 else None
         if self.target is not None:
             self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
-        self.adam = torch.optim.Adam(network.parameters(), settings.learning_rate)
+        on_gpu = network.device.type == "cuda"
+        self.adam = torch.optim.Adam(network.parameters(), settings.learning_rate, fused=on_gpu)
+        self.recorded = Recorded(self._gradient) if on_gpu and not settings.memory else None
+        """On a GPU; not where each batch is as long as its longest sequence."""
         self.bfloat16 = settings.bfloat16 and fast_bfloat16(network.device)
 
     def precision(self) -> torch.autocast:
         """Return the context in which networks read sequences: in bfloat16, if the settings ask for it."""
         return torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16)
 
-    def step(self, batch: Batch, loss: Loss, learning_rate: float) -> float:
-        """Take one step; return the loss per token before it."""
+    def step(self, batch: Batch, loss: Loss, learning_rate: float) -> Tensor:
+        """Take one step; return the loss per token before it, a single number that nobody waited for."""
         for group in self.adam.param_groups:
             group["lr"] = learning_rate
         size = len(batch.tokens)
@@ -47,10 +53,19 @@ class PolicyOptimizer:
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.adam.step()
         self._follow()
-        return float(sum(error for error, _ in parts) / steps)
+        first, *others = (error for error, _ in parts)
+        return sum(others, first) / steps
 
     def gradient(self, batch: Batch, loss: Loss) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return a shard's summed loss and its gradient."""
+        tensors = [*vars(batch).values()]
+        if self.recorded is not None and batch.tokens.shape[1] <= LONGEST_RECORDED:
+            found: tuple[Tensor, tuple[Tensor, ...]] = self.recorded(loss, tensors=tensors)
+            return found
+        return self._gradient(loss, *tensors)
+
+    def _gradient(self, loss: Loss, *tensors: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        batch = Batch(*tensors)
         with self.precision():
             ids, start = self.features.sequence_ids(batch.tokens, batch.primer), batch.primer.shape[1]
             lengths = batch.mask.sum(1).long()

@@ -47,7 +47,7 @@ class Metrics:
     best: float | None
     """Mean reward of the ten best sequences evaluated so far; None where they are not counted."""
     loss: float
-    """Per token, of the last update."""
+    """Per token, of the last update that had ended."""
     figures: dict[str, float]
     """What the domain observed beyond its terms."""
 
@@ -71,7 +71,7 @@ class Progress:
     metrics: Metrics
     steering: Steering
     tokens: Tensor
-    """The rollout, (B, T), and what was proposed beside it."""
+    """The rollout, (B, T), and what was proposed beside it; on the host, like all of this."""
     lengths: Tensor
     """(B,)."""
     sums: Tensor
@@ -108,13 +108,32 @@ class Paid(NamedTuple):
     terms: Tensor  # (B, T, K), unweighted
 
 
+class Seen(NamedTuple):
+    """A rollout on the host."""
+
+    tokens: Tensor  # (B, T)
+    lengths: Tensor  # (B,)
+    sums: Tensor  # (B, K), each sequence's unweighted terms
+    kl: float
+    """KL(pi || p), nats, summed over sequences."""
+    entropy: float
+    """Of the policy, nats, summed over sequences."""
+
+    @classmethod
+    def of(cls, rollout: Rollout, terms: Tensor) -> "Seen":
+        """Wait for a rollout and its unweighted terms (B, T, K)."""
+        sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)
+        kl, entropy = (each.sum().item() for each in divergence(rollout))
+        return cls(rollout.tokens.cpu(), rollout.lengths.cpu(), sums.cpu(), kl, entropy)
+
+
 class Iteration(NamedTuple):
     """A rollout and what was learned."""
 
     rollout: Rollout
     terms: Tensor  # (B, T, K), unweighted
-    loss: float
-    """Per token, of the last update."""
+    loss: Tensor | float
+    """Per token, of the last update; a GPU may still be busy with it."""
     children: Paid | None = None
     """What was proposed beside the rollout."""
 
@@ -126,18 +145,12 @@ class RolloutMetrics:
         self.recent: Tensor | None = None
         """(up to WINDOW, T)"""
 
-    def measure(
-        self, rollout: Rollout, sums: Tensor, objective: Objective, loss: float, evaluated: Evaluated
-    ) -> Metrics:
-        """Return the figures of a rollout under an objective.
-
-        sums: its unweighted terms (B, K). loss: of the last update, per token.
-        """
-        kl, entropy = (each.sum().item() for each in divergence(rollout))
-        steps, count = int(rollout.lengths.sum()), len(rollout.tokens)
+    def measure(self, seen: Seen, objective: Objective, loss: float, evaluated: Evaluated) -> Metrics:
+        """Return the figures of a rollout under an objective; loss: of the last update, per token."""
+        tokens, lengths, sums, kl, entropy = seen
+        steps, count = int(lengths.sum()), len(tokens)
         reward = objective.reward(sums).mean().item()
-        tokens = rollout.tokens
-        self.recent = tokens if self.recent is None else torch.cat([self.recent.to(tokens.device), tokens])[-WINDOW:]
+        self.recent = tokens if self.recent is None else torch.cat([self.recent.cpu(), tokens])[-WINDOW:]
         return Metrics(
             terms=dict(zip(objective.weights, sums.mean(0).tolist(), strict=True)),
             reward=reward,
@@ -148,7 +161,7 @@ class RolloutMetrics:
             distinct=distinct(self.recent),
             best=evaluated.best(objective),
             loss=loss,
-            figures=objective.domain.observe(tokens, rollout.lengths),
+            figures=objective.domain.observe(tokens, lengths),
         )
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -23,7 +23,8 @@ from seqtutor_core.tuning.adaptive_kl import AdaptiveKL
 from seqtutor_core.tuning.calls import Calls
 from seqtutor_core.tuning.curriculum import Curriculum
 from seqtutor_core.tuning.optim import Loss, PolicyOptimizer, subset_by_prefix
-from seqtutor_core.tuning.progress import Counters, Iteration, Progress, RolloutMetrics, Steering
+from seqtutor_core.tuning.progress import Counters, Iteration, Progress, RolloutMetrics, Seen, Steering
+from seqtutor_core.tuning.readback import Readback
 from seqtutor_core.tuning.sampler import Sampler
 from seqtutor_core.tuning.value_offset import ValueOffset
 from seqtutor_core.tuning.warm_start import WarmStart
@@ -69,6 +70,8 @@ class Tuner:
         self.value_offset = ValueOffset(self.optimizer, domain.terminal_reward)
         self.calls = Calls(domain, config.calls, counted=domain.slow_scoring or bool(config.calls or config.stages))
         self.metrics = RolloutMetrics()
+        self.readback = Readback(self.device)
+        self.last_loss: Tensor | float = 0.0  # of the last update, per token
         self.hooks: list[Callable[[Progress], None]] = [self._adapt_c, self._advance]
         """Called after each iteration, with what is reported of it."""
 
@@ -141,23 +144,25 @@ class Tuner:
     def report(self, iteration: Iteration, duration: float) -> Progress:
         """Count an iteration that took so many seconds; return what there is to say of it."""
         rollout, terms, loss, children = iteration
-        self.last_rollout = rollout
-        steps = int(rollout.lengths.sum())
+        before, self.last_loss, self.last_rollout = self.last_loss, loss, rollout
+        with self.readback():
+            seen = Seen.of(rollout, terms)
+            told = float(before if self.readback.stream else loss)
+        steps = int(seen.lengths.sum())
         self.update += self.settings.updates
         self.environment_steps += steps
         self.seconds += duration
-        sums = (terms * rollout.mask.unsqueeze(-1)).sum(1)  # (B, K)
         message, self.message = self.message, ""
         more = [children] if children else []
         return Progress(
             counters=Counters(
                 self.update, self.environment_steps, self.seconds, steps / duration, self.calls.evaluated.count
             ),
-            metrics=self.metrics.measure(rollout, sums, self.objective, loss, self.calls.evaluated),
+            metrics=self.metrics.measure(seen, self.objective, told, self.calls.evaluated),
             steering=self.steering,
-            tokens=torch.cat([rollout.tokens, *(each.tokens for each in more)]),
-            lengths=torch.cat([rollout.lengths, *(each.lengths for each in more)]),
-            sums=torch.cat([sums, *(each.terms.sum(1) for each in more)]),
+            tokens=torch.cat([seen.tokens, *(each.tokens.cpu() for each in more)]),
+            lengths=torch.cat([seen.lengths, *(each.lengths.cpu() for each in more)]),
+            sums=torch.cat([seen.sums, *(each.terms.sum(1).cpu() for each in more)]),
             message=message,
         )
 
