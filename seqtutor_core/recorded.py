@@ -78,6 +78,26 @@ class Recorded:
             return None
 
 
+def branches(functions: Sequence[Callable[[], Tensor]], on_gpu: bool) -> list[Tensor]:
+    """Return the result of each function. In a CUDA graph they become branches, which a GPU runs beside each other."""
+    streams = _branch_streams(len(functions)) if on_gpu else []  # made before anything is recorded
+    if not (on_gpu and torch.cuda.is_current_stream_capturing()):
+        return [function() for function in functions]
+    trunk, results = torch.cuda.current_stream(), []
+    for stream, function in zip(streams, functions, strict=True):
+        stream.wait_stream(trunk)
+        with torch.cuda.stream(stream):
+            results.append(function())
+    for stream in streams:
+        trunk.wait_stream(stream)
+    return results
+
+
+@cache
+def _branch_streams(count: int) -> list[torch.cuda.Stream]:
+    return [torch.cuda.Stream() for _ in range(count)]
+
+
 @cache
 def _warm_up_stream() -> torch.cuda.Stream:
     """Return the one stream of all warm-ups: cuBLAS keeps 32 MB for each stream that ever multiplied."""

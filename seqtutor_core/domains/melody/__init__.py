@@ -19,6 +19,7 @@ from seqtutor_core.domains.own import OWN, OWN_TERMS, OwnRewards
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeature
 from seqtutor_core.own_rewards import Score, check_name
+from seqtutor_core.recorded import branches
 from seqtutor_core.rules import check, made, number, one_of, text, whole
 
 PAPER_TERMS = (
@@ -170,8 +171,10 @@ class Melody(BaseDomain):
         """
         zero = torch.zeros(tokens.shape, dtype=torch.float64, device=tokens.device)
         found = self._terms()
-        values = (found[t.name](tokens) if only is None or t.name in only else zero for t in self.terms)
-        return torch.stack(list(values), -1)
+        asked = [t.name for t in self.terms if only is None or t.name in only]
+        values = branches([partial(found[name], tokens) for name in asked], tokens.is_cuda)
+        scores = dict(zip(asked, values, strict=True))
+        return torch.stack([scores.get(t.name, zero) for t in self.terms], -1)
 
     def set_active_terms(self, weights: Mapping[str, float]) -> bool:
         """Let own rewards with a weight count. Return True if stored scores must be recomputed.

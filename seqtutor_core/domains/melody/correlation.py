@@ -3,8 +3,6 @@
 Shapes: B batch, T time.
 """
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -33,9 +31,9 @@ def correlations(tokens: Tensor) -> tuple[Tensor, Tensor]:
     r = torch.where(defined, top.double() / bottom.double(), torch.nan)
     excess = THRESHOLD_UNDER * top.abs() - THRESHOLD_OVER * bottom
     above, tie = defined & (excess > 0), defined & (excess == 0)
-    for lags, rows, steps in _candidates(tie):
-        published = float64.autocorrelation(tokens[rows], steps + 1, lags + 1).abs() > THRESHOLD
-        above[lags, rows, steps] |= tie[lags, rows, steps] & published
+    rows, steps = _candidates(tie.any(0))
+    published = float64.autocorrelation(tokens[rows], steps + 1, LAGS).abs() > THRESHOLD
+    above[:, rows, steps] |= tie[:, rows, steps] & published
     return r, above
 
 
@@ -45,14 +43,12 @@ def _lagged(values: Tensor) -> Tensor:
     return torch.stack([padded[:, LAGS - lag : LAGS - lag + values.shape[1]] for lag in range(1, LAGS + 1)])
 
 
-def _candidates(mask: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Yield indices, (n,) for each dimension, that cover where a mask (3, B, T) holds: exactly those, or all of them,
-    lag by lag, while a CUDA graph is recorded.
+def _candidates(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows and columns, (n,) each, that cover where a mask (B, T) holds: exactly those, or all of them while a
+    CUDA graph is recorded.
     """
     if not (mask.is_cuda and torch.cuda.is_current_stream_capturing()):
-        yield mask.nonzero().unbind(1)
-        return
-    rows, columns = (torch.arange(size, device=mask.device) for size in mask.shape[1:])
-    rows, columns = rows.repeat_interleave(len(columns)), columns.repeat(len(rows))
-    for lag in range(len(mask)):
-        yield torch.full_like(rows, lag), rows, columns
+        rows, columns = mask.nonzero().unbind(1)
+        return rows, columns
+    every_row, every_column = (torch.arange(size, device=mask.device) for size in mask.shape)
+    return every_row.repeat_interleave(len(every_column)), every_column.repeat(len(every_row))

@@ -44,16 +44,16 @@ def _block_sum(values: Tensor, count: Tensor) -> Tensor:
     return total
 
 
-def autocorrelation(tokens: Tensor, count: Tensor, lag: Tensor) -> Tensor:
-    """Return the autocorrelation (n,) at each row's lag (n,) of its first `count` tokens (n, T), as numpy computes it.
+def autocorrelation(tokens: Tensor, count: Tensor, lags: int) -> Tensor:
+    """Return the autocorrelation (lags, n) of each row's first `count` tokens (n, T) at lags from 1, as numpy does it.
 
-    m = x - mean(x), r = (m[lag:] * m[:-lag]).sum() / count / var(x); NaN where count <= lag or all tokens are equal.
+    m = x - mean(x), r = (m[lag:] * m[:-lag]).sum() / count / var(x); NaN where all tokens are equal.
     """
-    places = torch.arange(tokens.shape[1], device=tokens.device)
-    inside, later = places < count.unsqueeze(1), places + lag.unsqueeze(1)
+    inside = torch.arange(tokens.shape[1], device=tokens.device) < count.unsqueeze(1)
     n = count.double()
     mean = (tokens * inside).sum(1).double() / n  # whole numbers, so the sum is exact in any order
     m = (tokens.double() - mean.unsqueeze(1)) * inside
-    products = m * m.gather(1, later.clamp(max=tokens.shape[1] - 1))  # beyond the first count - lag they do not count
-    variance = pairwise_sum(m * m, count) / n
-    return pairwise_sum(products, (count - lag).clamp(min=0)) / n / variance
+    products = torch.cat([m * pad(m[:, lag:], (0, min(lag, m.shape[1]))) for lag in range(lags + 1)])  # lag by lag
+    counts = torch.cat([(count - lag).clamp(min=0) for lag in range(lags + 1)])
+    squares, *sums = (pairwise_sum(products, counts).unflatten(0, (lags + 1, len(tokens))) / n).unbind()
+    return torch.stack(sums) / squares
