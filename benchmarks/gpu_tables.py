@@ -19,6 +19,18 @@ def tables(found: Mapping[str, Any]) -> list[str]:
     if speeds := [each for section in SPEEDS for each in found.get(section, [])]:
         head = ("job", "batch", "bfloat16", "recorded", "steps a second", "times the CPU", "ms", *PHASES, "GB")
         lines += [*_table(head, [_speed_row(each, found.get("cpu", [])) for each in speeds]), ""]
+    if runs := found.get("as_the_page_starts_it"):
+        head = ("run", "batch", "seconds to the first update", "steps a second", "sequences a second", "updates", "J")
+        names = (
+            "domain",
+            "batch",
+            "seconds_to_first_update",
+            "steps_per_second",
+            "sequences_per_second",
+            "updates",
+            "j",
+        )
+        lines += [*_table(head, [tuple(_short(each[name]) for name in names) for each in runs]), ""]
     if profiles := found.get("profile"):
         rows = [
             (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")
@@ -50,6 +62,8 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if not isinstance(value, float):
         return f"{value:,}"
     return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}"

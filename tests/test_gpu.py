@@ -29,7 +29,7 @@ from seqtutor_core.recorded import Recorded
 from seqtutor_core.replay import Batch
 from seqtutor_core.runs import launcher, store
 from seqtutor_core.runs.checkpoints import load_checkpoint, save_checkpoint
-from seqtutor_core.tuning import Tuner, iterate, tune
+from seqtutor_core.tuning import Tuner, iterate, loop, tune
 from seqtutor_core.tuning.optim import PolicyOptimizer
 from tests.tiny import outputs
 
@@ -55,9 +55,9 @@ def random_melodies(n: int, seed: int = 0) -> torch.Tensor:
     return tokens
 
 
-def sampled_batch(network: RecurrentNetwork, n: int = 64) -> Batch:
+def sampled_batch(network: RecurrentNetwork, n: int = 64, seed: int = 3) -> Batch:
     """Melodies of the prior with their rewards at c = 4, on the CPU."""
-    rollout = Policy(MELODY, network).sample(n, torch.Generator().manual_seed(3))
+    rollout = Policy(MELODY, network).sample(n, torch.Generator().manual_seed(seed))
     reward = MELODY.score(rollout.tokens)[..., : len(PAPER_TERMS)].sum(-1).float() / 4
     return Batch(rollout.tokens, rollout.primer, rollout.mask.float(), rollout.log_prior, reward)
 
@@ -162,6 +162,41 @@ def test_a_recorded_rollout_of_molecules_is_the_one_that_would_be_sampled(prior:
     assert recorded.sampler.recorded.recordings[((0, 64, None),)] is not None
 
 
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_recorded_update_is_the_one_that_would_be_computed(learner: str, network: RecurrentNetwork) -> None:
+    tuner = Tuner(config("cuda", learner), MELODY, network)
+    for seed in (1, 2):  # the second is learned from in the places of the first
+        batch = on(sampled_batch(network, seed=seed), GPU)
+        recorded = [each.clone() for each in tuner.optimizer.gradient(batch, tuner.loss)[1]]
+        _, plain = tuner.optimizer._gradient(tuner.loss, *vars(batch).values())
+        for one, two in zip(recorded, plain, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-3 * float(two.abs().max()))
+    assert tuner.optimizer.recorded is not None
+    assert None not in tuner.optimizer.recorded.recordings.values()
+
+
+def test_kernels_are_fused(network: RecurrentNetwork, caplog: pytest.LogCaptureFixture) -> None:
+    """A rollout then is a third of the kernels; where Triton or a C compiler is missing a warning says so."""
+    tuner = Tuner(config("cuda"), MELODY, network)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as recorded:
+        tuner.sampler.play((0, 64, None))
+        torch.cuda.synchronize()
+    assert not caplog.records
+    assert any("triton" in event.name for event in recorded.events())
+
+
+def test_an_iteration_never_waits_for_the_gpu(network: RecurrentNetwork) -> None:
+    """Only the report of it does."""
+    tuner = Tuner(config("cuda", updates=100), MELODY, network)
+    for _ in range(3):
+        iterate(tuner)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        loop._iterate(tuner)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def test_a_recorded_rollout_follows_the_policy_as_it_learns(network: RecurrentNetwork) -> None:
     tuner = Tuner(config("cuda", learning_rate=1e-2), MELODY, network)
     before = tuner.sampler.play((0, 64, None))[0].log_policy.clone()
@@ -203,6 +238,7 @@ def test_an_update_moves_the_policy_as_on_the_cpu(
         optimizer = PolicyOptimizer(tuner.network, tuner.policy.features, tuner.settings, shards)
         rule = partial(tuner.learner.loss, settings=tuner.settings)
         loss, gradient = optimizer.gradient(on(batch, device), rule)
+        loss, gradient = loss.clone(), [each.clone() for each in gradient]  # the next step overwrites them
         for _ in range(3):
             optimizer.step(on(batch, device), rule, 1e-3)
         flat = [
