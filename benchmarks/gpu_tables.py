@@ -5,6 +5,7 @@ from typing import Any
 
 PHASES = ("rollout", "learning")
 SPEEDS = ("speed", "by_learner", "float32", "deep", "not_recorded", "molecules", "cpu")  # as they are shown
+RUN = ("domain", "batch", "seconds_to_first_update", "steps_per_second", "sequences_per_second", "updates", "j")
 QUALITY = ("batch", "bfloat16", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
 
 
@@ -20,17 +21,7 @@ def tables(found: Mapping[str, Any]) -> list[str]:
         head = ("job", "batch", "bfloat16", "recorded", "steps a second", "times the CPU", "ms", *PHASES, "GB")
         lines += [*_table(head, [_speed_row(each, found.get("cpu", [])) for each in speeds]), ""]
     if runs := found.get("as_the_page_starts_it"):
-        head = ("run", "batch", "seconds to the first update", "steps a second", "sequences a second", "updates", "J")
-        names = (
-            "domain",
-            "batch",
-            "seconds_to_first_update",
-            "steps_per_second",
-            "sequences_per_second",
-            "updates",
-            "j",
-        )
-        lines += [*_table(head, [tuple(_short(each[name]) for name in names) for each in runs]), ""]
+        lines += [*_table(RUN, [tuple(_short(each[name]) for name in RUN) for each in runs]), ""]
     if profiles := found.get("profile"):
         rows = [
             (batch, f"{p['kernels']:,.0f}", f"{p['device_busy']:.0%}", f"{sum(p['host_waits'].values()):.0f}")
@@ -66,4 +57,4 @@ def _short(value: Any) -> str:
         return value
     if not isinstance(value, float):
         return f"{value:,}"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}" if abs(value) < 1000 else f"{value:,.0f}"

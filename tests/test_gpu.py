@@ -238,7 +238,7 @@ def test_an_update_moves_the_policy_as_on_the_cpu(
         optimizer = PolicyOptimizer(tuner.network, tuner.policy.features, tuner.settings, shards)
         rule = partial(tuner.learner.loss, settings=tuner.settings)
         loss, gradient = optimizer.gradient(on(batch, device), rule)
-        loss, gradient = loss.clone(), [each.clone() for each in gradient]  # the next step overwrites them
+        loss, gradient = loss.clone(), tuple(each.clone() for each in gradient)  # the next step overwrites them
         for _ in range(3):
             optimizer.step(on(batch, device), rule, 1e-3)
         flat = [
