@@ -8,6 +8,7 @@ possible, for want of Triton or a C compiler, the plain functions are recorded.
 import functools
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -47,6 +48,8 @@ def fused(function: Callable[Parameters, Result]) -> Callable[Parameters, Result
         if not getattr(_here, "wanted", False):
             return function(*arguments, **named)
         if not compiled:
+            # it would have us compute in TF32; network.py says why we do not
+            warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores")
             compiled.append(torch.compile(function, dynamic=False, options=OPTIONS))
         if compiled[0] is None:
             return function(*arguments, **named)

@@ -13,7 +13,6 @@ from torch import Tensor
 from seqtutor_core.domains.base import TokenSpace
 from seqtutor_core.errors import SettingError
 from seqtutor_core.features import InputFeatures
-from seqtutor_core.fused import fused
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
 from seqtutor_core.stepper import Stepper
@@ -159,7 +158,9 @@ class Decoder:
 
     def next(self) -> tuple[Tensor, Tensor]:
         """Return log p and log pi of the next token, (B, V) each."""
-        return log_probabilities(self._read(), self.policy.log_policy)
+        outputs = self._read()
+        log_p = outputs[0].logits.log_softmax(-1)
+        return log_p, self.policy.log_policy(outputs[1], log_p) if self.policy.log_policy else log_p
 
     def append(self, tokens: Tensor) -> None:
         """Let each sequence go on with a token (B,)."""
@@ -210,24 +211,11 @@ def check_strength(strength: float) -> None:
         )
 
 
-@fused
-def log_probabilities(outputs: list[Output], log_policy: LogPolicy | None) -> tuple[Tensor, Tensor]:
-    """Return log p and log pi (B, V) from what prior and network say; log p twice where the policy is the prior."""
-    log_p = outputs[0].logits.log_softmax(-1)
-    return log_p, log_policy(outputs[1], log_p) if log_policy else log_p
-
-
 def sample_actions(log_pi: Tensor, generator: torch.Generator) -> Tensor:
     """Return one action (B,) sampled for each row of log pi (B, V)."""
-    return _actions_at(log_pi, torch.rand(len(log_pi), 1, generator=generator, device=log_pi.device))
-
-
-@fused
-def _actions_at(log_pi: Tensor, number: Tensor) -> Tensor:
-    """Return where numbers (B, 1) between 0 and 1 fall in the cumulated probabilities; faster than multinomial."""
-    cumulated = log_pi.exp().cumsum(-1).contiguous()
-    found = torch.searchsorted(cumulated, number * cumulated[:, -1:], right=True)
-    return found.squeeze(1).clamp(max=log_pi.shape[1] - 1)
+    cumulated = log_pi.exp().cumsum(-1).contiguous()  # where a uniform number falls in it; faster than multinomial
+    number = torch.rand(len(log_pi), 1, generator=generator, device=log_pi.device) * cumulated[:, -1:]
+    return torch.searchsorted(cumulated, number, right=True).squeeze(1).clamp(max=log_pi.shape[1] - 1)
 
 
 def _explore(log_pi: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:

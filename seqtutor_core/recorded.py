@@ -41,17 +41,21 @@ class Recorded:
 
         OutOfMemoryError as the function's own.
         """
-        key = (*arguments, *(each.shape for each in tensors))
-        if key not in self.recordings:
-            self.recordings.clear()  # a batch that was halved for want of memory leaves none to its larger self
-            self.recordings[key] = self._record(arguments, [each.clone() for each in tensors])
-        recording = self.recordings[key]
+        recording = self.prepare(*arguments, tensors=tensors)
         if recording is None:
             return self.function(*arguments, *tensors)
         for place, each in zip(recording.places, tensors, strict=True):
             place.copy_(each)
         recording.graph.replay()
         return recording.result
+
+    def prepare(self, *arguments: Hashable, tensors: Sequence[Tensor] = ()) -> Recording | None:
+        """Record a call, unless the last recording is of such a call; nothing is drawn."""
+        key = (*arguments, *(each.shape for each in tensors))
+        if key not in self.recordings:
+            self.recordings.clear()  # a batch that was halved for want of memory leaves none to its larger self
+            self.recordings[key] = self._record(arguments, [each.clone() for each in tensors])
+        return self.recordings[key]
 
     def _record(self, arguments: tuple[Hashable, ...], places: list[Tensor]) -> Recording | None:
         states = [generator.get_state() for generator in self.generators]
@@ -84,12 +88,15 @@ def branches(functions: Sequence[Callable[[], Tensor]], on_gpu: bool) -> list[Te
     if not (on_gpu and torch.cuda.is_current_stream_capturing()):
         return [function() for function in functions]
     trunk, results = torch.cuda.current_stream(), []
-    for stream, function in zip(streams, functions, strict=True):
-        stream.wait_stream(trunk)
-        with torch.cuda.stream(stream):
-            results.append(function())
     for stream in streams:
-        trunk.wait_stream(stream)
+        stream.wait_stream(trunk)
+    try:
+        for stream, function in zip(streams, functions, strict=True):
+            with torch.cuda.stream(stream):
+                results.append(function())
+    finally:  # whatever happens, a graph must end in one stream
+        for stream in streams:
+            trunk.wait_stream(stream)
     return results
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from seqtutor_core.domains import Alarm
 from seqtutor_core.files import replace_text
 from seqtutor_core.objective import ZERO_ADVICE
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.checkpoints import save_checkpoint, save_policy
@@ -62,7 +63,7 @@ class Recorder:
         if progress.paused:
             self._pause()
             return
-        with self.lock:
+        with self.lock, one_thread():
             self.last_progress = progress
             self.position = {"update": progress.counters.update, "seconds": progress.counters.seconds}
             tensors, plain = self.tuner.snapshot()

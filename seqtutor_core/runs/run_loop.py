@@ -26,9 +26,10 @@ from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.steering import ControlReader
 from seqtutor_core.runs.stop_watchdog import StopWatchdog
 from seqtutor_core.runs.store import Run, Status, delete_unfinished
-from seqtutor_core.tuning import Tuner, tune
+from seqtutor_core.tuning import Tuner, prepare, tune
 from seqtutor_core.tuning.calls import EXHAUSTED_MESSAGE
 
+PREPARING = "preparing the GPU: a few seconds, some 20 when this computer does it for the first time"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 ShouldStop = Callable[[], bool]
@@ -79,7 +80,11 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, caden
     offset = checkpoint.plain.get("controls_offset", 0) if checkpoint else 0
     control_reader = ControlReader(run.folder / "controls.jsonl", domain.terms, offset)
     tuner = Tuner(config, domain, prior.network)
-    status = replace(status, started=status.started or time.time(), message=_restore(run, tuner, checkpoint))
+    restored = _restore(run, tuner, checkpoint)
+    if tuner.device.type == "cuda":
+        run.write_status(replace(status, message=PREPARING))
+        prepare(tuner)
+    status = replace(status, started=status.started or time.time(), message=restored)
     recorder = Recorder(run, tuner, control_reader, status, cadence)
     if watchdog:
         watchdog.on_stop = recorder.stop_now

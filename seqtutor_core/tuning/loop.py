@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from seqtutor_core.config import Controls
+from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.tuning import few_calls
 from seqtutor_core.tuning.out_of_memory import halve_until_it_fits
@@ -19,6 +20,7 @@ from seqtutor_core.tuning.tuner import Tuner
 def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
     """Iterate until the budget is used or a control says stop. While paused it yields the last Progress again."""
     paused, last = False, None
+    prepare(tuner)
     while tuner.fraction_done < 1:
         for change in controls():
             tuner.apply(change)
@@ -32,14 +34,23 @@ def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
         yield last
 
 
+def prepare(tuner: Tuner) -> None:
+    """Record what a GPU repeats, so that compiling takes nothing from a budget of time: seconds, more the first time.
+
+    Out of memory halves the batch. On a CPU there is nothing to prepare.
+    """
+    halve_until_it_fits(tuner, lambda: tuner.sampler.prepare(tuner.next_batch, tuner.epsilon))
+
+
 def iterate(tuner: Tuner) -> Progress:
     """Do one rollout and its updates, and report them. Out of memory halves the batch and says so."""
     began = time.perf_counter()
     step = few_calls.iterate if tuner.settings.memory else _iterate
     iteration = halve_until_it_fits(tuner, partial(step, tuner))
-    progress = tuner.report(iteration, time.perf_counter() - began)
-    for hook in tuner.hooks:
-        hook(progress)
+    with one_thread():
+        progress = tuner.report(iteration, time.perf_counter() - began)
+        for hook in tuner.hooks:
+            hook(progress)
     return progress
 
 

@@ -52,6 +52,11 @@ class Sampler:
         scored = domain.slow_scoring or domain.scores_on_device  # by other processes, or as part of the graph
         return self.policy.device.type == "cuda" and scored and not argmax and domain.length <= longest
 
+    def prepare(self, n: int, epsilon: float | None) -> None:
+        """Record rollouts of n sequences, where a CUDA graph can hold them; nothing is drawn. epsilon: see `sample`."""
+        if self._recordable:
+            self.recorded.prepare((0, n, epsilon))
+
     def next(self, n: int, epsilon: float | None) -> Sampled:
         """Return the rollout that was sampled ahead, if it has n sequences, else a new one. epsilon: see `sample`."""
         ahead, self.ahead = self.ahead, None
