@@ -26,8 +26,9 @@ from seqtutor_core.runs.recorder import Recorder
 from seqtutor_core.runs.steering import ControlReader
 from seqtutor_core.runs.stop_watchdog import StopWatchdog
 from seqtutor_core.runs.store import Run, Status, delete_unfinished
-from seqtutor_core.tuning import Tuner, prepare, tune
+from seqtutor_core.tuning import Tuner, tune
 from seqtutor_core.tuning.calls import EXHAUSTED_MESSAGE
+from seqtutor_core.tuning.out_of_memory import halve_until_it_fits
 
 PREPARING = "preparing the GPU: a few seconds, some 20 when this computer does it for the first time"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -83,7 +84,7 @@ def _run(run: Run, should_stop: ShouldStop, watchdog: StopWatchdog | None, caden
     restored = _restore(run, tuner, checkpoint)
     if tuner.device.type == "cuda":
         run.write_status(replace(status, message=PREPARING))
-        prepare(tuner)
+        halve_until_it_fits(tuner, tuner.prepare)
     status = replace(status, started=status.started or time.time(), message=restored)
     recorder = Recorder(run, tuner, control_reader, status, cadence)
     if watchdog:

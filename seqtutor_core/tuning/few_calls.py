@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqtutor_core.replay import Batch, with_prior
 from seqtutor_core.rollout import Rollout
-from seqtutor_core.tuning.progress import Iteration, Paid
+from seqtutor_core.tuning.progress import NO_LOSS, Iteration, Paid
 from seqtutor_core.tuning.schedules import annealed_c, learning_rate
 from seqtutor_core.tuning.tuner import Tuner
 
@@ -77,10 +77,9 @@ def _newest(rollout: Rollout, terms: Tensor, scored: list[int]) -> list[tuple[li
     return [(row[:length], sums) for (row, length), sums in zip(pairs, terms[scored].sum(1), strict=True)]
 
 
-def _learn(tuner: Tuner, newest: list[tuple[list[int], Tensor]]) -> Tensor | float:
+def _learn(tuner: Tuner, newest: list[tuple[list[int], Tensor]]) -> Tensor:
     """Learn from the newest and the best so far, several times; return the last update's loss per token."""
-    loss: Tensor | float = 0.0
-    done = tuner.fraction_done
+    done, loss = tuner.fraction_done, NO_LOSS
     for _ in range(tuner.settings.updates if len(tuner.calls.evaluated) > 1 else 0):
         loss = tuner.optimizer.step(_batch(tuner, newest, done), tuner.loss, learning_rate(tuner.learning_rate, done))
     return loss

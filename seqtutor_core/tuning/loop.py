@@ -8,11 +8,10 @@ from functools import partial
 from torch import Tensor
 
 from seqtutor_core.config import Controls
-from seqtutor_core.parallel import one_thread
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.tuning import few_calls
 from seqtutor_core.tuning.out_of_memory import halve_until_it_fits
-from seqtutor_core.tuning.progress import Iteration, Progress
+from seqtutor_core.tuning.progress import NO_LOSS, Iteration, Progress
 from seqtutor_core.tuning.schedules import annealed_c, learning_rate
 from seqtutor_core.tuning.tuner import Tuner
 
@@ -20,7 +19,7 @@ from seqtutor_core.tuning.tuner import Tuner
 def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
     """Iterate until the budget is used or a control says stop. While paused it yields the last Progress again."""
     paused, last = False, None
-    prepare(tuner)
+    halve_until_it_fits(tuner, tuner.prepare)
     while tuner.fraction_done < 1:
         for change in controls():
             tuner.apply(change)
@@ -34,23 +33,14 @@ def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
         yield last
 
 
-def prepare(tuner: Tuner) -> None:
-    """Record what a GPU repeats, so that compiling takes nothing from a budget of time: seconds, more the first time.
-
-    Out of memory halves the batch. On a CPU there is nothing to prepare.
-    """
-    halve_until_it_fits(tuner, lambda: tuner.sampler.prepare(tuner.next_batch, tuner.epsilon))
-
-
 def iterate(tuner: Tuner) -> Progress:
     """Do one rollout and its updates, and report them. Out of memory halves the batch and says so."""
     began = time.perf_counter()
     step = few_calls.iterate if tuner.settings.memory else _iterate
     iteration = halve_until_it_fits(tuner, partial(step, tuner))
-    with one_thread():
-        progress = tuner.report(iteration, time.perf_counter() - began)
-        for hook in tuner.hooks:
-            hook(progress)
+    progress = tuner.report(iteration, time.perf_counter() - began)
+    for hook in tuner.hooks:
+        hook(progress)
     return progress
 
 
@@ -59,7 +49,7 @@ def _iterate(tuner: Tuner) -> Iteration:
     rollout, wait_for_scores = tuner.sampler.next(tuner.next_batch, tuner.epsilon)
     # learn from replay while other processes score, unless each of their scores is a call
     one_behind = tuner.domain.slow_scoring and not tuner.warming and tuner.config.calls is None
-    loss: Tensor | float = _learn(tuner) if one_behind and len(tuner.replay) else 0.0
+    loss = _learn(tuner) if one_behind and len(tuner.replay) else NO_LOSS
     if one_behind and not tuner.last_iteration:  # nor does the next rollout need the scores: the same one, sooner
         halve_until_it_fits(tuner, lambda: tuner.sampler.sample_ahead(tuner.batch, tuner.epsilon))
     terms = wait_for_scores()
@@ -73,10 +63,9 @@ def _iterate(tuner: Tuner) -> Iteration:
     return Iteration(rollout, terms, loss)
 
 
-def _learn(tuner: Tuner) -> Tensor | float:
+def _learn(tuner: Tuner) -> Tensor:
     """Learn from replay under an objective whose c may be higher at first; return the last update's loss per token."""
-    loss: Tensor | float = 0.0
-    done = tuner.fraction_done
+    done, loss = tuner.fraction_done, NO_LOSS
     objective = tuner.objective.replace(c=annealed_c(tuner.objective.c, tuner.settings.anneal, done))
     for _ in range(tuner.settings.updates):
         batch = tuner.replay.sample(*tuner.minibatch, objective, tuner.sampler.generators[0])

@@ -11,6 +11,7 @@ from seqtutor_core.evaluated import Evaluated
 from seqtutor_core.objective import Objective
 from seqtutor_core.rollout import Rollout, distinct, divergence
 
+NO_LOSS = torch.zeros(())  # of no update
 WINDOW = 1024  # latest sequences that the share of distinct ones is over
 
 
@@ -132,8 +133,8 @@ class Iteration(NamedTuple):
 
     rollout: Rollout
     terms: Tensor  # (B, T, K), unweighted
-    loss: Tensor | float
-    """Per token, of the last update; a GPU may still be busy with it."""
+    loss: Tensor
+    """Per token, of the last update, (); a GPU may still be busy with it."""
     children: Paid | None = None
     """What was proposed beside the rollout."""
 

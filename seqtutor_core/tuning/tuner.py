@@ -14,7 +14,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
-from seqtutor_core.parallel import ShardPool
+from seqtutor_core.parallel import ShardPool, one_thread
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
@@ -23,7 +23,7 @@ from seqtutor_core.tuning.adaptive_kl import AdaptiveKL
 from seqtutor_core.tuning.calls import Calls
 from seqtutor_core.tuning.curriculum import Curriculum
 from seqtutor_core.tuning.optim import Loss, PolicyOptimizer, subset_by_prefix
-from seqtutor_core.tuning.progress import Counters, Iteration, Progress, RolloutMetrics, Seen, Steering
+from seqtutor_core.tuning.progress import NO_LOSS, Counters, Iteration, Progress, RolloutMetrics, Seen, Steering
 from seqtutor_core.tuning.readback import Readback
 from seqtutor_core.tuning.sampler import Sampler
 from seqtutor_core.tuning.value_offset import ValueOffset
@@ -71,7 +71,7 @@ class Tuner:
         self.calls = Calls(domain, config.calls, counted=domain.slow_scoring or bool(config.calls or config.stages))
         self.metrics = RolloutMetrics()
         self.readback = Readback(self.device)
-        self.last_loss: Tensor | float = 0.0  # of the last update, per token
+        self.last_loss = NO_LOSS  # of the last update, per token
         self.hooks: list[Callable[[Progress], None]] = [self._adapt_c, self._advance]
         """Called after each iteration, with what is reported of it."""
 
@@ -139,8 +139,13 @@ class Tuner:
         """All that a control can change."""
         return Steering(self.objective, self.adaptive_kl.target_kl, self.learning_rate)
 
+    def prepare(self) -> None:
+        """Record what a GPU repeats, so that compiling takes nothing from a budget of time: seconds, more at first."""
+        self.sampler.prepare(self.next_batch, self.epsilon)
+
     # ------------------------------------------------------------ reporting, steering
 
+    @one_thread()
     def report(self, iteration: Iteration, duration: float) -> Progress:
         """Count an iteration that took so many seconds; return what there is to say of it."""
         rollout, terms, loss, children = iteration
