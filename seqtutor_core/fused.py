@@ -55,8 +55,8 @@ def fused(function: Callable[Parameters, Result]) -> Callable[Parameters, Result
             return function(*arguments, **named)
         try:
             return compiled[0](*arguments, **named)
-        except (torch.OutOfMemoryError, KeyboardInterrupt):
-            raise
+        except torch.OutOfMemoryError:  # a compiler that tries kernels wants memory of its own
+            return function(*arguments, **named)
         except Exception as problem:  # noqa: BLE001  of a compiler, a driver, a full disk: the plain function does as well
             logging.getLogger(__name__).warning("%s is not compiled (%s); runs take longer", function.__name__, problem)
             compiled[0] = None

@@ -59,7 +59,7 @@ def test_what_cannot_be_compiled_is_called_and_said(
 
 
 def test_memory_that_runs_out_is_no_reason_to_compile_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The batch is halved instead."""
+    """Where the plain function runs out of memory, too, the batch is halved."""
     results: Iterator[Any] = iter([torch.OutOfMemoryError("CUDA out of memory"), 101])
 
     def compiled(x: int) -> int:
@@ -75,8 +75,7 @@ def test_memory_that_runs_out_is_no_reason_to_compile_no_more(monkeypatch: pytes
         return 2 * x
 
     with compiling():
-        with pytest.raises(torch.OutOfMemoryError):
-            double(1)
+        assert double(1) == 2
         assert double(1) == 101
 
 
