@@ -36,7 +36,7 @@ def main() -> None:
 
     for learner in LEARNERS:
         runs = [
-            {name: _rate(learner, network, options.seconds, shards()) for name, shards in WAYS.items()}
+            {name: rate(learner, network, options.seconds, shards()) for name, shards in WAYS.items()}
             for _ in range(options.runs)
         ]
         rates = {name: statistics.median(run[name][0] for run in runs) for name in WAYS}
@@ -77,7 +77,7 @@ WAYS: dict[str, Callable[[], ShardPool]] = {
 }
 
 
-def _rate(learner: str, network: RecurrentNetwork, seconds: float, shards: ShardPool) -> tuple[float, list[str]]:
+def rate(learner: str, network: RecurrentNetwork, seconds: float, shards: ShardPool) -> tuple[float, list[str]]:
     """Return environment steps a second, and what was chosen."""
     weights = dict.fromkeys(PAPER_TERMS, 1.0)
     config = TuningConfig("melody", "melody", learner, weights=weights, seconds=seconds, device="cpu")
