@@ -97,6 +97,8 @@ def branches(functions: Sequence[Callable[[], Tensor]], on_gpu: bool) -> list[Te
     finally:  # whatever happens, a graph must end in one stream
         for stream in streams:
             trunk.wait_stream(stream)
+    for result in results:
+        result.record_stream(trunk)  # where it is read: its memory is not for another branch that comes later
     return results
 
 
