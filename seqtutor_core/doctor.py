@@ -1,6 +1,8 @@
 """What this machine has, what it lacks, and how to get it."""
 
+import os
 import shutil
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -32,6 +34,7 @@ def diagnose() -> list[Part]:
     """Return every part, in the order of a user's interest; never raises, imports nothing heavy but torch."""
     return [
         _device(),
+        *_compiler(),
         _synthesiser(),
         _scores(),
         _chemistry(),
@@ -63,6 +66,26 @@ def _device() -> Part:
         device = torch.cuda.get_device_properties(0)
         return Part(name, True, f"CUDA: {device.name}, {device.total_memory / 2**30:.0f} GiB, {build}", "")
     return Part(name, True, f"CPU, {torch.get_num_threads()} threads, {build}; no CUDA device", "")
+
+
+def _compiler() -> list[Part]:
+    """Return what a GPU's kernels are compiled with; nothing where there is no GPU."""
+    if not _installed("torch"):
+        return []
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    parts = {
+        "a C compiler": any(map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))),
+        "Python's headers": (Path(sysconfig.get_path("include")) / "Python.h").is_file(),
+        "Triton": _installed("triton"),
+    }
+    name, missing = "GPU kernels", [part for part, there in parts.items() if not there]
+    if not missing:
+        return [Part(name, True, "compiled by Triton when a run first needs them", "")]
+    remedy = "sudo apt-get install gcc python3-dev; Triton comes with torch's builds for CUDA on Linux"
+    return [Part(name, False, f"not compiled without {' and '.join(missing)}: runs on the GPU take longer", remedy)]
 
 
 def _synthesiser() -> Part:

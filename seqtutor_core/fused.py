@@ -18,6 +18,9 @@ import torch
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+failures: list[str] = []
+"""Why functions of this process are not compiled."""
+
 OPTIONS: dict[str, Any] = {
     "compile_threads": 1
 }  # a handful of kernels: no processes for them, which would outlive a killed worker
@@ -58,7 +61,8 @@ def fused(function: Callable[Parameters, Result]) -> Callable[Parameters, Result
         except torch.OutOfMemoryError:  # a compiler that tries kernels wants memory of its own
             return function(*arguments, **named)
         except Exception as problem:  # noqa: BLE001  of a compiler, a driver, a full disk: the plain function does as well
-            logging.getLogger(__name__).warning("%s is not compiled (%s); runs take longer", function.__name__, problem)
+            failures.append(f"{type(problem).__name__}: {problem}")
+            logging.getLogger(__name__).warning("%s is not compiled (%s)", function.__name__, failures[-1])
             compiled[0] = None
             return function(*arguments, **named)
 

@@ -50,6 +50,22 @@ def test_device_names_torch_and_what_it_computes_on() -> None:
     assert device.detail.startswith("CUDA" if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads")
 
 
+def test_a_gpu_asks_for_what_compiles_its_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert torch.cuda.is_available() or "GPU kernels" not in [p.name for p in diagnose()]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(doctor, "_installed", lambda name: True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor.sysconfig, "get_path", lambda name: str(tmp_path))
+    (missing,) = doctor._compiler()
+    assert not missing.present
+    assert "without a C compiler and Python's headers" in missing.detail
+    assert "apt-get install gcc python3-dev" in missing.remedy
+    (tmp_path / "Python.h").touch()
+    (tmp_path / "gcc").touch(0o755)
+    (found,) = doctor._compiler()
+    assert found.present
+
+
 NO_LIBRARY = "the fluidsynth library cannot be used (Couldn't find it)"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqtutor_core import stepper
-from seqtutor_core.fused import compiling, fused
+from seqtutor_core.fused import compiling, failures, fused
 from seqtutor_core.network import NetworkSettings, RecurrentNetwork
 from seqtutor_core.recorded import branches
 from seqtutor_core.stepper import Stepper
@@ -54,8 +54,9 @@ def test_what_cannot_be_compiled_is_called_and_said(
     with compiling():
         assert double(1) == double(1) == 2
     assert [record.getMessage() for record in caplog.records] == [
-        "double is not compiled (Failed to find C compiler); runs take longer"
+        "double is not compiled (RuntimeError: Failed to find C compiler)"
     ]
+    assert failures.pop() == "RuntimeError: Failed to find C compiler"
 
 
 def test_memory_that_runs_out_is_no_reason_to_compile_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqtutor_core import fused
 from seqtutor_core.config import Change, TuningConfig, resolve_device
 from seqtutor_core.domains import Domain
 from seqtutor_core.errors import SettingError
@@ -142,6 +143,11 @@ class Tuner:
     def prepare(self) -> None:
         """Record what a GPU repeats, so that compiling takes nothing from a budget of time: seconds, more at first."""
         self.sampler.prepare(self.next_batch, self.epsilon)
+        if fused.failures:
+            why = (
+                "the GPU's kernels could not be compiled, so runs take longer; This machine on the first page says why"
+            )
+            self.message = "; ".join(filter(None, (self.message, why)))
 
     # ------------------------------------------------------------ reporting, steering
 
