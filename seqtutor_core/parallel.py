@@ -37,7 +37,7 @@ class ShardPool:
     def __init__(self, device: torch.device, most: int = MAX_SHARDS) -> None:
         """Make one shard a core, at most `most`. Their number changes what is sampled and learned."""
         self.size = min(cpu_count(), most) if device.type == "cpu" else 1
-        self.aside = ThreadPoolExecutor(1)
+        self.aside = ThreadPoolExecutor(2)  # the next rollout is in line before the last one is measured to its end
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
         """None: the shards take turns."""
         self.choices: dict[str, Choice] = {}

@@ -1,5 +1,7 @@
 """Shards in threads and in turns: the same numbers, and the faster of the two."""
 
+import threading
+
 import pytest
 import torch
 
@@ -52,6 +54,12 @@ def test_results_are_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -> Non
         after.append((progress[-1].metrics, [*tuner.network.parameters()]))
     assert after[0][0] == after[1][0]
     assert all(torch.equal(one, two) for one, two in zip(after[0][1], after[1][1], strict=True))
+
+
+def test_the_next_rollout_is_measured_beside_the_last_one() -> None:
+    shards, both = ShardPool(torch.device("cpu")), threading.Barrier(2)
+    started = [shards.run_aside(both.wait, 10) for _ in range(2)]  # each waits until the other has begun
+    assert sorted(one.result() for one in started) == [0, 1]
 
 
 def test_shards_in_order_use_one_thread_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
