@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -37,13 +37,22 @@ class ShardPool:
     def __init__(self, device: torch.device, most: int = MAX_SHARDS) -> None:
         """Make one shard a core, at most `most`. Their number changes what is sampled and learned."""
         self.size = min(cpu_count(), most) if device.type == "cpu" else 1
-        self.aside = ThreadPoolExecutor(1)
+        self.aside = ThreadPoolExecutor(2)  # the next rollout is in line before the last one is measured to its end
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
         """None: the shards take turns."""
         self.choices: dict[str, Choice] = {}
         """By the kind of work."""
+        self.uncut = device.type == "cpu" and self.size == 1
+        """Whether torch's own threads share the work instead."""
         if device.type == "cpu":
             keep_freed_memory()
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Return the context of an iteration: torch has one thread between the shards' work too, unless nothing is cut.
+
+        Several would wait for each other by spinning, and keep cores from the processes that score.
+        """
+        return nullcontext() if self.uncut else one_thread()
 
     def run_aside(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Run a function in a thread of its own, to wait for other processes; return the future of its result."""

@@ -241,6 +241,27 @@ def test_terms_stay_within_their_bounds() -> None:
             assert all(term.bounds[0] <= value <= term.bounds[1] for value in values), term.name
 
 
+def test_what_was_measured_of_the_last_two_rollouts_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    molecule, rollouts = Molecule(), [batch(ASPIRIN, BROKEN), batch("CCO", "CCN"), batch("CCC", "CC")]
+    before = [molecule.score(*each) for each in rollouts]
+    for each in rollouts:
+        molecule.measure(*each)
+    monkeypatch.setattr(molecule, "smiles", None)  # from here on nothing can be decoded
+    for each, terms in [*zip(rollouts, before, strict=True)][1:]:
+        assert torch.equal(molecule.score(*each), terms)
+    assert molecule.identities(*rollouts[1]) == ["CCO", "CCN"] and molecule.observe(*rollouts[1])["valid"] == 1
+    for forgotten in (rollouts[0], batch("CCC", "CC")):  # older; other tensors, whatever they hold
+        with pytest.raises(TypeError):
+            molecule.score(*forgotten)
+
+
+def test_a_weight_that_asks_for_more_has_it_measured() -> None:
+    molecule, tokens = Molecule(), batch(ASPIRIN)
+    molecule.measure(*tokens)
+    assert molecule.set_active_terms({"qed": 1.0})
+    assert molecule.measurements(*tokens)[0].values["qed"] > 0.5
+
+
 def highest_reward(molecule: Molecule, weights: dict[str, float]) -> float:
     return Objective(molecule, weights, 1.0).highest_reward
 

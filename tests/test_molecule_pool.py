@@ -16,7 +16,7 @@ import pytest
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry import worker_client
 from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
-from seqtutor_core.chemistry.pool import Backoff, Pool
+from seqtutor_core.chemistry.pool import LARGEST_CHUNK, SMALLEST_CHUNK, Backoff, Pool, chunk_sizes
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
 
@@ -139,6 +139,39 @@ def test_a_question_at_fault_is_an_error_and_the_processes_go_on(pool: Pool) -> 
     with pytest.raises(SettingError, match="no molecule property named weight"):
         pool.measure(["C"], PLAIN, frozenset({"weight"}))
     assert atoms(pool.measure(chains(20), PLAIN, ATOMS)) == list(range(1, 21))
+
+
+# ---------------------------------------------------------------- few wake-ups, no idle processes
+
+
+def test_answers_come_in_order_and_mostly_several_at_a_time() -> None:
+    worker, smiles = worker_client.PropertyWorkerClient(10.0), moses_like(64)
+    receive, sizes = worker.receive_ready, list[int]()
+
+    def noted(seconds: float) -> list[object]:
+        answers = receive(seconds)
+        sizes.append(len(answers))
+        return answers
+
+    worker.receive_ready = noted  # type: ignore[method-assign]
+    try:
+        measurements = [*worker.measure(smiles, PLAIN, frozenset({"alerts", "log_p"}))]
+    finally:
+        worker.end()
+    assert [one.smiles for one in measurements] == smiles and {*measurements[-1].values} == {"alerts", "log_p"}
+    assert sum(sizes) == 64 and len(sizes) < 32
+
+
+@pytest.mark.parametrize("processes", [1, 2, 7, 16])
+@pytest.mark.parametrize("count", [0, 1, 5, 64, 256, 1000, 4096])
+def test_chunks_give_each_process_work_until_shortly_before_the_end(count: int, processes: int) -> None:
+    sizes = chunk_sizes(count, processes)
+    assert sum(sizes) == count and all(0 < size <= LARGEST_CHUNK for size in sizes)
+    assert sizes == sorted(sizes, reverse=True)
+    free_at = [0] * processes
+    for size in sizes:  # whoever is free first takes the next
+        free_at[free_at.index(min(free_at))] += size
+    assert max(free_at) - min(free_at) <= min(SMALLEST_CHUNK, -(-count // processes))
 
 
 # ---------------------------------------------------------------- crashes and hangs

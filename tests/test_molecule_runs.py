@@ -48,6 +48,23 @@ def test_what_lies_beyond_the_end_counts_for_nothing(network: RecurrentNetwork) 
     assert progress.counters.environment_steps == int(progress.lengths.sum())
 
 
+@pytest.mark.parametrize("values", [{}, {"preset": "expensive", "learner": "trajectory_balance", "calls": 400}])
+def test_each_rollout_is_decoded_once(network: RecurrentNetwork, values: dict[str, Any]) -> None:
+    job_ = tuner(network, **values)
+    smiles, decoded, rollouts = job_.domain.smiles, list[torch.Tensor](), list[torch.Tensor]()  # type: ignore[attr-defined]
+
+    def noted(tokens: torch.Tensor, lengths: torch.Tensor) -> list[str]:
+        decoded.append(tokens)  # kept, so that no other can have its address
+        return smiles(tokens, lengths)
+
+    job_.domain.smiles = noted  # type: ignore[attr-defined]
+    for _ in range(3):
+        iterate(job_)
+        assert job_.last_rollout
+        rollouts.append(job_.last_rollout.tokens)
+    assert [sum(one is tokens for one in decoded) for tokens in rollouts] == [1, 1, 1]
+
+
 def test_the_value_head_starts_at_the_usual_reward_and_follows_the_sliders(network: RecurrentNetwork) -> None:
     job_ = tuner(network, {"validity": 600.0}, overrides={**SMALL, "batch": 128})
     first = iterate(job_)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -321,6 +322,16 @@ def test_what_was_dear_is_not_paid_for_again_by_another_process(
     scorer.score(["CC"], anew=True)
     scorer.close()
     assert calls(reward).count("CC") == 3
+
+
+def test_what_two_rollouts_share_is_paid_for_once(write: Write) -> None:
+    reward = write(COUNTED)
+    domain = Molecule(MoleculeSettings(own="mine.py"))
+    domain.set_active_terms({"own": 1.0})
+    rows = torch.tensor([[*domain.tokens.encode("C" * n), *[domain.tokens.end] * (31 - n)] for n in range(1, 31)])
+    with ThreadPoolExecutor(2) as threads:  # as the tuner's, which measures one beside the other
+        wait([threads.submit(domain.measure, rows.clone(), torch.arange(2, 32)) for _ in range(2)])
+    assert calls(reward) == sorted("C" * n for n in range(1, 31))
 
 
 @pytest.mark.parametrize("header", ["# keep: no", ""])

@@ -1,5 +1,7 @@
 """Shards in threads and in turns: the same numbers, and the faster of the two."""
 
+import threading
+
 import pytest
 import torch
 
@@ -52,6 +54,27 @@ def test_results_are_the_same_either_way(monkeypatch: pytest.MonkeyPatch) -> Non
         after.append((progress[-1].metrics, [*tuner.network.parameters()]))
     assert after[0][0] == after[1][0]
     assert all(torch.equal(one, two) for one, two in zip(after[0][1], after[1][1], strict=True))
+
+
+def test_the_next_rollout_is_measured_beside_the_last_one() -> None:
+    shards, both = ShardPool(torch.device("cpu")), threading.Barrier(2)
+    started = [shards.run_aside(both.wait, 10) for _ in range(2)]  # each waits until the other has begun
+    assert sorted(one.result() for one in started) == [0, 1]
+
+
+@pytest.mark.parametrize(("cores", "in_an_iteration"), [(2, 1), (1, 3)])
+def test_torch_has_one_thread_in_an_iteration_unless_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch, cores: int, in_an_iteration: int
+) -> None:
+    monkeypatch.setattr(parallel, "cpu_count", lambda: cores)
+    tuner, before, seen = tiny_tuner("psi", 2, ONES), torch.get_num_threads(), list[int]()
+    tuner.hooks.append(lambda progress: seen.append(torch.get_num_threads()))
+    try:
+        torch.set_num_threads(3)
+        list(tune(tuner))
+        assert seen == [in_an_iteration] * 2 and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_shards_in_order_use_one_thread_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,19 @@ import torch
 
 from pages.ui.readout import state_words
 from seqtutor_core import doctor, environment
-from seqtutor_core.chemistry.pool import Pool
+from seqtutor_core.chemistry.pool import Pool, usual_processes
 from seqtutor_core.cli.runs import _facts, _line
 from seqtutor_core.config import Change
-from seqtutor_core.environment import CORES, RUNS_PER_VISITOR, SLOTS, VISIBLE_GPUS, gpu_of, runs_per_visitor, slot_count
+from seqtutor_core.environment import (
+    CORES,
+    RUN_MEMORY,
+    RUNS_PER_VISITOR,
+    SLOTS,
+    VISIBLE_GPUS,
+    gpu_of,
+    runs_per_visitor,
+    slot_count,
+)
 from seqtutor_core.errors import SettingError
 from seqtutor_core.runs import launcher, run_loop, store, worker
 from seqtutor_core.runs.cadence import DEFAULT
@@ -164,6 +173,15 @@ def test_a_run_beside_others_starts_as_many_processes_as_its_share(monkeypatch: 
         with closing(Pool()) as pool:
             sizes.append(pool.processes)
     assert sizes == [6, 3, 1]
+
+
+@pytest.mark.parametrize(("megabytes", "processes"), [("", 32), ("2500", 8), ("100", 1)])
+def test_processes_are_as_many_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, megabytes: str, processes: int
+) -> None:
+    monkeypatch.setenv(CORES, "64")
+    monkeypatch.setenv(RUN_MEMORY, megabytes)
+    assert usual_processes() == processes
 
 
 def test_a_ticket_that_somebody_removed_is_told() -> None:

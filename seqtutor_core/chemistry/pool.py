@@ -16,11 +16,13 @@ from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
 from seqtutor_core.chemistry.worker_set import WorkerSet
-from seqtutor_core.environment import core_share
+from seqtutor_core.environment import core_share, run_megabytes
 from seqtutor_core.errors import SeqTutorError
 
-MAX_PROCESSES = 8  # each takes 60 to 150 MB
-LARGEST_CHUNK = 64  # molecules
+MAX_PROCESSES = 32
+PROCESS_MB = 150  # that each takes at most, of the half of a run's memory that they may have
+LARGEST_CHUNK = 64  # molecules, so that whoever asks for few waits little behind whoever asks for many
+SMALLEST_CHUNK = 16  # where there are enough for all processes; a chunk costs the process that asks half a millisecond
 CRASHED = "RDKit crashed on this molecule"
 CLOSED = "the pool that measures molecules was closed; ask another"
 
@@ -42,9 +44,12 @@ class Pool:
     """Worker processes and a cache of measurements. Any number of threads may call it at once."""
 
     def __init__(self, processes: int | None = None, timeout: float = 10.0, backoff: Backoff = BACKOFF) -> None:
-        """Use one process for each core of a run, at most 8, unless told otherwise; `timeout`: seconds a molecule."""
+        """Use one process for each core of a run, at most 32 and as many as its memory allows, unless told otherwise.
+
+        timeout: seconds a molecule.
+        """
         self.backoff = backoff
-        self.processes = processes or min(core_share(), MAX_PROCESSES)
+        self.processes = processes or usual_processes()
         self.timeout = timeout
         self.scored = 0
         """Molecules measured, those answered from the cache left out."""
@@ -78,8 +83,10 @@ class Pool:
                     missing[names].append(text)
         chunks = []
         for names, texts in missing.items():
-            size = min(-(-len(texts) // (2 * self.processes)), LARGEST_CHUNK)
-            chunks += [self._submit(texts[i : i + size], query, names) for i in range(0, len(texts), size)]
+            first = 0
+            for size in chunk_sizes(len(texts), self.processes):
+                chunks.append(self._submit(texts[first : first + size], query, names))
+                first += size
         for chunk in chunks:
             for measurement in _result(chunk):
                 cached = results.get(measurement.smiles)
@@ -135,6 +142,28 @@ class Pool:
         with self._lock:
             self.scored += sum(self._cache.put(one, keys) for one in measured if one.error != CRASHED)
         return measured
+
+
+def usual_processes() -> int:
+    """Return how many processes measure molecules here: one a core, within the memory that a run may use."""
+    megabytes = run_megabytes()
+    affordable = MAX_PROCESSES if megabytes is None else megabytes // 2 // PROCESS_MB
+    return max(1, min(core_share(), MAX_PROCESSES, affordable))
+
+
+def chunk_sizes(count: int, processes: int) -> list[int]:
+    """Return the sizes of the chunks that so many molecules are cut in, for processes that take the next when ready.
+
+    Each round of chunks has three quarters of what is left, and the last ones are small, so that no process is without
+    work long before the others.
+    """
+    sizes: list[int] = []
+    while rest := count - sum(sizes):
+        share = -(-rest // processes)
+        size = min(max(-(-3 * share // 4), min(SMALLEST_CHUNK, share)), LARGEST_CHUNK)
+        whole = min(processes, rest // size)
+        sizes += [size] * whole + ([rest] if not whole else [])
+    return sizes
 
 
 class _StartBackoff:

@@ -1,7 +1,7 @@
 """Which properties of a molecule are requested, and the measurement that comes back. Nothing here needs RDKit."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqtutor_core.chemistry.formula import ELEMENTS, parse_formula
@@ -116,7 +116,7 @@ class PropertyQuery:
 
     def as_json(self) -> dict[str, Any]:
         """Return the query for json.dumps; PropertyQuery(**query.as_json()) equals the query."""
-        return asdict(self)
+        return {**vars(self)}
 
 
 @dataclass(frozen=True)

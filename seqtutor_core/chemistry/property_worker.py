@@ -1,7 +1,8 @@
 """The worker that measures molecules for the pool; worker_main.py runs it.
 
 A request is {"query": {...}, "properties": [...], "smiles": [...], "seconds": for each molecule}. Each molecule gets
-one answer, in order and as soon as it is measured: the fields of its Measurement without the SMILES, as a list.
+one answer, in order and as soon as it is measured: the fields of its Measurement without the SMILES, as a list. Its
+values are a list too, of the properties by the alphabet, without the scaffold; null where one has none.
 """
 
 from collections import OrderedDict
@@ -9,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqtutor_core.chemistry import properties
-from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery
+from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 from seqtutor_core.chemistry.worker_main import MAX_MEMORY
 from seqtutor_core.errors import InputError, SeqTutorError
 
 CACHE_SIZE = 20_000
 """Molecules whose measurements this process keeps, by canonical SMILES."""
 
-Answer = tuple[str, str, str, Mapping[str, float], Mapping[str, str], str]
+Answer = tuple[str, str, str, list[float | None], Mapping[str, str], str]
 
 
 def serve(request: dict[str, Any]) -> Iterator[dict[str, str] | Answer]:
@@ -47,15 +48,13 @@ class _Cache:
                 self._measured[key] = properties.calculate(Measurement(smiles, canonical), mol, query, requested)
                 if len(self._measured) > CACHE_SIZE:
                     self._measured.popitem(last=False)
-            return _as_answer(self._measured[key])
+            one = self._measured[key]
         except InputError as error:
-            return _as_answer(Measurement(smiles, error=str(error)))
+            one = Measurement(smiles, error=str(error))
         except MemoryError:
-            return _as_answer(Measurement(smiles, error=f"needs more memory than {MAX_MEMORY / 2**30:g} GiB"))
-
-
-def _as_answer(one: Measurement) -> Answer:
-    return one.canonical, one.error, one.scaffold, one.values, one.unknown, one.flat
+            one = Measurement(smiles, error=f"needs more memory than {MAX_MEMORY / 2**30:g} GiB")
+        values = [one.values.get(name) for name in sorted(requested - {SCAFFOLD})]
+        return one.canonical, one.error, one.scaffold, values, one.unknown, one.flat
 
 
 _CACHE = _Cache()

@@ -15,6 +15,9 @@ from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, Proper
 from seqtutor_core.chemistry.worker_main import LOADING_SECONDS
 from seqtutor_core.environment import PACKAGE_PARENT
 
+FEW = 2  # answers that are waited for one by one
+ASLEEP = 0.7  # of the time that the answers still to come will take, by those before: a process shall not wait for us
+LONGEST_SLEEP = 0.05  # seconds; after that a process that has ended is noticed
 COMMAND = (sys.executable, "-m", "seqtutor_core.chemistry.worker_main")
 
 
@@ -56,6 +59,16 @@ class WorkerClient:
 
     def receive(self, seconds: float) -> Any:
         """Return the next answer, decoded from JSON, within so many seconds."""
+        return json.loads(self._taken(self._await_answer(seconds)))
+
+    def receive_ready(self, seconds: float) -> list[Any]:
+        """Return all answers that are there, at least the next one, which may take so many seconds."""
+        self._await_answer(seconds)
+        lines = self._taken(self._answers.rindex(b"\n"))
+        return json.loads(b"[%b]" % lines.replace(b"\n", b","))
+
+    def _await_answer(self, seconds: float) -> int:
+        """Wait until a whole answer is there; return where it ends."""
         deadline = time.monotonic() + seconds
         searched = 0
         while (end := self._answers.find(b"\n", searched)) < 0:
@@ -67,9 +80,13 @@ class WorkerClient:
             if not more:
                 raise EOFError
             self._answers += more
-        line = bytes(self._answers[:end])
+        return end
+
+    def _taken(self, end: int) -> bytes:
+        """Take what was answered up to the end of a line, which is left out."""
+        lines = bytes(self._answers[:end])
         del self._answers[: end + 1]
-        return json.loads(line)
+        return lines
 
     def kill(self) -> None:
         """End the process at once; a thread that waits for an answer gets an EOFError."""
@@ -108,15 +125,20 @@ class PropertyWorkerClient(WorkerClient):
         self.timeout = timeout
 
     def measure(self, smiles: Sequence[str], query: PropertyQuery, requested: frozenset[str]) -> Iterator[Measurement]:
-        """Yield the measurement of each molecule as soon as it is made, in order.
+        """Yield the measurement of each molecule in order, soon after it is made.
 
         Raises the errors of a wrong query as well, as properties.measure does.
         """
+        names = sorted(requested - {SCAFFOLD})
         request = {"query": query.as_json(), "properties": sorted(requested), "smiles": list(smiles)}
         self.begin({**request, "seconds": self.timeout})
-        names = requested - {SCAFFOLD}
-        for text in smiles:
-            canonical, error, scaffold, values, unknown, flat = self.receive(self.timeout)
-            # keyed by our own strings: each line of JSON would bring new ones
-            values = {name: values[name] for name in names if name in values}
-            yield Measurement(text, canonical, error, scaffold, values, unknown, flat)
+        began, done = time.monotonic(), 0
+        while rest := len(smiles) - done:
+            if done and rest > FEW:  # asleep, for to wake up for each molecule costs more than to read what it brings
+                time.sleep(min(ASLEEP * rest * (time.monotonic() - began) / done, LONGEST_SLEEP))
+            answers = self.receive_ready(self.timeout)
+            for text, answer in zip(smiles[done : done + len(answers)], answers, strict=True):
+                canonical, error, scaffold, numbers, unknown, flat = answer
+                values = {name: number for name, number in zip(names, numbers, strict=True) if number is not None}
+                yield Measurement(text, canonical, error, scaffold, values, unknown, flat)
+            done += len(answers)

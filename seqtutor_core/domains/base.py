@@ -107,9 +107,11 @@ class Rewards(Protocol):
         """
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
-        """Wait until other processes have measured tokens (B, T), so that `score` then answers at once.
+        """Wait until other processes have measured tokens (B, T): `score`, `identities` and `observe` then answer at
+        once if they are given the same two tensors, which nobody writes to.
 
-        Called only for domains with slow scoring, in a thread beside learning and sampling.
+        Called only for domains with slow scoring, in a thread beside learning and sampling. Two rollouts at most are
+        measured or learned from at a time.
         """
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:

@@ -57,6 +57,8 @@ def _children_wanted(tuner: Tuner) -> int:
 def _pay(tuner: Tuner, tokens: Tensor, lengths: Tensor, crossed: bool = False) -> tuple[Tensor, list[int]]:
     """Return the terms (B, T, K) of tokens (B, T), and the rows that were scored: no repeats; count the calls."""
     domain, calls = tuner.domain, tuner.calls
+    if domain.slow_scoring:
+        domain.measure(tokens, lengths)  # once, for all that is asked about them
     identities = domain.identities(tokens, lengths)
     new = set(calls.evaluated.new(identities))
     scored = [row for row, identity in enumerate(identities) if row in new or not identity]

@@ -37,10 +37,11 @@ def iterate(tuner: Tuner) -> Progress:
     """Do one rollout and its updates, and report them. Out of memory halves the batch and says so."""
     began = time.perf_counter()
     step = few_calls.iterate if tuner.settings.memory else _iterate
-    iteration = halve_until_it_fits(tuner, partial(step, tuner))
-    progress = tuner.report(iteration, time.perf_counter() - began)
-    for hook in tuner.hooks:
-        hook(progress)
+    with tuner.shards.threads():
+        iteration = halve_until_it_fits(tuner, partial(step, tuner))
+        progress = tuner.report(iteration, time.perf_counter() - began)
+        for hook in tuner.hooks:
+            hook(progress)
     return progress
 
 

@@ -2,9 +2,12 @@
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from random import Random
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,6 +53,16 @@ FIGURES = (
 )
 
 
+class Measured(NamedTuple):
+    """A rollout, and what was measured of it."""
+
+    tokens: Tensor  # (B, T)
+    lengths: Tensor  # (B,)
+    asked: tuple[frozenset[str], tuple[str, ...]]
+    """Which properties, and which own rewards."""
+    measurements: list[Measurement]
+
+
 class Molecule:
     """The molecule domain (protocol: seqtutor_core.domains.base.Domain)."""
 
@@ -68,19 +81,28 @@ class Molecule:
         self.features: Mapping[str, InputFeature] = FEATURES[self.tokens]
         self.own = s.own_rewards
         terms = (*(t for t in TERMS if t.name not in OWN), *self.own.terms)
-        self.desirabilities = {t.name: s.desirability(t.name) for t in terms}
+        shapes = {t.name: s.desirability(t.name) for t in terms}
+        self.desirabilities = {name: shape if shape and shape.kind != "raw" else None for name, shape in shapes.items()}
+        """By term; None where the value itself is rewarded."""
         self.terms: tuple[RewardTerm, ...] = tuple(with_desirability(t, self.desirabilities[t.name]) for t in terms)
         self.primer = tuple(self.tokens.encode(s.prefix))
         self.query = s.query
         self.measured = self.query.answerable - self.query.slow - EXPENSIVE | {SCAFFOLD}
+        self.newest: tuple[Measured, ...] = ()
+        """The last two rollouts that `measure` was given: one is learned from while the next is measured."""
+        self._turn = Lock()  # around own rewards, which can be dear: what two rollouts share is measured once
         self.scaffolds: Counter[str] = Counter()
         self.recent: deque[tuple[str, str, dict[str, float]]] = deque(maxlen=WINDOW)  # SMILES, scaffold, properties
 
     # ------------------------------------------------------------ rewards
 
     def measurements(self, tokens: Tensor, lengths: Tensor) -> list[Measurement]:
-        """Return the measurement of each sequence of tokens (B, T), from the pool's cache if it was measured before."""
-        return self.measure_smiles(self.smiles(tokens, lengths), self.measured, self.own.active)
+        """Return the measurement of each sequence of tokens (B, T): as `measure` found it, or else by the pool."""
+        asked = self.measured, tuple(self.own.active)
+        for one in self.newest:
+            if one.tokens is tokens and one.lengths is lengths and one.asked == asked:
+                return one.measurements
+        return self.measure_smiles(self.smiles(tokens, lengths), *asked)
 
     def measure_smiles(
         self, smiles: Sequence[str], properties: frozenset[str], own: Collection[str] = ()
@@ -96,8 +118,11 @@ class Molecule:
         return measurements
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
-        """Wait until the pool's cache has the measurements of tokens (B, T)."""
-        self.measurements(tokens, lengths)
+        """Wait until tokens (B, T) are measured, and remember it: scores, identities and figures follow from it."""
+        asked, smiles = (self.measured, tuple(self.own.active)), self.smiles(tokens, lengths)
+        with self._turn if self.own.active else nullcontext():
+            measurements = self.measure_smiles(smiles, *asked)
+        self.newest = (Measured(tokens, lengths, asked, measurements), *self.newest[:1])
 
     def smiles(self, tokens: Tensor, lengths: Tensor) -> list[str]:
         """Return the SMILES of tokens (B, T), prefix included; empty for a sequence without an end token."""
@@ -125,13 +150,10 @@ class Molecule:
 
         The terms of an invalid molecule stay raw, or are 0 if they have a desirability: it is not desirable.
         """
-        terms = []
-        for name, function in self.desirabilities.items():
-            if name not in raw or (function and function.kind != "raw" and not valid):
-                terms.append(0.0)
-            else:
-                terms.append(function(raw[name]) if function else raw[name])
-        return terms
+        return [
+            raw.get(name, 0.0) if function is None else function(raw[name]) if valid and name in raw else 0.0
+            for name, function in self.desirabilities.items()
+        ]
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         """Return the terms (B, T, K) of tokens (B, T); all reward comes with the last step of a sequence."""
@@ -140,7 +162,8 @@ class Molecule:
             for measurement, length in zip(self.measurements(tokens, lengths), lengths.tolist(), strict=True)
         ]
         terms = torch.zeros(*tokens.shape, len(self.terms), device=tokens.device)
-        terms[torch.arange(len(rows), device=tokens.device), lengths - 1] = torch.tensor(rows, device=tokens.device)
+        values = torch.from_numpy(np.array(rows, np.float64)).to(terms)  # torch reads lists five times as slowly
+        terms[torch.arange(len(rows), device=tokens.device), lengths - 1] = values
         return terms
 
     # ------------------------------------------------------------ the state of a run

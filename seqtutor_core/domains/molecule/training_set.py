@@ -17,7 +17,7 @@ from seqtutor_core.text import hashed
 def in_training_set(corpus: str, measurement: Measurement) -> bool:
     """Return whether a training set has a molecule; stereochemistry is ignored, since MOSES has none."""
     table, number = _table(corpus), np.uint32(hashed(measurement.graph))
-    place = int(np.searchsorted(table, number))
+    place = int(table.searchsorted(number))
     return place < len(table) and bool(table[place] == number)
 
 
