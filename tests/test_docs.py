@@ -189,9 +189,8 @@ def test_tables_of_a_gpu_are_made_of_the_sections_that_were_measured() -> None:
     from benchmarks.gpu_tables import tables
 
     found = json.loads((ROOT / "benchmarks" / "results" / "gpu-nvidia-h200.json").read_text())
-    assert "| melody, trajectory_balance, 1 x 128, cuda | 4,096 | yes | yes | 6,242,993 | 89.2 |" in "\n".join(
-        tables(found)
-    )
+    row = "| melody, trajectory_balance, 1 x 128, cuda | 4,096 | yes | yes | 5,769,377 | 82.4 |"
+    assert row in "\n".join(tables(found))
     without_cpu = tables({**found, "cpu": []})
     for name, section in found.items():
         assert set(tables({name: section})) <= {*tables(found), *without_cpu}

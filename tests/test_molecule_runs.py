@@ -54,7 +54,7 @@ def test_each_rollout_is_decoded_once(network: RecurrentNetwork, values: dict[st
     smiles, decoded, rollouts = job_.domain.smiles, list[torch.Tensor](), list[torch.Tensor]()  # type: ignore[attr-defined]
 
     def noted(tokens: torch.Tensor, lengths: torch.Tensor) -> list[str]:
-        decoded.append(tokens)  # kept, so that no other can have its address
+        decoded.append(tokens)
         return smiles(tokens, lengths)
 
     job_.domain.smiles = noted  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ def test_each_rollout_is_decoded_once(network: RecurrentNetwork, values: dict[st
         iterate(job_)
         assert job_.last_rollout
         rollouts.append(job_.last_rollout.tokens)
-    assert [sum(one is tokens for one in decoded) for tokens in rollouts] == [1, 1, 1]
+    assert [sum(torch.equal(one, tokens) for one in decoded) for tokens in rollouts] == [1, 1, 1]
 
 
 def test_the_value_head_starts_at_the_usual_reward_and_follows_the_sliders(network: RecurrentNetwork) -> None:

@@ -108,7 +108,7 @@ class Rewards(Protocol):
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
         """Wait until other processes have measured tokens (B, T): `score`, `identities` and `observe` then answer at
-        once if they are given the same two tensors, which nobody writes to.
+        once about the same tokens.
 
         Called only for domains with slow scoring, in a thread beside learning and sampling. Two rollouts at most are
         measured or learned from at a time.

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 from torch import Tensor
 
@@ -38,7 +37,7 @@ def iterate(tuner: Tuner) -> Progress:
     began = time.perf_counter()
     step = few_calls.iterate if tuner.settings.memory else _iterate
     with tuner.shards.threads():
-        iteration = halve_until_it_fits(tuner, partial(step, tuner))
+        iteration = halve_until_it_fits(tuner, lambda: step(tuner))
         progress = tuner.report(iteration, time.perf_counter() - began)
         for hook in tuner.hooks:
             hook(progress)

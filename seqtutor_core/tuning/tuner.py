@@ -15,7 +15,7 @@ from seqtutor_core.errors import SettingError
 from seqtutor_core.learners import LEARNERS
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
-from seqtutor_core.parallel import ShardPool, one_thread
+from seqtutor_core.parallel import ShardPool
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
@@ -151,7 +151,6 @@ class Tuner:
 
     # ------------------------------------------------------------ reporting, steering
 
-    @one_thread()
     def report(self, iteration: Iteration, duration: float) -> Progress:
         """Count an iteration that took so many seconds; return what there is to say of it."""
         rollout, terms, loss, children = iteration

@@ -98,9 +98,9 @@ class Molecule:
 
     def measurements(self, tokens: Tensor, lengths: Tensor) -> list[Measurement]:
         """Return the measurement of each sequence of tokens (B, T): as `measure` found it, or else by the pool."""
-        asked = self.measured, tuple(self.own.active)
+        asked, tokens, lengths = (self.measured, tuple(self.own.active)), tokens.cpu(), lengths.cpu()
         for one in self.newest:
-            if one.tokens is tokens and one.lengths is lengths and one.asked == asked:
+            if one.asked == asked and torch.equal(one.tokens, tokens) and torch.equal(one.lengths, lengths):
                 return one.measurements
         return self.measure_smiles(self.smiles(tokens, lengths), *asked)
 
@@ -119,6 +119,7 @@ class Molecule:
 
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
         """Wait until tokens (B, T) are measured, and remember it: scores, identities and figures follow from it."""
+        tokens, lengths = tokens.cpu().clone(), lengths.cpu().clone()
         asked, smiles = (self.measured, tuple(self.own.active)), self.smiles(tokens, lengths)
         with self._turn if self.own.active else nullcontext():
             measurements = self.measure_smiles(smiles, *asked)
