@@ -250,9 +250,11 @@ def test_what_was_measured_of_the_last_two_rollouts_is_not_asked_again(monkeypat
     for each, terms in [*zip(rollouts, before, strict=True)][1:]:
         assert torch.equal(molecule.score(*each), terms)
     assert molecule.identities(*rollouts[1]) == ["CCO", "CCN"] and molecule.observe(*rollouts[1])["valid"] == 1
-    for forgotten in (rollouts[0], batch("CCC", "CC")):  # older; other tensors, whatever they hold
+    assert torch.equal(molecule.score(*batch("CCC", "CC")), before[2]), "other tensors, the same tokens"
+    rollouts[2][0].fill_(0)  # it was copied
+    for other in (rollouts[0], rollouts[2], batch("CCC", "C")):  # older; written over; never measured
         with pytest.raises(TypeError):
-            molecule.score(*forgotten)
+            molecule.score(*other)
 
 
 def test_a_weight_that_asks_for_more_has_it_measured() -> None:
