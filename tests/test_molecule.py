@@ -249,8 +249,8 @@ def test_what_was_measured_of_the_last_two_rollouts_is_not_asked_again(monkeypat
     monkeypatch.setattr(molecule, "smiles", None)  # from here on nothing can be decoded
     for each, terms in [*zip(rollouts, before, strict=True)][1:]:
         assert torch.equal(molecule.score(*each), terms)
-    assert molecule.identities(*rollouts[1]) == ["CCO", "CCN"] and molecule.observe(*rollouts[1])["valid"] == 1
     assert torch.equal(molecule.score(*batch("CCC", "CC")), before[2]), "other tensors, the same tokens"
+    assert molecule.identities(*rollouts[1]) == ["CCO", "CCN"] and molecule.observe(*rollouts[1])["valid"] == 1
     rollouts[2][0].fill_(0)  # it was copied
     for other in (rollouts[0], rollouts[2], batch("CCC", "C")):  # older; written over; never measured
         with pytest.raises(TypeError):
