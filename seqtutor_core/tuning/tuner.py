@@ -30,6 +30,7 @@ from seqtutor_core.tuning.sampler import Sampler
 from seqtutor_core.tuning.value_offset import ValueOffset
 from seqtutor_core.tuning.warm_start import WarmStart
 
+NOT_COMPILED = "kernels for the GPU could not be compiled, so it takes longer; This machine on the first page says why"
 COUNTED = ("update", "environment_steps", "seconds", "batch", "learning_rate")  # what checkpoints keep as it is
 
 Snapshot = tuple[dict[str, Tensor], dict[str, Any]]
@@ -142,12 +143,10 @@ class Tuner:
 
     def prepare(self) -> None:
         """Record what a GPU repeats, so that compiling takes nothing from a budget of time: seconds, more at first."""
-        self.sampler.prepare(self.next_batch, self.epsilon)
+        if self.fraction_done < 1 and not self.settings.memory:  # which takes rollouts of many sizes
+            self.sampler.prepare(self.next_batch, self.epsilon)
         if fused.failures:
-            why = (
-                "the GPU's kernels could not be compiled, so runs take longer; This machine on the first page says why"
-            )
-            self.message = "; ".join(filter(None, (self.message, why)))
+            self.message = self.message or NOT_COMPILED
 
     # ------------------------------------------------------------ reporting, steering
 
