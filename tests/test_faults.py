@@ -233,6 +233,7 @@ def test_a_prior_that_went_missing_fails_the_run_and_is_named(prior: Path, tmp_p
     assert "Traceback" not in (run.folder / "worker.log").read_text()
     (tmp_path / "elsewhere").rename(moved)
     launcher.resume(run)
+    wait_for_state(run, "running")  # lines there are from before
     wait_for(lambda: updates(run), run)
     assert run.state == "running" and not run.status.error
 
