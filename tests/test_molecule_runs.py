@@ -12,9 +12,10 @@ from seqtutor_core.config import Change, TuningConfig, learner_settings
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.errors import PriorError
 from seqtutor_core.evaluation import evaluate
-from seqtutor_core.network import RecurrentNetwork
+from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import Policy
+from seqtutor_core.replay import with_prior
 from seqtutor_core.runs import top_sequences
 from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences, rewards
 from seqtutor_core.tuning import Tuner, iterate, tune
@@ -63,6 +64,28 @@ def test_each_rollout_is_decoded_once(network: RecurrentNetwork, values: dict[st
         assert job_.last_rollout
         rollouts.append(job_.last_rollout.tokens)
     assert [sum(torch.equal(one, tokens) for one in decoded) for tokens in rollouts] == [1, 1, 1]
+
+
+def test_a_gradient_in_bfloat16_does_not_hang_on_what_other_threads_do(
+    network: RecurrentNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All threads share torch's cache of weights in bfloat16; one that is done with its shard empties it."""
+    job_ = tuner(network)
+    job_.optimizer.bfloat16 = True
+    torch.nn.init.normal_(job_.network.policy.weight)  # at first it is zero, and nothing reaches the LSTM
+    rollout = Policy(job_.domain, network).sample(64, torch.Generator().manual_seed(0))  # read in groups by length
+    rewards = torch.randn(rollout.tokens.shape, generator=torch.Generator().manual_seed(1))
+    batch = with_prior(job_.policy, rollout.tokens, rollout.lengths, rollout.primer[:1], rewards)
+    _, alone = job_.optimizer.gradient(batch, job_.loss)
+    read = RecurrentNetwork._read
+
+    def read_beside_another(*arguments: Any) -> Output:
+        torch.clear_autocast_cache()
+        return read(*arguments)
+
+    monkeypatch.setattr(RecurrentNetwork, "_read", read_beside_another)
+    _, beside = job_.optimizer.gradient(batch, job_.loss)
+    assert all(torch.equal(one, two) for one, two in zip(alone, beside, strict=True))
 
 
 def test_the_value_head_starts_at_the_usual_reward_and_follows_the_sliders(network: RecurrentNetwork) -> None:

@@ -37,8 +37,12 @@ class PolicyOptimizer:
         self.bfloat16 = settings.bfloat16 and fast_bfloat16(network.device)
 
     def precision(self) -> torch.autocast:
-        """Return the context in which networks read sequences: in bfloat16, if the settings ask for it."""
-        return torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16)
+        """Return the context in which networks read sequences: in bfloat16, if the settings ask for it.
+
+        Without torch's cache of weights in bfloat16: all threads share it, and the first to leave empties it. Gradients
+        of several groups would be added in bfloat16 or in float32 by who left when.
+        """
+        return torch.autocast(self.network.device.type, torch.bfloat16, enabled=self.bfloat16, cache_enabled=False)
 
     def step(self, batch: Batch, loss: Loss, learning_rate: float) -> Tensor:
         """Take one step; return the loss per token before it, a single number that nobody waited for."""
