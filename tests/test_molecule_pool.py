@@ -184,7 +184,7 @@ def test_a_killed_process_costs_no_molecule() -> None:
         pool.measure(["C"], PLAIN, slow)
         [killed] = pool.pids
         killer = threading.Timer(0.1, os.kill, (killed, signal.SIGKILL))
-        smiles = moses_like(300)
+        smiles = moses_like(1500)  # most of a second
         killer.start()
         measurements = pool.measure(smiles, PLAIN, slow)
         killer.join()
@@ -195,7 +195,7 @@ def test_a_killed_process_costs_no_molecule() -> None:
 
 
 def moses_like(count: int) -> list[str]:
-    """Different molecules whose alerts take a few milliseconds each."""
+    """Different molecules whose alerts take half a millisecond each."""
     return ["C" * (n % 20) + "c1ccc(NC(=O)c2ccc(C)nc2)cc1" + "C" * (n // 20) for n in range(count)]
 
 
@@ -207,7 +207,7 @@ def test_a_hang_costs_one_molecule() -> None:
         [stopped] = pool.pids
         stopper = threading.Timer(0.1, os.kill, (stopped, signal.SIGSTOP))
         stopper.start()
-        measurements = pool.measure(moses_like(300), PLAIN, frozenset({"alerts"}))
+        measurements = pool.measure(moses_like(1500), PLAIN, frozenset({"alerts"}))  # most of a second
         stopper.join()
         assert [f.error for f in measurements if not f.valid] == ["took longer than 1 s"]
         assert not alive(stopped)
