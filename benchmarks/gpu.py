@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -47,6 +48,7 @@ ITERATIONS = 5  # of a profile
 GAUGED = 2048  # sequences
 KL = 4.0
 NINE = dict.fromkeys(PAPER_TERMS, 1.0)
+OBJECTIVES = {"melody": (NINE, KL), "molecule": ({"qed": 40.0, "validity": 20.0}, 2.0)}  # weights and c
 MELODY = Melody()
 DEEP = {"hidden": 512, "layers": 4}
 
@@ -162,8 +164,9 @@ def molecules(device: str, batch: int) -> Tuner:
     """Return a job of molecules, QED and validity at c = 2, from the shipped prior."""
     from seqtutor_core.domains.molecule import Molecule  # RDKit may be missing
 
-    weights, overrides = {"qed": 40.0, "validity": 20.0}, {"batch": batch, "minibatch": batch}
-    config = TuningConfig("molecule", "molecule", DEFAULT, "default", weights, 2.0, overrides=overrides, device=device)
+    overrides = {"batch": batch, "minibatch": batch}
+    objective = OBJECTIVES["molecule"]
+    config = TuningConfig("molecule", "molecule", DEFAULT, "default", *objective, overrides=overrides, device=device)
     return Tuner(config, Molecule(), priors.load("molecule").network)
 
 
@@ -266,10 +269,8 @@ def profiled(tuner: Tuner) -> dict[str, Any]:
 
 def as_a_run(device: str, domain: str, seconds: float) -> dict[str, Any]:
     """What a run does whose batch was chosen for the device, in a process of its own that writes all it writes."""
-    weights, c = (NINE, KL) if domain == "melody" else ({"qed": 40.0, "validity": 20.0}, 2.0)
-    config = TuningConfig(domain, domain, weights=weights, kl_coefficient=c, seconds=seconds, device=device)
-    with TemporaryDirectory() as home:
-        os.environ["SEQTUTOR_HOME"] = home
+    config = TuningConfig(domain, domain, DEFAULT, "default", *OBJECTIVES[domain], seconds=seconds, device=device)
+    with TemporaryDirectory() as home, patch.dict(os.environ, SEQTUTOR_HOME=home):
         began = time.monotonic()
         run = launcher.start(for_device(config))
         while not run.status.update and run.state in ACTIVE:
@@ -277,7 +278,9 @@ def as_a_run(device: str, domain: str, seconds: float) -> dict[str, Any]:
         first = time.monotonic() - began
         while run.state in ACTIVE:
             time.sleep(0.1)
-        summary = run.status.summary or {}
+        summary = run.status.summary
+        if summary is None:
+            raise SystemExit(f"the run of {domain} failed: {run.status.error}")
         batch = run.config.learner_settings.batch
     return {
         "domain": domain,

@@ -7,7 +7,6 @@ Prints JSON on standard output, a Markdown table on standard error.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
-from seqtutor_core.environment import CORES, core_share
+from seqtutor_core.environment import claim_cores, core_share
 from seqtutor_core.evaluation import evaluate, rollouts
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
@@ -109,7 +108,7 @@ def speed(seconds: float) -> dict[str, Any]:
     assert network.settings.layers == 1
     overrides = {"batch": 64, "minibatch": 64}
     config = TuningConfig("molecule", "molecule", "psi", "default", weights, 4.0, seconds, overrides=overrides)
-    os.environ.setdefault(CORES, str(core_share()))  # as a worker tells what it starts
+    claim_cores(core_share())
     tuner = Tuner(config, Molecule(), network)
     for _ in range(5):  # warm-up: processes start, the first iterations allocate
         iterate(tuner)

@@ -21,9 +21,9 @@ Result = TypeVar("Result")
 failures: list[str] = []
 """Why functions of this process are not compiled."""
 
-OPTIONS: dict[str, Any] = {
-    "compile_threads": 1
-}  # a handful of kernels: no processes for them, which would outlive a killed worker
+OPTIONS: dict[str, Any] = {"compile_threads": 1}
+"""No processes for a handful of kernels; they would outlive a killed worker."""
+
 _here = threading.local()
 """Whether this thread is recording, as `wanted`."""
 
@@ -44,26 +44,27 @@ def fused(function: Callable[Parameters, Result]) -> Callable[Parameters, Result
 
     It must change none of its arguments, and draw no random numbers.
     """
-    compiled: list[Callable[Parameters, Result] | None] = []
+    compiled: Callable[Parameters, Result] | None = None
+    refused = False
 
     @functools.wraps(function)
     def run(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
-        if not getattr(_here, "wanted", False):
-            return function(*arguments, **named)
-        if not compiled:
-            # it would have us compute in TF32; network.py says why we do not
-            warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores")
-            compiled.append(torch.compile(function, dynamic=False, options=OPTIONS))
-        if compiled[0] is None:
-            return function(*arguments, **named)
-        try:
-            return compiled[0](*arguments, **named)
-        except torch.OutOfMemoryError:  # a compiler that tries kernels wants memory of its own
-            return function(*arguments, **named)
-        except Exception as problem:  # noqa: BLE001  of a compiler, a driver, a full disk: the plain function does as well
-            failures.append(f"{type(problem).__name__}: {problem}")
-            logging.getLogger(__name__).warning("%s is not compiled (%s)", function.__name__, failures[-1])
-            compiled[0] = None
-            return function(*arguments, **named)
+        nonlocal compiled, refused
+        if getattr(_here, "wanted", False) and not refused:
+            compiled = compiled or _compiled(function)
+            try:
+                return compiled(*arguments, **named)
+            except torch.OutOfMemoryError:
+                pass  # a compiler that tries kernels wants memory of its own
+            except Exception as problem:  # noqa: BLE001  of a compiler, a driver, a full disk: the plain one does as well
+                refused = True
+                failures.append(f"{type(problem).__name__}: {problem}")
+                logging.getLogger(__name__).warning("%s is not compiled (%s)", function.__name__, failures[-1])
+        return function(*arguments, **named)
 
     return run
+
+
+def _compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores")  # network.py says why we do without
+    return torch.compile(function, dynamic=False, options=OPTIONS)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seqtutor_core.fused import compiling
 
+LONGEST_RECORDED = 128  # tokens; a graph keeps all memory that it ever uses
 WARM_UP = 2  # calls before the recording, in which libraries and constants settle
 
 
@@ -82,10 +83,15 @@ class Recorded:
             return None
 
 
+def is_recording(on_gpu: bool) -> bool:
+    """Return whether a CUDA graph is being recorded here. on_gpu: whether one can be; other torches raise if asked."""
+    return on_gpu and torch.cuda.is_current_stream_capturing()
+
+
 def branches(functions: Sequence[Callable[[], Tensor]], on_gpu: bool) -> list[Tensor]:
     """Return the result of each function. In a CUDA graph they become branches, which a GPU runs beside each other."""
     streams = _branch_streams(len(functions)) if on_gpu else []  # made before anything is recorded
-    if not (on_gpu and torch.cuda.is_current_stream_capturing()):
+    if not is_recording(on_gpu):
         return [function() for function in functions]
     trunk, results = torch.cuda.current_stream(), []
     for stream in streams:

@@ -11,10 +11,8 @@ from seqtutor_core.features import InputFeatures
 from seqtutor_core.learners import LearnerSettings
 from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import ShardPool, fast_bfloat16, shard_sizes
-from seqtutor_core.recorded import Recorded
+from seqtutor_core.recorded import LONGEST_RECORDED, Recorded
 from seqtutor_core.replay import Batch
-
-LONGEST_RECORDED = 128  # tokens; a CUDA graph keeps all memory that it ever uses
 
 Loss = Callable[[Output, Output, Batch], Tensor]
 """From the policy network's output, the target network's and their batch to a loss, summed over steps or sequences."""

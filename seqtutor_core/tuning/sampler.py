@@ -10,12 +10,11 @@ from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import Domain
 from seqtutor_core.parallel import ShardPool, shard_sizes
 from seqtutor_core.policy import Policy
-from seqtutor_core.recorded import Recorded
+from seqtutor_core.recorded import LONGEST_RECORDED, Recorded
 from seqtutor_core.rollout import Rollout
 
 SEED_STRIDE = 1_000_003  # between the seeds of a run that goes on on another kind of device
-LONGEST_RECORDED = 128  # tokens of a rollout in a CUDA graph
-LONGEST_SCORED = 64  # the same with its scores, which take memory with the square of them
+LONGEST_SCORED = 64  # tokens of a rollout in a CUDA graph with its scores, which take memory with the square of them
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 Shard = tuple[int, int, float | None]

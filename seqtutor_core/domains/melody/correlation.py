@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from seqtutor_core.domains.melody import float64
+from seqtutor_core.recorded import is_recording
 
 LAGS = 3  # lags 1, 2 and 3
 THRESHOLD_OVER, THRESHOLD_UNDER = 3, 20  # |r| above which it costs, 0.15, as a fraction: whole numbers are compared
@@ -47,7 +48,7 @@ def _candidates(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return rows and columns, (n,) each, that cover where a mask (B, T) holds: exactly those, or all of them while a
     CUDA graph is recorded.
     """
-    if not (mask.is_cuda and torch.cuda.is_current_stream_capturing()):
+    if not is_recording(mask.is_cuda):
         rows, columns = mask.nonzero().unbind(1)
         return rows, columns
     every_row, every_column = (torch.arange(size, device=mask.device) for size in mask.shape)

@@ -59,7 +59,7 @@ class Measured(NamedTuple):
     tokens: Tensor  # (B, T)
     lengths: Tensor  # (B,)
     asked: tuple[frozenset[str], tuple[str, ...]]
-    """Which properties, and which own rewards."""
+    """See Molecule._asked."""
     measurements: list[Measurement]
 
 
@@ -96,9 +96,14 @@ class Molecule:
 
     # ------------------------------------------------------------ rewards
 
+    @property
+    def _asked(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """The properties that are measured now, and the own rewards."""
+        return self.measured, tuple(self.own.active)
+
     def measurements(self, tokens: Tensor, lengths: Tensor) -> list[Measurement]:
         """Return the measurement of each sequence of tokens (B, T): as `measure` found it, or else by the pool."""
-        asked, tokens, lengths = (self.measured, tuple(self.own.active)), tokens.cpu(), lengths.cpu()
+        asked, tokens, lengths = self._asked, tokens.cpu(), lengths.cpu()
         for one in self.newest:
             if one.asked == asked and torch.equal(one.tokens, tokens) and torch.equal(one.lengths, lengths):
                 return one.measurements
@@ -120,7 +125,7 @@ class Molecule:
     def measure(self, tokens: Tensor, lengths: Tensor) -> None:
         """Wait until tokens (B, T) are measured, and remember it: scores, identities and figures follow from it."""
         tokens, lengths = tokens.cpu().clone(), lengths.cpu().clone()
-        asked, smiles = (self.measured, tuple(self.own.active)), self.smiles(tokens, lengths)
+        asked, smiles = self._asked, self.smiles(tokens, lengths)
         with self._turn if self.own.active else nullcontext():
             measurements = self.measure_smiles(smiles, *asked)
         self.newest = (Measured(tokens, lengths, asked, measurements), *self.newest[:1])
