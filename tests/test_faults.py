@@ -26,7 +26,7 @@ from tests.running import is_gone, small, tiny_prior, updates, wait_for, wait_fo
 
 pytestmark = pytest.mark.slow  # real worker processes
 
-UPDATES = 100  # some five seconds
+UPDATES = 500  # some four seconds where it is fast; a run must not end before it is stopped
 
 
 @pytest.fixture(scope="module")
