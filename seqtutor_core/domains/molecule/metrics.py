@@ -1,6 +1,8 @@
 """Metrics of a set of molecules: those of MOSES (Polykovskiy et al. 2020), and the means of the paper's properties."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from operator import itemgetter
 
 from seqtutor_core.chemistry.diversity import diversity
 from seqtutor_core.chemistry.property_query import Measurement
@@ -54,13 +56,13 @@ def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[s
     SMILES and scaffold are empty for an invalid sequence.
     """
     valid = [entry for entry in entries if entry[0]]
-    novel = {canonical: values["novel"] for canonical, _, values in valid}
-    means = {
-        name: sum(values[name] for _, _, values in valid) / len(valid)
-        for name in LABELS
-        if valid and all(name in values for _, _, values in valid)
-    }
-    chains = sum(values.get("carbon_chain", 0.0) > CHAIN for _, _, values in valid)
+    values = [each for _, _, each in valid]
+    novel = {canonical: each["novel"] for canonical, _, each in valid}
+    means = {}
+    for name in LABELS if valid else ():
+        with suppress(KeyError):  # one was not measured: no mean
+            means[name] = sum(map(itemgetter(name), values)) / len(values)  # a third of a generator's time
+    chains = sum(each.get("carbon_chain", 0.0) > CHAIN for each in values)
     return {
         "recent": float(len(entries)),
         "valid": len(valid) / max(len(entries), 1),
@@ -68,6 +70,6 @@ def live_figures(entries: Sequence[tuple[str, str, dict[str, float]]]) -> dict[s
         "novel": sum(novel.values()) / max(len(novel), 1),
         "scaffolds": float(len({scaffold for _, scaffold, _ in valid})),
         "chains": chains / max(len(valid), 1),
-        "unknown": sum(values.get("unknown", 0.0) for _, _, values in valid) / max(len(valid), 1),
+        "unknown": sum(each.get("unknown", 0.0) for each in values) / max(len(valid), 1),
         **means,
     }
