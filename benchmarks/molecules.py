@@ -1,7 +1,8 @@
 """Molecules: the shipped prior tuned by each learner, a search for a known drug, and molecules a second.
 
-python -m benchmarks.molecules tune [--seconds 120] | speed [--seconds 20]
+python -m benchmarks.molecules tune [--seconds 120]
                                similarity [--seconds 120] [--learner psi] [--seed 1]
+                               speed [--seconds 20] [--learner psi] [--batch 64], 0 for the page's own
 Prints JSON on standard output, a Markdown table on standard error.
 """
 
@@ -101,23 +102,24 @@ def similarity(seconds: float, learner: str, seed: int) -> dict[str, Any]:
     return found
 
 
-def speed(seconds: float) -> dict[str, Any]:
-    """Sequences a second through whole tuning steps at batch 64, an LSTM of 256 units, QED and log P."""
+def speed(seconds: float, learner: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Sequences a second through whole tuning steps of an LSTM of 256 units, QED and log P, and their tokens each."""
     weights, network = {"qed": 10.0, "log_p": 1.0}, priors.load("molecule").network
     assert network.settings.hidden == 256
     assert network.settings.layers == 1
-    overrides = {"batch": 64, "minibatch": 64}
-    config = TuningConfig("molecule", "molecule", "psi", "default", weights, 4.0, seconds, overrides=overrides)
+    config = TuningConfig("molecule", "molecule", learner, "default", weights, 4.0, seconds, overrides=overrides)
     claim_cores(core_share())
     tuner = Tuner(config, Molecule(), network)
     for _ in range(5):  # warm-up: processes start, the first iterations allocate
         iterate(tuner)
-    before, began, tuner.seconds = tuner.update, time.perf_counter(), 0.0
+    updates, steps, began, tuner.seconds = tuner.update, tuner.environment_steps, time.perf_counter(), 0.0
     for _ in tune(tuner):
         pass
     took = time.perf_counter() - began
+    sequences = (tuner.update - updates) * tuner.batch
     found = {
-        "sequences_per_second": (tuner.update - before) * 64 / took,
+        "sequences_per_second": sequences / took,
+        "tokens": (tuner.environment_steps - steps) / sequences,
         "threads": torch.get_num_threads(),
         "scoring_alone_per_second": _scoring_alone(network),
     }
@@ -160,8 +162,9 @@ def main() -> None:
     parser.add_argument("what", choices=("tune", "similarity", "speed"))
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("-n", type=int, default=5_000)
-    parser.add_argument("--learner", choices=LEARNERS, default=DEFAULT, help="that searches for the known drug")
-    parser.add_argument("--seed", type=int, default=0, help="of that search")
+    parser.add_argument("--learner", choices=LEARNERS, default=DEFAULT, help="of similarity and speed")
+    parser.add_argument("--seed", type=int, default=0, help="of similarity")
+    parser.add_argument("--batch", type=int, default=64, help="sequences at a time, of speed; 0: the page's own")
     options = parser.parse_args()
     torch.manual_seed(0)
     if options.what == "tune":
@@ -169,7 +172,8 @@ def main() -> None:
     elif options.what == "similarity":
         found = similarity(options.seconds, options.learner, options.seed)
     else:
-        found = speed(min(options.seconds, 20.0))
+        batch = {"batch": options.batch, "minibatch": options.batch} if options.batch else {}
+        found = speed(min(options.seconds, 20.0), options.learner, batch)
     print(json.dumps(found, indent=1))
 
 

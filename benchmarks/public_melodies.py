@@ -1,6 +1,6 @@
 """Melody environment steps a second, learning included, beside the public implementation: both in one run, in turns.
 
-python -m benchmarks.public --python PUBLIC/bin/python [--seconds 15] [--rounds 3]
+python -m benchmarks.public_melodies --python PUBLIC/bin/python [--seconds 15] [--rounds 3]
 
 The public one is rl_tuner of the package magenta, which learns by Q, Psi and G. It needs an environment of its own, by
 Python 3.11, without magenta's own pins: they are older than that Python, or of parts that are not used.
@@ -11,30 +11,28 @@ PUBLIC/bin/pip install tensorflow-cpu==2.15.1 tensorflow-probability==0.23.0 tf-
 PUBLIC/bin/pip install --no-deps magenta==2.1.4
 
 Each side has all cores, melodies of 32 steps, its own defaults and its own rewards of music theory: here the nine paper
-terms as in benchmarks.steps, there all. The public one's weights are random: see public_steps.py. By default it halts
-every 1,000 steps to evaluate its policy on 100 melodies, from which nothing is learned. That is timed apart, and the
-ratio is of learning alone; the last two columns are with it. Medians of the rounds; writes
-benchmarks/results/public.json and prints a Markdown table.
+terms as in benchmarks.steps, there all. The public one's weights are random: see public_melody_steps.py. By default it
+halts every 1,000 steps to evaluate its policy on 100 melodies, from which nothing is learned. That is timed apart, and
+the ratio is of learning alone; the last two columns are with it. Medians of the rounds; writes
+benchmarks/results/public-melodies.json and prints a Markdown table.
 """
 
 import argparse
 import json
-import subprocess
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.other_python import said_by
 from benchmarks.steps import LEARNERS, WAYS, rate
 from seqtutor_core import priors
 from seqtutor_core.cpu_count import cpu_count
 
 import torch  # isort: skip  # after seqtutor_core, which sets how torch's threads wait
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "public.json"
+RESULTS = Path(__file__).with_name("results") / "public-melodies.json"
 ALGORITHMS = ("q", "psi", "g")
-REMEDY = "It has to be the interpreter of an environment with magenta; --help says how to make one."
 
 
 def main() -> None:
@@ -56,26 +54,13 @@ def measure(python: str, seconds: float, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         for learner in LEARNERS:
             if learner in ALGORITHMS:  # first, so that what its environment lacks is told at once
-                theirs = public_rate(python, learner, seconds)
+                theirs = said_by(python, "public_melody_steps.py", learner, "--seconds", str(seconds))
                 public[learner].append(theirs["steps_per_second"])
                 evaluating[learner].append(1000 / (1000 / public[learner][-1] + theirs["evaluation_seconds"]))
                 versions |= theirs["versions"]
             ours[learner].append(rate(learner, network, seconds, WAYS["chosen"]())[0])
     facts = {"cores": cpu_count(), "versions": versions, "seconds": seconds, "rounds": rounds}
     return facts | {"ours": ours, "public": public, "public_evaluating": evaluating}
-
-
-def public_rate(python: str, algorithm: str, seconds: float) -> dict[str, Any]:
-    """What public_steps.py says, run by that interpreter; -I, so that nothing of this environment is seen there."""
-    command = [python, "-I", str(HERE / "public_steps.py"), algorithm, "--seconds", str(seconds)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise SystemExit(f"--python {python} cannot be started: {error.strerror}. {REMEDY}") from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it was killed"])[-1]
-        raise SystemExit(f"--python {python} cannot run the public implementation: {last}. {REMEDY}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def table(found: dict[str, Any]) -> list[str]:

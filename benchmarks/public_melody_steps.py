@@ -1,7 +1,7 @@
-"""Environment steps a second of the public implementation, learning included: a part of benchmarks.public, which runs
-this file by the interpreter of another environment. Prints a line of JSON.
+"""Environment steps a second of the public implementation, learning included: a part of benchmarks.public_melodies,
+which runs this file by the interpreter of another environment. Prints a line of JSON.
 
-python benchmarks/public_steps.py q|psi|g [--seconds 15]
+python benchmarks/public_melody_steps.py q|psi|g [--seconds 15]
 
 The model is as its package sets it up, but for two things. Weights are random: no checkpoint comes with the package,
 and a network is as fast with any. Its regular evaluations, in which nothing is learned, are timed apart.

@@ -15,9 +15,6 @@ import torch
 from pages.ui.readout import state_words
 from seqtutor_core import doctor, environment
 from seqtutor_core.chemistry.pool import Pool, usual_processes
-from seqtutor_core.chemistry.property_query import PropertyQuery
-from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
-from seqtutor_core.chemistry.worker_main import NICENESS
 from seqtutor_core.cli.runs import _facts, _line
 from seqtutor_core.config import Change
 from seqtutor_core.environment import (
@@ -176,20 +173,6 @@ def test_a_run_beside_others_starts_as_many_processes_as_its_share(monkeypatch: 
         with closing(Pool()) as pool:
             sizes.append(pool.processes)
     assert sizes == [6, 3, 1]
-
-
-def test_what_measures_for_a_run_gives_way_to_its_learning(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for share in ("", "3"):  # empty: for a page
-        monkeypatch.setenv(CORES, share)
-        client = PropertyWorkerClient(10.0)
-        try:
-            [*client.measure(["CC"], PropertyQuery(), frozenset({"qed"}))]  # it has begun
-            found.append(os.getpriority(os.PRIO_PROCESS, client.pid) - os.getpriority(os.PRIO_PROCESS, 0))
-        finally:
-            client.kill()
-            client.end()
-    assert found == [0, NICENESS]
 
 
 @pytest.mark.parametrize(("megabytes", "processes"), [("", 32), ("2500", 8), ("100", 1)])

@@ -7,11 +7,13 @@ import atexit
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
+from seqtutor_core.busy_core import BUSY_CORE
 from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
 from seqtutor_core.chemistry.property_query import Measurement, PropertyQuery, check_properties
 from seqtutor_core.chemistry.worker_client import PropertyWorkerClient
@@ -46,7 +48,7 @@ class Pool:
     def __init__(self, processes: int | None = None, timeout: float = 10.0, backoff: Backoff = BACKOFF) -> None:
         """Use one process for each core of a run, at most 32 and as many as its memory allows, unless told otherwise.
 
-        timeout: seconds a molecule.
+        One less works while a thread of this program learns; see busy_core.py. timeout: seconds a molecule.
         """
         self.backoff = backoff
         self.processes = processes or usual_processes()
@@ -55,6 +57,7 @@ class Pool:
         """Molecules measured, those answered from the cache left out."""
         self._cache = PropertyCache()
         self._lock = threading.Lock()  # around cache and scored
+        self._working = 0  # processes that measure now
         self._workers = WorkerSet(lambda: PropertyWorkerClient(timeout), CLOSED)
         # one thread waits for each process, so that there is always a process for the chunk that is next
         self._threads = ThreadPoolExecutor(self.processes, thread_name_prefix="molecules")
@@ -87,15 +90,18 @@ class Pool:
             for size in chunk_sizes(len(texts), self.processes):
                 chunks.append(self._submit(texts[first : first + size], query, names))
                 first += size
-        for chunk in chunks:
-            for measurement in _result(chunk):
-                cached = results.get(measurement.smiles)
-                results[measurement.smiles] = cached.merged(measurement) if cached else measurement
+        with BUSY_CORE.lent():
+            measured = [each for chunk in chunks for each in _result(chunk)]
+        for measurement in measured:
+            cached = results.get(measurement.smiles)
+            results[measurement.smiles] = cached.merged(measurement) if cached else measurement
         return [results[text] for text in smiles]
 
     def close(self) -> None:
         """End the processes; threads that wait for molecules get a SeqTutorError."""
         self._workers.close()
+        with BUSY_CORE.changed:
+            BUSY_CORE.changed.notify_all()
         self._threads.shutdown(cancel_futures=True)
 
     def _submit(self, smiles: list[str], query: PropertyQuery, requested: frozenset[str]) -> Future[list[Measurement]]:
@@ -105,6 +111,27 @@ class Pool:
             raise SeqTutorError(CLOSED) from None
 
     def _measure_chunk(self, smiles: list[str], query: PropertyQuery, requested: frozenset[str]) -> list[Measurement]:
+        with self._core():
+            return self._measured(smiles, query, requested)
+
+    @contextmanager
+    def _core(self) -> Iterator[None]:
+        """Wait for a core, and keep it."""
+        with BUSY_CORE.changed:
+            BUSY_CORE.changed.wait_for(lambda: self._workers.closed.is_set() or self._core_is_free)
+            self._working += 1
+        try:
+            yield
+        finally:
+            with BUSY_CORE.changed:
+                self._working -= 1
+                BUSY_CORE.changed.notify_all()
+
+    @property
+    def _core_is_free(self) -> bool:
+        return self._working < max(self.processes - BUSY_CORE.busy, 1)
+
+    def _measured(self, smiles: list[str], query: PropertyQuery, requested: frozenset[str]) -> list[Measurement]:
         """Measure molecules by one process, and by another if it ends over one of them.
 
         Somebody may have killed the process, so that molecule is tried once more. A second crash is not cached.

@@ -12,16 +12,12 @@ request's "seconds", since no client waits that long. Memory is limited to MAX_M
 
 import importlib
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from seqtutor_core.environment import CORES
-
-NICENESS = 10  # beside the process that learns; with 5 less of what it wins is won
 MAX_MEMORY = 1536 * 2**20
 """Bytes of data; RDKit with everything loaded takes 60 to 150 MB."""
 LOADING_SECONDS = 60.0
@@ -32,7 +28,6 @@ PACKAGE = "seqtutor_core.chemistry"
 def main() -> None:
     """Answer requests until the input ends."""
     _limit_memory()
-    _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, and then the input ends
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # RDKit would not let a handler of ours run
     module = importlib.import_module(f"{PACKAGE}.{sys.argv[1]}")
@@ -47,12 +42,6 @@ def _limit_memory() -> None:
 
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, most))
-
-
-def _give_way() -> None:
-    """Let the network of a run learn first: it has no other time for it, and is measured for while it samples."""
-    if os.environ.get(CORES):  # what measures for a page does not
-        os.nice(NICENESS)
 
 
 def _answer(answers: Iterator[Any], seconds: float) -> None:

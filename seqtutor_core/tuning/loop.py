@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from seqtutor_core.busy_core import BUSY_CORE
 from seqtutor_core.config import Controls
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.tuning import few_calls
@@ -19,17 +20,15 @@ def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
     """Iterate until the budget is used or a control says stop. While paused it yields the last Progress again."""
     paused, last = False, None
     halve_until_it_fits(tuner, tuner.prepare)
-    while tuner.fraction_done < 1:
-        for change in controls():
-            tuner.apply(change)
-            paused = paused if change.pause is None else change.pause
-            if change.stop:
-                return
-        if paused and last is not None:
-            yield replace(last, paused=True, message="")
-            continue
-        last = iterate(tuner)
-        yield last
+    with BUSY_CORE.used():
+        while tuner.fraction_done < 1:
+            for change in controls():
+                tuner.apply(change)
+                paused = paused if change.pause is None else change.pause
+                if change.stop:
+                    return
+            last = replace(last, paused=True, message="") if paused and last is not None else iterate(tuner)
+            yield last
 
 
 def iterate(tuner: Tuner) -> Progress:

@@ -1,11 +1,13 @@
 """Rollouts of a policy with their scores: a shard of the batch in each thread, or as one CUDA graph."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from seqtutor_core.busy_core import BUSY_CORE
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains import Domain
 from seqtutor_core.parallel import ShardPool, shard_sizes
@@ -15,6 +17,7 @@ from seqtutor_core.rollout import Rollout
 
 SEED_STRIDE = 1_000_003  # between the seeds of a run that goes on on another kind of device
 LONGEST_SCORED = 64  # tokens of a rollout in a CUDA graph with its scores, which take memory with the square of them
+PATIENCE = 0.2  # seconds of waiting for scores, after which the core is lent to what measures, until they are there
 SMALLEST_SHARD = 128  # sequences; threads that sample fewer wait for each other longer than they save
 
 Shard = tuple[int, int, float | None]
@@ -82,7 +85,10 @@ class Sampler:
         measured = self.shards.run_aside(self.measure, rollout)
 
         def wait_for_scores() -> Tensor:
-            measured.result()
+            with suppress(TimeoutError):
+                measured.result(PATIENCE if self.ahead else 0.0)
+            with BUSY_CORE.lent():
+                measured.result()
             return self.score(rollout)
 
         return Sampled(rollout, wait_for_scores)
