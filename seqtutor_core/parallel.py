@@ -34,15 +34,18 @@ KEPT = 1 << 30  # bytes; freed blocks up to this size are used again instead of 
 class ShardPool:
     """Runs the same function on the shards of a batch; on a GPU there is one shard and no thread."""
 
-    def __init__(self, device: torch.device, most: int = MAX_SHARDS) -> None:
-        """Make one shard a core, at most `most`. Their number changes what is sampled and learned."""
-        self.size = min(cpu_count(), most) if device.type == "cpu" else 1
+    def __init__(self, device: torch.device, most: int = MAX_SHARDS, spare: int = 0) -> None:
+        """Make one shard a core, at most `most`. Their number changes what is sampled and learned.
+
+        spare: cores that have other work, if there is more than one.
+        """
+        self.size = min(max(cpu_count() - spare, 1), most) if device.type == "cpu" else 1
         self.aside = ThreadPoolExecutor(2)  # the next rollout is in line before the last one is measured to its end
         self.pool = ThreadPoolExecutor(self.size) if self.size > 1 else None
         """None: the shards take turns."""
         self.choices: dict[str, Choice] = {}
         """By the kind of work."""
-        self.uncut = device.type == "cpu" and self.size == 1
+        self.uncut = device.type == "cpu" and self.size == 1 and not spare
         """Whether torch's own threads share the work instead."""
         if device.type == "cpu":
             keep_freed_memory()
@@ -64,9 +67,7 @@ class ShardPool:
         work: the kind of work, whose calls take about as long as each other.
         """
         shards = list(items)
-        if self.size == 1:
-            return [function(shard) for shard in shards]
-        with one_thread():
+        with self.threads():
             if self.pool is None or len(shards) == 1:
                 return [function(shard) for shard in shards]
             choice = self.choices.setdefault(work, Choice(work))

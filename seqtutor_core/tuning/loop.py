@@ -46,8 +46,7 @@ def iterate(tuner: Tuner) -> Progress:
 def _iterate(tuner: Tuner) -> Iteration:
     """Return a rollout, and what was learned: from it, or from those before it."""
     rollout, wait_for_scores = tuner.sampler.next(tuner.next_batch, tuner.epsilon)
-    # learn from replay while other processes score, unless each of their scores is a call
-    one_behind = tuner.domain.slow_scoring and not tuner.warming and tuner.config.calls is None
+    one_behind = tuner.measured_beside and not tuner.warming  # learn from replay while other processes score
     loss = _learn(tuner) if one_behind and len(tuner.replay) else NO_LOSS
     if one_behind and not tuner.last_iteration:  # nor does the next rollout need the scores: the same one, sooner
         halve_until_it_fits(tuner, lambda: tuner.sampler.sample_ahead(tuner.batch, tuner.epsilon))

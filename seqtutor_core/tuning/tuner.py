@@ -63,7 +63,7 @@ class Tuner:
         self.learner.start(self.network, self.settings)
         self.policy = Policy(domain, self.prior, self.network, self.learner.log_policy)
 
-        self.shards = shards or ShardPool(self.device)
+        self.shards = shards or ShardPool(self.device, spare=int(self.measured_beside))
         self.optimizer = PolicyOptimizer(self.network, self.policy.features, self.settings, self.shards)
         self.sampler = Sampler(self.policy, domain, config, self.shards)
         self.replay = Replay(max(self.settings.replay_steps // domain.length, self.settings.batch))
@@ -102,6 +102,11 @@ class Tuner:
             if budget
         ]
         return min(max(shares, default=self.seconds / self.config.seconds), 1.0)
+
+    @property
+    def measured_beside(self) -> bool:
+        """Whether other processes score while it learns from replay: not where each of their scores is a call."""
+        return self.domain.slow_scoring and self.config.calls is None and not self.settings.memory
 
     @property
     def last_iteration(self) -> bool:
