@@ -1,14 +1,16 @@
 """Shards in threads and in turns: the same numbers, and the faster of the two."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
 
 from seqtutor_core import parallel
+from seqtutor_core.config import TuningConfig
 from seqtutor_core.parallel import RETRY, TRIALS, Choice, ShardPool
-from seqtutor_core.tuning import tune
-from tests.tiny import tiny_tuner
+from seqtutor_core.tuning import Tuner, tune
+from tests.tiny import Tiny, tiny_prior, tiny_tuner
 
 ONES = {"rise": 1.0, "close": 1.0}
 
@@ -75,6 +77,18 @@ def test_torch_has_one_thread_in_an_iteration_unless_nothing_is_cut(
         assert seen == [in_an_iteration] * 2 and torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("cores", "shards"), [(1, 1), (2, 1), (4, 3), (16, 8)])
+def test_a_core_is_left_to_what_measures_beside(monkeypatch: pytest.MonkeyPatch, cores: int, shards: int) -> None:
+    monkeypatch.setattr(parallel, "cpu_count", lambda: cores)
+    config = TuningConfig("tiny", "tiny", "rloo", weights=ONES, updates=1)
+    whole = Tuner(config, Tiny(), tiny_prior())
+    monkeypatch.setattr(Tiny, "slow_scoring", True)
+    beside = Tuner(config, Tiny(), tiny_prior())
+    calls = Tuner(replace(config, updates=None, calls=1000), Tiny(), tiny_prior())  # waits for each rollout's scores
+    assert (whole.shards.size, beside.shards.size, calls.shards.size) == (min(cores, 8), shards, min(cores, 8))
+    assert (whole.shards.uncut, beside.shards.uncut) == (cores == 1, False)
 
 
 def test_shards_in_order_use_one_thread_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
