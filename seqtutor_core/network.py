@@ -114,7 +114,7 @@ class RecurrentNetwork(nn.Module):
         """Return the sum of embeddings (B, E) of ids (B, n)."""
         if self.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
             return cast(Tensor, self.embedding(ids))
-        # a product with zeros and ones: gradients are added up by id two to four times slower, but for float32 on a CPU
+        # a product with zeros and ones: adding up gradients by id is two to four times slower, but in float32 on a CPU
         hot = self.embedding.weight.new_zeros(len(ids), len(self.embedding.weight)).scatter_(1, ids, 1.0)
         return hot @ self.embedding.weight
 
