@@ -256,7 +256,7 @@ def test_whoever_is_killed_lists_pages_and_locks_agree_and_the_next_begins(two_s
 def test_a_waiting_run_that_is_stopped_frees_its_place_and_a_paused_one_keeps_its_slot(two_slots: Path) -> None:
     learning = [launcher.start(small(two_slots, seconds=600)) for _ in range(2)]
     waiting, last = (launcher.start(small(two_slots, seconds=600)) for _ in range(2))
-    assert (waiting.ahead, last.ahead) == (0, 1)
+    wait_for(lambda: (waiting.ahead, last.ahead) == (0, 1), last)  # a worker takes its slot when it has started
     assert launcher.stop(waiting, wait=60) and waiting.status.message == "stopped while waiting"
     wait_for(lambda: last.ahead == 0, last)
     launcher.resume(waiting)
