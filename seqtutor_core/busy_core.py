@@ -25,26 +25,28 @@ class BusyCore:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Let this thread keep a core busy."""
-        self._set(True)
+        """Let this thread keep a core busy; the end may come by another one, if it collects an abandoned generator."""
+        thread = threading.get_ident()
+        self._set(thread, True)
         try:
             yield
         finally:
-            self._set(False)
+            self._set(thread, False)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Leave this thread's core to others, while it waits for them; nothing, if it does not keep one busy."""
-        before = threading.get_ident() in self._learning
-        self._set(False)
+        thread = threading.get_ident()
+        before = thread in self._learning
+        self._set(thread, False)
         try:
             yield
         finally:
-            self._set(before)
+            self._set(thread, before)
 
-    def _set(self, busy: bool) -> None:
+    def _set(self, thread: int, busy: bool) -> None:
         with self.changed:
-            (self._learning.add if busy else self._learning.discard)(threading.get_ident())
+            (self._learning.add if busy else self._learning.discard)(thread)
             self.changed.notify_all()
 
 

@@ -9,12 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from seqtutor_core.busy_core import BUSY_CORE
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry import worker_client
 from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
@@ -80,30 +78,6 @@ def test_many_threads_at_once(pool: Pool) -> None:
     with ThreadPoolExecutor(12) as threads:
         assert all(threads.map(ask, range(1, 60, 5)))
     assert len(pool.pids) == 2
-
-
-def test_a_thread_that_learns_has_a_core_of_its_own_but_while_it_waits(pool: Pool) -> None:
-    with ThreadPoolExecutor(1) as aside, BUSY_CORE.used():
-        aside.submit(pool.measure, chains(40), PLAIN, ATOMS).result()
-        assert len(pool.pids) == 1
-        pool.measure(chains(40, 50), PLAIN, ATOMS)  # it waits itself
-        assert len(pool.pids) == 2
-        assert BUSY_CORE.busy
-    assert not BUSY_CORE.busy
-
-
-def test_the_only_process_measures_for_a_thread_that_learns() -> None:
-    with closing(Pool(1)) as pool, ThreadPoolExecutor(1) as aside, BUSY_CORE.used():
-        assert atoms(aside.submit(pool.measure, chains(3), PLAIN, ATOMS).result()) == [1, 2, 3]
-
-
-def test_a_pool_that_closes_lets_go_of_what_waits_for_a_core(pool: Pool) -> None:
-    with ThreadPoolExecutor(1) as aside, BUSY_CORE.used():
-        asked = aside.submit(pool.measure, ["CCCCCCC" + "C" * n for n in range(400)], PLAIN, ATOMS)
-        wait_for(lambda: pool.pids)
-        pool.close()
-        with pytest.raises(SeqTutorError, match="closed"):
-            asked.result(20)
 
 
 def test_what_was_measured_is_remembered(pool: Pool) -> None:

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from seqtutor_core.busy_core import BUSY_CORE
 from seqtutor_core.config import Change, TuningConfig, resolve_device
 from seqtutor_core.errors import SettingError
 from seqtutor_core.evaluation import evaluate
 from seqtutor_core.objective import Objective
 from seqtutor_core.replay import Batch
-from seqtutor_core.tuning import Tuner, iterate, sampler, schedules, tune
+from seqtutor_core.tuning import Tuner, iterate, schedules, tune
 from seqtutor_core.tuning.optim import Loss
 from tests.tiny import Tiny, all_sequences, log_probabilities, outputs, tiny_prior, tiny_tuner
 
@@ -145,20 +144,6 @@ def test_the_next_rollout_is_sampled_before_slow_scores_are_waited_for() -> None
     assert first == ["sample", *["sample", "score"] * 3, "score"]
     assert second == ["sample", "score"] * 4
     assert sooner == later
-
-
-def test_a_run_that_waits_long_for_its_scores_lends_its_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here they come only once it does: after a while, and at once for the last, since nothing is sampled ahead."""
-    monkeypatch.setattr(sampler, "PATIENCE", 0.01)
-    tuner, lent = slow_tuner("rloo", 3), []
-
-    def measure(tokens: torch.Tensor, lengths: torch.Tensor) -> None:
-        with BUSY_CORE.changed:
-            lent.append(BUSY_CORE.changed.wait_for(lambda: not BUSY_CORE.busy, 20))
-
-    tuner.domain.measure = measure  # type: ignore[method-assign]
-    assert len([*tune(tuner)]) == 3
-    assert (lent, BUSY_CORE.busy) == ([True] * 3, False)
 
 
 def test_a_run_that_sampled_ahead_goes_on_as_if_never_stopped() -> None:
