@@ -22,7 +22,6 @@ from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.terms import PAPER_WEIGHTS
-from seqtutor_core.environment import claim_cores, core_share
 from seqtutor_core.evaluation import evaluate, rollouts
 from seqtutor_core.learners import DEFAULT, PUBLISHED
 from seqtutor_core.network import RecurrentNetwork
@@ -108,7 +107,6 @@ def speed(seconds: float, learner: str, overrides: Mapping[str, Any]) -> dict[st
     assert network.settings.hidden == 256
     assert network.settings.layers == 1
     config = TuningConfig("molecule", "molecule", learner, "default", weights, 4.0, seconds, overrides=overrides)
-    claim_cores(core_share())
     tuner = Tuner(config, Molecule(), network)
     for _ in range(5):  # warm-up: processes start, the first iterations allocate
         iterate(tuner)

@@ -46,11 +46,6 @@ def core_share() -> int:
     return _whole(CORES, cpu_count(), MOST_CORES)
 
 
-def claim_cores(cores: int) -> None:
-    """Tell what this process starts that it learns, and how many cores its run has; a cluster may have done so."""
-    os.environ.setdefault(CORES, str(cores))
-
-
 def runs_per_visitor() -> int:
     """Return how many runs of one visitor may learn or wait at a time; SettingError as of `slot_count`."""
     return _whole(RUNS_PER_VISITOR, 2, MOST_RUNS_PER_VISITOR)

@@ -21,7 +21,6 @@ from seqtutor_core.cli.options import (
 from seqtutor_core.cli.output import show, two_columns
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import build_domain
-from seqtutor_core.environment import claim_cores, core_share
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.learners import DEFAULT, LEARNERS
 from seqtutor_core.library import prepare_tuning
@@ -172,7 +171,6 @@ def report(run: store.Run, as_json: bool) -> int:
 def bench(options: Namespace) -> None:
     """Tune in this process and time it: environment steps a second over the budget, learning included."""
     config = config_of(options)
-    claim_cores(core_share())
     tuner = prepare_tuning(config)
     for _ in range(3):  # warm-up: the first iterations allocate
         iterate(tuner)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from seqtutor_core.cpu_count import cpu_count
-from seqtutor_core.environment import VISIBLE_GPUS, claim_cores, core_share, gpu_of, slot_count
+from seqtutor_core.environment import CORES, VISIBLE_GPUS, core_share, gpu_of, slot_count
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.files import reason
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
@@ -100,7 +100,7 @@ def _wait_and_work(folder: Path, ticket: Ticket, kind: str, watchdog: StopWatchd
     from seqtutor_core.runs.store import Run
 
     _give_way()
-    claim_cores(_share_of_cores(kind))
+    os.environ.setdefault(CORES, str(_share_of_cores(kind)))  # a cluster may have said it
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or core_share()))
     return execute_run(Run(folder), watchdog.should_stop, watchdog, cadence)
 
