@@ -17,33 +17,21 @@ the ratio is of learning alone; the last two columns are with it. Medians of the
 benchmarks/results/public-melodies.json and prints a Markdown table.
 """
 
-import argparse
-import json
 from collections import defaultdict
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.other_python import said_by
+from benchmarks.other_python import compare, said_by
 from benchmarks.steps import LEARNERS, WAYS, rate
 from seqtutor_core import priors
-from seqtutor_core.cpu_count import cpu_count
 
 import torch  # isort: skip  # after seqtutor_core, which sets how torch's threads wait
 
-RESULTS = Path(__file__).with_name("results") / "public-melodies.json"
 ALGORITHMS = ("q", "psi", "g")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", required=True, help="of an environment in which magenta can be imported")
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each learner in each round, after warm-up")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    found = measure(options.python, options.seconds, options.rounds)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    print("\n".join(table(found)))
+    compare(__doc__, "magenta", "public-melodies.json", 15.0, measure, table)
 
 
 def measure(python: str, seconds: float, rounds: int) -> dict[str, Any]:
@@ -59,16 +47,12 @@ def measure(python: str, seconds: float, rounds: int) -> dict[str, Any]:
                 evaluating[learner].append(1000 / (1000 / public[learner][-1] + theirs["evaluation_seconds"]))
                 versions |= theirs["versions"]
             ours[learner].append(rate(learner, network, seconds, WAYS["chosen"]())[0])
-    facts = {"cores": cpu_count(), "versions": versions, "seconds": seconds, "rounds": rounds}
-    return facts | {"ours": ours, "public": public, "public_evaluating": evaluating}
+    return {"versions": versions, "ours": ours, "public": public, "public_evaluating": evaluating}
 
 
 def table(found: dict[str, Any]) -> list[str]:
     """Medians and ratios as Markdown; what the public one lacks is beside its Q."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     lines = [
-        f"{found['cores']} cores; {versions}; medians of {found['rounds']} rounds of {found['seconds']:g} s each",
-        "",
         "| learner | steps a second | public implementation | ratio | evaluating, too | ratio |",
         "|---|---|---|---|---|---|",
     ]

@@ -14,7 +14,6 @@ ours writes: see public_molecule_steps.py. Each figure is of a process of its ow
 benchmarks/results/public-molecules.json and prints a Markdown table.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.other_python import said_by
+from benchmarks.other_python import compare, said_by
 from seqtutor_core import priors
 from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.domains.molecule import Molecule
@@ -31,7 +30,6 @@ from seqtutor_core.evaluation import rollouts
 from seqtutor_core.learners import DEFAULT
 from seqtutor_core.policy import Policy
 
-RESULTS = Path(__file__).with_name("results") / "public-molecules.json"
 EXAMPLES = 24_000
 OURS = {  # learner, and how many molecules at a time; 0: as the page has it
     "trajectory balance": (DEFAULT, 64),
@@ -42,14 +40,7 @@ PUBLIC = "the public implementation"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", required=True, help="of an environment in which smilesrnn can be imported")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each figure, after warm-up")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    found = measure(options.python, options.seconds, options.rounds)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
-    print("\n".join(table(found)))
+    compare(__doc__, "smilesrnn", "public-molecules.json", 20.0, measure, table)
 
 
 def measure(python: str, seconds: float, rounds: int) -> dict[str, Any]:
@@ -65,7 +56,7 @@ def measure(python: str, seconds: float, rounds: int) -> dict[str, Any]:
             figures[PUBLIC].append(theirs)
             for name, (learner, batch) in OURS.items():
                 figures[name].append(ours(learner, batch, seconds))
-    return {"cores": cpu_count(), "versions": versions, "seconds": seconds, "rounds": rounds, "figures": figures}
+    return {"versions": versions, "figures": figures}
 
 
 def molecules(count: int) -> list[str]:
@@ -86,10 +77,7 @@ def ours(learner: str, batch: int, seconds: float) -> dict[str, float]:
 
 def table(found: dict[str, Any]) -> list[str]:
     """Medians and ratios as Markdown."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     lines = [
-        f"{found['cores']} cores; {versions}; medians of {found['rounds']} rounds of {found['seconds']:g} s each",
-        "",
         "| | molecules a second | times the public one | tokens a molecule |",
         "|---|---|---|---|",
     ]
