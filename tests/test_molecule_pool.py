@@ -199,24 +199,8 @@ def moses_like(count: int) -> list[str]:
     return ["C" * (n % 20) + "c1ccc(NC(=O)c2ccc(C)nc2)cc1" + "C" * (n // 20) for n in range(count)]
 
 
-@pytest.mark.slow
-def test_a_hang_costs_one_molecule() -> None:
-    pool = Pool(1, timeout=1.0)
-    try:
-        pool.measure(["C"], PLAIN, frozenset({"alerts"}))
-        [stopped] = pool.pids
-        stopper = threading.Timer(0.1, os.kill, (stopped, signal.SIGSTOP))
-        stopper.start()
-        measurements = pool.measure(moses_like(1500), PLAIN, frozenset({"alerts"}))  # most of a second
-        stopper.join()
-        assert [f.error for f in measurements if not f.valid] == ["took longer than 1 s"]
-        assert not alive(stopped)
-    finally:
-        pool.close()
-
-
 ODD = """
-import os, sys, time
+import os, signal, sys, time
 sys.path.insert(0, {root!r})
 from seqtutor_core.chemistry import worker_main
 from seqtutor_core.chemistry import properties
@@ -224,6 +208,7 @@ read = properties.read
 def odd(smiles):
     if smiles == "CCO": os.kill(os.getpid(), 9)
     if smiles == "CCN": time.sleep(600)
+    if smiles == "CCS": os.kill(os.getpid(), signal.SIGSTOP)
     return read(smiles)
 properties.read = odd
 worker_main.main()
@@ -232,7 +217,7 @@ worker_main.main()
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Processes that ethanol kills and ethylamine keeps."""
+    """Processes that ethanol kills, ethylamine keeps and ethanethiol stops, their own alarm included."""
     script = tmp_path / "odd.py"
     script.write_text(ODD.format(root=str(ROOT)))
     monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
@@ -249,6 +234,20 @@ def test_what_kills_or_keeps_a_process_costs_one_molecule_and_a_crash_is_not_rem
         assert [f.error for f in measurements] == ["", "RDKit crashed on this molecule", "took longer than 1 s", ""]
         monkeypatch.undo()
         assert [f.valid for f in pool.measure(["CCO"], PLAIN, ATOMS)] == [True]
+    finally:
+        pool.close()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("odd")
+def test_a_process_that_was_stopped_costs_one_molecule_and_is_ended() -> None:
+    pool = Pool(1, timeout=1.0)
+    try:
+        pool.measure(["C"], PLAIN, ATOMS)
+        [stopped] = pool.pids
+        measurements = pool.measure(["CCC", "CCS", "CCF"], PLAIN, ATOMS)
+        assert [f.error for f in measurements] == ["", "took longer than 1 s", ""]
+        assert not alive(stopped)
     finally:
         pool.close()
 
