@@ -34,7 +34,7 @@ port: .venv/.made
 OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 
 test: .venv/.dev fluidsynth chromium viewer notation editor molecules  ## run the tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --rerun-show-tracebacks $(ARGS)
 
 test-fast: .venv/.dev  ## run the tests that need no browser, no worker process and no GPU
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not slow and not gpu" $(ARGS)
@@ -50,9 +50,9 @@ docs: .venv/.dev  ## the API reference, from docstrings
 # ---------------------------------------------------------------- Python packages; each stamp says "done"
 
 .venv/.made:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 or newer"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed and $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make app PYTHON=python3.12"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: install Python 3.11 to 3.14"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	  echo "Python 3.11 to 3.14 is needed (PyTorch 2.13 has no packages for others), and $(PYTHON) is $$($(PYTHON) -V 2>&1); name another: make app PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call apt_get,python3-venv); }
 	@$(PYTHON) -m venv .venv || { echo "the virtual environment cannot be made; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@touch $@
