@@ -45,10 +45,9 @@ def molecule(run: Run) -> dict[str, Any]:
     rows = next(rollouts(policy_of(run), SAMPLES))
     objective = Objective(domain, config.weights, config.kl_coefficient)
     found = score_molecules(objective, domain.smiles(rows.tokens, rows.lengths))
-    best = max(
-        (one for one in found if one.measurement.valid and not in_training_set(MOSES.corpus, one.measurement)),
-        key=lambda one: one.reward,
-    )
+    valid = [one for one in found if one.measurement.valid]
+    known = in_training_set(MOSES.corpus, [one.measurement for one in valid])
+    best = max((one for one, is_known in zip(valid, known, strict=True) if not is_known), key=lambda one: one.reward)
     return {
         "smiles": best.smiles,
         "qed": best.measurement.values["qed"],

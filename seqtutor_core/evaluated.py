@@ -40,8 +40,7 @@ class Evaluated:
 
     def new(self, identities: Sequence[str]) -> list[int]:
         """Return the rows that a call would be spent on: each identity once, none that was seen, none that is empty."""
-        first = {identity: row for row, identity in reversed(list(enumerate(identities))) if identity}
-        return sorted(row for identity, row in first.items() if _key(identity) not in self.numbers)
+        return list(self._new(identities).values())
 
     def sums(self, identities: Sequence[str]) -> Tensor:
         """Return the unweighted terms (B, K) of sequences that were counted; KeyError for another."""
@@ -55,8 +54,8 @@ class Evaluated:
         identities: what each is counted as; empty for one that cost nothing. crossed: whether they are children of
         others and not the policy's.
         """
-        rows = self.new(identities)
-        keys = [_key(identities[row]) for row in rows]
+        new = self._new(identities)
+        keys, rows = list(new), list(new.values())
         values = {
             "key": torch.tensor(keys, dtype=torch.long),
             "tokens": tokens[rows].cpu().to(torch.int16),
@@ -101,6 +100,14 @@ class Evaluated:
         order, weights = _ranked(self.rewards(objective), capacity, generator.device)
         rows = order[torch.multinomial(weights.expand(count, -1), 2, generator=generator).cpu()]
         return [*zip(*(self._sequences(side) for side in rows.T), strict=True)]
+
+    def _new(self, identities: Sequence[str]) -> dict[int, int]:
+        """Return the first row, by its key, of each identity that no call was spent on."""
+        new: dict[int, int] = {}
+        for row, identity in enumerate(identities):
+            if identity and (key := _key(identity)) not in self.numbers:
+                new.setdefault(key, row)
+        return new
 
     def _sequences(self, rows: Tensor) -> list[list[int]]:
         pairs = zip(self.store["tokens"][rows].tolist(), self.store["length"][rows].tolist(), strict=True)

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
@@ -95,10 +96,11 @@ NONE = MEAN_DESIRABILITIES["too_short"]
         (Desirability("gaussian_lower", 4.0, 1.0, 1.0), 5.0, math.exp(-0.5)),
         (Desirability("gaussian_lower", 4.0, 1.0, 1.0), -5.0, 1.0),
         (Desirability("gaussian", 3.0, 3.0, 0.0), 3.1, 0.0),
+        (Desirability("gaussian", 3.0, 3.0, 1e-3), 1e300, 0.0),
     ],
 )
 def test_bell_shapes(shape: Desirability, value: float, wanted: float) -> None:
-    assert shape(value) == pytest.approx(wanted)
+    assert shape(np.array([value])) == pytest.approx(wanted)
 
 
 # ---------------------------------------------------------------- preview, run

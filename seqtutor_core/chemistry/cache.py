@@ -54,9 +54,8 @@ class PropertyCache:
         self._molecules.move_to_end(measurement.canonical)
         _evict(self._molecules, self.size)
         before = len(molecule)
-        for name, key in keys.items():
-            value = measurement.values.get(name, measurement.unknown.get(name))
-            molecule[key] = measurement.scaffold if name == SCAFFOLD else value
+        found = {**measurement.unknown, **measurement.values, SCAFFOLD: measurement.scaffold}
+        molecule |= {key: found.get(name) for name, key in keys.items()}
         if measurement.flat:
             molecule[FLAT] = measurement.flat
         return new or len(molecule) > before

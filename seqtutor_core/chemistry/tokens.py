@@ -5,6 +5,7 @@ Which of them a prior writes is a vocabulary of its own: what occurs in the mole
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 
 from seqtutor_core.errors import TokenError
 from seqtutor_core.vocabulary import Vocabulary
@@ -67,12 +68,7 @@ class SmilesTokens:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the SMILES of token ids, up to the end token if there is one."""
-        text = []
-        for i in ids:
-            if i == self.end:
-                break
-            text.append(self.vocabulary.tokens[i])
-        return "".join(text)
+        return "".join(map(self.vocabulary.tokens.__getitem__, takewhile(self.end.__ne__, ids)))
 
     def ended(self, ids: Sequence[int]) -> bool:
         """Return whether a sequence has its end token."""

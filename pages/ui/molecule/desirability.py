@@ -1,6 +1,5 @@
 """At the end of a row: a property's desirability, to be set and drawn over the spread of the training molecules."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -146,8 +145,9 @@ def curve(corpus: str, term: str, chosen: Desirability) -> str:
         for i, h in enumerate(shares / max(shares.max(), 1e-9) * (BASE - 4))
     )
     xs = np.linspace(low, high, POINTS)
-    height: Callable[[float], float] = (lambda x: (x - low) / (high - low)) if chosen.kind == "raw" else chosen
-    points = " ".join(f"{(x - low) / (high - low) * WIDTH:.1f},{BASE - (BASE - 4) * height(x):.1f}" for x in xs)
+    along = (xs - low) / (high - low)
+    heights = along if chosen.kind == "raw" else chosen(xs)
+    points = " ".join(f"{x * WIDTH:.1f},{BASE - (BASE - 4) * y:.1f}" for x, y in zip(along, heights, strict=True))
     dash = ' stroke-dasharray="3 3"' if chosen.kind == "raw" else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '

@@ -105,7 +105,8 @@ def filter_and_sort(molecules: Sequence[ScoredMolecule], order: Order) -> list[S
     left = [one for one in molecules if one.measurement.valid and _within(one.measurement.values, order)]
     invalid = [] if order.only_valid else [one for one in molecules if not one.measurement.valid]
     if order.only_novel:
-        left = [one for one in left if not in_training_set(order.corpus, one.measurement)]
+        known = in_training_set(order.corpus, [one.measurement for one in left])
+        left = [one for one, is_known in zip(left, known, strict=True) if not is_known]
     if order.smarts:
         query = PropertyQuery(required=(order.smarts,))
         measurements = shared().measure([one.smiles for one in left], query, frozenset({"required"}))

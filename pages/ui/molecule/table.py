@@ -26,7 +26,7 @@ def rows(molecules: Sequence[ScoredMolecule], name: str, first: int) -> None:
     ticked = [i for i, one in enumerate(smiles) if one in selection.chosen()]
     key = f"table-{hash(tuple(smiles))}"  # other molecules, another table: ticks are places and not molecules
     st.dataframe(
-        [_cells(one, first + i + 1) for i, one in enumerate(valid)],
+        _cells(valid, first + 1),
         key=key,
         height=560,
         row_height=HEIGHT,
@@ -45,16 +45,20 @@ def rows(molecules: Sequence[ScoredMolecule], name: str, first: int) -> None:
         st.rerun()
 
 
-def _cells(one: ScoredMolecule, number: int) -> dict[str, object]:
-    values = one.measurement.values
-    return {
-        "#": number,
-        "structure": _picture(one.smiles),
-        "points": one.reward,
-        **{NAMES[name]: values[name] for name in SHOWN if name in values},
-        "novel": not in_training_set(tokens(MOLECULE).corpus, one.measurement),
-        "SMILES": one.smiles,
-    }
+def _cells(molecules: Sequence[ScoredMolecule], first: int) -> list[dict[str, object]]:
+    measurements = [one.measurement for one in molecules]
+    known = in_training_set(tokens(MOLECULE).corpus, measurements).tolist()
+    return [
+        {
+            "#": number,
+            "structure": _picture(one.smiles),
+            "points": one.reward,
+            **{NAMES[name]: one.measurement.values[name] for name in SHOWN if name in one.measurement.values},
+            "novel": not is_known,
+            "SMILES": one.smiles,
+        }
+        for number, (one, is_known) in enumerate(zip(molecules, known, strict=True), first)
+    ]
 
 
 def _picture(smiles: str) -> str | None:

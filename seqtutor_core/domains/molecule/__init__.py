@@ -135,41 +135,41 @@ class Molecule:
         rows, ended, decode = zip(tokens.tolist(), lengths.tolist(), strict=True), self.tokens.ended, self.tokens.decode
         return [self.settings.prefix + decode(row[:n]) if ended(row[:n]) else "" for row, n in rows]
 
-    def raw_terms(self, measurement: Measurement, length: int) -> dict[str, float]:
-        """Return the terms of one molecule of `length` tokens before any desirability, by name.
+    def raw_terms(self, measurements: Sequence[Measurement], lengths: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return the terms (B,) of molecules of so many tokens before any desirability, by name.
 
-        An invalid molecule has 0 everywhere but in `too_short`. A term whose property was not measured is left out.
+        An invalid molecule has 0 everywhere but in `too_short`. NaN stands for a property that was not measured; a term
+        that no molecule has is left out.
         """
-        short = too_short(length)
-        if measurement.error:
-            return {**dict.fromkeys((t.name for t in self.terms), 0.0), "too_short": short}
-        return {
-            **raw_terms(measurement.values),
-            "validity": 1.0,
-            "novelty": float(not in_training_set(self.tokens.corpus, measurement)),
-            "scaffold_diversity": 0.0 - min(1.0, self.scaffolds[measurement.scaffold] / self.settings.bucket),
-            "too_short": short,
+        seen = np.array([self.scaffolds[one.scaffold] for one in measurements])
+        terms = {
+            **raw_terms(measurements),
+            "validity": np.ones(len(measurements)),
+            "novelty": np.where(in_training_set(self.tokens.corpus, measurements), 0.0, 1.0),
+            "scaffold_diversity": 0.0 - np.minimum(1.0, seen / self.settings.bucket),
         }
+        valid = _valid(measurements)
+        return {name: np.where(valid, term, 0.0) for name, term in terms.items()} | {"too_short": too_short(lengths)}
 
-    def desirable_terms(self, raw: Mapping[str, float], valid: bool) -> list[float]:
-        """Return the K terms as they are rewarded: raw terms through their desirability, 0 for one that is missing.
+    def desirable_terms(self, raw: Mapping[str, np.ndarray], measurements: Sequence[Measurement]) -> np.ndarray:
+        """Return the terms (B, K) as they are rewarded: raw terms through their desirability, 0 where one is missing.
 
         The terms of an invalid molecule stay raw, or are 0 if they have a desirability: it is not desirable.
         """
-        return [
-            raw.get(name, 0.0) if function is None else function(raw[name]) if valid and name in raw else 0.0
-            for name, function in self.desirabilities.items()
-        ]
+        terms, valid = np.zeros((len(measurements), len(self.terms))), _valid(measurements)
+        for place, (name, function) in enumerate(self.desirabilities.items()):
+            if name in raw:
+                term = raw[name] if function is None else np.where(valid, function(raw[name]), 0.0)
+                terms[:, place] = np.nan_to_num(term)
+        return terms
 
     def score(self, tokens: Tensor, lengths: Tensor, only: Collection[str] | None = None) -> Tensor:
         """Return the terms (B, T, K) of tokens (B, T); all reward comes with the last step of a sequence."""
-        rows = [
-            self.desirable_terms(self.raw_terms(measurement, length + len(self.primer)), measurement.valid)
-            for measurement, length in zip(self.measurements(tokens, lengths), lengths.tolist(), strict=True)
-        ]
+        measurements = self.measurements(tokens, lengths)
+        raw = self.raw_terms(measurements, (lengths + len(self.primer)).tolist())
         terms = torch.zeros(*tokens.shape, len(self.terms), device=tokens.device)
-        values = torch.from_numpy(np.array(rows, np.float64)).to(terms)  # torch reads lists five times as slowly
-        terms[torch.arange(len(rows), device=tokens.device), lengths - 1] = values
+        values = torch.from_numpy(self.desirable_terms(raw, measurements)).to(terms)
+        terms[torch.arange(len(values), device=tokens.device), lengths - 1] = values
         return terms
 
     # ------------------------------------------------------------ the state of a run
@@ -192,14 +192,13 @@ class Molecule:
     def observe(self, tokens: Tensor, lengths: Tensor) -> dict[str, float]:
         """Count the scaffolds of a rollout and return the live figures."""
         measurements = self.measurements(tokens, lengths)
-        valid = [one.unknown for one in measurements if one.valid]
-        self.own.observe({term: [unknown.get(term, "") for unknown in valid] for term in self.own.active})
-        for measurement in measurements:
-            novel = float(measurement.valid and not in_training_set(self.tokens.corpus, measurement))
-            counted = {"novel": novel, "unknown": float(bool(measurement.unknown.keys() - {*OWN}))}
-            self.recent.append((measurement.canonical, measurement.scaffold, {**measurement.values, **counted}))
-            if measurement.canonical:
-                self.scaffolds[measurement.scaffold] += 1
+        valid = [one for one in measurements if one.valid]
+        self.own.observe({term: [one.unknown.get(term, "") for one in valid] for term in self.own.active})
+        self.scaffolds.update(one.scaffold for one in valid)
+        novel = _valid(measurements) & ~in_training_set(self.tokens.corpus, measurements)
+        for one, new in zip(measurements[-WINDOW:], novel[-WINDOW:].tolist(), strict=True):
+            counted = {"novel": float(new), "unknown": float(bool(one.unknown.keys() - {*OWN}))}
+            self.recent.append((one.canonical, one.scaffold, {**one.values, **counted}))
         return live_figures(self.recent)
 
     def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
@@ -246,6 +245,11 @@ class Molecule:
     def random_primer(self, batch: int, generator: Any) -> Tensor:
         """Return an empty primer (B, 0): a SMILES has no random first token."""
         return torch.zeros(batch, 0, dtype=torch.long, device=generator.device)
+
+
+def _valid(measurements: Sequence[Measurement]) -> np.ndarray:
+    """Return whether each is a molecule and was measured, (B,)."""
+    return np.array([one.valid for one in measurements], bool)
 
 
 def build(settings: Mapping[str, Any]) -> Molecule:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from seqtutor_core.domains.own import OWN
 from seqtutor_core.errors import SettingError
 from seqtutor_core.rules import check, made, number, one_of
@@ -39,8 +41,8 @@ class Desirability:
         """Return a desirability from a mapping of its fields; SettingError for an unknown name."""
         return values if isinstance(values, Desirability) else made(cls, values, "part of a shape")
 
-    def __call__(self, value: float) -> float:
-        """Return the desirability of a value, 0 to 1; the kind `raw` returns the value itself."""
+    def __call__(self, value: np.ndarray) -> np.ndarray:
+        """Return the desirability of each value, 0 to 1, NaN of NaN; the kind `raw` returns the values themselves."""
         if self.kind == "raw":
             return value
         if self.kind == "higher":
@@ -49,16 +51,17 @@ class Desirability:
             return 1 - _ramp(value, self.low, self.high)
         low = -math.inf if self.kind == "gaussian_lower" else self.high if self.kind == "gaussian_higher" else self.low
         high = math.inf if self.kind == "gaussian_higher" else self.low if self.kind == "gaussian_lower" else self.high
-        outside = max(low - value, value - high, 0.0)
-        if outside == 0:
-            return 1.0
-        distance = outside / self.soft if self.soft else math.inf
-        return math.exp(-(distance**2) / 2) if self.kind in GAUSSIAN else max(0.0, 1 - distance)
+        outside = np.maximum(np.maximum(low - value, value - high), 0.0)
+        distance = outside / self.soft if self.soft else np.where(outside > 0, math.inf, outside)
+        if self.kind not in GAUSSIAN:
+            return np.maximum(0.0, 1 - distance)
+        with np.errstate(over="ignore"):  # of what an own reward says, however far out
+            return np.exp(-(distance**2) / 2)
 
 
-def _ramp(value: float, low: float, high: float) -> float:
+def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
     """Return 0 up to `low`, 1 from `high` on, linear between."""
-    return min(1.0, max(0.0, (value - low) / (high - low)))
+    return np.clip((value - low) / (high - low), 0.0, 1.0)
 
 
 # raw where the paper rewards the value itself; elsewhere about the range in which drugs taken by mouth lie

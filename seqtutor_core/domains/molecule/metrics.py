@@ -38,12 +38,12 @@ def metrics(corpus: str, measurements: Sequence[Measurement]) -> dict[str, float
         return figures
     unique = {f.canonical: f for f in valid}
     figures["unique"] = len(unique) / len(valid)
-    figures["novel"] = sum(not in_training_set(corpus, f) for f in unique.values()) / len(unique)
+    figures["novel"] = int((~in_training_set(corpus, [*unique.values()])).sum()) / len(unique)
     figures["scaffolds"] = len({f.scaffold for f in valid}) / len(valid)
     figures["internal_diversity"] = diversity([f.canonical for f in valid[:MAX_PAIRED]])
-    terms = [raw_terms(f.values) for f in valid]
+    terms = raw_terms(valid)
     for name in AVERAGED:
-        total = sum(t[name] for t in terms)
+        total = sum(terms[name].tolist())
         figures[name], figures[f"{name}_all"] = total / len(valid), total / len(measurements)
     for name in COMPARED:
         figures[f"distance_{name}"] = distance(corpus, name, [f.values[name] for f in valid])

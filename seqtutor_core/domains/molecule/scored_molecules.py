@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 
 from seqtutor_core.chemistry.property_query import Measurement
@@ -57,12 +58,13 @@ def score_molecules(
     needed = {TERM_PROPERTIES[name] for name in objective.active_terms if name in TERM_PROPERTIES} & answerable
     wanted = answerable - molecule.query.slow if properties is None else properties
     measurements = molecule.measure_smiles(smiles, molecule.measured | needed | wanted, own)
-    raw = [molecule.raw_terms(one, _length(one)) for one in measurements]
-    terms = [molecule.desirable_terms(of_one, one.valid) for of_one, one in zip(raw, measurements, strict=True)]
-    rewards = objective.reward(torch.tensor(terms, dtype=torch.float64).reshape(-1, len(molecule.terms))).tolist()
+    raw = molecule.raw_terms(measurements, [_length(one) for one in measurements])
+    terms = molecule.desirable_terms(raw, measurements)
+    rewards = objective.reward(torch.from_numpy(terms)).tolist()
+    columns = {name: np.nan_to_num(term).tolist() for name, term in raw.items()}
     return [
-        ScoredMolecule(one, reward, _contributions(objective, of_one, desirable))
-        for one, reward, of_one, desirable in zip(measurements, rewards, raw, terms, strict=True)
+        ScoredMolecule(one, reward, _contributions(objective, {n: c[i] for n, c in columns.items()}, desirable))
+        for i, (one, reward, desirable) in enumerate(zip(measurements, rewards, terms.tolist(), strict=True))
     ]
 
 

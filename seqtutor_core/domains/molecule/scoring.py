@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seqtutor_core.chemistry.tokens import PATTERN
 
 if TYPE_CHECKING:
@@ -23,13 +25,14 @@ def score_lines(lines: Iterable[str], molecule: "Molecule") -> Iterator[dict[str
         smiles_of = [smiles for _, smiles in chunk]
         own = [term for term, file in molecule.own.names.items() if file]
         measurements = molecule.measure_smiles(smiles_of, molecule.query.answerable, own)
-        for (number, smiles), measurement in zip(chunk, measurements, strict=True):
+        raw = molecule.raw_terms(measurements, [len(PATTERN.findall(smiles)) + 1 for smiles in smiles_of])
+        for i, ((number, smiles), measurement) in enumerate(zip(chunk, measurements, strict=True)):
             if measurement.error:
                 yield {"line": number, "smiles": smiles, "canonical": None, "valid": False, "terms": {}} | {
                     "error": measurement.error
                 }
                 continue
-            values = molecule.raw_terms(measurement, len(PATTERN.findall(smiles)) + 1)
+            values = {name: None if np.isnan(term[i]) else term[i].item() for name, term in raw.items()}
             terms = {term.name: values.get(term.name) for term in molecule.terms}
             line = {"smiles": smiles, "canonical": measurement.canonical, "valid": True, "terms": terms}
             yield line | ({"unknown": dict(measurement.unknown)} if measurement.unknown else {})

@@ -1,9 +1,12 @@
 """The reward terms of molecules: their sliders, their units, and how each follows from a measured property."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.domains.base import UNBOUNDED, RewardTerm
 from seqtutor_core.domains.molecule.desirability import Desirability
 from seqtutor_core.domains.own import OWN, OWN_TERMS
@@ -120,16 +123,24 @@ TERM_PROPERTIES: Mapping[str, str] = {  # the term, and the property it follows 
 }
 
 
-def raw_terms(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the terms of a valid molecule that follow from its properties alone, signs and limits applied."""
-    terms = {term: values[name] for term, name in TERM_PROPERTIES.items() if name in values}
+def raw_terms(measurements: Sequence[Measurement]) -> dict[str, np.ndarray]:
+    """Return the terms (B,) of molecules that follow from their properties alone, signs and limits applied, by name.
+
+    NaN where a property was not measured; a term that no molecule has is left out.
+    """
+    measured = set().union(*(one.values for one in measurements))
+    terms = {
+        term: np.array([one.values.get(name, np.nan) for one in measurements], np.float64)
+        for term, name in TERM_PROPERTIES.items()
+        if name in measured
+    }
     for term in ("synthetic_accessibility", "forbidden", "alerts"):
         if term in terms:
             terms[term] = 0.0 - terms[term]  # never -0.0
     if "ring_penalty" in terms:
-        terms["ring_penalty"] = min(0.0, LARGEST_FREE_RING - terms["ring_penalty"])
+        terms["ring_penalty"] = np.minimum(0.0, LARGEST_FREE_RING - terms["ring_penalty"])
     if "carbon_chain" in terms:
-        terms["carbon_chain"] = 0.0 - (terms["carbon_chain"] > CHAIN)
+        terms["carbon_chain"] = np.where(np.isnan(terms["carbon_chain"]), np.nan, 0.0 - (terms["carbon_chain"] > CHAIN))
     return terms
 
 
@@ -138,6 +149,6 @@ def with_desirability(term: RewardTerm, desirability: Desirability | None) -> Re
     return term if desirability is None or desirability.kind == "raw" else replace(term, bounds=SHARE)
 
 
-def too_short(tokens: int) -> float:
-    """Return the paper's -200 below 19 tokens and -25 below the corpus' lower end, divided by its weight of 200."""
-    return -1.0 if tokens < SHORT else -0.125 if tokens < SHORTISH else 0.0
+def too_short(tokens: Sequence[int]) -> np.ndarray:
+    """Return (B,) minus what the paper takes, 200 below SHORT tokens and 25 below SHORTISH, over its weight of 200."""
+    return np.select([np.less(tokens, SHORT), np.less(tokens, SHORTISH)], [-1.0, -0.125], 0.0)

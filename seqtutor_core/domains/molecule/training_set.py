@@ -5,7 +5,7 @@ MOSES and counts as such, one in 18,000 with one of ZINC.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,11 @@ from seqtutor_core.chemistry.property_query import Measurement
 from seqtutor_core.text import hashed
 
 
-def in_training_set(corpus: str, measurement: Measurement) -> bool:
-    """Return whether a training set has a molecule; stereochemistry is ignored, since MOSES has none."""
-    table, number = _table(corpus), np.uint32(hashed(measurement.graph))
-    place = int(table.searchsorted(number))
-    return place < len(table) and bool(table[place] == number)
+def in_training_set(corpus: str, measurements: Sequence[Measurement]) -> np.ndarray:
+    """Return whether a training set has each molecule, (B,); stereochemistry is ignored, since MOSES has none."""
+    table, numbers = _table(corpus), np.array([hashed(one.graph) for one in measurements], np.uint32)
+    places = table.searchsorted(numbers)
+    return table[np.minimum(places, len(table) - 1)] == numbers
 
 
 def write_training_set(corpus: str, molecules: Iterable[str]) -> None:
