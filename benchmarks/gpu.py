@@ -72,7 +72,7 @@ def main() -> None:
         "float32": lambda: [fast(melodies(name, batch, bfloat16=False)) for batch in (256, 4096)],
         "profile": lambda: {batch: profiled(melodies(name, batch)) for batch in (256, 4096)},
         "deep": lambda: [fast(melodies(name, batch, network=deep())) for batch in (256, 4096)],
-        "molecules": lambda: [fast(molecules(name, batch)) for batch in (64, 256, 1024)],
+        "molecules": lambda: [beside_rdkit(molecules(name, batch), options.probe) for batch in (64, 256, 1024)],
         "by_learner": lambda: [fast(melodies(name, 4096, learner)) for learner in LEARNERS],
         "as_the_page_starts_it": lambda: [as_a_run(name, domain, options.seconds) for domain in domains],
         "quality": lambda: [good(melodies(name, batch)) for batch in (4096, 256)],
@@ -182,13 +182,14 @@ def speed(tuner: Tuner, seconds: float, recorded: bool = True) -> dict[str, Any]
     for _ in range(3):  # the first iterations allocate
         iterate(tuner)
     _synchronise(device)
-    began, before, iterations = time.perf_counter(), tuner.environment_steps, 0
+    began, busy, before, iterations = time.perf_counter(), time.process_time(), tuner.environment_steps, 0
     while time.perf_counter() < began + seconds:
         iterate(tuner)
         iterations += 1
     _synchronise(device)
     recordings = tuner.sampler.recorded.recordings.values()
-    took, steps = time.perf_counter() - began, tuner.environment_steps - before
+    took, busy = time.perf_counter() - began, time.process_time() - busy
+    steps = tuner.environment_steps - before
     with _phases(tuner) as spent:
         for _ in range(ITERATIONS):
             iterate(tuner)
@@ -203,9 +204,22 @@ def speed(tuner: Tuner, seconds: float, recorded: bool = True) -> dict[str, Any]
         "steps_per_second": steps / took,
         "sequences_per_second": iterations * tuner.batch / took,
         "milliseconds": 1000 * took / iterations,
+        "host_microseconds": 1e6 * busy / (iterations * tuner.batch),  # of this process, a sequence
         "milliseconds_by_phase": {name: 1000 * each / ITERATIONS for name, each in spent.items()},
         "gigabytes": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else None,
     }
+
+
+def beside_rdkit(tuner: Tuner, seconds: float) -> dict[str, Any]:
+    """The same of molecules, and how many new ones RDKit measures a second, all processes, nothing else running."""
+    found, sampler = speed(tuner, seconds), tuner.sampler
+    if sampler.ahead is not None:  # the processes are at it
+        sampler.ahead.wait_for_scores()
+    rollout = tuner.policy.sample(4096, sampler.generators[0], sampler.primer.expand(4096, -1))
+    began = time.perf_counter()
+    sampler.measure(rollout)
+    alone = len(rollout.tokens) / (time.perf_counter() - began)
+    return found | {"rdkit_alone": alone, "not_rdkit": 1 - found["sequences_per_second"] / alone}
 
 
 @contextmanager

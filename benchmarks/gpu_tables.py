@@ -6,6 +6,7 @@ from typing import Any
 PHASES = ("rollout", "learning")
 SPEEDS = ("speed", "by_learner", "float32", "deep", "not_recorded", "molecules", "cpu")  # as they are shown
 RUN = ("domain", "batch", "seconds_to_first_update", "steps_per_second", "sequences_per_second", "updates", "j")
+RDKIT = ("batch", "sequences_per_second", "rdkit_alone", "not_rdkit", "host_microseconds")
 QUALITY = ("batch", "bfloat16", "updates", "j", "log_z_at_least", "at_most", "reward", "kl", "entropy", "distinct")
 
 
@@ -20,6 +21,8 @@ def tables(found: Mapping[str, Any]) -> list[str]:
     if speeds := [each for section in SPEEDS for each in found.get(section, [])]:
         head = ("job", "batch", "bfloat16", "recorded", "steps a second", "times the CPU", "ms", *PHASES, "GB")
         lines += [*_table(head, [_speed_row(each, found.get("cpu", [])) for each in speeds]), ""]
+    if molecules := [each for each in found.get("molecules", []) if "rdkit_alone" in each]:
+        lines += [*_table(RDKIT, [tuple(_short(each[name]) for name in RDKIT) for each in molecules]), ""]
     if runs := found.get("as_the_page_starts_it"):
         lines += [*_table(RUN, [tuple(_short(each[name]) for name in RUN) for each in runs]), ""]
     if profiles := found.get("profile"):
