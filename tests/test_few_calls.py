@@ -81,6 +81,42 @@ def test_the_store_grows_and_comes_back() -> None:
     assert Evaluated().best(objective) is None
 
 
+def test_of_many_calls_the_best_are_kept_and_all_are_counted() -> None:
+    """Also as of before the last calls; what is forgotten costs no second call."""
+    everything, objective = filled([float(i * 7919 % 5000) for i in range(5000)])
+    store, tokens, lengths = Evaluated(kept=100), torch.arange(5000).unsqueeze(1), torch.ones(50, dtype=torch.long)
+    for first in range(0, 5000, 50):
+        rows = slice(first, first + 50)
+        before = store.state_dict()
+        store.add([str(i) for i in range(5000)[rows]], tokens[rows], lengths, everything.store["sums"][rows])
+        store.prune(objective)
+        assert len(store) <= 200
+    assert store.count == 5000 and store.new(["0", "4999", "5000"]) == [2]
+    assert store.best(objective) == everything.best(objective) == sum(range(4990, 5000)) / 10
+    assert {4999.0, 4900.0} <= {*store.rewards(objective).tolist()}
+
+    as_before = store.state_dict(4950)
+    assert as_before["key"].equal(before["key"]) and as_before["count"] == 4950
+    assert {*as_before["call"].tolist()} <= {*before["call"].tolist()}
+    other = Evaluated(kept=100)
+    other.load_state_dict(store.state_dict())
+    assert len(other) == len(store) and other.best(objective) == store.best(objective)
+    assert other.new(["0", "4999", "5000"]) == [2]
+
+
+def test_a_state_of_a_version_that_kept_all_is_taken_over() -> None:
+    store, objective = filled([float(i) for i in range(3000)])
+    state = store.state_dict()
+    del state["call"], state["crossed"]
+    other = Evaluated(kept=100)
+    other.load_state_dict(state)
+    assert other.count == len(other) == 3000 and other.new(["2999", "3000"]) == [1]
+    other.prune(objective)
+    assert len(other) == 100 and other.best(objective) == store.best(objective)
+    with pytest.raises(ValueError, match="not that of 3000 calls"):
+        other.load_state_dict({**state, "length": state["length"][1:]})
+
+
 def test_the_best_are_drawn_by_rank() -> None:
     """Of three, ranks weigh 1 / 1.03, 1 / 2.03 and 1 / 3.03; a fourth is beyond the capacity."""
     store, objective = filled([0.0, 3.0, 1.0, 2.0])

@@ -55,7 +55,7 @@ def _iterate(tuner: Tuner) -> Iteration:
     if not tuner.warming:
         tuner.value_offset.settle(terms.sum(1), tuner.objective)
     tuner.replay.add(rollout, terms)
-    tuner.calls.count(rollout.tokens, rollout.lengths, terms.sum(1))
+    tuner.calls.count(rollout.tokens, rollout.lengths, terms.sum(1), tuner.objective)
     if not one_behind:
         loss = _imitate(tuner, rollout, terms) if tuner.warming else _learn(tuner)
     return Iteration(rollout, terms, loss)

@@ -46,7 +46,8 @@ class Metrics:
     distinct: float
     """Share of distinct sequences among the last 1,024."""
     best: float | None
-    """Mean reward of the ten best sequences evaluated so far; None where they are not counted."""
+    """Mean reward of the ten best sequences evaluated so far, after a change of weights of those that are kept; None
+    where they are not counted."""
     loss: float
     """Per token, of the last update that had ended."""
     figures: dict[str, float]

@@ -70,7 +70,8 @@ class Tuner:
         self.warm_start = WarmStart(self.policy, self.sampler, self.settings.minibatch)
         self.adaptive_kl = AdaptiveKL(config.kl_budget)
         self.value_offset = ValueOffset(self.optimizer, domain.terminal_reward)
-        self.calls = Calls(domain, config.calls, counted=domain.slow_scoring or bool(config.calls or config.stages))
+        counted, remembered = domain.slow_scoring or config.calls or config.stages, self.settings.memory or config.calls
+        self.calls = Calls(domain, config.calls, counted=bool(counted), remembered=bool(remembered))
         self.metrics = RolloutMetrics()
         self.readback = Readback(self.device)
         self.last_loss = NO_LOSS  # of the last update, per token
@@ -115,7 +116,7 @@ class Tuner:
 
     @property
     def best(self) -> float | None:
-        """Mean reward of the ten best sequences evaluated so far; None where none were counted."""
+        """Mean reward of the ten best sequences evaluated so far; see Metrics.best."""
         return self.calls.evaluated.best(self.objective)
 
     @property
