@@ -18,7 +18,7 @@ from seqtutor_core.policy import Policy
 from seqtutor_core.replay import with_prior
 from seqtutor_core.runs import top_sequences
 from seqtutor_core.runs.top_sequences import ScoredSequence, TopSequences, rewards
-from seqtutor_core.tuning import Tuner, iterate, tune
+from seqtutor_core.tuning import Progress, Tuner, calls, iterate, tune
 from tests.running import executed
 from tests.test_cli import cli, last_json  # noqa: F401  cli is a fixture
 
@@ -119,17 +119,23 @@ def test_a_slider_without_its_setting_is_told_and_costs_nothing(network: Recurre
     assert "nothing to go by" in iterate(job_).message
 
 
-def test_a_restored_run_goes_on_as_if_never_stopped(network: RecurrentNetwork) -> None:
-    """Scaffold memory included: it changes what later molecules are paid."""
+def test_a_restored_run_goes_on_as_if_never_stopped(network: RecurrentNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaffold memory included: it changes what later molecules are paid. So is what was counted and forgotten."""
+    monkeypatch.setattr(calls, "KEPT", 12)
+
+    def seen(progress: Progress) -> tuple[float, float | None, int]:
+        return progress.metrics.reward, progress.metrics.best, progress.counters.calls
+
     whole = tuner(network)
-    expected = [p.metrics.reward for p in tune(whole)]
+    expected = [*map(seen, tune(whole))]
     first = tuner(network)
     for _ in range(3):
         iterate(first)
     tensors, plain = first.state_dict()
     second = tuner(network)
     second.load_state_dict({k: v.clone() for k, v in tensors.items()}, json.loads(json.dumps(plain)))
-    assert [p.metrics.reward for p in tune(second)] == expected[3:]
+    assert len(second.calls.evaluated) < second.calls.evaluated.count
+    assert [*map(seen, tune(second))] == expected[3:]
     for mine, theirs in zip(whole.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(mine, theirs)
 
