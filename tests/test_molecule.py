@@ -147,6 +147,9 @@ def test_scaffolds_seen_often_pay_less_and_a_checkpoint_remembers_them() -> None
     for each in (molecule, again):
         values = [row["scaffold_diversity"] for row in paid(each, ASPIRIN, other, third)]
         assert values == [-0.75, -0.75, 0]  # benzene was seen three times, piperidine never
+    before = molecule.snapshot()
+    molecule.observe(*batch(ASPIRIN, third))
+    assert molecule.state_dict(before) == again.state_dict() != molecule.state_dict()
 
 
 def test_a_prefix_belongs_to_the_molecule() -> None:

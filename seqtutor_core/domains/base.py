@@ -156,8 +156,11 @@ class RunMonitor(Protocol):
     def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         """Return the alarms that the lines of a run's metrics so far give reason for."""
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of what was observed, as JSON values."""
+    def snapshot(self) -> Any:
+        """Return at once what `state_dict` needs to tell the state of now when more was observed."""
+
+    def state_dict(self, snapshot: Any = None) -> dict[str, Any]:
+        """Return what a checkpoint keeps of what was observed, now or at a snapshot, as JSON values."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned; an empty one changes nothing."""
@@ -251,7 +254,10 @@ class BaseDomain:
     def alarms(self, lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         return []
 
-    def state_dict(self) -> dict[str, Any]:
+    def snapshot(self) -> Any:
+        return None
+
+    def state_dict(self, snapshot: Any = None) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

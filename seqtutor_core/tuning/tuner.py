@@ -229,13 +229,13 @@ class Tuner:
         plain |= {"combination": self.objective.combination}
         plain |= self.adaptive_kl.state_dict() | self.value_offset.state_dict() | self.calls.state_dict()
         plain |= self.curriculum.state_dict() if self.config.stages else {}
-        return tensors, plain | {"memory": self.domain.state_dict()}
+        return tensors, plain | {"memory": self.domain.snapshot()}
 
     def state_dict(self, snapshot: Snapshot | None = None) -> Snapshot:
         """Return all that is needed to go on as if never stopped: now, or at a snapshot; no iteration ended since."""
         tensors, plain = snapshot or self.snapshot()
         replay = self.replay.state_dict(int(tensors["replay.added"]))
-        stores = {"replay": replay}
+        stores, plain = {"replay": replay}, {**plain, "memory": self.domain.state_dict(plain["memory"])}
         if self.calls.counted:
             stores["evaluated"] = self.calls.evaluated.state_dict(int(tensors["evaluated.count"]))
         return {**tensors, **{f"{of}.{k}": v for of, store in stores.items() for k, v in store.items()}}, plain

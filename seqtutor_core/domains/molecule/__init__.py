@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from random import Random
+from sys import intern
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -92,6 +93,8 @@ class Molecule:
         """The last two rollouts that `measure` was given: one is learned from while the next is measured."""
         self._turn = Lock()  # around own rewards, which can be dear: what two rollouts share is measured once
         self.scaffolds: Counter[str] = Counter()
+        self.observed: list[str] = []
+        """The scaffold of each valid molecule that was observed, in order: what `scaffolds` counts."""
         self.recent: deque[tuple[str, str, dict[str, float]]] = deque(maxlen=WINDOW)  # SMILES, scaffold, properties
 
     # ------------------------------------------------------------ rewards
@@ -194,7 +197,9 @@ class Molecule:
         measurements = self.measurements(tokens, lengths)
         valid = [one for one in measurements if one.valid]
         self.own.observe({term: [one.unknown.get(term, "") for one in valid] for term in self.own.active})
-        self.scaffolds.update(one.scaffold for one in valid)
+        scaffolds = [intern(one.scaffold) for one in valid]  # each text once in memory
+        self.observed += scaffolds
+        self.scaffolds.update(scaffolds)
         novel = _valid(measurements) & ~in_training_set(self.tokens.corpus, measurements)
         for one, new in zip(measurements[-WINDOW:], novel[-WINDOW:].tolist(), strict=True):
             counted = {"novel": float(new), "unknown": float(bool(one.unknown.keys() - {*OWN}))}
@@ -205,13 +210,18 @@ class Molecule:
         """Return the alarms that a run's metrics give reason for."""
         return [*self.own.alarms(), *alarms(self.tokens, lines)]
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of what was observed, as JSON values."""
-        return {"scaffolds": dict(self.scaffolds), "recent": list(self.recent)}
+    def snapshot(self) -> Any:
+        return len(self.observed), list(self.recent)
+
+    def state_dict(self, snapshot: Any = None) -> dict[str, Any]:
+        """Return what a checkpoint keeps of what was observed, now or at a snapshot, as JSON values."""
+        observed, recent = snapshot or self.snapshot()
+        return {"scaffolds": dict(Counter(self.observed[:observed])), "recent": recent}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.scaffolds = Counter(state.get("scaffolds", {}))
+        self.observed = [*self.scaffolds.elements()]
         self.recent = deque(((c, s, values) for c, s, values in state.get("recent", [])), maxlen=WINDOW)
 
     # ------------------------------------------------------------ few calls
