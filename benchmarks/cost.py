@@ -8,6 +8,7 @@ how many megabytes its memory grew. A growth exponent is the slope between the l
 doubles with the input, 0 does not notice it. CPU time says little of a machine that does other work beside it.
 """
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -26,6 +27,7 @@ from benchmarks.cost_plot import draw
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig
 from seqtutor_core.domains.melody import PAPER_TERMS, Melody, MelodySettings
+from seqtutor_core.domains.molecule import Molecule
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import ShardPool
@@ -81,6 +83,30 @@ def iteration(batch: int = 256, length: int = 32, units: int = 0, terms: int = 9
     return lambda: iterate(tuner)
 
 
+def counting(calls: int) -> Work:
+    """Return what comes with 128 molecules that are new to a run with so many calls: counted, the best, a snapshot."""
+    molecule, names = Molecule(), map(str, itertools.count())
+    config = TuningConfig("molecule", "molecule", weights={"qed": 40.0}, device="cpu")
+    tuner = Tuner(config, molecule, priors.load("molecule").network, ShardPool(torch.device("cpu"), 1))
+    evaluated = tuner.calls.evaluated
+
+    def count(n: int = 128) -> None:
+        tokens, lengths = torch.zeros(n, molecule.length, dtype=torch.long), torch.full((n,), 30)
+        evaluated.add([*itertools.islice(names, n)], tokens, lengths, torch.rand(n, len(molecule.terms)))
+        evaluated.prune(tuner.objective)
+
+    for _ in range(calls // 1000):
+        count(1000)
+    molecule.load_state_dict({"scaffolds": dict.fromkeys(map(str, range(calls // 2)), 2)})
+
+    def work() -> None:
+        count()
+        assert tuner.best is not None
+        tuner.snapshot()
+
+    return work
+
+
 def preview(particles: int) -> Work:
     """Return a preview of melodies."""
     torch.set_num_threads(1)
@@ -112,6 +138,7 @@ GROWTHS = (
     Growth("an iteration", "units of the LSTM", (64, 128, 256, 512, 1024), lambda size: iteration(units=size)),
     Growth("an iteration", "terms that count", (1, 3, 9, 15), lambda size: iteration(terms=size)),
     Growth("an iteration", "replay, tokens", (8192, 32768, 131_072, 524_288), lambda size: iteration(replay=size)),
+    Growth("counting 128 molecules", "molecules so far", (10_000, 100_000, 1_000_000), counting),
     Growth("a preview", "particles", (64, 256, 1024, 4096), preview),
     Growth("a list, first time", "runs", (10, 100, 1000), lambda size: listing(size, False)),
     Growth("a list, again", "runs", (10, 100, 1000), lambda size: listing(size, True)),
