@@ -6,7 +6,7 @@ from typing import Any
 
 from seqtutor_core.chemistry.property_query import SCAFFOLD, Measurement, PropertyQuery
 
-CACHE_SIZE = 200_000
+CACHE_SIZE = 50_000
 FLAT = "flat"
 
 Key = str | tuple[str, tuple[str, ...]]
