@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from seqtutor_core.busy_core import BusyCore
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry import worker_client
 from seqtutor_core.chemistry.cache import PropertyCache, cache_keys
@@ -27,7 +28,9 @@ ATOMS = frozenset({"heavy_atoms"})
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    """Two processes, both of which measure, whatever learned in tests before."""
+    monkeypatch.setattr(pools, "BUSY_CORE", BusyCore())
     pool = Pool(2)
     yield pool
     pool.close()

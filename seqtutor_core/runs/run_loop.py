@@ -121,8 +121,9 @@ def _learn(recorder: Recorder, should_stop: ShouldStop) -> None:
     def has_collapsed() -> bool:
         return tuner.config.stop_on_collapse and recorder.collapse_detector.collapsed
 
-    for progress in tune(tuner, controls):
-        recorder.on_update(progress)
+    with contextlib.closing(tune(tuner, controls)) as steps:  # at once, so that its core is free again
+        for progress in steps:
+            recorder.on_update(progress)
     recorder.write_metrics()
     recorder.write_checkpoint()
     state = "finished" if tuner.fraction_done >= 1 else "stopped"

@@ -1,7 +1,7 @@
 """The tuning loop: sample, score, learn."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from seqtutor_core.tuning.schedules import annealed_c, learning_rate
 from seqtutor_core.tuning.tuner import Tuner
 
 
-def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Iterator[Progress]:
+def tune(tuner: Tuner, controls: Controls = lambda: ()) -> Generator[Progress, None, None]:
     """Iterate until the budget is used or a control says stop. While paused it yields the last Progress again."""
     paused, last = False, None
     halve_until_it_fits(tuner, tuner.prepare)
