@@ -13,6 +13,7 @@ from seqtutor_core.network import Output, RecurrentNetwork
 from seqtutor_core.parallel import ShardPool, fast_bfloat16, shard_sizes
 from seqtutor_core.recorded import LONGEST_RECORDED, Recorded
 from seqtutor_core.replay import Batch
+from seqtutor_core.tuning.adam import Adam
 
 Loss = Callable[[Output, Output, Batch], Tensor]
 """From the policy network's output, the target network's and their batch to a loss, summed over steps or sequences."""
@@ -29,7 +30,7 @@ class PolicyOptimizer:
         if self.target is not None:
             self.target.lstm.flatten_parameters()  # cuDNN wants them side by side; a copy has them apart
         on_gpu = network.device.type == "cuda"
-        self.adam = torch.optim.Adam(network.parameters(), settings.learning_rate, fused=on_gpu)
+        self.adam = Adam(network.parameters(), fused=on_gpu)
         self.recorded = Recorded(self._gradient) if on_gpu and not settings.memory else None
         """On a GPU; not where each batch is as long as its longest sequence."""
         self.bfloat16 = settings.bfloat16 and fast_bfloat16(network.device)
@@ -44,8 +45,6 @@ class PolicyOptimizer:
 
     def step(self, batch: Batch, loss: Loss, learning_rate: float) -> Tensor:
         """Take one step; return the loss per token before it, a single number that nobody waited for."""
-        for group in self.adam.param_groups:
-            group["lr"] = learning_rate
         size = len(batch.tokens)
         count = min(self.shards.size, max(size // 2, 1))  # of two sequences at least, for learners that compare them
         parts = self.shards.map(partial(self.gradient, loss=loss), batch.split(shard_sizes(size, count)), "update")
@@ -53,7 +52,7 @@ class PolicyOptimizer:
         for parameter, *each in zip(self.network.parameters(), *(gradients for _, gradients in parts), strict=True):
             parameter.grad = torch.stack(each).sum(0) / steps
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
-        self.adam.step()
+        self.adam.step(learning_rate)
         self._follow()
         first, *others = (error for error, _ in parts)
         return sum(others, first) / steps
@@ -100,23 +99,14 @@ class PolicyOptimizer:
         tensors = {f"policy.{k}": v for k, v in self.network.state_dict().items()}
         if self.target is not None:
             tensors |= {f"target.{k}": v for k, v in self.target.state_dict().items()}
-        for i, slot in self.adam.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{k}": v for k, v in slot.items()}
-        return tensors
+        return tensors | {f"optimiser.{k}": v for k, v in self.adam.state_dict().items()}
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over a state; other tensors in it are left alone. ValueError for a memory of another network."""
         self.network.load_state_dict(subset_by_prefix(tensors, "policy."))
         if self.target is not None:
             self.target.load_state_dict(subset_by_prefix(tensors, "target."))
-        slots = {}
-        for i, parameter in enumerate(self.network.parameters()):
-            slots[i] = subset_by_prefix(tensors, f"optimiser.{i}.")
-            shapes = {name: value.shape for name, value in slots[i].items()}
-            if shapes and shapes != {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
-                raise ValueError(f"the optimiser's memory of parameter {i} is of another network")
-        whole = {**self.adam.state_dict(), "state": {i: slot for i, slot in slots.items() if slot}}
-        self.adam.load_state_dict(whole)
+        self.adam.load_state_dict(subset_by_prefix(tensors, "optimiser."))
 
 
 def subset_by_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
