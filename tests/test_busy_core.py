@@ -10,18 +10,10 @@ import torch
 from seqtutor_core.busy_core import BusyCore
 from seqtutor_core.chemistry import pool as pools
 from seqtutor_core.chemistry.pool import Pool
-from seqtutor_core.chemistry.property_query import PropertyQuery
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.tuning import loop, sampler, tune
+from tests.test_molecule_pool import ATOMS, PLAIN, atoms, chains
 from tests.tiny import Tiny, tiny_tuner
-
-PLAIN = PropertyQuery()
-ATOMS = frozenset({"heavy_atoms"})
-
-
-def chains(count: int, first: int = 1) -> list[str]:
-    """Alkanes."""
-    return ["C" * n for n in range(first, first + count)]
 
 
 @pytest.fixture
@@ -46,7 +38,7 @@ def test_a_thread_that_learns_has_a_core_of_its_own_but_while_it_waits(core: Bus
 def test_the_only_process_measures_for_a_thread_that_learns(core: BusyCore) -> None:
     with closing(Pool(1)) as pool, ThreadPoolExecutor(1) as aside, core.used():
         measured = aside.submit(pool.measure, chains(3), PLAIN, ATOMS).result()
-    assert [one.values["heavy_atoms"] for one in measured] == [1, 2, 3]
+    assert atoms(measured) == [1, 2, 3]
 
 
 def test_a_pool_that_closes_lets_go_of_what_waits_for_a_core(core: BusyCore) -> None:
