@@ -5,10 +5,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 
 from pages.ui import learning, mini, state
+from pages.ui.melody.spec import MELODY
+from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core import priors
 from seqtutor_core.config import TuningConfig, learner_settings
 from seqtutor_core.domains.melody import PAPER_TERMS, TERMS
@@ -116,6 +119,18 @@ def test_presets_and_reset(melody):
     assert choose_preset(page, None) is page and marked(page) == "All off", "a click on the marked one changes nothing"
     press(page, "reset")
     assert {t.name for t in TERMS if page.slider(key=t.name).value == 1.0} == set(PAPER_TERMS)
+
+
+@pytest.mark.parametrize("studio", [MELODY, MOLECULE], ids=lambda studio: studio.domain)
+def test_sliders_come_back_to_where_presets_leave_them(tmp_path, monkeypatch, studio):
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
+    page = opened(studio.domain).run()
+    for preset in ["", *studio.reward_presets]:
+        if preset:
+            choose_preset(page, preset)
+        for slider in page.slider:
+            moves = [(each - slider.min) / slider.step for each in (*np.atleast_1d(slider.value), slider.max)]
+            assert moves == pytest.approx(np.round(moves)), f"{preset}: {slider.key} between two of its values"
 
 
 def test_each_slider_has_a_reset_that_is_there_when_it_is_moved(melody):

@@ -1,5 +1,6 @@
 """The pane of sliders: presets, a row for each reward term. Moving one steers a living run, if this page steers it."""
 
+import math
 from collections.abc import Callable
 
 import streamlit as st
@@ -12,6 +13,7 @@ from pages.ui.rows import reset_button, row, show_value, widget
 from pages.ui.studio import Studio
 from seqtutor_core.domains import RewardTerm
 
+MOVES = 40  # of a slider from one end to the other, or some more
 PILLS = "presets"
 _DRAWN = "_drawn"  # key of the visit in which every setting was drawn last
 _TURN = "_presets"  # counts the pills' widgets
@@ -147,7 +149,7 @@ def _weight(studio: Studio, term: RewardTerm) -> None:
             steer=steer_weights,
             min_value=0.0,
             max_value=term.largest,
-            step=term.largest / 50,
+            step=step(term.largest),
             format="%.1f",
             help=f"{term.help} Measured in {term.unit}; the weight, up to {term.largest:g}, says what each is worth.",
         )
@@ -155,6 +157,12 @@ def _weight(studio: Studio, term: RewardTerm) -> None:
         show_value(f"{weight:g}", in_words(weight, term))
         reset_button(studio, term.label, term.name)
         studio.beside(studio, term)
+
+
+def step(largest: float) -> float:
+    """Return by how much a slider from 0 to `largest` moves: 1 or 5 times a power of ten, a 40th to a 100th of it."""
+    power = 10.0 ** math.floor(math.log10(largest / MOVES))
+    return 5 * power if 5 * power <= largest / MOVES else power
 
 
 def in_words(weight: float, term: RewardTerm) -> str:
