@@ -100,6 +100,15 @@ def test_studios_keep_their_settings_apart(molecule):
 # ---------------------------------------------------------------- wrong input
 
 
+@pytest.mark.parametrize("key", ["mol_target", "mol_prefix", "mol_required_smarts", "mol_forbidden_smarts"])
+@pytest.mark.parametrize("text", ["\u200b", "\ufeff \u200b", "c1ccccc1\u2028CCO"])
+def test_what_only_looks_empty_or_like_one_line_costs_nothing(molecule, key, text):
+    page = molecule.run()
+    kind = page.text_area if key.endswith("smarts") else page.text_input
+    kind(key=key).input(text).run()
+    assert not page.exception
+
+
 @pytest.mark.parametrize(
     ("kind", "key", "text", "told"),
     [

@@ -205,12 +205,22 @@ def test_limits_are_shown_and_taken_away(molecule):
     assert min(qeds(page)) < 0.9
 
 
-def test_a_wrong_substructure_in_the_filter_is_told(molecule):
+@pytest.mark.parametrize(("typed", "told"), [("[NX3;H2", "[NX3;H2"), ("c1ccccc1\nCO", "2 substructures to filter by")])
+def test_a_wrong_substructure_in_the_filter_is_told(molecule, typed, told):
     molecule.session_state["mol_view"] = PRIOR
     page = molecule.run()
-    page.text_input(key="with-smarts").input("[NX3;H2").run()
+    page.text_input(key="with-smarts").input(typed).run()
     assert not page.exception
-    assert "[NX3;H2" in texts(page.error)
+    assert told in texts(page.error)
+
+
+def test_a_substructure_that_only_looks_empty_filters_nothing(molecule):
+    molecule.session_state["mol_view"] = PRIOR
+    page = molecule.run()
+    before = qeds(page)
+    page.text_input(key="with-smarts").input("\u200b").run()
+    assert not page.exception and not page.error
+    assert qeds(page) == before
 
 
 # ---------------------------------------------------------------- properties

@@ -15,6 +15,7 @@ from seqtutor_core.chemistry.tokens import MOSES
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.statistics import LABELS, central_range
 from seqtutor_core.domains.molecule.training_set import in_training_set
+from seqtutor_core.errors import InputError
 
 COLOURINGS = {"Matches": "", "log P": "log_p", "Polar surface": "tpsa"}
 REWARD, AS_DRAWN, SIMILARITY = "reward", "as drawn", "similarity"
@@ -67,10 +68,11 @@ def order_button() -> Order:
         only_novel = st.toggle("Only what the training set has not", key="novel-only")
         smarts = st.text_input("Only with the substructure", placeholder="SMARTS", key="with-smarts")
         _limit_fields()
-    if smarts.strip():
-        (smarts,) = remote.smarts(smarts)
+    patterns = remote.smarts(smarts) if smarts.strip() else ()
+    if len(patterns) > 1:
+        raise InputError(f"{len(patterns)} substructures to filter by; give one, such as {patterns[0]}")
     limits = tuple(selection.limits().items())
-    return Order(by, rising, only_valid, only_novel, smarts, limits, colouring or "Matches", tokens(MOLECULE).corpus)
+    return Order(by, rising, only_valid, only_novel, "".join(patterns), limits, colouring or "Matches", tokens(MOLECULE).corpus)
 
 
 def _limit_fields() -> None:

@@ -133,8 +133,8 @@ def patterns(text: str) -> Structure:
     pictures = []
     for line in filter(None, map(str.strip, text.splitlines())):
         try:
-            [smarts] = remote.smarts(line)
-            pictures.append((remote.pattern_drawing(smarts, SMALL_WIDTH, SMALL_HEIGHT), f"pattern {_alt(smarts)}"))
+            for smarts in remote.smarts(line):  # none of a line that only looks empty
+                pictures.append((remote.pattern_drawing(smarts, SMALL_WIDTH, SMALL_HEIGHT), f"pattern {_alt(smarts)}"))
         except SeqTutorError:
             continue
     try:
