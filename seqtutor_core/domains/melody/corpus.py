@@ -8,6 +8,7 @@ collection, or a run of SHINGLE successive notes, stay on one side.
 
 import hashlib
 import json
+import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -131,7 +132,7 @@ def build(folder: Path, progress: Callable[[int, int], None], workers: int | Non
     parts.mkdir(parents=True, exist_ok=True)
     waiting = [f for f in files if not _part(parts, f).exists()]
     progress(len(files) - len(waiting), len(files))
-    with ProcessPoolExecutor(workers or cpu_count()) as pool:
+    with ProcessPoolExecutor(workers or cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
         jobs = [(f, pool.submit(_parse_file, f)) for f in waiting]
         for done, (file, job) in enumerate(jobs, start=len(files) - len(waiting) + 1):
             replace_text(_part(parts, file), json.dumps(job.result()))
