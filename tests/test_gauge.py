@@ -54,6 +54,8 @@ def test_bounds_by_hand() -> None:
     runs = (1.0, 1.0, 1.0, 1.0)
     agreed = Source("four that agree", runs, -5.0, 10.0, 1.0)
     assert agreed.bound(0.05) == pytest.approx(1.0)  # no spread: Jensen's bound is their mean
+    spread = Source("three", (1.0, 1.1, 1.2), -5.0, 10.0, 1.0)  # Student's t of 2 degrees of freedom at 0.975: 4.3027
+    assert spread.bound(0.05) == pytest.approx(1.1 - 4.3027 * 0.1 / math.sqrt(3), abs=1e-5)
     assert Source("one", (1.0,), -5.0, 10.0, 1.0).bound(0.05) == pytest.approx(1.0 - math.log(2 / 0.05))
     assert Source("seen more", runs, 2.0, 10.0, 1.0).bound(0.05) == 2.0
 
