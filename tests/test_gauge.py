@@ -12,7 +12,17 @@ from seqtutor_core.domains.base import UNBOUNDED
 from seqtutor_core.domains.mini import DEFAULT_WEIGHTS, Mini
 from seqtutor_core.domains.mini.exact_task import mini_prior, mini_task
 from seqtutor_core.frontier import frontier
-from seqtutor_core.gauge import DELTA, Ceiling, Gauge, Source, combine_estimates, measure_policy, measure_prior
+from seqtutor_core.gauge import (
+    DELTA,
+    FEW_DISTINCT,
+    LOW_ENTROPY,
+    Ceiling,
+    Gauge,
+    Source,
+    combine_estimates,
+    measure_policy,
+    measure_prior,
+)
 from seqtutor_core.network import Output
 from seqtutor_core.objective import Objective
 from seqtutor_core.policy import LogPolicy, Policy
@@ -26,13 +36,18 @@ def the_prior(output: Output, log_prior: Tensor) -> Tensor:
     return log_prior
 
 
-def one_token(output: Output, log_prior: Tensor) -> Tensor:
-    """A policy that has collapsed: it writes a and nothing else."""
-    return (log_prior + 60 * torch.tensor([1.0, 0.0, 0.0])).log_softmax(-1)
-
-
 def of(log_policy: LogPolicy) -> Policy:
     return Policy(Tiny(), tiny_prior(), tiny_prior(), log_policy)
+
+
+def tilted(*bonus: float) -> Policy:
+    """A policy whose logits are the prior's and a bonus for each token."""
+    return of(lambda output, log_prior: (log_prior + torch.tensor(bonus)).log_softmax(-1))
+
+
+def one_token() -> Policy:
+    """A policy that has collapsed: it writes a and nothing else."""
+    return tilted(60.0, 0.0, 0.0)
 
 
 def gauge_of(policy: Policy, n: int = 512) -> Gauge:
@@ -113,12 +128,28 @@ def test_a_tuned_policy_is_nearly_there() -> None:
 
 
 def test_collapse_is_flagged_and_does_not_pass_for_perfection() -> None:
-    found = gauge_of(of(one_token))
+    found = gauge_of(one_token())
     assert found.collapsed
     assert "collapsed" in found.sentence
     assert found.log_z_at_least > found.j + 0.5  # its own samples alone would say the gap is 0
     own = next(each for each in found.sources if each.name == "importance sampling from the policy")
     assert own.distinct < 0.01
+
+
+def test_few_sequences_are_collapse_and_so_is_low_entropy() -> None:
+    varied = measure_prior(PRIOR, OBJECTIVE, 512, 0)
+    repeating = replace(varied, sources=(replace(varied.sources[0], distinct=0.02), *varied.sources[1:]))
+    two_tokens, nearly_one = tilted(0.0, 0.0, -60.0), tilted(6.0, 0.0, 0.0)
+    for policy, against, collapsed in (
+        (two_tokens, varied, True),
+        (two_tokens, repeating, False),  # of a prior that itself writes few
+        (nearly_one, repeating, True),
+        (of(the_prior), varied, False),
+    ):
+        found = measure_policy(policy, against, 512, 1)
+        assert found.collapsed is collapsed
+        assert (found.entropy < LOW_ENTROPY) is (policy is nearly_one)
+        assert (found.distinct < FEW_DISTINCT * against.sources[0].distinct) is (policy is two_tokens and collapsed)
 
 
 def test_nothing_to_gain_is_said() -> None:
@@ -151,7 +182,7 @@ def test_bounded_rewards_are_gauged_from_both_sides() -> None:
 
 
 def test_where_it_says_little_the_lower_end_is_left_out() -> None:
-    for policy in (of(the_prior), of(one_token)):
+    for policy in (of(the_prior), one_token()):
         found = gauge_of(policy)
         assert found.at_least == 0.0
         assert found.sentence.startswith(f"At most {found.at_most:.0%} of the reachable")

@@ -68,11 +68,12 @@ def order_button() -> Order:
         only_novel = st.toggle("Only what the training set has not", key="novel-only")
         smarts = st.text_input("Only with the substructure", placeholder="SMARTS", key="with-smarts")
         _limit_fields()
-    patterns = remote.smarts(smarts) if smarts.strip() else ()
+    patterns = remote.smarts(smarts) if smarts.strip() else ()  # none of what only looks empty
     if len(patterns) > 1:
         raise InputError(f"{len(patterns)} substructures to filter by; give one, such as {patterns[0]}")
+    smarts = "".join(patterns)
     limits = tuple(selection.limits().items())
-    return Order(by, rising, only_valid, only_novel, "".join(patterns), limits, colouring or "Matches", tokens(MOLECULE).corpus)
+    return Order(by, rising, only_valid, only_novel, smarts, limits, colouring or "Matches", tokens(MOLECULE).corpus)
 
 
 def _limit_fields() -> None:
