@@ -181,6 +181,33 @@ def test_rloo_by_hand() -> None:
     assert loss == pytest.approx(((4 - 5) + 3 + (5 - 4)) * math.log(2))
 
 
+@pytest.mark.parametrize("name", LEARNERS)
+def test_what_stands_behind_an_end_counts_nothing(name: str) -> None:
+    """Whatever tokens, probabilities and outputs padding has: the loss is the same, and no gradient goes there."""
+    rng = torch.Generator().manual_seed(2)
+    mask = (torch.arange(5) < torch.tensor([[5], [3], [1], [4]])).float()
+
+    def drawn(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same up to the ends, different behind them."""
+        first, other = torch.randn(4, 5, *shape, generator=rng), 9 * torch.randn(4, 5, *shape, generator=rng)
+        return first, torch.where(mask.reshape(4, 5, *(1 for _ in shape)) == 1, first, other)
+
+    logits, value, log_prior, target_logits, target_value = (drawn(*shape) for shape in ((3,), (), (3,), (3,), ()))
+    tokens, reward = drawn(), torch.randn(4, 5, generator=rng) * mask
+    learner, losses, gradients = LEARNERS[name], [], []
+    for i in range(2):
+        online = Output(logits[i].requires_grad_(), value[i].requires_grad_())
+        target = Output(target_logits[i], target_value[i])
+        whole = (10 * tokens[i]).long() % 3
+        batch = Batch(whole, whole[:, :0], mask, log_prior[i].log_softmax(-1), reward)
+        losses.append(learner.loss(online, target, batch, learner.presets["default"]))
+        (found,) = torch.autograd.grad(losses[-1], online.logits)
+        gradients.append(found)
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].abs().amax(-1).gt(0).equal(mask == 1)
+
+
 # ---------------------------------------------------------------- the optimum
 
 

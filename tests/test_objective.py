@@ -22,6 +22,7 @@ def test_reward_and_j_by_hand() -> None:
     objective = Objective(Tiny(), {"close": 0.1, "rise": 2}, 4.0)
     terms = torch.tensor([[1.0, 3.0], [-2.0, 0.0]], dtype=torch.float64)
     assert objective.reward(terms).tolist() == [2.0 + 0.1 * 3.0, -4.0]
+    assert objective.effects([1.0, 3.0]) == [2.0, 0.1 * 3.0]
     assert objective.j(6.0, 1.0) == 0.5
     assert objective.j(torch.tensor([6.0, -4.0]), torch.tensor([1.0, 0.0])).tolist() == [0.5, -1.0]
     assert objective.replace(c=2.0).j(6.0, 1.0) == 2.0
