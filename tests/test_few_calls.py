@@ -144,6 +144,8 @@ def test_the_curve_and_its_area_by_hand() -> None:
     assert [calls for calls, _ in curve] == [100, 200]
     assert [value for _, value in curve] == pytest.approx([0.2, 0.6])
     assert auc(curve, 400) == pytest.approx((10 + 40 + 120) / 400)
+    early = top_curve([0.2] * 99 + [0.6] * 11)
+    assert [value for _, value in early] == pytest.approx([(9 * 0.2 + 0.6) / 10, 0.6])
 
 
 # ---------------------------------------------------------------- runs

@@ -1,5 +1,7 @@
 """Network, rollout and replay: one step at a time equals whole sequences, and nothing is mixed up on the way."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -109,6 +111,16 @@ def test_replay_reweights_what_was_seen() -> None:
         batch = replay.sample(4, 4, Objective(Tiny(), {"rise": rise, "close": close}, 2.0), generator())
         expected = Tiny().score(rollout.tokens).float() @ torch.tensor([rise, close]) / 2.0
         torch.testing.assert_close(batch.reward, expected)
+
+
+def test_replay_pays_nothing_behind_an_end_and_is_as_long_as_its_longest() -> None:
+    replay, whole = Replay(6), PRIOR.sample(3, generator())
+    rollout = replace(whole, lengths=torch.tensor([2, 3, 1]))
+    replay.add(rollout, torch.ones(3, 4, 2))
+    batch = replay.sample(3, 3, ONES, generator())
+    assert torch.equal(batch.tokens, whole.tokens[:, :3]) and batch.log_prior.shape[:2] == (3, 3)
+    assert batch.mask.tolist() == [[1, 1, 0], [1, 1, 1], [1, 0, 0]]
+    assert torch.equal(batch.reward, 2 * batch.mask)
 
 
 def test_replay_forgets_the_oldest_and_survives_a_checkpoint() -> None:
