@@ -97,6 +97,27 @@ def test_studios_keep_their_settings_apart(molecule):
     assert page.select_slider(key="mol_kl").value == 8.0
 
 
+@pytest.mark.parametrize(
+    ("term", "drawer"),
+    [
+        ("similarity", "Resemble a molecule"),
+        ("similarity_2", "Resemble others too"),
+        ("isomer", "Formula and element"),
+        ("required", "Substructures"),
+        ("forbidden", "Substructures"),
+    ],
+)
+def test_a_weight_opens_what_it_asks_for(molecule, term, drawer):
+    def open_ones(page):
+        return {each.label for each in page.expander if each.proto.expanded}
+
+    before = open_ones(molecule.run())
+    assert drawer not in before
+    page = molecule.slider(key=f"mol_{term}").set_value(100.0).run()
+    assert open_ones(page) == before | {drawer}
+    assert "nothing to go by; give" in texts(page.error)
+
+
 # ---------------------------------------------------------------- wrong input
 
 

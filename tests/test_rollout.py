@@ -1,5 +1,6 @@
 """Network, rollout and replay: one step at a time equals whole sequences, and nothing is mixed up on the way."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.parallel import ShardPool, shard_sizes
 from seqtutor_core.policy import Policy
 from seqtutor_core.replay import Replay
-from seqtutor_core.rollout import Rollout, gather_actions, sequence_mask
+from seqtutor_core.rollout import Rollout, divergence, gather_actions, sequence_mask
 from seqtutor_core.stepper import Stepper
 from tests.tiny import Tiny, outputs, tiny_prior
 
@@ -98,6 +99,17 @@ def test_an_end_token_ends() -> None:
 def test_greedy_without_exploration_takes_the_likeliest() -> None:
     rollout = PRIOR.sample(8, generator(), epsilon=0.0)
     assert torch.equal(rollout.tokens, rollout.log_prior.argmax(-1))
+
+
+def test_divergence_by_hand_stops_at_the_end() -> None:
+    half, sure = [0.5, 0.25, 0.25], [0.98, 0.01, 0.01]
+    log_prior, log_policy = (torch.tensor(each).log().expand(2, 4, 3) for each in (half, sure))
+    whole = PRIOR.sample(2, generator())
+    rollout = replace(whole, log_prior=log_prior, log_policy=log_policy, lengths=torch.tensor([4, 1]))
+    kl = 0.98 * math.log(0.98 / 0.5) + 2 * 0.01 * math.log(0.01 / 0.25)
+    entropy = -0.98 * math.log(0.98) - 2 * 0.01 * math.log(0.01)
+    found = divergence(rollout)
+    torch.testing.assert_close(found, (torch.tensor([4 * kl, kl]), torch.tensor([4 * entropy, entropy])))
 
 
 # ---------------------------------------------------------------- replay

@@ -1,10 +1,11 @@
 """Fields for what no slider can set: a molecule to resemble, substructures, alerts, a fragment to grow from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 from pages.ui.molecule import editor, typed
@@ -56,23 +57,29 @@ FINGERPRINT_HELP = "Circular, of radius 2 or 3, by atoms or by features; pairs o
 def controls(studio: Studio) -> None:
     """Draw the fields below the sliders that only molecules have."""
     st.markdown("## Which molecules?", anchors=False)
-    with st.expander("Resemble a molecule", expanded=state.given(studio, TARGET)):
+    with _drawer(studio, "Resemble a molecule", TARGET, terms=("similarity",)):
         _target(studio)
-    with st.expander("Resemble others too", expanded=any(state.given(studio, n) for n in (MORE_TARGETS, TARGET_2))):
+    with _drawer(studio, "Resemble others too", MORE_TARGETS, TARGET_2, terms=("similarity_2",)):
         _similarity(studio)
-    with st.expander("Formula and element", expanded=any(state.given(studio, n) for n in (FORMULA, ELEMENT))):
+    with _drawer(studio, "Formula and element", FORMULA, ELEMENT, terms=("isomer",)):
         _atoms(studio)
     with st.expander("From a file"):
         _file(studio)
-    with st.expander("Substructures", expanded=any(state.given(studio, n) for n in (REQUIRED, FORBIDDEN))):
+    with _drawer(studio, "Substructures", REQUIRED, FORBIDDEN, terms=("required", "forbidden")):
         _substructures(studio)
     with st.expander("Alerts and scaffolds"):
         _alerts(studio)
-    with st.expander("Grow from a fragment", expanded=state.given(studio, PREFIX)):
+    with _drawer(studio, "Grow from a fragment", PREFIX):
         _beginning(studio)
     _as_begun(studio)
     editor.missing()
     editor.panel(studio)
+
+
+def _drawer(studio: Studio, label: str, *fields: str, terms: Sequence[str] = ()) -> DeltaGenerator:
+    """Return an expander that is open while a field in it is filled, or one of the terms that need it has a weight."""
+    asked = any(state.given(studio, field) for field in fields) or any(state.value(studio, term) for term in terms)
+    return st.expander(label, expanded=asked)
 
 
 def _target(studio: Studio) -> None:
