@@ -21,6 +21,7 @@ from seqtutor_core.objective import Objective
 from seqtutor_core.stages import Stage
 from seqtutor_core.tuning import Tuner, few_calls, iterate, tune
 from seqtutor_core.tuning.calls import BARREN
+from seqtutor_core.tuning.curriculum import Curriculum
 from tests.running import executed, small
 from tests.running import tiny_prior as folder_of_prior
 from tests.tiny import Tiny, tiny_prior
@@ -253,6 +254,17 @@ def test_stages_go_by_reward_and_by_calls() -> None:
     assert changes == [({"rise": 0.0, "close": 1.0}, 1.0), ({"rise": 1.0, "close": 0.0}, 2.0), (BOTH, 1.0)]
     assert any("stage 1 ended after" in each and "its 10 calls were used; stage 2 of 2" in each for each in messages)
     assert not tuner.curriculum.unreached
+
+
+def test_each_stage_counts_its_own_calls() -> None:
+    tuner = tuner_of(calls=100, stages=(Stage({"close": 1.0}, calls=10), Stage({"rise": 1.0}, calls=20)))
+    progress, curriculum = iterate(tuner), Curriculum(tuner.config)
+
+    def ended(calls: int) -> bool:
+        counters = replace(progress.counters, calls=calls)
+        return bool(curriculum.advance(replace(progress, counters=counters)))
+
+    assert [calls for calls in (9, 10, 11, 29, 30, 31, 90) if ended(calls)] == [10, 30]
 
 
 def test_a_stage_that_is_never_reached_is_told() -> None:
