@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 from pages.ui.molecule import editor, typed
@@ -57,29 +56,28 @@ FINGERPRINT_HELP = "Circular, of radius 2 or 3, by atoms or by features; pairs o
 def controls(studio: Studio) -> None:
     """Draw the fields below the sliders that only molecules have."""
     st.markdown("## Which molecules?", anchors=False)
-    with _drawer(studio, "Resemble a molecule", TARGET, terms=("similarity",)):
+    with st.expander("Resemble a molecule", expanded=_asked(studio, TARGET, terms=("similarity",))):
         _target(studio)
-    with _drawer(studio, "Resemble others too", MORE_TARGETS, TARGET_2, terms=("similarity_2",)):
+    with st.expander("Resemble others too", expanded=_asked(studio, MORE_TARGETS, TARGET_2, terms=("similarity_2",))):
         _similarity(studio)
-    with _drawer(studio, "Formula and element", FORMULA, ELEMENT, terms=("isomer",)):
+    with st.expander("Formula and element", expanded=_asked(studio, FORMULA, ELEMENT, terms=("isomer",))):
         _atoms(studio)
     with st.expander("From a file"):
         _file(studio)
-    with _drawer(studio, "Substructures", REQUIRED, FORBIDDEN, terms=("required", "forbidden")):
+    with st.expander("Substructures", expanded=_asked(studio, REQUIRED, FORBIDDEN, terms=("required", "forbidden"))):
         _substructures(studio)
     with st.expander("Alerts and scaffolds"):
         _alerts(studio)
-    with _drawer(studio, "Grow from a fragment", PREFIX):
+    with st.expander("Grow from a fragment", expanded=_asked(studio, PREFIX)):
         _beginning(studio)
     _as_begun(studio)
     editor.missing()
     editor.panel(studio)
 
 
-def _drawer(studio: Studio, label: str, *fields: str, terms: Sequence[str] = ()) -> DeltaGenerator:
-    """Return an expander that is open while a field in it is filled, or one of the terms that need it has a weight."""
-    asked = any(state.given(studio, field) for field in fields) or any(state.value(studio, term) for term in terms)
-    return st.expander(label, expanded=asked)
+def _asked(studio: Studio, *fields: str, terms: Sequence[str] = ()) -> bool:
+    """Return whether one of the fields is filled, or one of the terms that need them has a weight."""
+    return any(state.given(studio, field) for field in fields) or any(state.value(studio, term) for term in terms)
 
 
 def _target(studio: Studio) -> None:
