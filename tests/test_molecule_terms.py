@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import torch
 from rdkit import Chem, DataStructs
 from rdkit.Chem import AllChem, GraphDescriptors, rdMolDescriptors
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
@@ -13,7 +14,9 @@ from seqtutor_core.chemistry.formula import parse_formula
 from seqtutor_core.chemistry.properties import measure
 from seqtutor_core.chemistry.property_query import FINGERPRINTS, ON_REQUEST, PropertyQuery
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
+from seqtutor_core.domains.molecule.scored_molecules import score_molecules
 from seqtutor_core.errors import InputError, SettingError
+from seqtutor_core.objective import GEOMETRIC_MEAN, Objective
 
 MOLECULES = (
     "CC1=CC=C(C=C1)C1=CC(=NN1C1=CC=C(C=C1)S(N)(=O)=O)C(F)(F)F",
@@ -122,3 +125,31 @@ def test_new_terms_are_measured_on_request_alone() -> None:
     for name in ON_REQUEST:
         assert molecule.set_active_terms({name: 1.0}), name
     assert not molecule.set_active_terms(dict.fromkeys(ON_REQUEST, 1.0))
+
+
+# ---------------------------------------------------------------- molecules that somebody typed
+
+
+def test_a_typed_molecule_earns_what_a_rollout_of_its_tokens_earns() -> None:
+    typed = ["CC(=O)Oc1ccccc1C(=O)O", "CCO", "CCCCCCCCCCCCCC", "c1ccccc1Br", "c1ccc"]  # the last is none
+    weights = {"qed": 40.0, "log_p": 2.0, "too_short": 3.0, "carbon_chain": 5.0, "validity": 7.0, "tpsa": 1.0}
+    objective = Objective(Molecule(MoleculeSettings(corpus="zinc")), weights, 1.0)
+    molecule: Any = objective.domain
+    rows = [[*molecule.tokens.encode(each), molecule.end] for each in typed]
+    padded = torch.tensor([[*row, *[molecule.end] * (max(map(len, rows)) - len(row))] for row in rows])
+    molecule.set_active_terms(weights)
+    sums = molecule.score(padded, torch.tensor([len(row) for row in rows])).sum(1)
+    scored = score_molecules(objective, typed)
+    assert [one.reward for one in scored] == pytest.approx(objective.reward(sums.double()).tolist(), abs=1e-4)
+    assert scored[1].reward < scored[0].reward and scored[-1].reward < 0
+    for one in scored:
+        effects = [abs(each.effect) for each in one.contributions]
+        assert effects == sorted(effects, reverse=True) and len(effects) == len(weights)
+
+
+def test_under_a_geometric_mean_what_costs_most_stands_first() -> None:
+    objective = Objective(Molecule(), {"qed": 1.0, "tpsa": 3.0}, 1.0, GEOMETRIC_MEAN)
+    (aspirin,) = score_molecules(objective, ["CC(=O)Oc1ccccc1C(=O)O"])
+    factors = [each.effect for each in aspirin.contributions]
+    assert factors == sorted(factors)
+    assert aspirin.reward == pytest.approx(4 * math.prod(factors))
