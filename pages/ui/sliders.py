@@ -149,7 +149,7 @@ def _weight(studio: Studio, term: RewardTerm) -> None:
             steer=steer_weights,
             min_value=0.0,
             max_value=term.largest,
-            step=step(term.largest),
+            step=_step(term.largest),
             format="%.1f",
             help=f"{term.help} Measured in {term.unit}; the weight, up to {term.largest:g}, says what each is worth.",
         )
@@ -159,15 +159,15 @@ def _weight(studio: Studio, term: RewardTerm) -> None:
         studio.beside(studio, term)
 
 
-def step(largest: float) -> float:
-    """Return by how much a slider from 0 to `largest` moves: 1 or 5 times a power of ten, a 40th to a 100th of it."""
-    power = 10.0 ** math.floor(math.log10(largest / MOVES))
-    return 5 * power if 5 * power <= largest / MOVES else power
-
-
 def in_words(weight: float, term: RewardTerm) -> str:
     """Return a weight as a person would say it."""
     if weight == 0:
         return "off"
     share = weight / term.largest
     return "a hint" if share < 0.12 else "as usual" if share <= 0.3 else "strong" if share <= 0.6 else "above all"
+
+
+def _step(largest: float) -> float:
+    """Return by how much a slider from 0 to `largest` moves: 1 or 5 times a power of ten, a 40th to a 100th of it."""
+    power = 10.0 ** math.floor(math.log10(largest / MOVES))
+    return 5 * power if 5 * power <= largest / MOVES else power
