@@ -3,7 +3,7 @@
 import pytest
 
 from seqtutor_core.chemistry import three_d
-from tests.browsing import expect, needs_chromium, until
+from tests.browsing import expect, looked_at, needs_chromium, served_page, until
 from tests.looking import shifts, watch_shifts
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
@@ -107,6 +107,37 @@ def test_without_webgl_the_molecule_lies_flat(new_page, address):
 
 
 # ---------------------------------------------------------------- method
+
+LATE = """
+    import time
+    import streamlit as st
+    from pages.ui import document
+    from pages.ui.style import SHEETS
+
+    st.set_page_config(layout="wide")
+    for sheet in sorted(SHEETS.glob("*.css")):
+        st.html(sheet)
+    draw_article = document._article
+
+    def draw_late(text, places):
+        while "shown" not in st.session_state:
+            time.sleep(1.5)  # the contents have long been there
+            st.session_state["shown"] = True
+        draw_article(text, places)
+
+    document._article = draw_late
+    formula = "+".join(f"x_{{{i}}}" for i in range(99))
+    document.show(f"A formula, $x$\\n\\n$$\\n{formula}\\n$$\\n\\n## One\\n\\nText\\n\\n## Two\\n\\nMore", {})
+"""  # as a busy server draws it: the article a while after its contents
+
+
+def test_contents_wait_for_an_article_that_comes_late(browser, tmp_path):
+    with served_page(LATE, tmp_path) as address, looked_at(browser, address) as page:
+        page.goto(address)
+        expect(page.locator("[aria-current=true]")).to_have_text("One")
+        expect(page.locator(".st-key-article[data-ready]")).to_be_visible()
+        expect(page.get_by_role("group", name="Formula")).to_be_visible()
+        expect(page.get_by_test_id("stErrorElementStack")).to_have_count(0)
 
 
 def at_method(page):

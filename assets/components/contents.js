@@ -57,18 +57,20 @@ async function showWithFonts(article) {
 export default function ({ data, parentElement }) {
   const nav = parentElement.querySelector("nav");
   const details = draw(nav, data);
-  const article = document.querySelector(".st-key-article");
+  const whole = document.querySelector(".st-key-document");
   const turn = () => (details.open = WIDE.matches);
   const scrolled = () => requestAnimationFrame(() => mark(nav));
   let linked = location.hash.slice(1); // what stands above it may still grow: go there again until somebody scrolls
   const moved = () => (linked = "");
   const settled = new ResizeObserver(() => {
+    const article = whole.querySelector(".st-key-article");
+    if (!article) return; // it is drawn after its contents, on a busy server a while after
     if (linked) document.getElementById(decodeURIComponent(linked))?.scrollIntoView();
     reach(article);
     mark(nav);
     if (article.querySelector(":scope > :first-child .katex")) showWithFonts(article);
   });
-  settled.observe(article);
+  settled.observe(whole);
   WIDE.addEventListener("change", turn);
   document.addEventListener("scroll", scrolled, { capture: true, passive: true });
   SCROLLED_BY_HAND.forEach((kind) => document.addEventListener(kind, moved, { passive: true }));
