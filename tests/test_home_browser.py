@@ -112,17 +112,14 @@ LATE = """
     import time
     import streamlit as st
     from pages.ui import document
-    from pages.ui.style import SHEETS
+    from pages.ui.style import sheets
 
     st.set_page_config(layout="wide")
-    for sheet in sorted(SHEETS.glob("*.css")):
-        st.html(sheet)
+    st.html(sheets().decode())
     draw_article = document._article
 
     def draw_late(text, places):
-        while "shown" not in st.session_state:
-            time.sleep(1.5)  # the contents have long been there
-            st.session_state["shown"] = True
+        time.sleep(1.5)  # the contents have long been there
         draw_article(text, places)
 
     document._article = draw_late

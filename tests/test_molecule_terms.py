@@ -5,7 +5,6 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import torch
 from rdkit import Chem, DataStructs
 from rdkit.Chem import AllChem, GraphDescriptors, rdMolDescriptors
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
@@ -17,6 +16,7 @@ from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.scored_molecules import score_molecules
 from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.objective import GEOMETRIC_MEAN, Objective
+from tests.test_own_rewards import pay
 
 MOLECULES = (
     "CC1=CC=C(C=C1)C1=CC(=NN1C1=CC=C(C=C1)S(N)(=O)=O)C(F)(F)F",
@@ -135,10 +135,8 @@ def test_a_typed_molecule_earns_what_a_rollout_of_its_tokens_earns() -> None:
     weights = {"qed": 40.0, "log_p": 2.0, "too_short": 3.0, "carbon_chain": 5.0, "validity": 7.0, "tpsa": 1.0}
     objective = Objective(Molecule(MoleculeSettings(corpus="zinc")), weights, 1.0)
     molecule: Any = objective.domain
-    rows = [[*molecule.tokens.encode(each), molecule.end] for each in typed]
-    padded = torch.tensor([[*row, *[molecule.end] * (max(map(len, rows)) - len(row))] for row in rows])
     molecule.set_active_terms(weights)
-    sums = molecule.score(padded, torch.tensor([len(row) for row in rows])).sum(1)
+    sums = pay(molecule, *([*molecule.tokens.encode(each), molecule.end] for each in typed)).sum(1)
     scored = score_molecules(objective, typed)
     assert [one.reward for one in scored] == pytest.approx(objective.reward(sums.double()).tolist(), abs=1e-4)
     assert scored[1].reward < scored[0].reward and scored[-1].reward < 0

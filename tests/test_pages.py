@@ -125,9 +125,8 @@ def test_presets_and_reset(melody):
 def test_sliders_come_back_to_where_presets_leave_them(tmp_path, monkeypatch, studio):
     monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path))
     page = opened(studio.domain).run()
-    for preset in ["", *studio.reward_presets]:
-        if preset:
-            choose_preset(page, preset)
+    for preset in [None, *studio.reward_presets]:
+        choose_preset(page, preset)
         for slider in page.slider:
             moves = [(each - slider.min) / slider.step for each in (*np.atleast_1d(slider.value), slider.max)]
             assert moves == pytest.approx(np.round(moves)), f"{preset}: {slider.key} between two of its values"

@@ -17,11 +17,10 @@ PANE = """
     from pages.ui.layout import panes
     from pages.ui.melody.spec import MELODY
     from pages.ui.molecule.spec import MOLECULE
-    from pages.ui.style import SHEETS
+    from pages.ui.style import sheets
 
     st.set_page_config(layout="wide")
-    for sheet in sorted(SHEETS.glob("*.css")):
-        st.html(sheet)
+    st.html(sheets().decode())
     studio = MOLECULE if "molecule" in st.query_params else MELODY
     learning.kl_slider(studio)
     learning.learner_choice(studio)
