@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP = [ -t 1 ] && quiet= || quiet=-qq; $(BIN)/python -m pip install --disable-pip-version-check $$quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help app port test test-fast check docs fluidsynth chromium viewer notation editor molecules
+.PHONY: help app port test test-fast check docs fluidsynth drawings chromium viewer notation editor molecules
 .DELETE_ON_ERROR:
 # The parts share one virtual environment, so they are never set up side by side.
 .NOTPARALLEL:
@@ -23,7 +23,7 @@ help:  ## say what there is
 	@echo "make viewer, make notation, make editor, make molecules"
 	@echo "             try once more to get the 3D viewer, scores, the structure editor, the training molecules"
 
-app: .venv/.app port fluidsynth viewer notation editor molecules  ## serve the app
+app: .venv/.app port fluidsynth drawings viewer notation editor molecules  ## serve the app
 	@mkdir -p static
 	@$(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.address $(HOST)
 
@@ -33,7 +33,7 @@ port: .venv/.made
 
 OTHER_PORT = $(if $(filter 8600,$(PORT)),8700,8600)
 
-test: .venv/.dev fluidsynth chromium viewer notation editor molecules  ## run the tests
+test: .venv/.dev fluidsynth drawings chromium viewer notation editor molecules  ## run the tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --rerun-show-tracebacks $(ARGS)
 
 test-fast: .venv/.dev  ## run the tests that need no browser, no worker process and no GPU
@@ -73,15 +73,23 @@ fluidsynth: .venv/.made
 	@command -v fluidsynth >/dev/null || { $(call apt_get,fluidsynth); }
 	@command -v fluidsynth >/dev/null || echo "fluidsynth is missing, so sound comes from a basic built-in synth. To get it: sudo apt-get install fluidsynth (macOS: brew install fluid-synth)"
 
+drawings: .venv/.made
+	@$(find_drawings) || { $(call apt_get,$(drawing_libraries)); }
+	@$(find_drawings) || echo "Libraries are missing that RDKit draws with, so molecules are not drawn. To get them: sudo apt-get install $(drawing_libraries)"
+
 chromium: .venv/.made
 	@$(find_chromium) || { $(call apt_get,chromium); }
 	@$(find_chromium) || echo "Chromium is missing, so the browser tests cannot run. To get it: sudo apt-get install chromium"
 
+# What RDKit draws with on Linux; chemistry/canvas.py knows it as well.
+drawing_libraries := libx11-6 libxext6 libxrender1 libexpat1
+find_drawings = $(BIN)/python -c 'import sys; from seqtutor_core.chemistry import canvas; sys.exit(bool(canvas.missing()))'
 find_chromium = command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 
-# As root or where sudo asks for no password; otherwise nothing happens. What apt-get said is in .venv/apt-PACKAGE.log.
+# As root or where sudo asks for no password; otherwise nothing happens. What apt-get said is in .venv/apt-PACKAGE.log,
+# called like the first.
 define apt_get
-as=; [ "$$(id -u)" = 0 ] || as="sudo -n"; log=.venv/apt-$(1).log; mkdir -p .venv; \
+as=; [ "$$(id -u)" = 0 ] || as="sudo -n"; log=.venv/apt-$(firstword $(1)).log; mkdir -p .venv; \
 if [ ! -e $$log ] && command -v apt-get >/dev/null && $$as true 2>/dev/null; then \
   echo "Installing $(1) with apt-get"; \
   { $$as apt-get -q -o Acquire::Retries=1 -o Acquire::http::Timeout=20 update; \

@@ -4,10 +4,12 @@ import os
 import shutil
 import sysconfig
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from seqtutor_core.chemistry import canvas
 from seqtutor_core.environment import RUN_MEMORY, RUNS_PER_VISITOR, SLOTS, run_megabytes, runs_per_visitor, slot_count
 from seqtutor_core.errors import SettingError
 from seqtutor_core.files import home
@@ -38,6 +40,7 @@ def diagnose() -> list[Part]:
         _synthesiser(),
         _scores(),
         _chemistry(),
+        _drawings(),
         _viewer(),
         _editor(),
         _priors(),
@@ -125,6 +128,14 @@ def _chemistry() -> Part:
     return Part(name, True, f"RDKit {metadata.version('rdkit')}", "")
 
 
+def _drawings() -> Part:
+    name = "drawings"
+    if lacking := canvas.missing():
+        detail = f"RDKit cannot draw without {', '.join(lacking)}: molecules are shown as SMILES and in space only"
+        return Part(name, False, detail, canvas.remedy())
+    return Part(name, True, "of molecules, by RDKit", "")
+
+
 def _viewer() -> Part:
     name, without = "molecule viewer", "molecules are drawn in two dimensions only"
     if not _installed("py3Dmol"):
@@ -160,7 +171,7 @@ def _zinc() -> Part:
     name, corpus = "ZINC molecules", "molecule-zinc"
     if _indexed(corpus):
         return Part(name, True, "ZINC 250k, with an index of the nearest", "")
-    built = (home() / "corpora" / corpus / "statistics.json").is_file()
+    built = os.path.isfile(home() / "corpora" / corpus / "statistics.json")
     first = "" if built else f"python -m seqtutor_core prior corpus {corpus} --file FILE, with ZINC 250k in FILE; then "
     remedy = f"{first}python -m seqtutor_core prior neighbours {corpus}, once"
     return Part(name, False, f"beside the prior {corpus} the nearest ones cannot be looked up yet", remedy)
@@ -168,7 +179,7 @@ def _zinc() -> Part:
 
 def _indexed(corpus: str) -> bool:
     """Return whether the molecules nearest to one can be looked up in a corpus."""
-    return (home() / "corpora" / corpus / "neighbours" / "statistics.json").is_file()
+    return os.path.isfile(home() / "corpora" / corpus / "neighbours" / "statistics.json")  # False for any error
 
 
 def _corpus() -> Part:
@@ -207,6 +218,8 @@ def _run_folder() -> Part:
     name, folder = "run folder", home()
     remedy = "set SEQTUTOR_HOME to a folder that can be written"
     try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            folder.stat()  # raises for a name that is too long; exists() does so up to Python 3.13 only
         nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         tempfile.TemporaryFile(dir=nearest).close()
         free = shutil.disk_usage(nearest).free

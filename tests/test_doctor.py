@@ -27,6 +27,7 @@ def test_every_part_has_a_name_and_what_is_missing_a_remedy() -> None:
         "synthesiser",
         "scores",
         "chemistry",
+        "drawings",
         "molecule viewer",
         "structure editor",
         "priors",
@@ -166,6 +167,12 @@ def test_an_index_of_zinc_is_missed_with_all_that_leads_to_it(monkeypatch: pytes
         (folder / "statistics.json").write_text("{}")
         assert corpus not in part("ZINC molecules").remedy
     assert part("ZINC molecules").present
+
+
+def test_a_home_with_too_long_a_name_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to Python 3.13 pathlib says so by itself."""
+    monkeypatch.setenv("SEQTUTOR_HOME", "/" + "x" * 300)
+    assert not part("run folder").present
 
 
 def test_works_without_the_optional_packages() -> None:

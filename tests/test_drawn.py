@@ -15,6 +15,9 @@ from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.chemistry.tokens import split
 from seqtutor_core.errors import InputError, SeqTutorError
 from tests.paging import opened, press, texts
+from tests.test_canvas import needs_drawings
+
+pytestmark = needs_drawings
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 

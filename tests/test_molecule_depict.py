@@ -24,6 +24,9 @@ from seqtutor_core.chemistry.depict import (
     grid_png,
 )
 from seqtutor_core.errors import InputError, SettingError
+from tests.test_canvas import needs_drawings
+
+pytestmark = needs_drawings
 
 CELECOXIB = "Cc1ccc(cc1)-c1cc(nn1-c1ccc(cc1)S(N)(=O)=O)C(F)(F)F"
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

@@ -13,6 +13,7 @@ from rdkit import Chem
 from seqtutor_core.chemistry.depict import CELL
 from seqtutor_core.chemistry.files import MAX_MOLECULES, Row, archive, csv, png, sdf, smi, svg
 from seqtutor_core.errors import InputError
+from tests.test_canvas import needs_drawings
 
 ROWS = [
     Row("CC(=O)Oc1ccccc1C(=O)O", "aspirin", {"qed": 0.55012, "log_p": 1.3101}),
@@ -77,6 +78,7 @@ def test_a_strangers_name_stays_within_its_record() -> None:
     assert molecule.GetProp("x y") == "1"
 
 
+@needs_drawings
 @pytest.mark.parametrize(("count", "columns", "lines"), [(1, 1, 1), (7, 5, 2), (50, 5, 10), (51, 8, 7)])
 def test_pictures_hold_every_molecule(count: int, columns: int, lines: int) -> None:
     rows = [Row("CCO", str(i)) for i in range(count)]
@@ -88,6 +90,7 @@ def test_pictures_hold_every_molecule(count: int, columns: int, lines: int) -> N
     assert (root.get("width"), root.get("height")) == tuple(f"{pixels}px" for pixels in expected)
 
 
+@needs_drawings
 def test_the_zip_holds_all_five_and_is_the_same_again() -> None:
     data = archive(ROWS)
     assert archive(ROWS) == data
@@ -111,6 +114,7 @@ def test_no_molecule_or_too_many_are_refused(write) -> None:
         write([Row("C", "methane")] * (MAX_MOLECULES + 1))
 
 
+@needs_drawings
 def test_what_is_not_smiles_is_refused_by_what_has_to_read_it() -> None:
     for write in (sdf, svg, png, archive):
         with pytest.raises(InputError, match="ring 1 is opened and never closed"):

@@ -18,6 +18,7 @@ from seqtutor_core.chemistry.pool import Pool
 from seqtutor_core.chemistry.property_query import PropertyQuery
 from seqtutor_core.chemistry.substructures import substructure
 from seqtutor_core.errors import InputError
+from tests.test_canvas import needs_drawings
 
 ROOT = Path(__file__).resolve().parents[1]
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -158,6 +159,7 @@ def test_a_pattern_as_it_is_found_in_the_wild(pool: Pool) -> None:
     )
 
 
+@needs_drawings
 def test_a_costly_mark_is_left_out_of_a_drawing() -> None:
     """In a process like those of the workbench, which can be told to end a search."""
     code = (

@@ -17,6 +17,7 @@ from seqtutor_core.chemistry.files import Row
 from seqtutor_core.chemistry.inputs import molecule
 from seqtutor_core.chemistry.workbench import Workbench
 from seqtutor_core.errors import InputError, SeqTutorError, TokenError
+from tests.test_canvas import needs_drawings
 
 ROOT = Path(__file__).resolve().parents[1]
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -48,6 +49,7 @@ def odd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, str(script)))
 
 
+@needs_drawings
 def test_what_an_operation_gives_comes_back() -> None:
     assert remote.molecule("OC(=O)C.[Na+]") == molecule("OC(=O)C.[Na+]")
     assert remote.smarts("[NX3;H2]\nc1ccccc1") == ("[NX3;H2]", "c1ccccc1")

@@ -1,5 +1,6 @@
 """A run stops within two seconds wherever it stands, and goes on as if it had not been stopped. Real processes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from seqtutor_core.replay import Replay
 from seqtutor_core.rollout import Rollout
 from seqtutor_core.runs import launcher
 from seqtutor_core.runs.checkpoints import load_checkpoint
+from seqtutor_core.runs.stop_watchdog import StopWatchdog
 from seqtutor_core.runs.store import Run, all_runs, create_run
 from tests.running import PATIENCE, execute, executed, is_gone, small, tiny_prior, updates, wait_for
 
@@ -195,6 +197,20 @@ def test_a_molecule_run_stops_with_its_processes(tmp_path: Path, started) -> Non
     assert updates(run)[-1] == 2
     stop(run, process)
     wait_for(lambda: is_gone(process.pid), run)
+
+
+@pytest.mark.parametrize(("error", "gone"), [(FileNotFoundError, True), (NotADirectoryError, True), (OSError, False)])
+def test_a_disk_that_does_not_answer_is_no_folder_taken_away(prior, monkeypatch, error, gone) -> None:
+    watchdog = StopWatchdog(create_run(small(prior, updates=1)).folder, lambda: False)
+    assert not watchdog._is_gone() and not watchdog._stop_requested()
+
+    def refuse(path: Path) -> None:
+        raise error(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert watchdog._is_gone() is gone
+    if not gone:
+        assert not watchdog._stop_requested()
 
 
 # ---------------------------------------------------------------- the replay as it was

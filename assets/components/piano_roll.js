@@ -232,8 +232,8 @@ class Player {
     this.choice.show(active);
     this.play.disabled = !active.loaded;
     this.play.title = active.loaded || !active.roll ? "" : "The sound is on its way";
-    const plain = active.loaded && active.synthesiser !== "fluidsynth" ? ` · ${active.synthesiser}` : "";
-    this.find(".caption").textContent = `${active.shown?.caption ?? ""}${plain}`;
+    const plain = active.loaded && active.synthesiser !== "fluidsynth" ? active.synthesiser : "";
+    this.find(".caption").textContent = [active.shown?.caption, plain].filter(Boolean).join(" · ");
     this.find(".caption").title = this.find(".caption").textContent;
     this.find(".waiting").textContent = waiting ? "newer one waiting" : "";
     this.find(".total").textContent = active.roll ? `${signed(active.roll.total)} in all` : "";

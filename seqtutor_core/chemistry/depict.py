@@ -2,6 +2,8 @@
 
 A drawing does not know whether its page is light or dark, so its strokes have middle brightness, with a contrast of at
 least 3 to 1 on both. Grids are for paper and slides: dark strokes on white.
+
+Whatever draws raises MissingPartError where RDKit lacks a part of the system (see canvas.py).
 """
 
 import re
@@ -12,8 +14,8 @@ from typing import Any
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdMolDescriptors
-from rdkit.Chem.Draw import rdMolDraw2D
 
+from seqtutor_core.chemistry.canvas import canvases
 from seqtutor_core.chemistry.colours import ELEMENTS
 from seqtutor_core.chemistry.inputs import prefix
 from seqtutor_core.chemistry.limits import SearchTimeout
@@ -64,7 +66,7 @@ def drawing(
         atoms.update(_by_contribution(colours))
     canvas = _canvas(width, height)
     _arrange(molecule)
-    rdMolDraw2D.PrepareAndDrawMolecule(
+    canvases().PrepareAndDrawMolecule(
         canvas,
         molecule,
         highlightAtoms=list(atoms),
@@ -107,11 +109,11 @@ def prefix_drawing(text: str, width: int, height: int, corpus: str = MOSES.corpu
     return _unfinished(molecule, _canvas(width, height), marked)
 
 
-def _unfinished(molecule: Chem.Mol, canvas: rdMolDraw2D.MolDraw2DSVG, marked: Sequence[int] = ()) -> str:
+def _unfinished(molecule: Chem.Mol, canvas: Any, marked: Sequence[int] = ()) -> str:
     """Return an SVG of a pattern or an incomplete molecule."""
     molecule.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(molecule)
-    options: Any = canvas.drawOptions()
+    options = canvas.drawOptions()
     options.prepareMolsBeforeDrawing = False
     _arrange(molecule)
     canvas.DrawMolecule(molecule, highlightAtoms=marked, highlightAtomColors=dict.fromkeys(marked, MARK))
@@ -119,10 +121,10 @@ def _unfinished(molecule: Chem.Mol, canvas: rdMolDraw2D.MolDraw2DSVG, marked: Se
     return _inline(canvas.GetDrawingText())
 
 
-def _canvas(width: int, height: int) -> rdMolDraw2D.MolDraw2DSVG:
+def _canvas(width: int, height: int) -> Any:
     """Return a transparent canvas for one drawing."""
-    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
-    options: Any = canvas.drawOptions()
+    canvas = canvases().MolDraw2DSVG(width, height)
+    options = canvas.drawOptions()
     options.clearBackground = False
     options.setAtomPalette({number: _colour(code)[:3] for number, code in ELEMENTS.items()})
     options.standardColoursForHighlightedAtoms = True
@@ -152,12 +154,12 @@ def contributions(smiles: str, name: str) -> dict[int, float] | None:
 
 def grid(smiles: Sequence[str], legends: Sequence[str], columns: int = 5) -> str:
     """Return an SVG of all molecules on white, each above its legend. Raises as grid_png does."""
-    return _inline(_grid(rdMolDraw2D.MolDraw2DSVG, smiles, legends, columns))
+    return _inline(_grid(canvases().MolDraw2DSVG, smiles, legends, columns))
 
 
 def grid_png(smiles: Sequence[str], legends: Sequence[str], columns: int = 5) -> bytes:
     """Return the same as PNG. InputError without a molecule or for an invalid SMILES, SettingError for wrong counts."""
-    picture: bytes = _grid(rdMolDraw2D.MolDraw2DCairo, smiles, legends, columns)
+    picture: bytes = _grid(canvases().MolDraw2DCairo, smiles, legends, columns)
     return picture
 
 

@@ -16,7 +16,7 @@ from rdkit.Chem import rdDepictor
 from seqtutor_core.chemistry.conformer import conformer
 from seqtutor_core.chemistry.depict import grid, grid_png
 from seqtutor_core.chemistry.parsing import parse
-from seqtutor_core.errors import InputError
+from seqtutor_core.errors import InputError, MissingPartError
 
 MAX_MOLECULES = 1_000
 NARROW = 50  # up to so many a grid has five columns, beyond it is about square
@@ -77,7 +77,10 @@ def png(rows: Sequence[Row]) -> bytes:
 
 
 def archive(rows: Sequence[Row], seconds: float = SECONDS) -> bytes:
-    """Return a zip of all five. The same rows give the same bytes if all conformers are found within `seconds`."""
+    """Return a zip of all five, without the pictures where RDKit cannot draw.
+
+    The same rows give the same bytes if all conformers are found within `seconds`.
+    """
     _check(rows)
     writers: dict[str, Callable[[], bytes]] = {
         "molecules.smi": lambda: smi(rows),
@@ -92,7 +95,8 @@ def archive(rows: Sequence[Row], seconds: float = SECONDS) -> bytes:
             entry = zipfile.ZipInfo(name, MIDNIGHT)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3  # Unix, on whatever machine
-            out.writestr(entry, write(), zipfile.ZIP_DEFLATED)
+            with suppress(MissingPartError):
+                out.writestr(entry, write(), zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from seqtutor_core import errors
 from seqtutor_core.chemistry.worker_client import WorkerClient
 from seqtutor_core.chemistry.worker_set import WorkerSet
-from seqtutor_core.errors import InputError, SeqTutorError
+from seqtutor_core.errors import InputError, MissingPartError, SeqTutorError
 
 SECONDS = 10.0
 """The usual deadline; an ordinary text takes milliseconds, on a busy machine hundreds of them."""
@@ -24,7 +24,7 @@ QUICK, SLOW = 2, 1  # processes for the usual deadline, and for longer ones: nei
 TURN_SECONDS = 30.0  # of waiting for a free process
 ATTEMPTS = 3  # fresh processes for one text
 CACHE_BYTES = 64 * 2**20  # of answers
-RETRY_SECONDS = 60.0  # after which an operation that exceeded its limits is tried again
+RETRY_SECONDS = 60.0  # after which an operation that exceeded its limits, or lacked a part, is tried again
 
 CLOSED = "the workbench was closed; ask another"
 
@@ -110,7 +110,8 @@ class Workbench:
 
     def _cache(self, key: bytes, answer: Mapping[str, Any]) -> None:
         text = json.dumps(answer)
-        until = time.monotonic() + RETRY_SECONDS if "spent" in answer else float("inf")
+        passing = "spent" in answer or answer.get("error") == MissingPartError.__name__
+        until = time.monotonic() + RETRY_SECONDS if passing else float("inf")
         with self._lock:
             before, _ = self._answers.pop(key, ("", 0.0))
             self._answers[key] = text, until

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from seqtutor_core.runs.jsonl import parse_objects, read_lines
@@ -57,13 +58,20 @@ class StopWatchdog(threading.Thread):
         os._exit(0)
 
     def _stop_requested(self) -> bool:
-        lines, self._offset = read_lines(self.folder / "controls.jsonl", self._offset)
-        self._requested = _stop_requested_after(lines, self._requested)
+        with suppress(OSError):  # a disk that does not answer now is asked again
+            lines, self._offset = read_lines(self.folder / "controls.jsonl", self._offset)
+            self._requested = _stop_requested_after(lines, self._requested)
         return self._requested
 
     def _is_gone(self) -> bool:
         """Return whether the run's folder was taken away: nobody can follow or stop the run any more."""
-        return not self.folder.is_dir()
+        try:
+            self.folder.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # the same
+            pass
+        return False
 
     def _stopped_while_starting(self, why: str) -> None:
         message = why or "stopped while starting"

@@ -256,9 +256,11 @@ def delete_unfinished() -> None:
 
 def all_runs() -> list[Run]:
     """Return all runs, newest first; damaged ones too, with the state "damaged"."""
-    if not runs_folder().is_dir():
+    try:
+        paths = sorted(runs_folder().iterdir(), reverse=True)
+    except (FileNotFoundError, NotADirectoryError):  # none yet; any other error is the caller's to tell
         return []
-    return [Run(p) for p in sorted(runs_folder().iterdir(), reverse=True) if p.is_dir() and RUN_ID.fullmatch(p.name)]
+    return [Run(p) for p in paths if p.is_dir() and RUN_ID.fullmatch(p.name)]
 
 
 def open_run(run_id: str) -> Run:

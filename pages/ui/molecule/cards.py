@@ -7,12 +7,11 @@ import streamlit as st
 from pages.ui import problems
 from pages.ui.buttons import safely
 from pages.ui.molecule import selection
+from pages.ui.molecule.drawing import draw, frame
 from pages.ui.molecule.spec import MOLECULE
 from pages.ui.text import literal
 from seqtutor_core import kept
-from seqtutor_core.chemistry import remote
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
-from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 200, 150  # of a drawing; the page scales it
 _TOGGLED = "_mol_toggled"  # whether a star was set or taken away since the page was drawn
@@ -28,19 +27,7 @@ def picture(
     if not one.measurement.valid:
         st.image(frame(width, height), alt=f"no molecule: {one.smiles}" if one.smiles else "no molecule")
         return
-    try:
-        st.image(remote.drawing(one.smiles, width, height, marks, colouring), alt=one.smiles)
-    except InputError:  # too large to be drawn in time, or a mark too costly
-        st.image(frame(width, height), alt=f"no drawing of {one.smiles}")
-
-
-def frame(width: int = WIDTH, height: int = HEIGHT) -> str:
-    """Return an empty dashed frame as SVG."""
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-        f'<rect x="8" y="8" width="{width - 16}" height="{height - 16}" rx="8" fill="none" stroke="#7D8590" '
-        'stroke-dasharray="4 4"/></svg>'
-    )
+    draw(one.smiles, width, height, marks, colouring)
 
 
 def row(
@@ -75,7 +62,7 @@ def empty_row(name: str, n: int) -> None:
     with st.container(key=f"cards-{name}"):
         for slot in range(n):
             with st.container(key=f"card-{name}-{slot}", gap=None):
-                st.image(frame(), alt="")
+                st.image(frame(WIDTH, HEIGHT), alt="")
                 st.caption("&nbsp;  \n&nbsp;")
 
 

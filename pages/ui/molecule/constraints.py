@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.molecule import editor, typed
+from pages.ui.molecule.drawing import draw
 from pages.ui.molecule.settings import (
     BUCKET,
     CATALOGUES,
@@ -216,7 +217,7 @@ def _file(studio: Studio) -> None:
             names = [f"{i + 1}. {one.name or one.smiles[:40]}" for i, one in enumerate(upload.molecules)]
             i = st.selectbox(f"{len(names)} molecules", range(len(names)), format_func=names.__getitem__)
             chosen = upload.molecules[i]
-        st.image(remote.drawing(chosen.smiles, WIDTH, HEIGHT), alt=f"structure of {chosen.smiles}")
+        draw(chosen.smiles, WIDTH, HEIGHT, what=f"structure of {chosen.smiles}")
         for remark in chosen.remarks:
             st.info(literal(remark))
         uses(studio, chosen.smiles, "file")

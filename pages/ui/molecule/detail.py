@@ -7,6 +7,7 @@ from pages.ui.components import VIEWER
 from pages.ui.molecule import selection
 from pages.ui.molecule.cards import star
 from pages.ui.molecule.constraints import uses
+from pages.ui.molecule.drawing import draw
 from pages.ui.molecule.export import making
 from pages.ui.molecule.filters import COLOURINGS
 from pages.ui.molecule.scored import kept_smiles, molecule, score_smiles
@@ -107,7 +108,7 @@ def _picture(one: ScoredMolecule) -> None:
 def _flat(one: ScoredMolecule, colouring: str) -> None:
     settings = molecule(MOLECULE).settings
     marks = (*settings.required, *settings.forbidden)
-    st.image(remote.drawing(one.smiles, WIDTH, HEIGHT - 10, marks, colouring), alt=f"drawing of {one.smiles}")
+    draw(one.smiles, WIDTH, HEIGHT - 10, marks, colouring, f"drawing of {one.smiles}")
 
 
 def _in_space(smiles: str, style: str) -> None:
@@ -182,7 +183,7 @@ def _nearest(smiles: str) -> None:
         st.caption(f"Not indexed yet. Build the index once with `{neighbours.COMMAND} {corpus}`.")
         return
     [(nearest, similarity)] = _neighbour(corpus, smiles)
-    st.image(remote.drawing(nearest, 220, 150), alt=f"nearest training molecule {nearest}")
+    draw(nearest, 220, 150, what=f"nearest training molecule {nearest}")
     st.caption(f"Tanimoto similarity {similarity:.2f}  \n{literal(nearest)}")
 
 

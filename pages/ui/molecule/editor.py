@@ -16,6 +16,7 @@ from pages.ui.text import literal
 from seqtutor_core.chemistry import remote, sketcher
 from seqtutor_core.chemistry.substructures import more_than_smiles
 from seqtutor_core.errors import InputError, SeqTutorError
+from seqtutor_core.text import lines
 
 SCRIPT = "app/static/openchemlib.js"  # as this very app serves it
 SHOWN = 40  # characters of a structure in a list
@@ -76,9 +77,9 @@ def panel(studio: Studio) -> None:
 
 def _draw(studio: Studio, name: str) -> None:
     subject = SUBJECTS[name]
-    lines = _lines(studio, name)
-    place = _which(lines) if subject.pattern and lines else 0
-    drawn = sketch(_first(subject, lines[place : place + 1]), key=f"editor-{name}-{place}", pattern=subject.pattern)
+    given = _lines(studio, name)
+    place = _which(given) if subject.pattern and given else 0
+    drawn = sketch(_first(subject, given[place : place + 1]), key=f"editor-{name}-{place}", pattern=subject.pattern)
     text, problem = "", ""
     try:
         read = subject.read(drawn) if drawn else ""
@@ -88,7 +89,7 @@ def _draw(studio: Studio, name: str) -> None:
     except SeqTutorError as error:
         problem = str(error)
     with st.container(horizontal=True, vertical_alignment="center"):
-        values = {name: "\n".join([*lines[:place], text, *lines[place + 1 :]])}
+        values = {name: "\n".join([*given[:place], text, *given[place + 1 :]])}
         if st.button("Use", key="editor-use", type="primary", disabled=not text, on_click=_use, args=(studio, values)):
             st.rerun()
         if problem:
@@ -97,25 +98,25 @@ def _draw(studio: Studio, name: str) -> None:
             st.caption(literal(text) if text else f"{subject.hint} {BY_KEYBOARD}")
 
 
-def _which(lines: list[str]) -> int:
+def _which(given: list[str]) -> int:
     """Let the user choose the line to edit; return its index, or the number of lines for a new one."""
-    names = [*(f"{i + 1}. {line[:SHOWN]}" for i, line in enumerate(lines)), "Another one"]
+    names = [*(f"{i + 1}. {line[:SHOWN]}" for i, line in enumerate(given)), "Another one"]
     return int(st.selectbox("Which one", range(len(names)), format_func=names.__getitem__, key="editor-line"))
 
 
-def _first(subject: Subject, lines: list[str]) -> str:
+def _first(subject: Subject, given: list[str]) -> str:
     """Return the structure that the editor starts with."""
     try:
-        return subject.shown(lines[0]) if lines else ""
+        return subject.shown(given[0]) if given else ""
     except SeqTutorError as error:
-        st.info(f"The editor cannot show {literal(lines[0])}: {literal(error)}. What you use takes its place.")
+        st.info(f"The editor cannot show {literal(given[0])}: {literal(error)}. What you use takes its place.")
         return ""
 
 
 def _lines(studio: Studio, name: str) -> list[str]:
     """Return the structures of a field."""
     text = state.value(studio, name)
-    return [line for line in map(str.strip, text.splitlines() if SUBJECTS[name].pattern else [text]) if line]
+    return [line for line in map(str.strip, lines(text) if SUBJECTS[name].pattern else [text]) if line]
 
 
 def _open(name: str) -> None:

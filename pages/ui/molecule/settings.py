@@ -24,6 +24,7 @@ from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.desirability import DEFAULT_DESIRABILITIES, Desirability
 from seqtutor_core.domains.own import OWN
 from seqtutor_core.errors import InputError, SeqTutorError, SettingError
+from seqtutor_core.text import lines
 
 CORPUS = "corpus"  # of MoleculeSettings; the prior brings it
 TARGET, PREFIX, CATALOGUES, BUCKET = "target", "prefix", "catalogues", "bucket"
@@ -89,8 +90,8 @@ def _targets(studio: Studio) -> tuple[str, ...]:
 
 def _molecules(studio: Studio, name: str) -> tuple[str, ...]:
     """Return the SMILES of a field with one a line; InputError for one that is not a molecule."""
-    lines = (line for line in state.value(studio, name).splitlines() if line.strip())
-    return tuple(remote.molecule(line, tokens(studio).corpus).smiles for line in lines)
+    given = (line for line in lines(state.value(studio, name)) if line.strip())
+    return tuple(remote.molecule(line, tokens(studio).corpus).smiles for line in given)
 
 
 def _formula(text: str) -> str:

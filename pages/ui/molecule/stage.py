@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui import interpolation, sliders, state
 from pages.ui.molecule import scored, selection, table
 from pages.ui.molecule.cards import empty_row, figures, row
+from pages.ui.molecule.drawing import say_what_is_missing
 from pages.ui.molecule.export import take_away
 from pages.ui.molecule.filters import COLOURINGS, Order, filter_and_sort, limit_buttons, order_button
 from pages.ui.molecule.scored import BEST, KEPT, ON_A_CARD, PREVIEW, PRIOR, SOURCES, TUNED
@@ -35,6 +36,7 @@ def panel(run: store.Run | None) -> None:
     selection.show_none()
     with show_errors():
         state.prior(MOLECULE.domain, state.value(MOLECULE, state.PRIOR))  # without it nothing below can be drawn
+        say_what_is_missing()
         view = st.segmented_control(
             "Show", [SIDE, *SOURCES], default=SIDE, required=True, key=selection.VIEW,
             label_visibility="collapsed", persist_state="session",

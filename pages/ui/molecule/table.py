@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.ui.molecule import selection
+from pages.ui.molecule.drawing import UNDRAWN
 from pages.ui.molecule.filters import NAMES
 from pages.ui.molecule.settings import tokens
 from pages.ui.molecule.spec import MOLECULE
 from seqtutor_core.chemistry import remote
 from seqtutor_core.domains.molecule.scored_molecules import ScoredMolecule
 from seqtutor_core.domains.molecule.training_set import in_training_set
-from seqtutor_core.errors import InputError
 
 WIDTH, HEIGHT = 120, 80  # of a structure
 SHOWN = ("qed", "log_p", "sa_score", "molecular_weight", "tpsa", "heavy_atoms", "similarity", "alerts")
@@ -65,7 +65,7 @@ def _picture(smiles: str) -> str | None:
     """Return the drawing as the address of an image, None where there is none."""
     try:
         svg = remote.drawing(smiles, WIDTH, HEIGHT)
-    except InputError:
+    except UNDRAWN:
         return None
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 

@@ -15,7 +15,8 @@ from pages.ui.page import fragment
 from pages.ui.studio import Studio
 from pages.ui.text import literal
 from seqtutor_core.chemistry import remote
-from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.errors import MissingPartError, SeqTutorError
+from seqtutor_core.text import lines
 
 WIDTH, HEIGHT = 240, 110  # pixels of a drawing
 SMALL_WIDTH, SMALL_HEIGHT = 110, 70  # of a pattern's
@@ -115,7 +116,8 @@ def molecule(corpus: str, text: str) -> Structure:
     """Read a SMILES, for a prior that learned from a corpus."""
     try:
         parsed = remote.molecule(text, corpus)
-        return Structure([(remote.drawing(parsed.smiles, WIDTH, HEIGHT), _alt(parsed.smiles))], remarks=parsed.remarks)
+        drawn = _drawn(_alt(parsed.smiles), remote.drawing, parsed.smiles, WIDTH, HEIGHT)
+        return Structure(drawn, remarks=parsed.remarks)
     except SeqTutorError as error:
         return Structure(problem=str(error))
 
@@ -123,18 +125,18 @@ def molecule(corpus: str, text: str) -> Structure:
 def beginning(corpus: str, text: str) -> Structure:
     """Read a beginning of SMILES, for a prior that learned from a corpus."""
     try:
-        return Structure([(remote.prefix_drawing(text, WIDTH, HEIGHT, corpus), f"beginning {_alt(text.strip())}")])
+        return Structure(_drawn(f"beginning {_alt(text.strip())}", remote.prefix_drawing, text, WIDTH, HEIGHT, corpus))
     except SeqTutorError as error:
         return Structure(problem=str(error))
 
 
 def patterns(text: str) -> Structure:
     """Read SMARTS, one a line: every good line is drawn, small, and the first bad one named."""
-    pictures = []
-    for line in filter(None, map(str.strip, text.splitlines())):
+    pictures: list[tuple[str, str]] = []
+    for line in filter(None, map(str.strip, lines(text))):
         try:
             for smarts in remote.smarts(line):  # none of a line that only looks empty
-                pictures.append((remote.pattern_drawing(smarts, SMALL_WIDTH, SMALL_HEIGHT), f"pattern {_alt(smarts)}"))
+                pictures += _drawn(f"pattern {_alt(smarts)}", remote.pattern_drawing, smarts, SMALL_WIDTH, SMALL_HEIGHT)
         except SeqTutorError:
             continue
     try:
@@ -142,6 +144,14 @@ def patterns(text: str) -> Structure:
     except SeqTutorError as error:
         return Structure(pictures, str(error))
     return Structure(pictures)
+
+
+def _drawn(what: str, draw: Callable[..., str], *arguments: object) -> Pictures:
+    """Return a drawing and what it shows; nothing where RDKit lacks a part, which the page's centre says."""
+    try:
+        return [(draw(*arguments), what)]
+    except MissingPartError:
+        return []
 
 
 def _alt(structure: str) -> str:

@@ -15,7 +15,7 @@ from seqtutor_core.domains.melody import Melody, presentation
 from seqtutor_core.domains.melody.audio import sound
 from seqtutor_core.domains.molecule import Molecule, MoleculeSettings
 from seqtutor_core.domains.molecule.scored_molecules import smiles_of
-from seqtutor_core.errors import SeqTutorError
+from seqtutor_core.errors import MissingPartError, SeqTutorError
 from seqtutor_core.runs.store import open_run
 
 EACH = 3  # samples of a run
@@ -73,6 +73,8 @@ def _molecules(domain: Molecule, tokens: Sequence[Sequence[int]]) -> None:
     for smiles in smiles_of(domain, tokens):
         try:
             st.image(remote.drawing(smiles, WIDTH, HEIGHT), alt=smiles, width="stretch")
+        except MissingPartError:
+            st.caption(literal(smiles))
         except SeqTutorError:
             st.caption(f"No molecule: {literal(smiles)}")
 
