@@ -171,7 +171,7 @@ def _zinc() -> Part:
     name, corpus = "ZINC molecules", "molecule-zinc"
     if _indexed(corpus):
         return Part(name, True, "ZINC 250k, with an index of the nearest", "")
-    built = os.path.isfile(home() / "corpora" / corpus / "statistics.json")
+    built = _is_file(home() / "corpora" / corpus / "statistics.json")
     first = "" if built else f"python -m seqtutor_core prior corpus {corpus} --file FILE, with ZINC 250k in FILE; then "
     remedy = f"{first}python -m seqtutor_core prior neighbours {corpus}, once"
     return Part(name, False, f"beside the prior {corpus} the nearest ones cannot be looked up yet", remedy)
@@ -179,7 +179,13 @@ def _zinc() -> Part:
 
 def _indexed(corpus: str) -> bool:
     """Return whether the molecules nearest to one can be looked up in a corpus."""
-    return os.path.isfile(home() / "corpora" / corpus / "neighbours" / "statistics.json")  # False for any error
+    return _is_file(home() / "corpora" / corpus / "neighbours" / "statistics.json")
+
+
+def _is_file(path: Path) -> bool:
+    with suppress(OSError):  # of a home that is none, which has a part of its own
+        return path.is_file()
+    return False
 
 
 def _corpus() -> Part:
