@@ -21,6 +21,7 @@ from seqtutor_core.runs import names, owner, store, tags, trash
 from seqtutor_core.runs.index import RunInfo
 from seqtutor_core.runs.store import Run
 from tests.paging import opened, press, texts
+from tests.test_canvas import needs_drawings
 
 pytestmark = pytest.mark.slow  # each test draws a page, most of a second
 
@@ -264,6 +265,7 @@ def test_runs_that_were_rewarded_differently_are_not_ranked():
     assert "rewarded differently" in told(*runs)
 
 
+@needs_drawings
 def test_samples_stand_side_by_side_and_play_in_one_player():
     tune, molecule = ended("Tune"), ended("Molecule", domain="molecule", prior="molecule")
     for run, tokens in ((tune, [14, 1, 16, 1]), (molecule, [*MOSES.encode("CCO"), MOSES.end])):
