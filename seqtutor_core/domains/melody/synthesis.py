@@ -71,8 +71,8 @@ def synthesiser_available() -> Synthesiser:
         return Synthesiser(True, FLUIDSYNTH, f"{_capital(library)}: its program plays, three times slower.")
     remedy = (
         f"{_capital(library)}, and its program is missing too, so a plain sine-wave synth plays every instrument. "
-        "Install fluidsynth with `sudo apt-get install fluidsynth` (Debian, Ubuntu), `brew install fluid-synth` (macOS) "
-        "or `choco install fluidsynth` (Windows), then start the app again."
+        "Install fluidsynth with `sudo apt-get install fluidsynth` (Debian, Ubuntu) or `brew install fluid-synth` "
+        "(macOS), then start the app again."
     )
     return Synthesiser(False, BASIC_SYNTH, remedy)
 
