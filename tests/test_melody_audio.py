@@ -241,7 +241,7 @@ def test_lowest_and_highest_note_are_heard(pitch_token):
 
 def test_a_silent_program_falls_back_and_says_so(no_library, monkeypatch):
     def render_silence(command, **kwargs):
-        with wave.open(command[-1], "wb") as out:
+        with wave.open(command[command.index("-F") + 1], "wb") as out:
             out.setparams((2, 2, 44_100, 0, "NONE", ""))
             out.writeframes(bytes(4 * 44_100))
 
@@ -250,6 +250,25 @@ def test_a_silent_program_falls_back_and_says_so(no_library, monkeypatch):
     heard = audio.sound(PIECE)
     assert heard.synthesiser == synthesis.BASIC_SYNTH
     assert np.abs(samples(heard.wav)).max() > 0.1
+
+
+def test_a_program_that_takes_no_option_after_a_file_plays(no_library, monkeypatch, tmp_path):
+    """As fluidsynth 2.6 does not; this one writes what the basic synth plays."""
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(synthesis._basic.__wrapped__(audio.midi(PIECE), PIECE.seconds).wav)
+    program = tmp_path / "fluidsynth"
+    program.write_text(f"""#!/bin/sh
+while [ "${{1#-}}" != "$1" ]; do
+  case $1 in -F) target=$2; shift 2;; -r) shift 2;; *) shift;; esac
+done
+for file in "$@"; do [ -f "$file" ] || exit 1; done
+cp {sound} "$target"
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    heard = audio.sound(PIECE)
+    assert heard.synthesiser == synthesis.FLUIDSYNTH
+    check_sound(heard)
 
 
 def test_a_hanging_program_falls_back(no_library, monkeypatch):

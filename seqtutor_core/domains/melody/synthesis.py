@@ -7,7 +7,6 @@ import io
 import math
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import wave
@@ -173,12 +172,13 @@ def _by_program(midi_file: bytes, seconds: float) -> Sound:
     with tempfile.TemporaryDirectory(prefix="seqtutor-") as folder:
         source, target = Path(folder, "piece.mid"), Path(folder, "piece.wav")
         source.write_bytes(midi_file)
-        # midi2audio in a process of its own: its program prints a banner, and has no time limit.
-        command = [sys.executable, "-m", "midi2audio", "-s", str(SOUNDFONT), "-r", str(SAMPLE_RATE)]
         try:
-            subprocess.run([*command, str(source), str(target)], capture_output=True, timeout=SYNTHESISER_TIMEOUT)
+            from seqtutor_core.domains.melody.fluidsynth_program import FluidSynthProgram
+
+            program = FluidSynthProgram(str(SOUNDFONT), SAMPLE_RATE, SYNTHESISER_TIMEOUT)
+            program.midi_to_audio(str(source), str(target))
             samples = _read_wav(target)
-        except (OSError, EOFError, wave.Error, subprocess.TimeoutExpired) as error:
+        except (ImportError, OSError, EOFError, wave.Error, subprocess.TimeoutExpired) as error:
             raise MissingPartError(f"fluidsynth gave no sound ({error}); {BASIC_SYNTH} plays instead") from error
     return _finish(_audible(samples), seconds, FLUIDSYNTH)
 
