@@ -27,6 +27,7 @@ SILENT = 1e-3  # a quieter peak is a synthesiser that failed without an error
 TAIL_SECONDS = 1.5  # at most this much of the last note's decay is kept
 FADE_SECONDS = 0.03
 SYNTHESISER_TIMEOUT = 60.0
+WARNINGS = 2  # fluidsynth's FLUID_WARN
 GAIN = 0.6  # finer steps than fluidsynth's 0.2, and far from clipping with one note at a time
 BLOCK = 64  # samples that fluidsynth computes at once; notes begin and end between two blocks
 TAIL_PART = 160 * BLOCK  # the tail is computed in parts of a quarter second, until one is silent
@@ -101,6 +102,7 @@ class FluidSynth:
             raise OSError(failure)
         import fluidsynth
 
+        fluidsynth._fl.fluid_set_log_function(WARNINGS, None, None)  # of audio drivers, which nothing here plays by
         self._synth = fluidsynth.Synth(gain=GAIN, samplerate=float(SAMPLE_RATE), channels=16)
         self._font = self._synth.sfload(str(SOUNDFONT))
         if self._font < 0:
