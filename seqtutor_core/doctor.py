@@ -108,7 +108,7 @@ def _synthesiser() -> Part:
     if isinstance(library := fluidsynth_library(), FluidSynth):
         return Part(name, True, f"the library fluidsynth with soundfont {soundfont.name}", "")
     if (program := shutil.which("fluidsynth")) and _installed("midi2audio"):
-        return Part(name, True, f"{program} with soundfont {soundfont.name}; three times slower, since {library}", "")
+        return Part(name, True, f"{program} with soundfont {soundfont.name}; eight times slower, since {library}", "")
     remedy = f"sudo apt-get install fluidsynth (macOS: brew install fluid-synth); for the packages, {PACKAGES}"
     return Part(name, False, f"{library}, and the fluidsynth program is missing too: {without}", remedy)
 

@@ -291,7 +291,7 @@ def test_the_remedy_says_what_is_missing_and_what_that_costs(no_library, monkeyp
     monkeypatch.setattr(synthesis.shutil, "which", lambda name: "/usr/bin/fluidsynth")
     state = synthesis.synthesiser_available()
     assert (state.available, state.label) == (True, synthesis.FLUIDSYNTH)
-    assert state.remedy == f"T{NO_LIBRARY[1:]}: its program plays, three times slower."
+    assert state.remedy == f"T{NO_LIBRARY[1:]}: its program plays, eight times slower."
     monkeypatch.setattr(synthesis.shutil, "which", lambda name: None)
     state = synthesis.synthesiser_available()
     assert (state.available, state.label) == (False, synthesis.BASIC_SYNTH)

@@ -68,7 +68,7 @@ def synthesiser_available() -> Synthesiser:
     if isinstance(library, FluidSynth):
         return Synthesiser(True, FLUIDSYNTH, "")
     if shutil.which("fluidsynth"):
-        return Synthesiser(True, FLUIDSYNTH, f"{_capital(library)}: its program plays, three times slower.")
+        return Synthesiser(True, FLUIDSYNTH, f"{_capital(library)}: its program plays, eight times slower.")
     remedy = (
         f"{_capital(library)}, and its program is missing too, so a plain sine-wave synth plays every instrument. "
         "Install fluidsynth with `sudo apt-get install fluidsynth` (Debian, Ubuntu) or `brew install fluid-synth` "
