@@ -91,7 +91,7 @@ def test_programs_on_the_path_are_found(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(synthesis, "fluidsynth_library", lambda: NO_LIBRARY)
     assert part("synthesiser").present
     assert str(tmp_path / "fluidsynth") in part("synthesiser").detail
-    assert "three times slower" in part("synthesiser").detail
+    assert "eight times slower" in part("synthesiser").detail
     assert doctor.browser() == str(tmp_path / "google-chrome")
 
 
