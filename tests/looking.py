@@ -24,6 +24,15 @@ FOCUS = """() => {
   while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
   return one?.closest('[class*="st-key-"]')?.className ?? '';
 }"""
+NO_WEBGL = "HTMLCanvasElement.prototype.getContext = () => null;"
+NO_OFFSCREEN = "OffscreenCanvas.prototype.getContext = () => null;"  # as some WebKit
+LESS_WEBGL = (
+    NO_OFFSCREEN
+    + """
+const whole = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, wishes) { return wishes ? null : whole.call(this, kind); };
+"""
+)  # a context, but not with what 3Dmol asks of one
 # What axe-core finds in Streamlit's (1.67) own elements, which neither a style nor an argument reaches.
 STREAMLITS = {
     # the place to drop a file on says that it is none, and has a name: a label on what has no role

@@ -4,12 +4,11 @@ import pytest
 
 from seqtutor_core.chemistry import three_d
 from tests.browsing import expect, looked_at, needs_chromium, served_page, until
-from tests.looking import shifts, watch_shifts
+from tests.looking import LESS_WEBGL, NO_OFFSCREEN, NO_WEBGL, shifts, watch_shifts
 
 pytestmark = [*needs_chromium, pytest.mark.usefixtures("own_runs")]
 
 needs_viewer = pytest.mark.skipif(not three_d.available(), reason=f"3Dmol-min.js is missing: {three_d.REMEDY}")
-NO_WEBGL = "HTMLCanvasElement.prototype.getContext = () => null;"
 OVERFLOW = """() => {
   const main = document.querySelector("[data-testid=stMain]");
   return [main.scrollWidth - main.clientWidth, main.scrollHeight - main.clientHeight];
@@ -96,13 +95,25 @@ def test_the_molecule_does_not_turn_by_itself_where_motion_is_unwelcome(page, ad
     expect(turn).to_have_attribute("aria-pressed", "true")
 
 
-def test_without_webgl_the_molecule_lies_flat(new_page, address):
-    new_page.add_init_script(NO_WEBGL)
+@needs_viewer
+def test_the_molecule_turns_on_the_pages_own_canvas_where_there_is_no_other(new_page, address):
+    new_page.add_init_script(NO_OFFSCREEN)
+    open_at(new_page, address)
+    frame = new_page.frame_locator(".st-key-home-molecule iframe")
+    expect(frame.locator("canvas")).to_be_visible()
+    frame.get_by_role("button", name="Turn").click()
+    look = frame.locator("canvas").evaluate(LOOK)
+    until(new_page, lambda: frame.locator("canvas").evaluate(LOOK) != look)
+
+
+@pytest.mark.parametrize("script", [NO_WEBGL, LESS_WEBGL])
+def test_without_webgl_the_molecule_lies_flat(new_page, address, script):
+    new_page.add_init_script(script)
     open_at(new_page, address)
     frame = new_page.frame_locator(".st-key-home-molecule iframe")
     expect(frame.get_by_role("img", name="The molecule, drawn in the plane").locator("svg")).to_be_visible()
     if three_d.available():
-        expect(frame.get_by_text("WebGL is off")).to_be_visible()
+        expect(frame.get_by_text("so the molecule lies flat")).to_be_visible()
     expect(frame.get_by_role("button")).to_have_count(0)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from seqtutor_core.chemistry import three_d
 from tests.browsing import needs_chromium, served_page, until
+from tests.looking import LESS_WEBGL, NO_WEBGL
 
 pytestmark = [
     *needs_chromium,
@@ -42,8 +43,9 @@ def address(tmp_path_factory):
         yield url
 
 
-def test_a_browser_that_cannot_draw_in_space_says_so(new_page, address):
-    new_page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null;")
+@pytest.mark.parametrize("script", [NO_WEBGL, LESS_WEBGL])
+def test_a_browser_that_cannot_draw_in_space_says_so(new_page, address, script):
+    new_page.add_init_script(script)
     new_page.goto(address)
     new_page.frame_locator("iframe").get_by_text("WebGL is off").wait_for()
 

@@ -26,9 +26,14 @@ COLOURS = {"H": "#A9AFB6", "C": ELEMENTS[-1], **{symbol: ELEMENTS[number] for sy
 FLAT_ONLY = """<p hidden style="margin: 0; padding: 8px; font: 14px sans-serif; color: #23262b; background: #fcfbf8">
 This browser cannot draw in space (WebGL is off); the drawing in the plane stands.</p>
 <script>{
-  const canvas = document.createElement("canvas");
-  const can = Boolean(canvas.getContext("webgl2") ?? canvas.getContext("webgl"));
-  document.currentScript.previousElementSibling.hidden = can;
+  const [canvas, said] = [document.createElement("canvas"), document.currentScript.previousElementSibling];
+  said.hidden = Boolean(canvas.getContext("webgl2") ?? canvas.getContext("webgl"));
+  addEventListener("unhandledrejection", (event) => { // the viewer asks for more than this, and did not get it
+    said.hidden = false;
+    event.preventDefault();
+  });
+  // WebKit may draw in space on a canvas of the page only, which the viewer takes where there is no other
+  if (window.OffscreenCanvas && !new OffscreenCanvas(1, 1).getContext("webgl2")) window.OffscreenCanvas = undefined;
 }</script>
 """
 """Comes before the viewer, and is visible only if the viewer cannot draw."""
