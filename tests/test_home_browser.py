@@ -112,6 +112,7 @@ def test_without_webgl_the_molecule_lies_flat(new_page, address, script):
     open_at(new_page, address)
     frame = new_page.frame_locator(".st-key-home-molecule iframe")
     expect(frame.get_by_role("img", name="The molecule, drawn in the plane").locator("svg")).to_be_visible()
+    assert frame.locator("html").evaluate("html => html.scrollHeight - html.clientHeight") == 0
     if three_d.available():
         expect(frame.get_by_text("so the molecule lies flat")).to_be_visible()
     expect(frame.get_by_role("button")).to_have_count(0)
