@@ -46,6 +46,8 @@ def test_a_studio_is_one_screen(cold, address, name):
     page = cold(f"{address}/{name}")
     assert shifts(page) < 0.1
     assert scrolls(page) == (0, 0)
+    app = page.get_by_test_id("stAppViewContainer")
+    assert app.evaluate("app => { app.scrollTo(99, 99); return [app.scrollLeft, app.scrollTop]; }") == [0, 0]
     assert top_of(page, "start") < 120
     assert tab_stops(page, "start") <= 10
     for pane in ("pane-sliders", "pane-centre", "pane-right"):
