@@ -19,7 +19,7 @@ CHECKS = ["tests", "benchmarks"]
 # highest: a new module that others build on has to be given its place.
 LEVELS = [
     {
-        *("errors", "rules", "files", "text", "cpu_count", "busy_core", "environment", "parallel"),
+        *("errors", "rules", "files", "text", "cpu_count", "busy_core", "environment", "memory_pressure", "parallel"),
         *("fused", "recorded"),
         *("admitted", "cluster"),
     },

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from seqtutor_core.memory_pressure import end_this_first
+
 MAX_MEMORY = 1536 * 2**20
 """Bytes of data; RDKit with everything loaded takes 60 to 150 MB."""
 LOADING_SECONDS = 60.0
@@ -28,6 +30,7 @@ PACKAGE = "seqtutor_core.chemistry"
 def main() -> None:
     """Answer requests until the input ends."""
     _limit_memory()
+    end_this_first()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, and then the input ends
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # RDKit would not let a handler of ours run
     module = importlib.import_module(f"{PACKAGE}.{sys.argv[1]}")

@@ -17,6 +17,7 @@ from seqtutor_core.cpu_count import cpu_count
 from seqtutor_core.environment import CORES, VISIBLE_GPUS, core_share, gpu_of, slot_count
 from seqtutor_core.errors import SeqTutorError
 from seqtutor_core.files import reason
+from seqtutor_core.memory_pressure import end_this_first
 from seqtutor_core.runs.cadence import DEFAULT, Cadence
 from seqtutor_core.runs.locks import RUN_LOCK, acquire, runs_folder
 from seqtutor_core.runs.slots import Ticket, places
@@ -106,11 +107,12 @@ def _wait_and_work(folder: Path, ticket: Ticket, kind: str, watchdog: StopWatchd
 
 
 def _give_way() -> None:
-    """Let others have the processor first, pages above all.
+    """Let others have processor and memory first, pages above all.
 
     Linux weighs processes of one session against each other, and whole sessions by a niceness of their own
     (sched(7), autogroup); a worker that shares its session leaves that alone.
     """
+    end_this_first()
     os.nice(NICENESS)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # not Linux, or without autogroups
