@@ -12,7 +12,7 @@ from pathlib import Path
 from seqtutor_core.chemistry import canvas
 from seqtutor_core.environment import RUN_MEMORY, RUNS_PER_VISITOR, SLOTS, run_megabytes, runs_per_visitor, slot_count
 from seqtutor_core.errors import SettingError
-from seqtutor_core.files import home
+from seqtutor_core.files import ABSENT, home
 
 PACKAGES = "run make app, or pip install -r requirements.txt"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -224,8 +224,8 @@ def _run_folder() -> Part:
     name, folder = "run folder", home()
     remedy = "set SEQTUTOR_HOME to a folder that can be written"
     try:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            folder.stat()  # raises for a name that is too long; exists() does so up to Python 3.13 only
+        with suppress(*ABSENT):
+            folder.stat()  # raises where the name is too long
         nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         tempfile.TemporaryFile(dir=nearest).close()
         free = shutil.disk_usage(nearest).free

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import platformdirs
 
+ABSENT = (FileNotFoundError, NotADirectoryError)
+"""What says that nothing is at a path. Any other OSError says that it cannot be told; `Path.is_dir` and `exists` answer
+False for both since Python 3.14."""
+
 
 def home() -> Path:
     """Return SEQTUTOR_HOME, or the platform's folder for user data."""

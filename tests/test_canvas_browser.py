@@ -38,7 +38,7 @@ def test_pages_stand_without_drawings(browser, bare):
 
 def test_the_molecule_page_says_so_and_everything_else_works(browser, bare):
     with looked_at(browser, bare) as page:
-        look_at(page, bare, "molecule?target=CCO&mol_required_smarts=C")
+        look_at(page, bare, "molecule?mol_target=CCO&mol_required_smarts=C")
         expect(page.get_by_test_id("stAlert")).to_have_count(1)
         expect(page.get_by_test_id("stAlert")).to_contain_text("without libXrender.so.1")
         expect(page.get_by_test_id("stAlert")).to_contain_text(REMEDY)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from seqtutor_core.files import ABSENT
 from seqtutor_core.runs.jsonl import parse_objects, read_lines
 from seqtutor_core.runs.memory import too_much_memory
 from seqtutor_core.runs.status_file import ENDED, status_fields, update_status
@@ -67,10 +68,8 @@ class StopWatchdog(threading.Thread):
         """Return whether the run's folder was taken away: nobody can follow or stop the run any more."""
         try:
             self.folder.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:  # the same
-            pass
+        except OSError as error:  # of another kind while the disk does not answer
+            return isinstance(error, ABSENT)
         return False
 
     def _stopped_while_starting(self, why: str) -> None:

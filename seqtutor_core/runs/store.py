@@ -26,7 +26,7 @@ from seqtutor_core.admitted import admit
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.domains import build_domain
 from seqtutor_core.errors import DamagedRunError, RunError
-from seqtutor_core.files import home, read_whole, reason, replace_text, size_of
+from seqtutor_core.files import ABSENT, home, read_whole, reason, replace_text, size_of
 from seqtutor_core.network import RecurrentNetwork
 from seqtutor_core.rules import Rule, anything, by_name, made, parse_json, shown
 from seqtutor_core.runs.checkpoints import read_policy
@@ -258,7 +258,7 @@ def all_runs() -> list[Run]:
     """Return all runs, newest first; damaged ones too, with the state "damaged"."""
     try:
         paths = sorted(runs_folder().iterdir(), reverse=True)
-    except (FileNotFoundError, NotADirectoryError):  # none yet; any other error is the caller's to tell
+    except ABSENT:  # none yet; any other error is the caller's to tell
         return []
     return [Run(p) for p in paths if p.is_dir() and RUN_ID.fullmatch(p.name)]
 
