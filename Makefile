@@ -87,7 +87,7 @@ find_drawings = $(BIN)/python -c 'import sys; from seqtutor_core.chemistry impor
 find_chromium = command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
 
 # As root or where sudo asks for no password; otherwise nothing happens. What apt-get said is in .venv/apt-PACKAGE.log,
-# called like the first.
+# named after the first package.
 define apt_get
 as=; [ "$$(id -u)" = 0 ] || as="sudo -n"; log=.venv/apt-$(firstword $(1)).log; mkdir -p .venv; \
 if [ ! -e $$log ] && command -v apt-get >/dev/null && $$as true 2>/dev/null; then \
