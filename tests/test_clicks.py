@@ -1,4 +1,4 @@
-"""Clicks that come faster than the server can draw: each is heard, and acted on to the end."""
+"""Clicks that come faster than the server can draw, or to a busy page: each is heard once, and acted on to the end."""
 
 import pytest
 
@@ -39,6 +39,10 @@ CLICK_ALL = """async (buttons) => {
     await new Promise((done) => setTimeout(done, 4));
   }
 }"""
+# Busy for longer than the part waits: the request of the part is then due before the one of a key pressed meanwhile.
+BE_BUSY = """() => void setTimeout(() => {
+  for (const end = performance.now() + 500; performance.now() < end; );
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,16 @@ def test_every_click_is_heard(page, address, folder):
     until(page, lambda: len(heard.read_text().split()) > COUNT)
     expect(page.get_by_text("drawn")).to_have_count(1)
     expect(page.locator(BUTTONS)).to_have_count(COUNT)
+
+
+def test_a_click_is_heard_once_beside_a_part_that_draws_itself(page, address, folder):
+    page.goto(address)
+    expect(page.locator(BUTTONS)).to_have_count(COUNT)
+    heard = folder / "heard"
+    heard.unlink(missing_ok=True)
+    for number in range(6):
+        page.locator(BUTTONS).nth(number).focus()
+        page.evaluate(BE_BUSY)
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(700)
+    assert list(map(int, heard.read_text().split())) == list(range(6))
