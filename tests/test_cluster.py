@@ -133,6 +133,7 @@ def test_a_sweep_by_submitit(write: Write, tmp_path: Path, executor: str, seeds:
 def test_what_is_not_there_is_told_in_a_line(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingPartError, match="Slurm is not here"):
         SlurmLauncher(Cluster(), tmp_path)
     with pytest.raises(SettingError, match="submitit does not take speed"):

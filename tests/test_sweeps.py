@@ -13,6 +13,7 @@ import pytest
 from seqtutor_core.cli.main import main
 from seqtutor_core.errors import RunError, SettingError
 from seqtutor_core.runs import launcher
+from seqtutor_core.runs.checkpoints import save_checkpoint
 from seqtutor_core.runs.index import all_run_info
 from seqtutor_core.runs.locks import RUN_LOCK, acquire
 from seqtutor_core.runs.store import Run, all_runs, open_run
@@ -20,6 +21,7 @@ from seqtutor_core.runs.tags import run_tags
 from seqtutor_core.sweeps import driver as driver_module
 from seqtutor_core.sweeps.driver import MOST_INTERRUPTIONS
 from seqtutor_core.sweeps.folder import DONE, FAILED, Point, SweepFolder, all_sweeps, open_sweep
+from seqtutor_core.sweeps.launchers import Job, JobRefusedError, NoJob
 from seqtutor_core.sweeps.plan import read_plan
 from tests.running import execute, tiny_prior
 from tests.sweeping import GRID, STUDY, Write, driven, writer
@@ -139,6 +141,79 @@ def test_a_point_whose_worker_vanishes_every_time_is_given_up(write: Write, monk
     driver.run()
     assert [(p.state, p.interruptions) for p in reported] == [(FAILED, MOST_INTERRUPTIONS)]
     assert "vanished" in reported[0].why
+
+
+def test_a_run_that_gets_further_each_time_is_gone_on_with(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = 0
+
+    def vanish(run: Run) -> None:
+        nonlocal times
+        times += 1
+        if times <= MOST_INTERRUPTIONS + 2:  # as in jobs of a time limit that is shorter than the run
+            save_checkpoint(run.folder / "checkpoints", {}, {}, times)
+            run.write_status(replace(run.status, state="running", handed=True))
+        else:
+            (run.folder / "checkpoints" / f"update-{times - 1:09d}.safetensors").unlink()
+            execute(run)
+
+    monkeypatch.setattr(launcher, "launch", vanish)
+    driver, reported = driven(read_plan(write("[search.grid]\nseed = [1]\n")))
+    driver.run()
+    assert [(point.state, point.interruptions) for point in reported] == [(DONE, 1)]
+    assert len(all_runs()) == 1
+
+
+class SmallCluster:
+    """A launcher of ten jobs, of a cluster that takes fewer."""
+
+    slots = 10
+
+    def __init__(self, taken: int) -> None:
+        self.taken, self.most, self.refused = taken, 0, 0
+        self.jobs: list[Run] = []
+
+    def start(self, run: Run) -> Job:
+        """Take a job and do it when it is looked at, or refuse it."""
+        if len(self.jobs) == self.taken:
+            self.refused += 1
+            raise JobRefusedError("no more")
+        self.jobs.append(run)
+        self.most = max(self.most, len(self.jobs))
+        return DoneWhenLookedAt(self, run)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class DoneWhenLookedAt(NoJob):
+    """A job of a small cluster."""
+
+    def __init__(self, cluster: SmallCluster, run: Run) -> None:
+        self.cluster, self.run = cluster, run
+
+    @property
+    def over(self) -> bool:  # type: ignore[override]
+        """Do the run, which makes room."""
+        execute(self.run)
+        self.cluster.jobs.remove(self.run)
+        return True
+
+
+def test_what_a_cluster_has_no_room_for_waits(write: Write, here: None) -> None:
+    cluster = SmallCluster(taken=2)
+    driver, reported = driven(read_plan(write("[search.grid]\nseed = [1, 2, 3, 4, 5]\n")), cluster)
+    driver.run()
+    assert [(point.state, point.failures) for point in reported] == [(DONE, 0)] * 5
+    assert (cluster.most, cluster.refused, len(all_runs())) == (2, 1, 5)
+
+
+def test_a_cluster_that_takes_nothing_ends_the_command_and_no_point(write: Write, here: None) -> None:
+    plan = read_plan(write("[search.grid]\nseed = [1, 2]\n"))
+    with pytest.raises(JobRefusedError, match="no more"):
+        driven(plan, SmallCluster(taken=0))[0].run()
+    driver, reported = driven(plan)
+    driver.run()
+    assert [(point.state, point.failures) for point in reported] == [(DONE, 0)] * 2 and len(all_runs()) == 2
 
 
 def test_ctrl_c_stops_the_runs_and_the_same_command_goes_on(

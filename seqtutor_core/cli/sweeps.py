@@ -71,7 +71,7 @@ def _launcher(options: Namespace, folder: SweepFolder, device: str) -> Launcher:
 
 
 def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:
-    """Return the driver, which tells on standard error of each point that has ended."""
+    """Return the driver, which tells on standard error of each point that has ended, and what others wait for."""
     size, slots = plan.search.size, launcher.slots
 
     def tell(point: Point) -> None:
@@ -81,7 +81,8 @@ def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:
         print(progress([*driver.points.values()], size, slots).sentence, file=sys.stderr, flush=True)
 
     visitor = os.environ.pop(VISITOR, "")  # workers and own rewards need not know
-    driver = Driver(plan, folder, launcher, tell, lambda run: claim(run, visitor) if visitor else None)
+    own = (lambda run: claim(run, visitor)) if visitor else (lambda run: None)
+    driver = Driver(plan, folder, launcher, tell, own, lambda what: print(what, file=sys.stderr, flush=True))
     print(f"sweep {plan.name} in {folder.path}", file=sys.stderr)
     print(progress([*driver.points.values()], size, slots).sentence, file=sys.stderr, flush=True)
     return driver

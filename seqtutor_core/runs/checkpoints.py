@@ -50,6 +50,12 @@ def prune_checkpoints(folder: Path, kept: int) -> None:
         old.unlink()
 
 
+def newest_update(folder: Path) -> int:
+    """Return the update after which the newest checkpoint was written; 0 when there is none."""
+    numbers = (path.stem.removeprefix("update-") for path in _newest_first(folder))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
 def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Return the newest undamaged checkpoint; None when the folder has no checkpoint at all.
 

@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 from seqtutor_core.config import Change, TuningConfig
 from seqtutor_core.errors import RunError, SeqTutorError
 from seqtutor_core.runs import launcher as runs
+from seqtutor_core.runs.checkpoints import newest_update
 from seqtutor_core.runs.index import run_info
 from seqtutor_core.runs.locks import RUN_LOCK, acquire
 from seqtutor_core.runs.schemas import ACTIVE
 from seqtutor_core.runs.store import Run, create_run, open_run
 from seqtutor_core.runs.tags import add_tag
 from seqtutor_core.sweeps.folder import DONE, FAILED, FIGURES, OPEN, Point, SweepFolder
-from seqtutor_core.sweeps.launchers import Job, Launcher, NoJob
+from seqtutor_core.sweeps.launchers import Job, JobRefusedError, Launcher, NoJob
 from seqtutor_core.sweeps.plan import Plan
 from seqtutor_core.sweeps.pruning import Curve, curve, is_behind, objective_key
 
 MOST_FAILURES = 2  # of a point: it is tried once more
-MOST_INTERRUPTIONS = 4  # a worker that was killed, a machine that went
+MOST_INTERRUPTIONS = 4  # a worker that was killed, a machine or a time limit that ended, and no new checkpoint between
 EVERY = 0.2  # seconds between two looks at the runs
 STOPPING = 30.0  # seconds that runs are given to save themselves when the command is ended
 NEWS = 2.0  # seconds until a run that waits for its worker says so again, or a living one is compared with others
@@ -52,15 +53,20 @@ class Driver:
         launcher: Launcher,
         report: Callable[[Point], None],
         claim: Callable[[Run], object] = lambda run: None,
+        say: Callable[[str], object] = lambda what: None,
     ) -> None:
         """Take over what the folder says.
 
-        report: called with each point that has ended. claim: called with each run before its worker starts.
+        report: called with each point that has ended. claim: called with each run before its worker starts. say:
+        called with what runs wait for, once for each reason.
         """
-        self.claim = claim
+        self.claim, self.say = claim, say
+        self.said: set[str] = set()
         self.plan, self.folder, self.launcher, self.report = plan, folder, launcher, report
         self.points = {point.number: point for point in folder.points()}
         self.living: list[Living] = []
+        self.room = plan.search.size
+        """How many jobs a cluster takes at a time, as far as it has refused any."""
         self.study = None
         if plan.search.ranges:
             from seqtutor_core.sweeps.study import Study  # optuna takes a moment to import
@@ -89,7 +95,7 @@ class Driver:
         """Look at all runs once and start what can be started; return whether anything is left to do."""
         for each in [*self.living]:
             self._look(each)
-        while len(self.living) < self.launcher.slots and self._start_next():
+        while len(self.living) < min(self.launcher.slots, self.room) and self._start_next():
             pass
         return bool(self.living) or self._others_work()
 
@@ -142,7 +148,8 @@ class Driver:
     def _begin(self, point: Point, lock: int) -> None:
         """Start the point's run, or take up the one that it has.
 
-        A worker that does not start costs the point a try. RunError when no run can be kept at all, as on a full disk.
+        A worker that does not start costs the point a try; where a cluster takes no more jobs, it waits until one is
+        over. RunError when a cluster takes none, or when no run can be kept at all, as on a full disk.
         """
         run = self._known_run(point)
         if run is None:
@@ -158,6 +165,11 @@ class Driver:
             runs.renew(run)
         try:
             job = self.launcher.start(run)
+        except JobRefusedError:
+            if not self.living:
+                raise
+            self.room = len(self.living)
+            os.close(lock)
         except RunError as error:
             self._failed(point, str(error))
             os.close(lock)
@@ -180,7 +192,7 @@ class Driver:
         if waits or state in ACTIVE or not over:
             if time.monotonic() - living.looked >= NEWS:
                 living.looked = time.monotonic()
-                self._keep_waiting(living) if waits else self._prune(living)
+                self._keep_waiting(living, waits) if waits else self._prune(living)
         else:
             self.living.remove(living)
             try:
@@ -188,12 +200,14 @@ class Driver:
             finally:
                 os.close(living.lock)
 
-    def _keep_waiting(self, living: Living) -> None:
+    def _keep_waiting(self, living: Living, message: str) -> None:
         """Say in the run's folder that a worker was asked for, while there is none to say it."""
+        if message not in self.said:
+            self.said.add(message)
+            self.say(f"{living.point.title} is {message}")
         lock = acquire(living.run.folder / RUN_LOCK)
         if lock is not None:  # else its worker has begun this moment
             try:
-                message = "waiting for a machine"
                 living.run.write_status(replace(living.run.status, launched=time.time(), message=message))
             finally:
                 os.close(lock)
@@ -205,9 +219,10 @@ class Driver:
             figures = {name: getattr(info, name) for name in FIGURES}
             self._close(replace(point, state=DONE, figures=figures, why=""))
         elif state == "interrupted":
-            why = f"its worker vanished {point.interruptions + 1} times{_last_words(run)}"
-            tired = point.interruptions + 1 >= MOST_INTERRUPTIONS
-            self._again(replace(point, interruptions=point.interruptions + 1, why=why), tired)
+            reached = newest_update(run.folder / "checkpoints")
+            count = 1 if reached > point.reached else point.interruptions + 1
+            why = f"its worker vanished {count} times{_last_words(run)}"
+            self._again(replace(point, interruptions=count, reached=reached, why=why), count >= MOST_INTERRUPTIONS)
         else:
             self._failed(point, run.problem or run.status.error or run.status.message or f"its run is {state}")
 

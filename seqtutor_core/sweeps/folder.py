@@ -18,7 +18,7 @@ from seqtutor_core.errors import InputError, SettingError
 from seqtutor_core.files import home, read_whole, reason, replace_text
 from seqtutor_core.rules import by_name, check, flag, made, number, one_of, optional, parse_json, shown, text, whole
 from seqtutor_core.runs.locks import acquire, is_held
-from seqtutor_core.runs.schemas import SECONDS
+from seqtutor_core.runs.schemas import COUNT, SECONDS
 from seqtutor_core.sweeps.plan import MOST_BYTES, MOST_POINTS, Plan, parse_plan
 
 OPEN, DONE, FAILED = STATES = ("open", "done", "failed")
@@ -42,7 +42,9 @@ class Point:
     """Whether it was stopped early since its J lay below the median."""
     failures: int = 0
     interruptions: int = 0
-    """How often its worker vanished."""
+    """How often its worker vanished since the run last got further."""
+    reached: int = 0
+    """The update of its newest checkpoint when its worker vanished."""
     why: str = ""
     """What went wrong last."""
     figures: dict[str, float | None] = field(default_factory=dict)
@@ -52,7 +54,8 @@ class Point:
 
     def __post_init__(self) -> None:
         count = whole(0, MOST_POINTS)
-        check(self, number=count, failures=count, interruptions=count, state=one_of(*STATES), pruned=flag)
+        check(self, number=count, failures=count, interruptions=count, reached=COUNT)
+        check(self, state=one_of(*STATES), pruned=flag)
         check(self, values=by_name(lambda _, value: value), run=text, why=text, began=SECONDS, ended=SECONDS)
         check(self, figures=by_name(optional(number())))
 

@@ -19,8 +19,8 @@ class Job(Protocol):
     """A worker that was asked for."""
 
     @property
-    def waiting(self) -> bool:
-        """Whether it has not begun yet: nobody holds the run meanwhile."""
+    def waiting(self) -> str:
+        """What it waits for, in words: nobody holds the run meanwhile. Empty once it has begun, or is over."""
 
     @property
     def over(self) -> bool:
@@ -38,16 +38,23 @@ class Launcher(Protocol):
         """How many are asked for at a time."""
 
     def start(self, run: Run) -> Job:
-        """Ask for a worker of a run that has none; RunError when there will be none."""
+        """Ask for a worker of a run that has none.
+
+        RunError when there will be none, JobRefusedError when no job at all is taken, or none more for now.
+        """
 
     def close(self) -> None:
         """Let go of the machines; no worker is ended."""
 
 
+class JobRefusedError(RunError):
+    """A cluster that takes no job, or no further one while others are there; the message says what it answered."""
+
+
 class NoJob:
     """Nothing beside the run's folder, whose lock says whether it has a living worker."""
 
-    waiting, over = False, True
+    waiting, over = "", True
 
     def cancel(self) -> None:
         """Do nothing: it has begun."""
@@ -99,6 +106,9 @@ def worker_command(run: Run, cores: int) -> list[str]:
     worker = [sys.executable, "-m", "seqtutor_core.runs.worker", str(run.folder.resolve())]
     pairs = [f"{name}={value}" for name, value in settings.items()]
     return ["env", *pairs, "sh", "-c", 'exec "$@" >>"$0" 2>&1', log, *worker]
+
+
+WAITING = "waiting for a machine"
 
 
 def has_begun(run: Run) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqtutor_core.cluster import connect
 from seqtutor_core.runs.store import Run
-from seqtutor_core.sweeps.launchers import Cluster, has_begun, worker_command
+from seqtutor_core.sweeps.launchers import WAITING, Cluster, has_begun, worker_command
 
 
 class RayJob:
@@ -26,9 +26,9 @@ class RayJob:
         return bool(ray.wait([self.task], timeout=0)[0])
 
     @property
-    def waiting(self) -> bool:
-        """Whether it waits for cores."""
-        return not has_begun(self.run) and not self.over
+    def waiting(self) -> str:
+        """That it waits for cores."""
+        return "" if has_begun(self.run) or self.over else WAITING
 
     def cancel(self) -> None:
         """Take it back, unless it has begun: a worker that learns is asked to stop, so that it saves the run."""
