@@ -164,6 +164,7 @@ def test_a_run_is_its_owners_in_a_new_browser_and_nobody_elses(started: Any, mon
     for name in ("app", "melody", "molecule", "runs", "method"):
         page = opened(name).run()
         assert [button.label for button in page.button] == ["Log in"] and not page.exception
+        assert "refused" in page.caption[0].value
         assert run.id not in texts([*page.get("html"), *page.markdown])
 
 

@@ -36,6 +36,7 @@ def require_login() -> None:
     if st.user.to_dict().get("is_logged_in") is False:  # Streamlit says nothing where no login is set up
         st.title("Sequence Tutor Studio", anchor=False)
         st.button("Log in", icon=":material/login:", type="primary", on_click=st.login)
+        st.caption("A login that leads back to this page was refused; the server's log says why.")
         st.stop()
 
 
