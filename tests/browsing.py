@@ -116,9 +116,9 @@ def window(browser: Any, **settings: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def looked_at(browser: Any, address: str) -> Iterator[Any]:
+def looked_at(browser: Any, address: str, **settings: Any) -> Iterator[Any]:
     """A blank page in a window of its own, and at its end a look at what went wrong on it."""
-    with window(browser) as opened:
+    with window(browser, **settings) as opened:
         watch = Watch(opened)
         yield opened
     watch.check(address)

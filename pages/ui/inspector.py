@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from pages.ui.layout import turn_to_the_right
 from pages.ui.page import show_errors
 from pages.ui.state import key
 from pages.ui.studio import Studio
@@ -20,5 +21,6 @@ def panel(studio: Studio, tabs: Mapping[str, Callable[[], None]]) -> None:
 
 
 def show(studio: Studio, title: str) -> None:
-    """Open a tab; for a callback."""
+    """Open a tab, and on a phone the pane; for a callback."""
     st.session_state[key(studio, PANE)] = title
+    turn_to_the_right()

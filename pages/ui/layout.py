@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 VIEWS = ("Result", "Sliders", "Curves")  # on a phone, where one pane is shown at a time
+_VIEW = "view"
 
 
 class Panes(NamedTuple):
@@ -18,15 +19,20 @@ class Panes(NamedTuple):
 
 def panes() -> Panes:
     """Make the three panes. All of them are always drawn; on a phone the browser shows the one that is chosen."""
+    st.session_state.setdefault(_VIEW, VIEWS[0])
     with st.container(key="panes"):
         st.segmented_control(
             "Show",
             VIEWS,
-            default=VIEWS[0],
             required=True,
-            key="view",
+            key=_VIEW,
             on_change="ignore",
             label_visibility="collapsed",
             width="stretch",
         )
         return Panes(*(st.container(key=f"pane-{name}") for name in Panes._fields))
+
+
+def turn_to_the_right() -> None:
+    """Let a phone show the right pane; for a callback."""
+    st.session_state[_VIEW] = VIEWS[-1]

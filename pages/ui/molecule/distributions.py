@@ -51,7 +51,7 @@ def _panel(run: store.Run | None) -> None:
         if run and has_policy(run):
             sets[TUNED] = scored.drawn(MOLECULE, run, SET)
         _figure(sets)
-        st.caption("Draw a box over a histogram to see only the molecules within.")
+        st.caption("Draw a box over a histogram to see only the molecules within; *Sort, filter* does the same.")
         st.table(means(sets), border="horizontal", alt="Means of the molecules of each source")
         if PREVIEW in sets:
             remarks(MOLECULE, request, previewed(request))
