@@ -35,6 +35,7 @@ class App(BaseHTTPRequestHandler):
         told = "\n".join(f"{name}: {value}" for name, value in self.headers.items()).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Type", "application/javascript" if self.path.endswith(".js") else "text/plain")
         for number in range(5):
             self.send_header("Set-Cookie", f"tokens_{number}={TOKENS}")
         self.end_headers()
@@ -86,7 +87,7 @@ def answer(port: int, *lines: str) -> str:
         came = b""
         while b"100 Continue" not in came and (more := connection.recv(65536)):
             came += more
-    return came.decode()
+    return came.decode(errors="replace")
 
 
 def test_the_app_is_told_its_name_and_https_and_gets_and_sets_long_cookies(port: int) -> None:
@@ -104,3 +105,9 @@ def test_the_largest_file_that_the_app_takes_passes(port: int) -> None:
     for size, told in ((megabytes * 2**20 + 1000, "100 Continue"), (2 * megabytes * 2**20, "413")):
         asked = [f"Content-Length: {size}", "Expect: 100-continue"]
         assert answer(port, "PUT /file HTTP/1.1", "Host: studio.example.com", *asked).split(" ", 1)[1].startswith(told)
+
+
+def test_scripts_are_sent_small_to_who_takes_them_so(port: int) -> None:
+    asked = ["GET /static/js/index.js HTTP/1.1", "Host: studio.example.com"]
+    assert "Content-Encoding: gzip" in answer(port, *asked, "Accept-Encoding: gzip")
+    assert "Content-Encoding" not in answer(port, *asked)
