@@ -1,8 +1,8 @@
-"""Parts that draw themselves anew, over a line so slow that a drawing has not left before the next begins."""
+"""A line so slow that a drawing has not left before the next begins, and one that is cut."""
 
 import pytest
 
-from tests.browsing import expect, needs_chromium, served_page
+from tests.browsing import expect, needs_chromium, served_page, window
 
 pytestmark = needs_chromium
 
@@ -42,3 +42,29 @@ def test_the_page_never_goes_empty(page, address):
     page.goto(address)
     expect(page.get_by_text(f"line {3 * RUNS - 1}")).to_be_visible()
     expect(page.get_by_text(f"run {RUNS}")).to_be_visible()
+
+
+BUSY = """
+    import time
+
+    import streamlit as st
+
+    from pages.ui.style import sheets
+
+    st.html(sheets().decode())
+    if st.button("Wait"):
+        time.sleep(3)
+    st.text("drawn")
+"""
+
+
+def test_a_page_says_that_the_server_is_away_and_nothing_while_it_works(browser, tmp_path):
+    with window(browser) as page:
+        with served_page(BUSY, tmp_path) as url:
+            page.goto(url)
+            expect(page.get_by_text("drawn")).to_be_visible()
+            page.get_by_role("button", name="Wait").click()
+            expect(page.get_by_test_id("stStatusWidget")).to_have_count(1)
+            expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
+        expect(page.get_by_text("Connecting")).to_be_visible()
+        expect(page.get_by_text("Connecting")).to_be_in_viewport(ratio=1)
