@@ -76,7 +76,11 @@ def slurm() -> Iterator[None]:
         for process in reversed(running):
             process.terminate()
         for process in running:
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:  # a node that waits for the end of a job
+                process.kill()
+                process.wait()
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
         shutil.rmtree(folder, ignore_errors=True)

@@ -25,7 +25,7 @@ from seqtutor_core.sweeps.plan import Plan
 from seqtutor_core.sweeps.pruning import Curve, curve, is_behind, objective_key
 
 MOST_FAILURES = 2  # of a point: it is tried once more
-MOST_INTERRUPTIONS = 4  # a worker that was killed, a machine or a time limit that ended, and no new checkpoint between
+MOST_INTERRUPTIONS = 4  # a worker that was killed, or whose machine or time was gone, and no new checkpoint between
 EVERY = 0.2  # seconds between two looks at the runs
 STOPPING = 30.0  # seconds that runs are given to save themselves when the command is ended
 NEWS = 2.0  # seconds until a run that waits for its worker says so again, or a living one is compared with others
@@ -189,7 +189,7 @@ class Driver:
         """See how a run stands; one that has ended frees its place."""
         run, waits, over = living.run, living.job.waiting, living.job.over
         state = run.state  # after them: what a worker that is over has written is final
-        if waits or state in ACTIVE or not over:
+        if waits or state in ACTIVE or not (over or state == "finished"):
             if time.monotonic() - living.looked >= NEWS:
                 living.looked = time.monotonic()
                 self._keep_waiting(living, waits) if waits else self._prune(living)

@@ -17,8 +17,6 @@ from seqtutor_core.sweeps.launchers import WAITING, Cluster, JobRefusedError, ha
 JOBS = 16  # at a time, unless it is said
 SPARE = 15  # minutes beyond the budget, for starting and measuring
 UNKNOWN = 60  # minutes for a budget in updates or calls; a run that takes longer goes on in another job
-
-
 ASKED_EVERY = 5.0  # seconds between two questions to Slurm, whatever the number of jobs
 SILENCE = 30.0  # seconds that Slurm may take to answer
 
@@ -63,7 +61,7 @@ class SlurmJob:
         """That it waits in the queue, and why, if Slurm says so."""
         if has_begun(self.run) or self.over:
             return ""
-        reason = self.queue.jobs()[self.job.job_id] if self.queue else ""
+        reason = self.queue.jobs().get(self.job.job_id, "") if self.queue else ""
         return WAITING if reason in ("", "None") else f"{WAITING} (Slurm: {reason})"
 
     def cancel(self) -> None:
