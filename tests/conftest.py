@@ -54,6 +54,13 @@ def home(served_app: tuple[str, Path]) -> Path:
     return folder
 
 
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder of the test's own, which is not there yet; for tests that need no served app."""
+    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="module")
 def address(served_app: tuple[str, Path], home: Path) -> str:
     """Where the app is served."""

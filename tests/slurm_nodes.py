@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,28 +62,33 @@ def slurm() -> Iterator[None]:
     (folder / "slurm.conf").write_text(CONFIGURED.format(folder=folder, host=host, user=user, ports=_ports(3)))
     files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
     munge = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", *files]
-    before = {name: os.environ.get(name) for name in ("PATH", "SLURM_CONF")}
-    os.environ |= {"PATH": PLACES, "SLURM_CONF": str(folder / "slurm.conf")}
     commands = [munge, ["slurmctld", "-D"], ["slurmd", "-D", "-N", "one"], ["slurmd", "-D", "-N", "two"]]
-    running = []
-    try:
-        with (folder / "log").open("w") as log:
-            running = [subprocess.Popen(command, stdout=log, stderr=log) for command in commands]
-        _wait_for_nodes(folder)
-        yield
-    finally:
-        subprocess.run(["scancel", "--full", f"--user={user}"], check=False, capture_output=True)
-        for process in reversed(running):
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:  # a node that waits for the end of a job
-                process.kill()
-                process.wait()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        shutil.rmtree(folder, ignore_errors=True)
+    running: list[subprocess.Popen[bytes]] = []
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PATH", PLACES)
+        environment.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+        try:
+            with (folder / "log").open("w") as log:
+                running = [subprocess.Popen(command, stdout=log, stderr=log) for command in commands]
+            _wait_for_answer(["sinfo", "--partition=usual", "--states=idle", "--format=%D"], "2", folder)
+            yield
+            subprocess.run(["scancel", "--full", f"--user={user}"], check=False, capture_output=True)
+            _wait_for_answer(["squeue"], "", folder)  # what watches over a job would outlive its node
+        finally:
+            _end(running)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the nodes before what they speak to."""
+    for process in reversed(running):
+        process.terminate()
+    for process in running:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # a node that waits for the end of a job
+            process.kill()
+            process.wait()
 
 
 def _ports(count: int) -> list[int]:
@@ -95,13 +100,12 @@ def _ports(count: int) -> list[int]:
     return found
 
 
-def _wait_for_nodes(folder: Path) -> None:
-    idle = ["sinfo", "--noheader", "--partition=usual", "--states=idle", "--format=%D"]
+def _wait_for_answer(question: Sequence[str], wanted: str, folder: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        answer = subprocess.run(idle, capture_output=True, text=True, check=False)
-        if answer.stdout.strip() == "2":
+        answer = subprocess.run([*question, "--noheader"], capture_output=True, text=True, check=False)
+        if answer.returncode == 0 and answer.stdout.strip() == wanted:
             return
         time.sleep(0.2)
     logs = "\n".join(path.read_text(errors="replace")[-2000:] for path in folder.glob("*log"))
-    raise AssertionError(f"no Slurm of two idle nodes: {answer.stdout}{answer.stderr}\n{logs}")
+    raise AssertionError(f"Slurm, asked by {question[0]}: {answer.stdout}{answer.stderr}\n{logs}")

@@ -24,13 +24,7 @@ from seqtutor_core.sweeps.slurm import SlurmLauncher
 from tests.running import PATIENCE, tiny_prior
 from tests.sweeping import Write, driven, writer
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
 @pytest.fixture

@@ -13,23 +13,17 @@ from seqtutor_core.sweeps.folder import DONE, OPEN, open_sweep
 from seqtutor_core.sweeps.launchers import Cluster
 from seqtutor_core.sweeps.plan import read_plan
 from seqtutor_core.sweeps.slurm import Queue, SlurmLauncher
-from tests.running import PATIENCE, tiny_prior
+from tests.running import tiny_prior, wait_for
 from tests.slurm_nodes import needs_slurm, slurm
 from tests.sweeping import Write, driven, writer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[None]:
     with slurm():
         yield
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -47,10 +41,7 @@ def test_a_job_that_is_lost_from_the_queue_costs_a_try(nodes: None, write: Write
     plan = read_plan(write("[search.grid]\nseed = [1, 2, 3]\n"))
     driver, reported = driven(plan, SlurmLauncher(Cluster(cores=1), tmp_path / "jobs"))
     driver.step()
-    deadline = time.monotonic() + PATIENCE
-    while len(jobs("running")) < 2:  # a core for each
-        assert time.monotonic() < deadline, jobs("all")
-        time.sleep(0.1)
+    wait_for(lambda: len(jobs("running")) == 2, driver.living[0].run)  # a core for each
     subprocess.check_call(["scancel", *jobs("pending")])
     driver.run()
     assert sorted((point.number, point.state) for point in reported) == [(0, DONE), (1, DONE), (2, DONE)]
@@ -65,17 +56,13 @@ def test_why_a_job_waits_is_told_and_one_that_waits_is_taken_back(nodes: None, w
     driver, _ = driven(plan, SlurmLauncher(cluster, tmp_path / "jobs"))
     told: list[str] = []
     driver.say = told.append
-    deadline = time.monotonic() + PATIENCE
+    driver.step()
+    living = driver.living[0]
     why = "waiting for a machine (Slurm: PartitionTimeLimit)"
-    while f"seed=1 is {why}" not in told:
-        assert time.monotonic() < deadline, told
-        driver.step()
-        time.sleep(0.1)
+    wait_for(lambda: driver.step() and f"seed=1 is {why}" in told, living.run)
     assert all_runs()[0].status.message == why
-    driver.living[0].job.cancel()
-    while jobs("pending"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    living.job.cancel()
+    wait_for(lambda: not jobs("pending"), living.run)
 
 
 @needs_slurm

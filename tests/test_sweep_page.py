@@ -21,13 +21,7 @@ from tests.paging import opened, press, texts
 from tests.running import execute, small, tiny_prior
 from tests.sweeping import writer
 
-pytestmark = pytest.mark.slow  # draws pages
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]  # draws pages
 
 
 @pytest.fixture
@@ -84,7 +78,7 @@ def test_a_search_shows_its_points_and_belongs_to_who_started_it(
     assert page.button(key="sweep-stop-some").disabled and page.button(key="sweep-go-on-some").disabled
 
 
-def test_only_who_started_a_search_stops_it(asked: list[Any], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_who_started_a_search_stops_it(asked: list[Any], own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SLOTS, "1")
     page = form()
     press(page, "sweep-start")

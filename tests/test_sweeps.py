@@ -26,16 +26,12 @@ from seqtutor_core.sweeps.plan import read_plan
 from tests.running import execute, tiny_prior
 from tests.sweeping import GRID, STUDY, Write, driven, writer
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_prior(tmp_path_factory.mktemp("priors"))
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEQTUTOR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 
 from seqtutor_core.cli.options import Commands, add_command
@@ -73,18 +74,18 @@ def _launcher(options: Namespace, folder: SweepFolder, device: str) -> Launcher:
 def _driver(plan: Plan, folder: SweepFolder, launcher: Launcher) -> Driver:
     """Return the driver, which tells on standard error of each point that has ended, and what others wait for."""
     size, slots = plan.search.size, launcher.slots
+    say = partial(print, file=sys.stderr, flush=True)
 
     def tell(point: Point) -> None:
         figures = " ".join(f"{name} {value:.4g}" for name, value in point.figures.items() if value is not None)
         end = "pruned" if point.pruned else f"failed: {point.why}" if point.state == FAILED else "done"
-        print(f"{point.title}  {end}  {figures}", file=sys.stderr)
-        print(progress([*driver.points.values()], size, slots).sentence, file=sys.stderr, flush=True)
+        say(f"{point.title}  {end}  {figures}")
+        say(progress([*driver.points.values()], size, slots).sentence)
 
     visitor = os.environ.pop(VISITOR, "")  # workers and own rewards need not know
-    own = (lambda run: claim(run, visitor)) if visitor else (lambda run: None)
-    driver = Driver(plan, folder, launcher, tell, own, lambda what: print(what, file=sys.stderr, flush=True))
-    print(f"sweep {plan.name} in {folder.path}", file=sys.stderr)
-    print(progress([*driver.points.values()], size, slots).sentence, file=sys.stderr, flush=True)
+    driver = Driver(plan, folder, launcher, tell, lambda run: claim(run, visitor) if visitor else None, say)
+    say(f"sweep {plan.name} in {folder.path}")
+    say(progress([*driver.points.values()], size, slots).sentence)
     return driver
 
 
